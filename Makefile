@@ -1,0 +1,63 @@
+# The commands of this project. A newcomer needs `make run` and `make test`; `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA_DIR ?= .tidemill
+PORT ?= 8000
+
+.PHONY: help run test check dev bench soak install install-dev lock clean
+
+help: ## Show the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/uv:
+	@echo "» making the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/uv
+	@echo "» installing Tidemill and what it needs (locked in requirements.lock)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@echo "» installing what the checks and tests need (locked in requirements-dev.lock)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.lock
+	@touch $@
+
+install: $(VENV)/.installed ## Make the environment; leaves .venv/bin/tidemill
+
+install-dev: $(VENV)/.installed-dev
+
+run: install ## Start everything on loopback: database, server, worker
+	@$(BIN)/tidemill up --data-dir $(DATA_DIR) --port $(PORT)
+
+dev: install-dev ## As `run`, and restart when a source file changes
+	@$(BIN)/tidemill up --data-dir $(DATA_DIR) --port $(PORT) --reload
+
+test: install-dev ## Install what the tests need and run them all
+	@$(BIN)/python tests/prepare.py
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+soak: install-dev ## The reliability tests in their full form (hours)
+	@$(BIN)/python tests/prepare.py
+	@TIDEMILL_SOAK=1 $(BIN)/python -m pytest tests/reliability -n 1
+
+check: install-dev ## Format, lint, types, layers
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: install-dev ## Measure, as ratios to raw baselines taken in the same run
+	@$(BIN)/python -m bench
+
+lock: | $(BIN)/uv ## Renew the lock files from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 pyproject.toml packaging/build-tools.txt -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --group dev pyproject.toml packaging/build-tools.txt -o requirements-dev.lock
+
+clean: ## Remove what `make` made (not your data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

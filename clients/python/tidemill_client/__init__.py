@@ -1,0 +1,1 @@
+"""Helpers on top of `wmill` for what it lacks: compare-and-set, counters, leases."""

@@ -1,0 +1,1 @@
+"""Our own Postgres, and the only place with our SQL."""

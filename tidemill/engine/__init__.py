@@ -1,0 +1,1 @@
+"""What should happen: pure functions; time and randomness come in as arguments."""

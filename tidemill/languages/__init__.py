@@ -1,0 +1,1 @@
+"""Script languages: one port, one file a language."""

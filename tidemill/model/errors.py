@@ -1,0 +1,175 @@
+"""Every error that Tidemill raises, each with a stable code.
+
+A message says what is wrong and how to mend it, in a sentence that may be shown to the caller: it never holds a secret.
+`server/errors.py` turns codes into HTTP statuses; `docs/reference/errors.md` lists them.
+"""
+
+from typing import ClassVar
+
+
+class TidemillError(Exception):
+    """The base of all. `code` is stable across releases; clients may match on it."""
+
+    code: ClassVar[str] = "internal"
+
+
+class BadRequest(TidemillError):
+    """The request is well formed but says something that cannot be."""
+
+    code = "bad_request"
+
+
+class InvalidPath(BadRequest):
+    """A path is not of the form `u/<user>/<name>` or `f/<folder>/<name>`."""
+
+    code = "invalid_path"
+
+
+class InvalidName(BadRequest):
+    """A name (workspace, user, group, folder, tag, ...) has a form that is not allowed."""
+
+    code = "invalid_name"
+
+
+class InvalidJson(BadRequest):
+    """A body is not JSON that Tidemill keeps faithfully (see `model/jsontext.py`)."""
+
+    code = "invalid_json"
+
+
+class InvalidSchema(BadRequest):
+    """A JSON schema is not one."""
+
+    code = "invalid_schema"
+
+
+class InvalidScript(BadRequest):
+    """A script's source cannot be parsed, or has no entry point."""
+
+    code = "invalid_script"
+
+
+class LockFailed(TidemillError):
+    """The dependencies of a script could not be resolved."""
+
+    code = "lock_failed"
+
+
+class InterpolationFailed(BadRequest):
+    """A `$var:` or `$res:` reference leads nowhere, or in a circle. The message names the chain."""
+
+    code = "interpolation_failed"
+
+
+class Unauthenticated(TidemillError):
+    """No credential, or one that is unknown, expired or revoked."""
+
+    code = "unauthenticated"
+
+
+class Denied(TidemillError):
+    """The caller is known and may not do this."""
+
+    code = "denied"
+
+
+class NotFound(TidemillError):
+    """There is no such thing, or the caller may not know of it: both look the same."""
+
+    code = "not_found"
+
+
+class AlreadyExists(TidemillError):
+    """Something of that name is there."""
+
+    code = "already_exists"
+
+
+class Conflict(TidemillError):
+    """The present state does not allow it (a stale parent, a job already completed, ...)."""
+
+    code = "conflict"
+
+
+class VersionMismatch(Conflict):
+    """`If-Match` names another version than the current one.
+
+    Attributes:
+        current: the version that is there now, as in its `ETag`; 0 where there is none.
+    """
+
+    code = "version_mismatch"
+
+    def __init__(self, message: str, *, current: int) -> None:
+        super().__init__(message)
+        self.current = current
+
+
+class LeaseLost(Conflict):
+    """The job was given to another attempt; what this one sends is refused."""
+
+    code = "lease_lost"
+
+
+class IdempotencyMismatch(BadRequest):
+    """An `Idempotency-Key` was used before with another request."""
+
+    code = "idempotency_mismatch"
+
+
+class IdempotencyInFlight(Conflict):
+    """The first request with this `Idempotency-Key` has not been answered yet."""
+
+    code = "idempotency_in_flight"
+
+
+class TooLarge(TidemillError):
+    """A body, a value or a result is over a limit; the message names the limit and the way out."""
+
+    code = "too_large"
+
+
+class TooManyRequests(TidemillError):
+    """Throttled. `retry_after_s` says when to come back."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(TidemillError):
+    """Something that Tidemill needs (its database, an object store) does not answer now; send it again."""
+
+    code = "unavailable"
+
+
+class MissingExtra(TidemillError):
+    """An optional package is not installed; the message names the extra to install."""
+
+    code = "missing_extra"
+
+
+class SecretsUnreadable(TidemillError):
+    """The root key does not open what is stored: it is missing, or belongs to another instance."""
+
+    code = "secrets_unreadable"
+
+
+class SandboxUnavailable(TidemillError):
+    """Jobs cannot be isolated on this host; the message names the cause and the ways out."""
+
+    code = "sandbox_unavailable"
+
+
+class DatabaseUnusable(TidemillError):
+    """Our Postgres cannot be started or used as it is; the message names the way out."""
+
+    code = "database_unusable"
+
+
+class ConfigurationError(TidemillError):
+    """A setting is missing or wrong; the message names it."""
+
+    code = "configuration"

@@ -1,0 +1,1 @@
+"""The periodic chores, one file each."""

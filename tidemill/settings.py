@@ -1,0 +1,105 @@
+"""One frozen `Settings`, read once from the environment: nothing else in Tidemill reads environment variables."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, Self
+
+from tidemill.model.errors import ConfigurationError
+
+PREFIX: Final = "TIDEMILL_"
+MIB: Final = 1024 * 1024
+
+
+def _setting(default: Any, doc: str, *, variable: str = "", secret: bool = False) -> Any:  # noqa: ANN401
+    """A field with its one-line doc; `variable` where the name is not `TIDEMILL_<FIELD>`."""
+    return field(default=default, metadata={"doc": doc, "variable": variable, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set, with units in the names. `from_environment` reads and checks it whole."""
+
+    data_dir: Path = _setting(Path(".tidemill"), "Directory of the embedded database, local objects, keys and caches.")
+    database_url: str = _setting(
+        "", "Postgres 14 or later to use instead of the embedded one.", variable="DATABASE_URL", secret=True
+    )
+    database_pool_size: int = _setting(10, "Most connections of one process to the database.")
+    host: str = _setting("127.0.0.1", "Address that the server listens on.")
+    port: int = _setting(8000, "Port that the server listens on; 0 takes a free one.")
+    base_url: str = _setting(
+        "", "Public URL of the server, without a path; used in links. Default: from host and port."
+    )
+    root_key_file: Path | None = _setting(None, "File with the root key. Default: keys/root.key in the data directory.")
+    root_key: str = _setting("", "The root key itself, base64, instead of a file.", secret=True)
+    objects_url: str = _setting("", "Instance object store for large values. Default: objects/ in the data directory.")
+    inline_value_bytes: int = _setting(256 * 1024, "Results and arguments above this size move to the object store.")
+    max_value_bytes: int = _setting(128 * MIB, "Hard limit of one result or one body of arguments.")
+    max_log_bytes: int = _setting(16 * MIB, "Log kept per job; what is beyond is cut with a visible marker.")
+    worker_slots: int = _setting(8, "Jobs that one worker runs at a time.")
+    worker_tags: str = _setting("", "Tags that the worker serves, separated by commas. Default: all standard tags.")
+    worker_group: str = _setting("default", "Name of the group that the worker belongs to.")
+    job_memory_bytes: int = _setting(2048 * MIB, "Memory limit of one job.")
+    job_processes: int = _setting(256, "Limit of processes and threads of one job.")
+    job_file_bytes: int = _setting(1024 * MIB, "Size limit of one file that a job writes.")
+    job_tmp_bytes: int = _setting(512 * MIB, "Size limit of a job's temporary files.")
+    job_timeout_s: int = _setting(3600, "Longest run of a job without a timeout of its own.")
+    job_egress_allow: str = _setting(
+        "", "Networks beyond the public internet that jobs may reach: CIDR[:port], separated by commas."
+    )
+    job_network: str = _setting("brokered", "'brokered': outgoing connections are checked; 'open': the host's network.")
+    wait_result_timeout_s: int = _setting(60, "How long run_wait_result waits before it answers with an error.")
+    heartbeat_s: float = _setting(5.0, "Interval of a worker's heartbeat for its jobs.")
+    lease_s: float = _setting(30.0, "A running job whose heartbeat is older than this is taken away.")
+    self_kill_s: float = _setting(20.0, "A worker kills its jobs after this time without a confirmed heartbeat.")
+    stop_grace_s: float = _setting(25.0, "How long running jobs may go on after SIGTERM.")
+    audit_retention_days: int = _setting(365, "Days that audit records are kept.")
+    job_retention_days: int = _setting(90, "Days that completed jobs and their logs are kept.")
+    history_versions: int = _setting(100, "Versions kept for each variable, resource and state.")
+    session_days: int = _setting(7, "Days that a browser session lasts.")
+    log_level: str = _setting("info", "debug, info, warning or error.")
+    log_format: str = _setting("auto", "'json', 'text', or 'auto': text on a terminal.")
+    unisolated: bool = _setting(False, "Run jobs without a sandbox.")
+    unsafe_durability: bool = _setting(False, "Start on a database that may lose acknowledged work.")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: object) -> Self:
+        """Settings from `TIDEMILL_…` variables; `overrides` (None is no override) win over them.
+
+        Raises:
+            ConfigurationError: a variable is unknown or its value does not fit; the message names it.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, object] = {}
+        known: dict[str, Any] = {f.metadata["variable"] or PREFIX + f.name.upper(): f for f in fields(cls)}
+        for name in environ:
+            if name.startswith(PREFIX) and name not in known and name not in IGNORED:
+                raise ConfigurationError(f"{name} is not a setting; `tidemill config` lists them all.")
+        for name, item in known.items():
+            if environ.get(name):
+                values[item.name] = _parse(name, environ[name], item.default)
+        values.update({key: value for key, value in overrides.items() if value is not None})
+        return cls(**values)  # type: ignore[arg-type]  # the fields were checked one by one above
+
+    @property
+    def root_key_path(self) -> Path:
+        """Where the root key is read from, and made on the first start."""
+        return self.root_key_file or self.data_dir / "keys" / "root.key"
+
+
+IGNORED: Final = frozenset({"TIDEMILL_SOAK", "TIDEMILL_TEST_DATABASE_URL"})
+
+
+def _parse(name: str, text: str, default: object) -> object:
+    """`text` in the type of the field's default."""
+    try:
+        if isinstance(default, bool):
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+        if isinstance(default, int):
+            return int(text)
+        if isinstance(default, float):
+            return float(text)
+    except (ValueError, KeyError) as error:
+        raise ConfigurationError(f"{name}={text!r} is not a {type(default).__name__}.") from error
+    return Path(text) if isinstance(default, Path) or default is None else text

@@ -1,0 +1,1 @@
+"""The outside world that users reach: object stores, databases, key holders."""

@@ -1,0 +1,1 @@
+"""Databases that users bring: one port, one file an engine."""

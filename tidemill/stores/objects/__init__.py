@@ -1,0 +1,1 @@
+"""Object stores: one port, one file a backend."""

@@ -1,0 +1,1 @@
+"""Builds pool, stores, app and worker from `Settings`; the only place that knows everything."""
