@@ -12,7 +12,7 @@ PREFIX: Final = "TIDEMILL_"
 MIB: Final = 1024 * 1024
 
 
-def _setting(default: Any, doc: str, *, variable: str = "", secret: bool = False) -> Any:  # noqa: ANN401
+def _setting(default: Any, doc: str, *, variable: str = "", secret: bool = False) -> Any:
     """A field with its one-line doc; `variable` where the name is not `TIDEMILL_<FIELD>`."""
     return field(default=default, metadata={"doc": doc, "variable": variable, "secret": secret})
 
