@@ -1,0 +1,190 @@
+"""What a script language gives: its signature, what it needs, its environment, and how a job of it is started.
+
+A worker runs a script in this order::
+
+    language = load(name)                                            # languages/__init__.py
+    signature = language.signature(content, entry="main")            # parsing only
+    needs = await language.requirements(content, path=path, read=read_script)
+    lock = await language.lock(needs, workshop=workshop)             # at deploy; stored with the version
+    environment = await language.prepare(lock, workshop=workshop)    # at run; cached by lock
+    launch = language.launch(content, path=path, signature=signature, args=raw_args,
+                             modules=needs.modules, environment=environment)
+    ... put launch.files into the job directory, start it in the sandbox ...
+    result = language.result(found, last_line=last_line_of_stdout)
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from tidemill.model.script import Signature
+
+ReadScript = Callable[[str], Awaitable[str | None]]
+"""Gives the source of the workspace script at a path, or None if there is none that the job may read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A program to run for a build. It may run code of strangers: it belongs in the sandbox, without secrets.
+
+    Attributes:
+        argv: the program (absolute path) and its arguments.
+        cwd: its working directory, which exists and is writable.
+        env: its whole environment.
+        writable: directories that it changes (they exist); all absolute.
+        readable: directories and files that it reads beside the system's own; all absolute.
+        timeout_s: longest run.
+    """
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    writable: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """How a command ended. `exit_code` is negative for a signal; `timed_out` if it was killed for its time limit."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    timed_out: bool = False
+
+
+Run = Callable[[Command], Awaitable[CommandResult]]
+"""Runs a command to its end. The worker hands in one that runs it in the sandbox."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """Where and with what a language builds.
+
+    Attributes:
+        environments_dir: finished environments live here; shared by the workers of this host.
+        cache_dir: downloads, shared by all environments; best on the same file system.
+        run: runs a command in the sandbox.
+        env: the operator's package settings for builds (`UV_INDEX_URL`, `SSL_CERT_FILE`, proxies, ...); no secrets of
+            Tidemill, for code of packages sees it.
+    """
+
+    environments_dir: Path
+    cache_dir: Path
+    run: Run
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirements:
+    """What a script needs.
+
+    Attributes:
+        specifiers: package requirements, sorted, without duplicates; empty: the base environment is enough.
+        requires_python: version specifier for the interpreter; "" for any.
+        modules: source of the workspace scripts that it imports, also indirectly, by path.
+        missing: paths of workspace scripts that it imports and that are not there (the import fails when it is run).
+    """
+
+    specifiers: tuple[str, ...] = ()
+    requires_python: str = ""
+    modules: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A finished environment; never changed once it is there.
+
+    Attributes:
+        path: its own directory. Name and content are fixed by the lock, so it may serve as a key for warm interpreters.
+        python: the interpreter to start, with `-I -S`: nothing of the host's site-packages, no `.pth` file is run.
+        site_dirs: what belongs on `sys.path` behind the job's directory, in this order. Mount them read-only in the
+            job's sandbox, at the same place.
+    """
+
+    path: Path
+    python: Path
+    site_dirs: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How one job is started.
+
+    Attributes:
+        files: what goes into the job's directory, by relative path (`/` between parts).
+        argv: the program and its arguments, started in the job's directory. Empty: start the environment's interpreter
+            with the sandbox's bootstrap, which reads `call.json` and `args.json`.
+        result_files: files that the job may leave behind as its result, for `Language.result`.
+    """
+
+    files: Mapping[str, bytes]
+    argv: tuple[str, ...] = ()
+    result_files: tuple[str, ...] = ()
+
+
+class Language(Protocol):
+    """One script language."""
+
+    name: str
+    """Its name on the wire."""
+
+    file_extension: str
+    """Of its source files, with the dot."""
+
+    def signature(self, content: str, *, entry: str = "main") -> Signature:
+        """The parameters of `entry`, by parsing only: nothing of `content` is ever executed.
+
+        Raises:
+            InvalidScript: it cannot be parsed; the message names the line.
+        """
+
+    async def requirements(self, content: str, *, path: str, read: ReadScript) -> Requirements:
+        """What the script at `path` ("" for a preview without one) and the workspace scripts that it imports need.
+
+        Raises:
+            InvalidScript: it cannot be parsed, or a requirement is not one.
+        """
+
+    async def lock(self, needs: Requirements, *, workshop: Workshop) -> str:
+        """Exact versions for `needs`, as text; "" where the base environment is enough.
+
+        Raises:
+            LockFailed: they do not go together; the message is the resolver's own explanation.
+        """
+
+    async def prepare(self, lock: str, *, workshop: Workshop) -> Environment | None:
+        """The environment for `lock`, built if it is not there; None for a language that needs none.
+
+        Safe when several workers ask for the same at once: one builds, the others wait and use it.
+
+        Raises:
+            LockFailed: it cannot be built (a package vanished, a build failed); the message says why.
+        """
+
+    def launch(
+        self,
+        content: str,
+        *,
+        path: str,
+        signature: Signature,
+        args: bytes,
+        modules: Mapping[str, str],
+        environment: Environment | None,
+    ) -> Launch:
+        """How a job of the script is started. `args` is the JSON object of its arguments; values are passed on as they
+        are written, unknown ones are left out unless the signature takes any.
+
+        Raises:
+            InvalidScript: the script has no such entry point.
+            BadRequest: an argument cannot be passed (a NUL for a program's argument).
+            TooLarge: an argument is larger than the system passes to a program.
+        """
+
+    def result(self, found: Mapping[str, bytes], *, last_line: str) -> bytes | None:
+        """The result as JSON text, from those of `Launch.result_files` that the job left and the last line of its
+        stdout (without the line end); None if the job has left no result although its language always does.
+        """
