@@ -61,6 +61,7 @@ create table job_queue (
   check ((state = 'running') = (worker is not null) and (state = 'running') = (heartbeat_at is not null))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
 create index job_queue_due on job_queue (tag, priority desc, run_at, id) where state = 'queued';
+create index job_queue_next on job_queue (run_at) where state = 'queued';
 create index job_queue_running on job_queue (heartbeat_at) where state = 'running';
 create index job_queue_concurrency on job_queue (concurrency_key) where concurrency_key is not null;
 create index job_queue_workspace on job_queue (workspace_id, id desc);

@@ -1,0 +1,134 @@
+"""Who is behind a credential: accounts, members, their groups and folders, as a `Principal`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from tidemill.db.pool import Database, Transaction
+from tidemill.db.queries import queries
+from tidemill.engine import permit, scopes
+from tidemill.model.errors import LeaseLost, NotFound, Unauthenticated
+from tidemill.model.identity import Credential, CredentialKind, Principal, Role
+
+_SQL: Final = queries("identity")
+
+_UNKNOWN: Final = "The credential is unknown, expired or revoked: sign in again or make a new token."
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRow:
+    """A folder's permissions, as `permit.folder_rights` reads them."""
+
+    name: str
+    owners: tuple[str, ...]
+    extra_perms: Mapping[str, bool]
+
+
+async def principal_by_token(database: Database, token_hash: bytes, workspace: str) -> Principal:
+    """Who shows the token, as it stands in `workspace` ("" for instance level).
+
+    Raises:
+        Unauthenticated: the token is unknown or expired, its account disabled.
+        NotFound: there is no such workspace, or the account has no part in it: both look the same.
+    """
+    row = await database.single.fetch_optional(_SQL["principal_by_token"], hash=token_hash, workspace=workspace)
+    if row is None:
+        raise Unauthenticated(_UNKNOWN)
+    if row["is_stale"]:
+        await database.single.execute(_SQL["touch_token"], hash=token_hash)
+    credential = Credential(
+        kind=CredentialKind(row["kind"]),
+        label=row["label"],
+        scopes=None if row["scopes"] is None else scopes.parse_all(row["scopes"]),
+        read_only=row["read_only"],
+        workspace=row["token_workspace"],
+        impersonated_by=row["impersonated_by"],
+    )
+    return _principal(row, workspace, credential)
+
+
+async def principal_of_job(database: Database, job_id: UUID, attempt: int, workspace: str) -> Principal:
+    """Whom the running job `job_id` acts for.
+
+    Raises:
+        Unauthenticated: it does not run (any more), or whom it acts for is gone.
+        LeaseLost: it runs under another attempt by now.
+        NotFound: it belongs to another workspace.
+    """
+    job = await database.single.fetch_optional(_SQL["running_job"], id=job_id)
+    if job is None:
+        raise Unauthenticated("The job that this token belongs to does not run any more.")
+    if job["attempt"] != attempt:
+        raise LeaseLost(f"Attempt {attempt} of job {job_id} has lost its lease to attempt {job['attempt']}.")
+    by_name = _SQL["principal_by_name"]
+    row = await database.single.fetch_optional(by_name, email=job["email"], workspace=job["workspace_id"])
+    credential = Credential(
+        kind=CredentialKind.JOB, label="job", job_id=job_id, attempt=attempt, workspace=job["workspace_id"]
+    )
+    if row is None or (row["role"] is None and not row["superadmin"]):
+        raise Unauthenticated("Whoever the job acts for is not a member of its workspace any more.")
+    if workspace not in {"", job["workspace_id"]}:
+        raise NotFound(f"There is no workspace '{workspace}'.")
+    principal = _principal(row, job["workspace_id"], credential)
+    if job["permissioned_as"] != principal.actor and job["permissioned_as"] != f"u/{principal.email}":
+        raise Unauthenticated("Whoever the job acts for has another name by now.")
+    return principal
+
+
+async def principal_by_name(database: Database, email: str, workspace: str) -> Principal:
+    """The account as it stands in `workspace`, without a credential.
+
+    Raises:
+        NotFound: there is no such account, or it has no part in the workspace.
+    """
+    row = await database.single.fetch_optional(_SQL["principal_by_name"], email=email.lower(), workspace=workspace)
+    if row is None:
+        raise NotFound(f"There is no account '{email}'.")
+    return _principal(row, workspace, Credential())
+
+
+async def hold_attempt(tx: Transaction, principal: Principal) -> None:
+    """Before a job writes: make sure that its lease holds until the transaction ends. Others pass.
+
+    Raises:
+        LeaseLost: the job was given to another attempt, or has ended.
+    """
+    credential = principal.credential
+    if credential.job_id is None:
+        return
+    held = await tx.fetch_optional(_SQL["hold_attempt"], id=credential.job_id, attempt=credential.attempt)
+    if held is None:
+        raise LeaseLost(f"Attempt {credential.attempt} of job {credential.job_id} does not run any more.")
+
+
+def _principal(row: Mapping[str, object], workspace: str, credential: Credential) -> Principal:
+    groups = frozenset(_texts(row["groups"]))
+    username = row["username"]
+    role = row["role"]
+    if workspace and not row["workspace_exists"]:
+        raise NotFound(f"There is no workspace '{workspace}'.")
+    if workspace and role is None and not row["superadmin"]:
+        raise NotFound(f"There is no workspace '{workspace}'.")
+    keys = permit.member_keys(str(username or ""), groups)
+    return Principal(
+        email=str(row["email"]),
+        username=str(username or ""),
+        workspace=workspace,
+        role=None if role is None else Role(str(role)),
+        superadmin=bool(row["superadmin"]),
+        groups=groups,
+        folders=permit.folder_rights(_folders(row["folders"]), keys),
+        credential=credential,
+    )
+
+
+def _texts(value: object) -> list[str]:
+    assert isinstance(value, list)
+    return [str(item) for item in value]
+
+
+def _folders(value: object) -> list[FolderRow]:
+    assert isinstance(value, str | bytes)
+    return [FolderRow(item["name"], tuple(item["owners"]), item["extra_perms"]) for item in json.loads(value)]

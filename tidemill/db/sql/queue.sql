@@ -1,0 +1,234 @@
+-- name: enqueue
+-- Take in one job: its input and its place in the queue. Gives the moment from which it is due.
+with input as (
+  insert into job (id, workspace_id, kind, script_hash, script_path, language, content, lock, args, args_object,
+    created_by, permissioned_as, email, tag, parent_job, root_job, flow_step_id, schedule_path, timeout_s, cache_ttl_s,
+    retry, on_worker_loss, options, labels, visible_to_owner)
+  values (:id, :workspace_id, :kind, :script_hash, :script_path, :language, :content, :lock, :args::json, :args_object,
+    :created_by, :permissioned_as, :email, :tag, :parent_job, :root_job, :flow_step_id, :schedule_path, :timeout_s,
+    :cache_ttl_s, :retry::json, :on_worker_loss, :options::json, :labels, :visible_to_owner)
+  returning id)
+insert into job_queue (id, workspace_id, tag, priority, run_at, concurrency_key, concurrency_limit, concurrency_window_s)
+select id, :workspace_id, :tag, :priority,
+  greatest(now(), coalesce(:scheduled_for::timestamptz, now() + make_interval(secs => :delay_s::float8))),
+  :concurrency_key, :concurrency_limit, :concurrency_window_s
+from input
+returning run_at;
+
+-- name: wake
+-- Tell those who wait on :channel.
+select pg_notify(:channel, :payload);
+
+-- name: claim
+-- Give up to :limit due jobs of :tags to :worker, by priority, then age. The claim is the first heartbeat and, for jobs
+-- that must not start twice, the start record.
+with due as materialized (
+  select picked.id
+  from unnest(:tags::text[]) as wanted (tag)
+  cross join lateral (
+    select q.id, q.priority, q.run_at from job_queue q
+    where q.state = 'queued' and q.tag = wanted.tag and q.run_at <= now() and q.concurrency_key is null
+    order by q.priority desc, q.run_at, q.id
+    limit :limit
+    for update skip locked) picked
+  order by picked.priority desc, picked.run_at, picked.id
+  limit :limit),
+taken as (
+  update job_queue q
+  set state = 'running', attempt = q.attempt + 1, worker = :worker, started_at = now(), heartbeat_at = now()
+  from due where q.id = due.id
+  returning q.*)
+select q.id, q.workspace_id, q.attempt, q.retries, q.run_at, q.started_at, q.tag, q.priority,
+  j.kind, j.script_hash, j.script_path, coalesce(j.language, s.language) as language,
+  coalesce(j.content, s.content) as content, case when j.content is null then s.lock else j.lock end as lock,
+  j.args, j.args_object, j.created_by, j.permissioned_as, j.email, j.parent_job, j.root_job, j.flow_step_id,
+  j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key
+from taken q
+join job j on j.id = q.id
+left join script s on s.workspace_id = j.workspace_id and s.hash = j.script_hash
+order by q.priority desc, q.run_at, q.id;
+
+-- name: due_limited
+-- The oldest due jobs of :tags under a concurrency limit, one a key, to be tried one by one with `claim_limited`.
+select distinct on (concurrency_key) concurrency_key, concurrency_limit, concurrency_window_s
+from (
+  select concurrency_key, concurrency_limit, concurrency_window_s, priority, run_at, id from job_queue
+  where state = 'queued' and concurrency_key is not null and run_at <= now() and tag = any(:tags::text[])
+  order by run_at limit 200) waiting
+order by concurrency_key, priority desc, run_at, id;
+
+-- name: lock_key
+-- Be the only one to count the jobs of a concurrency key until the transaction ends; false: somebody else is at it.
+select pg_try_advisory_xact_lock(hashtextextended('tidemill concurrency ' || :key, 0)) as locked;
+
+-- name: room_of_key
+-- How many more jobs of the key may start now, and when the next start of a full window falls out of it.
+select
+  :max_running::int - (select count(*) from job_queue where concurrency_key = :key and state = 'running') as by_running,
+  :max_running::int - (select count(*) from concurrency_start
+    where key = :key and started_at > now() - make_interval(secs => :window_s::float8)) as by_window,
+  (select min(started_at) + make_interval(secs => :window_s::float8) from concurrency_start
+    where key = :key and started_at > now() - make_interval(secs => :window_s::float8)) as frees_at;
+
+-- name: defer_key
+-- The window of the key is full: its due jobs are due again when it opens.
+update job_queue set run_at = :until where concurrency_key = :key and state = 'queued' and run_at <= now();
+
+-- name: claim_limited
+-- As `claim`, for one concurrency key with room for :limit more; the caller holds `lock_key`.
+with due as materialized (
+  select q.id from job_queue q
+  where q.state = 'queued' and q.concurrency_key = :key and q.run_at <= now() and q.tag = any(:tags::text[])
+  order by q.priority desc, q.run_at, q.id
+  limit :limit
+  for update skip locked),
+taken as (
+  update job_queue q
+  set state = 'running', attempt = q.attempt + 1, worker = :worker, started_at = now(), heartbeat_at = now()
+  from due where q.id = due.id
+  returning q.*),
+started as (
+  insert into concurrency_start (key, job_id, attempt) select concurrency_key, id, attempt from taken)
+select q.id, q.workspace_id, q.attempt, q.retries, q.run_at, q.started_at, q.tag, q.priority,
+  j.kind, j.script_hash, j.script_path, coalesce(j.language, s.language) as language,
+  coalesce(j.content, s.content) as content, case when j.content is null then s.lock else j.lock end as lock,
+  j.args, j.args_object, j.created_by, j.permissioned_as, j.email, j.parent_job, j.root_job, j.flow_step_id,
+  j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key
+from taken q
+join job j on j.id = q.id
+left join script s on s.workspace_id = j.workspace_id and s.hash = j.script_hash
+order by q.priority desc, q.run_at, q.id;
+
+-- name: next_due_s
+-- Seconds until the next job of :tags is due; null where none waits. Zero or less: due, but nobody could take it.
+select extract(epoch from min(run_at) - now())::float8 as due_in_s from (
+  select run_at from job_queue where state = 'queued' and tag = any(:tags::text[]) and run_at > now()
+  order by run_at limit 1) next;
+
+-- name: heartbeat
+-- Confirm the jobs that :worker runs. A job that is missing from the answer has been taken away.
+update job_queue q set heartbeat_at = now()
+from unnest(:ids::uuid[], :attempts::int[]) as mine (id, attempt)
+where q.id = mine.id and q.attempt = mine.attempt and q.worker = :worker and q.state = 'running'
+returning q.id, q.canceled_by, q.cancel_reason, q.cancel_forced;
+
+-- name: complete
+-- End jobs that :worker runs, each under its attempt. A job that is missing from the answer has been taken away.
+with done as (
+  select * from unnest(:ids::uuid[], :attempts::int[], :statuses::text[], :results::json[], :objects::text[],
+    :reasons::text[], :peaks::bigint[])
+  as d (id, attempt, status, result, result_object, end_reason, memory_peak_bytes)),
+gone as (
+  delete from job_queue q using done d
+  where q.id = d.id and q.attempt = d.attempt and q.worker = :worker and q.state = 'running'
+  returning q.*)
+insert into job_completed (id, workspace_id, status, result, result_object, started_at, completed_at, duration_ms,
+  attempt, retries, worker, memory_peak_bytes, end_reason, canceled_by, cancel_reason, progress)
+select g.id, g.workspace_id, d.status, d.result, d.result_object, g.started_at, clock_timestamp(),
+  (extract(epoch from clock_timestamp() - g.started_at) * 1000)::bigint, g.attempt, g.retries, g.worker,
+  d.memory_peak_bytes, d.end_reason, g.canceled_by, g.cancel_reason, g.progress
+from gone g join done d on d.id = g.id
+returning id;
+
+-- name: put_back
+-- Give a job of :worker back to the queue: a retry, or a worker that stops. No row: it has been taken away.
+with freed as (
+  update job_queue set state = 'queued', worker = null, heartbeat_at = null, started_at = null, progress = null,
+    retries = retries + :retried::int,
+    run_at = greatest(run_at, now() + make_interval(secs => :delay_s::float8))
+  where id = :id and attempt = :attempt and worker = :worker and state = 'running'
+  returning id, workspace_id, attempt)
+insert into job_attempt (job_id, attempt, workspace_id, worker, started_at, end_reason, error)
+select id, attempt, workspace_id, :worker, :started_at, :end_reason, :error::json from freed
+returning job_id;
+
+-- name: expired
+-- Running jobs without a heartbeat for :lease_s seconds, locked for whoever takes them away, with how often a worker
+-- was lost with them in the last 72 hours.
+select q.id, q.workspace_id, q.attempt, q.worker, q.started_at, j.on_worker_loss, q.canceled_by, q.cancel_reason,
+  (select count(*) from job_attempt a where a.job_id = q.id and a.end_reason = 'worker_lost'
+    and a.ended_at > now() - interval '72 hours') as losses
+from job_queue q join job j on j.id = q.id
+where q.state = 'running' and q.heartbeat_at < now() - make_interval(secs => :lease_s::float8)
+order by q.heartbeat_at
+limit 100
+for update of q skip locked;
+
+-- name: take_away
+-- A job lost its worker: note the attempt and let it run again.
+with freed as (
+  update job_queue set state = 'queued', worker = null, heartbeat_at = null, started_at = null, progress = null
+  where id = :id and attempt = :attempt and state = 'running'
+  returning id, workspace_id, attempt)
+insert into job_attempt (job_id, attempt, workspace_id, worker, started_at, end_reason)
+select id, attempt, workspace_id, :worker, :started_at, 'worker_lost' from freed
+returning job_id;
+
+-- name: end_without_worker
+-- End a job that no worker holds any more (or never held): lost, quarantined, or canceled in the queue.
+with gone as (
+  delete from job_queue where id = :id and attempt = :attempt and state = any(:states::text[]) returning *)
+insert into job_completed (id, workspace_id, status, result, started_at, completed_at, duration_ms, attempt, retries,
+  worker, end_reason, canceled_by, cancel_reason, progress)
+select id, workspace_id, :status, :result::json, started_at, clock_timestamp(),
+  coalesce((extract(epoch from clock_timestamp() - started_at) * 1000)::bigint, 0), attempt, retries, worker,
+  :end_reason, coalesce(:canceled_by, canceled_by), coalesce(:cancel_reason, cancel_reason), progress
+from gone
+returning id;
+
+-- name: ask_to_cancel
+-- Mark a job as canceled; its worker is told by the notice that follows, and by its next heartbeat. The first who asks counts.
+update job_queue set canceled_by = coalesce(canceled_by, :canceled_by), cancel_reason = coalesce(cancel_reason, :reason),
+  cancel_forced = cancel_forced or :forced
+where id = :id
+returning id, attempt, state, worker, workspace_id;
+
+-- name: append_log
+-- Add to a job's log at the place :start_unit (UTF-16 units from its start), while the attempt holds its lease.
+insert into job_log (job_id, start_unit, workspace_id, units, attempt, text)
+select :job_id, :start_unit::bigint, :workspace_id, :units, :attempt, :text
+where exists (select from job_queue where id = :job_id and attempt = :attempt and state = 'running')
+returning job_id;
+
+-- name: append_stream
+-- Add to what a job streams as its result, while the attempt holds its lease.
+insert into job_stream (job_id, start_unit, workspace_id, units, attempt, text)
+select :job_id, :start_unit::bigint, :workspace_id, :units, :attempt, :text
+where exists (select from job_queue where id = :job_id and attempt = :attempt and state = 'running')
+returning job_id;
+
+-- name: log_end
+-- Where the log and the stream of a job end, for an attempt that goes on after an earlier one.
+select coalesce((select max(start_unit + units) from job_log where job_id = :job_id), 0) as log_units,
+  coalesce((select max(start_unit + units) from job_stream where job_id = :job_id), 0) as stream_units;
+
+-- name: cached_result
+-- The result that was kept for these arguments of this version, while it is fresh.
+select result, result_object from result_cache
+where workspace_id = :workspace_id and key = :key and expires_at > now();
+
+-- name: keep_result
+-- Keep a result for :ttl_s seconds.
+insert into result_cache (workspace_id, key, result, result_object, expires_at)
+values (:workspace_id, :key, :result::json, :result_object, now() + make_interval(secs => :ttl_s::float8))
+on conflict (workspace_id, key) do update
+set result = excluded.result, result_object = excluded.result_object, expires_at = excluded.expires_at;
+
+-- name: ping_worker
+-- A worker shows that it is there.
+insert into worker (name, worker_group, tags, slots, host, version, isolated, draining, jobs_executed, memory_bytes)
+values (:name, :worker_group, :tags, :slots, :host, :version, :isolated, :draining, :jobs_executed, :memory_bytes)
+on conflict (name) do update set ping_at = now(), draining = excluded.draining,
+  jobs_executed = excluded.jobs_executed, memory_bytes = excluded.memory_bytes;
+
+-- name: remove_worker
+-- A worker that stopped in good order.
+delete from worker where name = :name;
+
+-- name: forget_workers
+-- Workers that have not shown themselves for a day.
+delete from worker where ping_at < now() - interval '1 day';
+
+-- name: store_lock
+-- The lock of a version that was resolved when it was first run.
+update script set lock = :lock, lock_error = null where workspace_id = :workspace_id and hash = :hash and lock is null;

@@ -1,0 +1,134 @@
+"""Puts the server together: routes, guards, error answers, limits."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import tidemill
+from tidemill.model.errors import BadRequest, Denied, NotFound, TidemillError, TooLarge
+from tidemill.server.errors import answer, on_error
+from tidemill.server.guard import guard_routes
+from tidemill.server.parts import Parts
+from tidemill.server.policy import POLICIES
+from tidemill.server.routes import ROUTERS
+
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+
+_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+
+def make_app(parts: Parts, lifespan: Lifespan) -> ASGIApp:
+    """The whole server. `lifespan` is entered before the first request and left after the last.
+
+    Raises:
+        ConfigurationError: a route has no policy.
+    """
+
+    @asynccontextmanager
+    async def around(_app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan():
+            yield
+
+    app = FastAPI(
+        title="Tidemill",
+        version=tidemill.__version__,
+        summary="Runs scripts and flows as jobs and keeps the data that they work on.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=around,
+        redirect_slashes=False,
+    )
+    app.state.parts = parts
+    app.router.routes.clear()
+    for router in ROUTERS:
+        for route in router.routes:
+            app.router.routes.append(route)
+    app.setup()
+    guard_routes(app.router.routes, POLICIES, parts)
+    app.add_exception_handler(TidemillError, on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    return Shell(app, parts)
+
+
+async def _on_invalid(_request: Request, error: Exception) -> Response:
+    """A path or query parameter does not fit its type."""
+    assert isinstance(error, RequestValidationError)
+    faults = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
+    return answer(BadRequest(f"The request does not fit: {'; '.join(faults)[:500]}."))
+
+
+class MethodNotAllowed(TidemillError):
+    """The path is there, under another method."""
+
+    code = "method_not_allowed"
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: unknown paths and methods, broken forms."""
+    assert isinstance(error, HTTPException)
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return answer(NotFound(f"There is nothing at {request.url.path[:200]!r}."))
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            response = answer(MethodNotAllowed(f"{request.method} is not for {request.url.path[:200]!r}."))
+            response.headers["Allow"] = (error.headers or {}).get("Allow", "")
+            return response
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return answer(TooLarge(str(error.detail)))
+        case HTTPStatus.FORBIDDEN:
+            return answer(Denied(str(error.detail)))
+        case _:
+            return answer(BadRequest(str(error.detail)))
+
+
+class Shell:
+    """Around everything: bounds every body before it is parsed, adds the headers that every answer has."""
+
+    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+        self._app = app
+        self._max_body_bytes = parts.options.max_value_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._max_body_bytes:
+            await answer(self._too_large())(scope, receive, send)
+            return
+        taken = 0
+
+        async def bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._max_body_bytes:
+                raise self._too_large()
+            return message
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        await self._app(scope, bounded, with_headers)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(
+            f"The body has more than {self._max_body_bytes} bytes (TIDEMILL_MAX_VALUE_BYTES); "
+            "put large data into workspace storage and send a pointer to it."
+        )

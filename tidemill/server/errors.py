@@ -1,0 +1,64 @@
+"""Turns errors into answers: one table from codes to statuses. Bodies are plain text, as Windmill's clients want."""
+
+from http import HTTPStatus
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from tidemill.model.errors import TidemillError, TooManyRequests, Unavailable, VersionMismatch
+
+CODE_HEADER: Final = "X-Tidemill-Error"
+RETRY_AFTER_S: Final = 2
+
+STATUSES: Final[dict[str, HTTPStatus]] = {
+    "bad_request": HTTPStatus.BAD_REQUEST,
+    "invalid_path": HTTPStatus.BAD_REQUEST,
+    "invalid_name": HTTPStatus.BAD_REQUEST,
+    "invalid_json": HTTPStatus.BAD_REQUEST,
+    "invalid_schema": HTTPStatus.BAD_REQUEST,
+    "invalid_script": HTTPStatus.BAD_REQUEST,
+    "interpolation_failed": HTTPStatus.BAD_REQUEST,
+    "unauthenticated": HTTPStatus.UNAUTHORIZED,
+    "denied": HTTPStatus.FORBIDDEN,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
+    "already_exists": HTTPStatus.CONFLICT,
+    "conflict": HTTPStatus.CONFLICT,
+    "version_mismatch": HTTPStatus.CONFLICT,
+    "lease_lost": HTTPStatus.CONFLICT,
+    "idempotency_in_flight": HTTPStatus.CONFLICT,
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "idempotency_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "lock_failed": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
+    "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "configuration": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "secrets_unreadable": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "missing_extra": HTTPStatus.NOT_IMPLEMENTED,
+    "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "database_unusable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "sandbox_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""Code -> status. A code that is missing here fails a test."""
+
+
+def answer(error: TidemillError) -> Response:
+    """The response that tells `error`: its sentence as text, its code in `X-Tidemill-Error`."""
+    headers = {CODE_HEADER: error.code}
+    match error:
+        case VersionMismatch():
+            headers["ETag"] = f'"{error.current}"'
+        case TooManyRequests():
+            headers["Retry-After"] = str(error.retry_after_s)
+        case Unavailable():
+            headers["Retry-After"] = str(RETRY_AFTER_S)
+        case _:
+            pass
+    return PlainTextResponse(str(error), status_code=STATUSES[error.code], headers=headers)
+
+
+async def on_error(_request: Request, error: Exception) -> Response:
+    """Handler of every `TidemillError` that a route raises."""
+    assert isinstance(error, TidemillError)
+    return answer(error)

@@ -1,0 +1,122 @@
+"""The gate in front of every route: looks up its policy, finds out who calls, and lets them in or not."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tidemill.engine import scopes
+from tidemill.model.errors import ConfigurationError, Denied, NotFound, TidemillError
+from tidemill.model.identity import CredentialKind, Principal, Role
+from tidemill.server import auth
+from tidemill.server.errors import answer
+from tidemill.server.parts import Parts
+from tidemill.server.policy import Policy, Who
+
+_ANONYMOUS: Final = Principal(email="")
+
+
+class Guard:
+    """Wraps the app of one route. After it, `request.state.principal` is set and fits the route's policy."""
+
+    def __init__(self, app: ASGIApp, policies: dict[str, Policy], parts: Parts) -> None:
+        self._app = app
+        self._policies = policies
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        policy = self._policies.get(scope["method"])
+        if policy is None:  # the route itself answers with 405
+            await self._app(scope, receive, send)
+            return
+        try:
+            principal = await self._admit(HTTPConnection(scope), policy)
+        except TidemillError as error:
+            await answer(error)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["principal"] = principal
+        await self._app(scope, receive, send)
+
+    async def _admit(self, connection: HTTPConnection, policy: Policy) -> Principal:
+        if policy.who is Who.PUBLIC:
+            return _ANONYMOUS
+        workspace = connection.path_params.get("workspace", "")
+        shown = auth.shown_by(connection)
+        principal = await auth.authenticate(self._parts.database, self._parts.job_secret, shown, workspace=workspace)
+        if policy.writes and shown is not None and shown.by_cookie:
+            auth.check_not_forged(connection, principal, origins=self._parts.options.origins)
+        check(principal, policy)
+        return principal
+
+
+def check(principal: Principal, policy: Policy) -> None:
+    """Whether `policy` lets `principal` in.
+
+    Raises:
+        NotFound: the workspace is not one that it may know of.
+        Denied: it may know of it, and lacks the role, the scope or the kind of credential.
+    """
+    credential = principal.credential
+    if credential.kind is CredentialKind.JOB and not policy.jobs:
+        raise Denied("The token of a job may not call this.")
+    if principal.workspace and credential.workspace not in {None, principal.workspace}:
+        raise NotFound(f"There is no workspace '{principal.workspace}'.")
+    if credential.read_only and policy.writes:
+        raise Denied("This token is read-only.")
+    if _standing(principal) < policy.who:
+        raise Denied(f"Only {_NAMES[policy.who]} may call this.")
+    domain, _, action = policy.scope.partition(":")
+    if policy.scope and not scopes.permits_some(credential.scopes, domain, action):
+        raise Denied(f"This token's scopes do not cover the call: it needs '{policy.scope}'.")
+
+
+def _standing(principal: Principal) -> Who:
+    if principal.superadmin and principal.credential.kind is not CredentialKind.JOB:
+        return Who.SUPERADMIN
+    if principal.is_admin:
+        return Who.ADMIN
+    match principal.role:
+        case Role.ADMIN:
+            return Who.ADMIN
+        case Role.DEVELOPER:
+            return Who.DEVELOPER
+        case Role.OPERATOR:
+            return Who.MEMBER
+        case None:
+            return Who.ACCOUNT
+
+
+_NAMES: Final = {
+    Who.PUBLIC: "everybody",
+    Who.ACCOUNT: "accounts",
+    Who.MEMBER: "members of the workspace",
+    Who.DEVELOPER: "developers of the workspace",
+    Who.ADMIN: "admins of the workspace",
+    Who.SUPERADMIN: "superadmins",
+}
+
+
+def guard_routes(routes: Iterable[BaseRoute], table: dict[str, Policy], parts: Parts) -> None:
+    """Put a guard in front of each route.
+
+    Raises:
+        ConfigurationError: a route or method has no policy, or a policy no route.
+    """
+    seen: set[str] = set()
+    for route in routes:
+        if not isinstance(route, Route):
+            raise ConfigurationError(f"{route!r} is not a plain route: it cannot be guarded.")
+        policies: dict[str, Policy] = {}
+        for method in sorted((route.methods or set()) - {"HEAD"}):
+            key = f"{method} {route.path}"
+            if key not in table:
+                raise ConfigurationError(f"{key} has no policy in server/policy.py.")
+            policies[method] = table[key]
+            seen.add(key)
+        if "GET" in policies and "HEAD" in (route.methods or set()):
+            policies["HEAD"] = policies["GET"]
+        route.app = Guard(route.app, policies, parts)
+    if unused := sorted(set(table) - seen):
+        raise ConfigurationError(f"server/policy.py has policies without a route: {', '.join(unused)}.")

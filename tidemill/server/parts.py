@@ -1,0 +1,50 @@
+"""What routes work with: made once by `wiring.py`, handed to every handler as `parts`."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from tidemill.db.pool import Actor, Database
+from tidemill.model.identity import Principal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """The settings that routes need; units are in the names."""
+
+    base_url: str
+    origins: frozenset[str] = field(default_factory=frozenset)
+    inline_value_bytes: int
+    max_value_bytes: int
+    wait_result_timeout_s: int
+    session_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The live objects of one server."""
+
+    options: ServerOptions
+    database: Database
+    job_secret: bytes
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the server that the request came to."""
+    return cast("Parts", request.app.state.parts)
+
+
+def principal_of(request: Request) -> Principal:
+    """Who is calling; set by the guard in front of every route."""
+    return cast("Principal", request.state.principal)
+
+
+def actor_of(principal: Principal) -> Actor:
+    """How changes that `principal` makes are signed in the history."""
+    return Actor(name=principal.actor, email=principal.email, job=principal.credential.job_id)
+
+
+InParts = Annotated[Parts, Depends(parts_of)]
+Caller = Annotated[Principal, Depends(principal_of)]
