@@ -83,7 +83,8 @@ class Credential:
     impersonated_by: str | None = None
 
 
-_NO_FOLDERS: Final[Mapping[str, FolderRight]] = MappingProxyType({})
+def _no_folders() -> Mapping[str, FolderRight]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Principal:
     role: Role | None = None
     superadmin: bool = False
     groups: frozenset[str] = frozenset()
-    folders: Mapping[str, FolderRight] = _NO_FOLDERS
+    folders: Mapping[str, FolderRight] = field(default_factory=_no_folders)
     credential: Credential = field(default_factory=Credential)
 
     def __post_init__(self) -> None:
@@ -113,7 +114,7 @@ class Principal:
         object.__setattr__(self, "groups", self.groups | {EVERYONE} if member else frozenset())
         if not member:
             object.__setattr__(self, "role", None)
-            object.__setattr__(self, "folders", _NO_FOLDERS)
+            object.__setattr__(self, "folders", _no_folders())
 
     @property
     def keys(self) -> frozenset[str]:
