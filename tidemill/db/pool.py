@@ -1,0 +1,358 @@
+"""Our connections to Postgres: transactions that know their workspace, and a fast path for single statements.
+
+How row-level security is made to bind. Tables that hold rows of a workspace show only the rows of the workspace
+in the setting `tidemill.workspace` (`*` is all). `Database.transaction` sets it together with BEGIN in one message, so
+it costs no round trip, ends with the transaction and is safe behind a pooler that hands out connections for each
+transaction. A superuser and a role with BYPASSRLS are above such policies: when we log in as one, each transaction (and
+each session of the system pool) first becomes `tidemill_runtime`, a role without LOGIN that `migrate` makes then and
+only then. For a role that policies bind (the embedded database's is one) no second role is needed: the policies
+are FORCEd on owners.
+
+Two pools. The first is for transactions and needs nothing of a session but its transaction. The system pool is for
+single statements that see all workspaces (claim, heartbeat, sign-in): its connections commit each statement, and the
+settings are made once for a session. It needs a direct connection, as LISTEN does: behind a transaction pooler give
+`direct_dsn`. Prepared statements are used on it, and on the first pool only when asked for.
+
+Idle connections cost nothing: no keep-alive statements, and no test statement before use. A connection that the server
+closed is noticed by looking at its socket, which is a local call; and BEGIN, the first message of every transaction,
+is sent again on another connection when it finds the line dead, since nothing was done yet.
+"""
+
+import asyncio
+import random
+import select
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, Self, TypeVar, overload
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import Escaping, TransactionStatus
+from psycopg_pool import AsyncConnectionPool
+
+from tidemill.db.checks import RUNTIME_ROLE, check_server
+from tidemill.db.queries import Query
+from tidemill.db.rows import Json, prepare_session
+from tidemill.db.transaction import (
+    LOST,
+    Actor,
+    Row,
+    Statements,
+    Transaction,
+    is_worth_a_retry,
+    pause,
+    run,
+    summary,
+    translated_errors,
+    unique,
+)
+from tidemill.model.errors import Unavailable
+
+__all__ = ["ALL_WORKSPACES", "Actor", "Database", "Json", "Row", "Statements", "Transaction", "unique"]
+
+T = TypeVar("T")
+
+ALL_WORKSPACES: Final = "*"
+RECONNECT_S: Final = 10.0
+"""How long the pool tries by itself to replace a lost connection; after that, the next use tries again."""
+IDLE_S: Final = 300.0
+CONNECTION_OPTIONS: Final[dict[str, Any]] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+
+class Database:
+    """Give `await Database(dsn).open()` or use it as `async with`; every error of the driver leaves it as one of ours.
+
+    Args:
+        dsn: connection string or URL; may lead to a pooler.
+        direct_dsn: the same database without a transaction pooler between; default `dsn`.
+        pool_size: most connections for transactions.
+        system_pool_size: most connections for single system statements.
+        prepared_statements: also prepare statements inside transactions; only without a transaction pooler.
+        unsafe_durability: go on where the server may lose what it acknowledged.
+        timeout_s: how long a caller waits for a free connection before `Unavailable`.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        direct_dsn: str = "",
+        pool_size: int = 10,
+        system_pool_size: int = 4,
+        prepared_statements: bool = False,
+        unsafe_durability: bool = False,
+        timeout_s: float = 30.0,
+        application: str = "tidemill",
+    ) -> None:
+        self.direct_dsn = direct_dsn or dsn
+        self._unsafe_durability = unsafe_durability
+        self._role_command = b""
+        options = {**CONNECTION_OPTIONS, "application_name": application, "autocommit": True}
+        self._transactions = _pool(
+            dsn,
+            {**options, "prepare_threshold": 2 if prepared_statements else None},
+            max_size=pool_size,
+            timeout=timeout_s,
+            configure=prepare_session,
+        )
+        self._singles = _pool(
+            self.direct_dsn,
+            {**options, "prepare_threshold": 2},
+            max_size=system_pool_size,
+            timeout=timeout_s,
+            configure=self._prepare_system_session,
+        )
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> Self:
+        """Check the server and connect.
+
+        Raises:
+            Unavailable: it cannot be reached.
+            DatabaseUnusable: too old, may lose acknowledged work, or row-level security cannot be made to bind.
+        """
+        with translated_errors():
+            async with await AsyncConnection.connect(
+                self.direct_dsn, autocommit=True, connect_timeout=10
+            ) as connection:
+                role = await check_server(connection, unsafe_durability=self._unsafe_durability)
+        self._role_command = f"; set local role {role}".encode() if role else b""
+        await self._transactions.open()
+        await self._singles.open()
+        return self
+
+    async def close(self) -> None:
+        """Close all connections; transactions that are open then fail."""
+        await self._transactions.close()
+        await self._singles.close()
+
+    @asynccontextmanager
+    async def transaction(self, workspace: str, *, actor: Actor | None = None) -> AsyncIterator[Transaction]:
+        """A transaction that sees the rows of `workspace` only; commits at the end of the block, undoes on an error.
+
+        Raises:
+            Unavailable: no connection, or it was lost; said so where it was lost during the commit, when nobody can
+                know whether the change was kept.
+        """
+        if workspace in ("", ALL_WORKSPACES):
+            raise ValueError(f"{workspace!r} is no workspace; for all of them use system().")
+        async with self._open_transaction(workspace, actor, role=self._role_command) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def system(self, *, actor: Actor | None = None) -> AsyncIterator[Transaction]:
+        """A transaction that sees all workspaces: for workers, the scheduler, sign-in and the chores."""
+        async with self._open_transaction(ALL_WORKSPACES, actor, role=self._role_command) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def maintenance(self) -> AsyncIterator[Transaction]:
+        """As `system`, but always as the role that we logged in as, which owns the tables: to add partitions."""
+        async with self._open_transaction(ALL_WORKSPACES, None, role=b"") as transaction:
+            yield transaction
+
+    async def run(
+        self,
+        workspace: str,
+        work: Callable[[Transaction], Awaitable[T]],
+        *,
+        actor: Actor | None = None,
+        attempts: int = 5,
+    ) -> T:
+        """What `work` gives, run in a transaction, and run again when it met a deadlock or serialization failure.
+
+        `work` may thus be called several times and must do nothing that outlives its transaction. `workspace` may be
+        `*` here.
+        """
+        for attempt in range(attempts):
+            try:
+                async with self._open_transaction(workspace, actor, role=self._role_command) as transaction:
+                    return await work(transaction)
+            except Unavailable as error:
+                if not is_worth_a_retry(error) or attempt == attempts - 1:
+                    raise
+            await pause(attempt, spread=random.random())  # noqa: S311  # jitter, not a secret
+        raise ValueError("attempts must be at least 1")
+
+    @overload
+    async def system_statement(self, query: Query, row_type: None = None, **parameters: object) -> list[Row]: ...
+    @overload
+    async def system_statement(self, query: Query, row_type: type[T], **parameters: object) -> list[T]: ...
+    async def system_statement(
+        self, query: Query, row_type: type[Any] | None = None, **parameters: object
+    ) -> list[Any]:
+        """All rows of one statement over all workspaces, committed when it returns; one round trip.
+
+        As `fetch_all` of a transaction; `single` has the other forms. `Unavailable` leaves open whether it happened.
+        """
+        rows: list[Any] = await self.single.fetch_all(query, row_type, **parameters)
+        return rows
+
+    @property
+    def single(self) -> "SingleStatements":
+        """Statements over all workspaces, each on its own and committed when it returns."""
+        return SingleStatements(self._singles)
+
+    @asynccontextmanager
+    async def _open_transaction(
+        self, workspace: str, actor: Actor | None, *, role: bytes
+    ) -> AsyncIterator[Transaction]:
+        if not workspace:
+            raise ValueError("A transaction needs a workspace.")
+        connection = await self._begin(workspace, actor, role)
+        try:
+            try:
+                yield Transaction(connection)
+            except BaseException:
+                await _roll_back(connection)
+                raise
+            await _commit(connection)
+        finally:
+            await _give_back(self._transactions, connection)
+
+    async def _begin(self, workspace: str, actor: Actor | None, role: bytes) -> AsyncConnection[Any]:
+        """A connection with the transaction begun; a dead one is thrown away, for nothing was done on it yet."""
+        while True:
+            connection = await _take(self._transactions)
+            try:
+                await connection.execute(_begin_message(connection, workspace, actor) + role, prepare=False)
+            except LOST as error:
+                lost = connection.closed or connection.broken
+                await _give_back(self._transactions, connection)
+                if not lost:
+                    raise Unavailable(f"The database does not answer now; send it again. ({summary(error)})") from error
+            except BaseException:
+                await _roll_back(connection)
+                await _give_back(self._transactions, connection)
+                raise
+            else:
+                return connection
+
+    async def _prepare_system_session(self, connection: AsyncConnection[Any]) -> None:
+        await prepare_session(connection)
+        role = f"; set role {RUNTIME_ROLE}" if self._role_command else ""
+        await connection.execute(
+            f"select set_config('tidemill.workspace', '{ALL_WORKSPACES}', false){role}".encode(), prepare=False
+        )
+
+
+class SingleStatements(Statements):
+    """`Statements` that each take a connection of the system pool for themselves."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
+        self._pool = pool
+
+    async def _run(
+        self, query: Query, row_type: type[Any] | None, parameters: Mapping[str, object]
+    ) -> tuple[list[Any], int]:
+        connection = await _take(self._pool)
+        try:
+            return await run(connection, query, row_type=row_type, parameters=parameters)
+        except psycopg.errors.FeatureNotSupported as error:
+            # A plan that was prepared before a migration changed the columns. It is refused before it does anything,
+            # so the statement can be sent again on a connection that has not prepared it.
+            if "cached plan" not in str(error):
+                raise
+            await connection.close()
+        finally:
+            await _give_back(self._pool, connection)
+        return await self._run(query, row_type, parameters)
+
+
+def _pool(dsn: str, options: dict[str, Any], **arguments: Any) -> AsyncConnectionPool[AsyncConnection[Any]]:
+    return AsyncConnectionPool(
+        dsn,
+        kwargs=options,
+        min_size=1,
+        open=False,
+        max_idle=IDLE_S,
+        reconnect_timeout=RECONNECT_S,
+        **arguments,
+    )
+
+
+async def _take(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> AsyncConnection[Any]:
+    """A connection on which the server has not hung up, as far as can be seen without asking it."""
+    while True:
+        with translated_errors():
+            connection = await pool.getconn()
+        if not _has_hung_up(connection):
+            return connection
+        await connection.close()
+        await pool.putconn(connection)
+
+
+async def _give_back(pool: AsyncConnectionPool[AsyncConnection[Any]], connection: AsyncConnection[Any]) -> None:
+    """Return it even when the caller is being cancelled: a connection that is not returned is lost for the pool."""
+    await asyncio.shield(pool.putconn(connection))
+
+
+def _has_hung_up(connection: AsyncConnection[Any]) -> bool:
+    """Whether the line is dead. An idle server says nothing, so something to read is the end, or a notice."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if not poll.poll(0):
+        return False
+    try:
+        connection.pgconn.consume_input()
+        connection.pgconn.is_busy()
+    except psycopg.OperationalError:
+        return True
+    return bool(poll.poll(0)) or connection.closed
+
+
+def _begin_message(connection: AsyncConnection[Any], workspace: str, actor: Actor | None) -> bytes:
+    """BEGIN and the settings as one message, which the simple protocol takes in one round trip."""
+    actor = actor or Actor("")
+    settings = {
+        b"workspace": workspace,
+        b"actor": actor.name,
+        b"email": actor.email,
+        b"job": str(actor.job) if actor.job else "",
+    }
+    quote = Escaping(connection.pgconn).escape_literal
+    calls = b", ".join(
+        b"set_config('tidemill.%s', %s, true)" % (name, bytes(quote(_without_nul(value))))
+        for name, value in settings.items()
+    )
+    return b"begin; select " + calls
+
+
+def _without_nul(value: str) -> bytes:
+    if "\0" in value:
+        raise ValueError("A NUL character cannot be in the name of a workspace or an actor.")
+    return value.encode()
+
+
+async def _commit(connection: AsyncConnection[Any]) -> None:
+    if connection.pgconn.transaction_status != TransactionStatus.INTRANS:
+        await _roll_back(connection)
+        raise RuntimeError("A statement of this transaction failed and its error was swallowed; nothing was kept.")
+    try:
+        await connection.commit()
+    except LOST as error:
+        raise Unavailable(
+            "The database was lost while it kept the change; look whether it is there before you send it again."
+            f" ({summary(error)})"
+        ) from error
+
+
+async def _roll_back(connection: AsyncConnection[Any]) -> None:
+    """Undo the transaction; where that cannot be said to the server, hanging up says it."""
+    try:
+        await connection.rollback()
+    except LOST:
+        await connection.close()

@@ -1,0 +1,153 @@
+"""Named queries: reads `db/sql/<noun>.sql` once and hands out each statement with its parameters.
+
+A file holds statements of this form; `:name` marks a parameter, wherever it is not in a string, a comment or a cast:
+
+    -- name: claim
+    -- Give up to :limit due jobs to one worker.
+    select id from job where tag = any(:tags) limit :limit;
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final, LiteralString
+
+SQL_DIRECTORY: Final = Path(__file__).parent / "sql"
+
+_TOKEN: Final = re.compile(
+    r"""
+      (?P<comment> --[^\n]* | /\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/ )
+    | (?P<string> (?<!\w)[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" )
+    | (?P<dollar> (?<!\w)\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$ )
+    | (?P<cast> :: )
+    | (?<!\w):(?P<parameter>[a-z_][a-z0-9_]*)
+    | (?P<end> ; )
+    | (?P<broken> ' | " | /\* )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_NAME: Final = re.compile(r"^-- name: ?(?P<name>.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One statement. `text` is for the driver: `%(name)s` for parameters, `%%` for a percent sign."""
+
+    name: str
+    doc: str
+    text: str
+    parameters: frozenset[str]
+    encoded: bytes = field(default=b"", repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "encoded", self.text.encode())
+
+
+class Queries:
+    """The queries of one file, as attributes or by `[name]`; a name that is not there raises at once."""
+
+    def __init__(self, noun: str, found: dict[str, Query]) -> None:
+        self._noun = noun
+        self._found = found
+
+    def __getattr__(self, name: str) -> Query:
+        try:
+            return self._found[name]
+        except KeyError:
+            raise AttributeError(f"sql/{self._noun}.sql has no query {name!r}; it has {sorted(self._found)}.") from None
+
+    def __getitem__(self, name: str) -> Query:
+        try:
+            return self._found[name]
+        except KeyError:
+            raise KeyError(f"sql/{self._noun}.sql has no query {name!r}; it has {sorted(self._found)}.") from None
+
+    def __iter__(self) -> Iterator[Query]:
+        return iter(self._found.values())
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+@cache
+def queries(noun: str, directory: Path = SQL_DIRECTORY) -> Queries:
+    """All queries of `sql/<noun>.sql`.
+
+    Raises:
+        ValueError: a query has no sentence, no statement or more than one, or a name that is taken or not a word.
+        FileNotFoundError: there is no such file.
+    """
+    text = (directory / f"{noun}.sql").read_text(encoding="utf-8")
+    heads = list(_NAME.finditer(text))
+    if text[: heads[0].start() if heads else len(text)].strip():
+        raise ValueError(f"{noun}.sql: the text before the first `-- name:` belongs to no query.")
+    found: dict[str, Query] = {}
+    for head, after in zip(heads, [*heads[1:], None], strict=True):
+        body = text[head.end() : after.start() if after else len(text)]
+        query = _query(f"{noun}.{head['name'].strip()}", body)
+        name = query.name.partition(".")[2]
+        if not name.isidentifier() or name in found:
+            raise ValueError(f"{noun}.sql: {name!r} is not a word, or there are two of it.")
+        found[name] = query
+    return Queries(noun, found)
+
+
+def inline(text: LiteralString, *, name: str = "inline") -> Query:
+    """A query that stands in Python: for statements about the database itself, and for tests."""
+    return _translate(name, name, text)
+
+
+def statements(text: str) -> list[str]:
+    """`text` cut at its semicolons, without those that hold only comments; knows strings and dollar quotes."""
+    parts, start, has_code = [], 0, False
+    for kind, token, position in _tokens(text):
+        if kind == "end":
+            if has_code:
+                parts.append(text[start:position].strip())
+            start, has_code = position + 1, False
+        elif kind != "comment" and token.strip():
+            has_code = True
+    return [*parts, text[start:].strip()] if has_code else parts
+
+
+def _query(name: str, body: str) -> Query:
+    """The query under one `-- name:` line: first its sentence as comment lines, then the statement."""
+    lines = body.strip().splitlines()
+    count = next((i for i, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    doc = " ".join(line.removeprefix("--").strip() for line in lines[:count])
+    if not doc.endswith((".", ":", ")")):
+        raise ValueError(f"Query {name} needs a sentence, with a full stop, in comment lines under its name.")
+    found = statements("\n".join(lines[count:]))
+    if len(found) != 1:
+        raise ValueError(f"Query {name} must be one statement; it is {len(found)}.")
+    return _translate(name, doc, found[0])
+
+
+def _translate(name: str, doc: str, text: str) -> Query:
+    """`:parameter` becomes `%(parameter)s`, and a percent sign is doubled everywhere."""
+    parts, parameters = [], set()
+    for kind, token, _ in _tokens(text):
+        if kind == "parameter":
+            parameters.add(token)
+            parts.append(f"%({token})s")
+        else:
+            parts.append(token.replace("%", "%%"))
+    return Query(name, doc, "".join(parts), frozenset(parameters))
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
+    """Kind, text and position of each piece; plain code is of the kind "code", and a parameter comes without colon."""
+    position = 0
+    for match in _TOKEN.finditer(text):
+        if match.start() > position:
+            yield "code", text[position : match.start()], position
+        kind = match.lastgroup or "code"
+        kind = "dollar" if kind == "tag" else kind
+        if kind == "broken":
+            raise ValueError(f"An unclosed quote, or a comment in a comment: {text[match.start() :][:40]!r}")
+        yield kind, match["parameter"] if kind == "parameter" else match[0], match.start()
+        position = match.end()
+    if position < len(text):
+        yield "code", text[position:], position
