@@ -186,8 +186,6 @@ async def _apply(connection: AsyncConnection[Any], migration: Migration) -> None
     )
     try:
         await connection.execute(migration.text.encode())
-        if connection.info.transaction_status != TransactionStatus.INTRANS:
-            raise DatabaseUnusable(f"Migration {migration.name} ends its own transaction; it must leave that to us.")
         await _record(connection, migration)
         await connection.commit()
     except BaseException:
@@ -197,6 +195,9 @@ async def _apply(connection: AsyncConnection[Any], migration: Migration) -> None
 
 
 async def _record(connection: AsyncConnection[Any], migration: Migration) -> None:
+    expected = TransactionStatus.INTRANS if migration.in_transaction else TransactionStatus.IDLE
+    if connection.info.transaction_status != expected:
+        raise DatabaseUnusable(f"Migration {migration.name} begins or ends a transaction; it must leave that to us.")
     await connection.execute(
         "insert into schema_migration (number, name, checksum) values (%s, %s, %s)",
         [migration.number, migration.name, migration.checksum],
@@ -238,9 +239,9 @@ async def _make_runtime_role(connection: AsyncConnection[Any]) -> None:
             await connection.execute(sql.SQL(grant).format(**names))
     except errors.InsufficientPrivilege as error:
         raise DatabaseUnusable(
-            f"We log in above row-level security and may not make the role {RUNTIME_ROLE} to step down to. Have an "
-            f"administrator run `create role {RUNTIME_ROLE} nologin; grant {RUNTIME_ROLE} to current_user`, or connect as "
-            "a role without BYPASSRLS that owns the database."
+            f"We log in above row-level security and may not make the role {RUNTIME_ROLE} to step down to. Have "
+            f"an administrator run `create role {RUNTIME_ROLE} nologin; grant {RUNTIME_ROLE} to current_user`, or connect "
+            "as a role without BYPASSRLS that owns the database."
         ) from error
 
 
