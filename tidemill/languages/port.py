@@ -10,10 +10,10 @@ A worker runs a script in this order::
     launch = language.launch(content, path=path, signature=signature, args=raw_args,
                              modules=needs.modules, environment=environment)
     ... put launch.files into the job directory, start it in the sandbox ...
-    result = language.result(found, last_line=last_line_of_stdout)
+    result = language.result(found)                                  # after exit code 0
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -29,11 +29,12 @@ class Command:
     """A program to run for a build. It may run code of strangers: it belongs in the sandbox, without secrets.
 
     Attributes:
-        argv: the program (absolute path) and its arguments.
-        cwd: its working directory, which exists and is writable.
+        argv: the program (absolute path) and its arguments. What lies in `cwd` is named by relative paths only, since
+            the sandbox may show it at another place.
+        cwd: its working directory, made for it alone and writable. Files it leaves there are read afterwards.
         env: its whole environment.
-        writable: directories that it changes (they exist); all absolute.
-        readable: directories and files that it reads beside the system's own; all absolute.
+        writable: directories that it changes beside `cwd` (they exist); absolute, seen at the same place inside.
+        readable: directories and files that it reads beside the system's own; absolute, seen at the same place.
         timeout_s: longest run.
     """
 
@@ -47,11 +48,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandResult:
-    """How a command ended. `exit_code` is negative for a signal; `timed_out` if it was killed for its time limit."""
+    """How a command ended. `exit_code` is not 0 for any kind of failure; `output` is stdout and stderr together."""
 
     exit_code: int
-    stdout: bytes
-    stderr: bytes
+    output: bytes
     timed_out: bool = False
 
 
@@ -115,10 +115,10 @@ class Launch:
     """How one job is started.
 
     Attributes:
-        files: what goes into the job's directory, by relative path (`/` between parts).
+        files: what goes into the job's directory, by relative path (`/` between parts). `args.json` is among them.
         argv: the program and its arguments, started in the job's directory. Empty: start the environment's interpreter
             with the sandbox's bootstrap, which reads `call.json` and `args.json`.
-        result_files: files that the job may leave behind as its result, for `Language.result`.
+        result_files: files that the job may leave in its directory as its result; for `Language.result`.
     """
 
     files: Mapping[str, bytes]
@@ -135,8 +135,11 @@ class Language(Protocol):
     file_extension: str
     """Of its source files, with the dot."""
 
-    def signature(self, content: str, *, entry: str = "main") -> Signature:
+    def signature(self, content: str, *, entry: str = "main", resource_types: Collection[str] = ()) -> Signature:
         """The parameters of `entry`, by parsing only: nothing of `content` is ever executed.
+
+        `resource_types` are the names of the types that the workspace has; a parameter's type that is named like one
+        of them becomes a resource. Parsing takes up to some 100 ms for the largest scripts (1 MiB).
 
         Raises:
             InvalidScript: it cannot be parsed; the message names the line.
@@ -184,7 +187,11 @@ class Language(Protocol):
             TooLarge: an argument is larger than the system passes to a program.
         """
 
-    def result(self, found: Mapping[str, bytes], *, last_line: str) -> bytes | None:
-        """The result as JSON text, from those of `Launch.result_files` that the job left and the last line of its
-        stdout (without the line end); None if the job has left no result although its language always does.
+    def result(self, found: Mapping[str, bytes]) -> bytes | None:
+        """The result as JSON text, from those of `Launch.result_files` that are there when the job has ended with 0.
+
+        None if the job has left no result although its language always does: it ended before the script returned.
+
+        Raises:
+            InvalidJson: the script wrote a result file itself, and it is not JSON (or not text).
         """
