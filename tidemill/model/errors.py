@@ -129,6 +129,12 @@ class TooLarge(TidemillError):
     code = "too_large"
 
 
+class ContentDamaged(TidemillError):
+    """A stored value is not what was put; the message names its digest."""
+
+    code = "content_damaged"
+
+
 class TooManyRequests(TidemillError):
     """Throttled. `retry_after_s` says when to come back."""
 

@@ -33,6 +33,7 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "lock_failed": HTTPStatus.UNPROCESSABLE_ENTITY,
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "content_damaged": HTTPStatus.INTERNAL_SERVER_ERROR,
     "configuration": HTTPStatus.INTERNAL_SERVER_ERROR,
     "secrets_unreadable": HTTPStatus.INTERNAL_SERVER_ERROR,
     "missing_extra": HTTPStatus.NOT_IMPLEMENTED,

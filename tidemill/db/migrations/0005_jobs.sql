@@ -33,6 +33,7 @@ create table job (
 ) partition by range (id);
 create index job_page on job (workspace_id, id desc);
 create index job_of_script on job (workspace_id, script_path, id desc);
+create index job_args_object on job (args_object) where args_object is not null;
 create index job_of_parent on job (parent_job) where parent_job is not null;
 call wall_off('job');
 
@@ -87,6 +88,7 @@ create table job_completed (
   check (result is null or result_object is null)
 ) partition by range (id);
 create index job_completed_page on job_completed (workspace_id, id desc);
+create index job_completed_result_object on job_completed (result_object) where result_object is not null;
 call wall_off('job_completed');
 
 -- `start_unit` counts UTF-16 units from the start of the job's log, as the wire's `log_offset` does.
