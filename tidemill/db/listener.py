@@ -97,8 +97,8 @@ class Listener:
     def subscribe(self, channel: str) -> Iterator[Subscription]:
         """A subscription for the length of the block.
 
-        It begins with a notification that says `missed`, once the channel is really listened to: look for yourself then,
-        and nothing that was sent before or after can escape you.
+        It begins with a notification that says `missed`, once the channel is really listened to: look for yourself
+        then, and nothing that was sent before or after can escape you.
         """
         subscription = Subscription(channel)
         self._subscriptions[channel].add(subscription)

@@ -240,8 +240,8 @@ async def _make_runtime_role(connection: AsyncConnection[Any]) -> None:
     except errors.InsufficientPrivilege as error:
         raise DatabaseUnusable(
             f"We log in above row-level security and may not make the role {RUNTIME_ROLE} to step down to. Have "
-            f"an administrator run `create role {RUNTIME_ROLE} nologin; grant {RUNTIME_ROLE} to current_user`, or connect "
-            "as a role without BYPASSRLS that owns the database."
+            f"an administrator run `create role {RUNTIME_ROLE} nologin; grant {RUNTIME_ROLE} to current_user`, or "
+            "connect as a role without BYPASSRLS that owns the database."
         ) from error
 
 
