@@ -76,14 +76,11 @@ def parse_connection_url(url: str) -> ConnectionUrl:
 def _split(rest: str) -> tuple[str, str, str]:
     """Authority, path without its first slash, and options. A `#` is a part like any other: passwords hold it."""
     head, _, query = rest.partition("?")
-    if "@" in query and "@" not in head and "/" not in head:  # an unescaped `?` in a password
-        user, _, tail = rest.rpartition("@")
-        host, *others = re.split(r"[/?;]", tail, maxsplit=1)
-        return f"{user}@{host}", "".join(others), ""
-    if ";" in head:  # the form of SQL Server: `host:port;name=value;...`
-        head, _, query = rest.partition(";")
-    authority, _, path = head.partition("/")
-    return authority, path, query
+    login, at, where = head.rpartition("@")
+    if ";" in where:  # the form of SQL Server: `host:port;name=value;...`
+        where, _, query = where.partition(";")
+    host, _, path = where.partition("/")
+    return login + at + host, path, query
 
 
 def parse_host(text: str) -> tuple[str, int | None]:

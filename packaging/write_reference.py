@@ -1,0 +1,121 @@
+"""Writes the pages of docs/reference that follow from the code: `python packaging/write_reference.py [--check]`.
+
+Each page is one row of `PAGES`: its path and the function that gives its text. With `--check` nothing is written, and
+the exit status is 1 when a page is not what its function gives.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from tidemill.model.resource_type import CatalogueType, catalogue
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+COMMAND: Final = "python packaging/write_reference.py"
+
+CATEGORIES: Final = {
+    "database": "Databases",
+    "object_storage": "Objects and files",
+    "messaging": "Messages and mail",
+    "ai": "Models and vectors",
+    "productivity": "Office",
+    "crm": "Customers",
+    "finance": "Money and shops",
+    "dev": "Development",
+    "cloud": "Clouds",
+    "internal": "Kept by Tidemill itself",
+}
+
+
+def resource_types() -> str:
+    """All types of the catalogue, by category, with their fields."""
+    kinds = catalogue()
+    lines = [
+        "# Resource types",
+        "",
+        f"Tidemill ships {len(kinds)} resource types; they need no network. Workspaces can add their own.",
+        "A field with **\\*** is required. One with 🔒 is a secret: keep it in a variable,",
+        "and write `$var:<path>` in its place.",
+        "Where URL schemes are named, pasting such a URL fills in the form.",
+        "",
+    ]
+    for category, title in CATEGORIES.items():
+        found = [kind for kind in kinds.values() if kind.category == category]
+        lines += [f"## {title}", ""]
+        for kind in sorted(found, key=lambda kind: kind.display_name.lower()):
+            lines += _type_section(kind)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _type_section(kind: CatalogueType) -> list[str]:
+    lines = [f"### `{kind.name}`", "", f"**{kind.display_name}.** {kind.description}", ""]
+    if kind.url_schemes:
+        lines += ["URL schemes: " + ", ".join(f"`{scheme}`" for scheme in kind.url_schemes) + ".", ""]
+    if kind.format_extension:
+        lines += [f"One text file with the extension `.{kind.format_extension}`.", ""]
+    rows = list(_rows(kind.schema, place=""))
+    if rows:
+        lines += ["| field | type | default | meaning |", "| --- | --- | --- | --- |", *rows, ""]
+    return lines
+
+
+def _rows(schema: Mapping[str, object], *, place: str) -> Iterator[str]:
+    required, fields = schema.get("required"), schema.get("properties")
+    names = required if isinstance(required, list) else []
+    for name, field in fields.items() if isinstance(fields, dict) else ():
+        marks = ("\\*" if name in names else "") + (" 🔒" if field.get("password") else "")
+        default = f"`{_written(field['default'])}`" if field.get("default") not in (None, "") else ""
+        meaning = str(field.get("description", "")) + _choices(field)
+        yield f"| `{place}{name}`{marks} | {field.get('type', 'any')} | {default} | {meaning} |"
+        yield from _inner_rows(field, place=f"{place}{name}")
+
+
+def _inner_rows(field: Mapping[str, object], *, place: str) -> Iterator[str]:
+    forms, items = field.get("oneOf"), field.get("items")
+    yield from _rows(field, place=f"{place}.")
+    if isinstance(items, dict):
+        yield from _rows(items, place=f"{place}[].")
+    for form in forms if isinstance(forms, list) else []:
+        inner = {name: part for name, part in form["properties"].items() if name != "label"}
+        for row in _rows(form | {"properties": inner}, place=f"{place}."):
+            yield row.removesuffix(" |") + f" With `label` `{form['title']}`. |"
+
+
+def _written(default: object) -> str:
+    return default if isinstance(default, str) else json.dumps(default)
+
+
+def _choices(field: Mapping[str, object]) -> str:
+    choices, forms = field.get("enum"), field.get("oneOf")
+    if isinstance(forms, list):
+        choices = [form["title"] for form in forms]
+    named = ", ".join(f"`{choice}`" for choice in choices) if isinstance(choices, list) else ""
+    return (" `label` is one of " if forms else " One of ") + named + "." if named else ""
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/reference/resource-types.md": resource_types,
+}
+
+
+def page(name: str) -> str:
+    """The text that the page should have, with the note on where it comes from."""
+    heading, _, rest = PAGES[name]().partition("\n")
+    return f"{heading}\n\n<!-- Written by `{COMMAND}`; change the code, not this page. -->\n{rest}"
+
+
+def main(arguments: list[str]) -> int:
+    """0; with `--check` 1 when a page is out of date."""
+    stale = [name for name in PAGES if not (ROOT / name).exists() or (ROOT / name).read_text("utf-8") != page(name)]
+    for name in stale:
+        sys.stdout.write(f"{name}\n")
+        if "--check" not in arguments:
+            (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / name).write_text(page(name), "utf-8")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
