@@ -1,0 +1,97 @@
+"""Python scripts: `main` is called with the arguments by name; packages come from a lock resolved by uv."""
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from tidemill.languages import environments, locking, python_signature
+from tidemill.languages.modules import gather
+from tidemill.languages.port import Environment, Launch, ReadScript, Requirements, Workshop
+from tidemill.model import jsontext
+from tidemill.model.errors import BadRequest, InvalidScript
+from tidemill.model.script import DEFAULT_ENTRY, Signature
+
+COMPUTED_DEFAULT: Final = b'"<function call>"'
+"""What Windmill's forms send for a default that they could not show: it means the argument is left out."""
+
+
+class Python:
+    """The language `python3`."""
+
+    name = "python3"
+    file_extension = ".py"
+
+    def signature(self, content: str, *, entry: str = DEFAULT_ENTRY, resource_types: Collection[str] = ()) -> Signature:
+        """See the port; the rules for types are in `python_annotations`."""
+        return python_signature.signature(content, entry=entry, resource_types=resource_types)
+
+    async def requirements(self, content: str, *, path: str, read: ReadScript) -> Requirements:
+        """See the port; where requirements are looked for is told in `requirements`."""
+        return await gather(content, path=path, read=read)
+
+    async def lock(self, needs: Requirements, *, workshop: Workshop) -> str:
+        """See the port."""
+        return await locking.lock(needs, workshop=workshop)
+
+    async def prepare(self, lock: str, *, workshop: Workshop) -> Environment | None:
+        """See the port; never None."""
+        return await environments.ensure(lock, workshop=workshop)
+
+    def launch(
+        self,
+        content: str,
+        *,
+        path: str,
+        signature: Signature,
+        args: bytes,
+        modules: Mapping[str, str],
+        environment: Environment | None,
+    ) -> Launch:
+        """The script and what it imports from the workspace as packages, and the call for the bootstrap."""
+        if not signature.has_entry:
+            raise InvalidScript(
+                f"The script has no function {signature.entry!r}: define it, or run a script that imports this one."
+            )
+        if environment is None:
+            raise BadRequest("A Python script needs an environment, at least the base one.")
+        file = module_file(path)
+        call = {
+            "file": file,
+            "module": file.removesuffix(".py").replace("/", "."),
+            "function": signature.entry,
+            "coercions": [[name, kind.value] for name, kind in signature.coercions],
+            "paths": [str(directory) for directory in environment.site_dirs],
+        }
+        files = {module_file(other): source.encode() for other, source in modules.items()}
+        return Launch(
+            files={
+                **files,
+                file: content.encode(),
+                "args.json": jsontext.build_object(_passed(signature, jsontext.object_fields(args))),
+                "call.json": json.dumps(call).encode(),
+            },
+            result_files=("result.json",),
+        )
+
+    def result(self, found: Mapping[str, bytes]) -> bytes | None:
+        """What the bootstrap has written."""
+        return found.get("result.json")
+
+
+def module_file(path: str) -> str:
+    """Where the script at `path` lies in the job's directory, for `import f.folder.name`; `main.py` for ""."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/{name.replace('.', '_')}.py" if folder else "main.py"
+
+
+def _passed(signature: Signature, given: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The arguments that the function is called with; what it has no parameter for is left out."""
+    parameters = {parameter.name: parameter for parameter in signature.parameters}
+    passed = {name: raw for name, raw in given.items() if signature.takes_any or name in parameters}
+    for name, parameter in parameters.items():
+        is_computed = parameter.has_default and not parameter.shows_default
+        if is_computed and passed.get(name) == COMPUTED_DEFAULT:
+            del passed[name]
+        elif parameter.is_nullable and not parameter.has_default:
+            passed.setdefault(name, b"null")
+    return passed
