@@ -1,0 +1,97 @@
+"""Fixtures for everybody: real Postgres servers, and a fresh migrated database for each test.
+
+`database` is an open `Database`, `database_dsn` its connection string. Servers start once for each worker of xdist.
+Tests under tests/db run on each kind of server; the others on the embedded one.
+"""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.postgres import Embedded, PostgresServer, System, make_template, new_database, system_binaries
+from tidemill.db.pool import Database
+
+
+def new_server(kind: str) -> Embedded | System:
+    """A server that is not started; skips the test where this machine has none, and fails it there in CI."""
+    if kind == "embedded":
+        return Embedded()
+    binaries = system_binaries()
+    if binaries is None:
+        reason = "this machine has no Postgres of its own (Debian: apt-get install postgresql)"
+        if os.environ.get("CI") == "true" and shutil.which("apt-get"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return System(binaries)
+
+
+@pytest.fixture(scope="session")
+def postgres_kind() -> str:
+    """Which server: tests/db says both."""
+    return "embedded"
+
+
+@pytest.fixture(scope="session")
+def _servers() -> Iterator[Callable[[str], PostgresServer]]:
+    """Each kind of server, started when it is first asked for and kept for the session."""
+    with ExitStack() as stack:
+        running: dict[str, PostgresServer] = {}
+
+        def get(kind: str) -> PostgresServer:
+            if kind not in running:
+                server = new_server(kind)
+                stack.callback(server.remove)
+                server.start()
+                make_template(server)
+                running[kind] = server
+            return running[kind]
+
+        yield get
+
+
+@pytest.fixture
+def postgres_server(_servers: Callable[[str], PostgresServer], postgres_kind: str) -> PostgresServer:
+    """A running server that is shared by all tests: never stop it."""
+    return _servers(postgres_kind)
+
+
+@pytest.fixture
+def own_postgres_server(postgres_kind: str) -> Iterator[PostgresServer]:
+    """A running server for this test alone, with the template: stop, kill and start it as you like."""
+    server = new_server(postgres_kind)
+    try:
+        server.start()
+        make_template(server)
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def database_name(postgres_server: PostgresServer) -> Iterator[str]:
+    """A new migrated database on the shared server."""
+    with new_database(postgres_server) as name:
+        yield name
+
+
+@pytest.fixture
+def database_dsn(postgres_server: PostgresServer, database_name: str) -> str:
+    """Connects to a new migrated database as the role that owns it and that row-level security binds."""
+    return postgres_server.dsn(database_name)
+
+
+@pytest.fixture
+def empty_database_dsn(postgres_server: PostgresServer) -> Iterator[str]:
+    """Connects to a new database with nothing in it."""
+    with new_database(postgres_server, template="template0") as name:
+        yield postgres_server.dsn(name)
+
+
+@pytest.fixture
+async def database(database_dsn: str) -> AsyncIterator[Database]:
+    """An open `Database` on a new migrated database."""
+    async with Database(database_dsn) as opened:
+        yield opened
