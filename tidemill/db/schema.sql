@@ -1,10 +1,47 @@
 -- Made by `python -m tidemill.db.schema` from the migrations; a test compares. Do not edit.
 
+CREATE FUNCTION public.erase_workspace(target text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+declare
+  part regclass;
+begin
+  delete from workspace where id = target;
+  for part in
+    select c.oid::regclass from pg_class c
+    join pg_attribute w on w.attrelid = c.oid and w.attname = 'workspace_id'
+    where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+      and c.relname <> 'audit'
+  loop
+    execute format('delete from %s where workspace_id = $1', part) using target;
+  end loop;
+  update audit set workspace_id = target || '#' || to_char(now() at time zone 'utc', 'YYYYMMDD"T"HH24MISS.US')
+  where workspace_id = target;
+end $_$;
+
 CREATE FUNCTION public.first_id_at(moment timestamp with time zone) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
   select (lpad(to_hex((extract(epoch from moment) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid
 $$;
+
+CREATE FUNCTION public.forget_permission_key(workspace text, key text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+declare
+  shared regclass;
+begin
+  for shared in
+    select c.oid::regclass from pg_class c
+    join pg_attribute s on s.attrelid = c.oid and s.attname = 'extra_perms'
+    join pg_attribute w on w.attrelid = c.oid and w.attname = 'workspace_id'
+    where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+  loop
+    execute format('update %s set extra_perms = extra_perms - $2 where workspace_id = $1 and extra_perms ? $2', shared)
+      using workspace, key;
+  end loop;
+  update folder set owners = array_remove(owners, key) where workspace_id = workspace and key = any(owners);
+end $_$;
 
 CREATE PROCEDURE public.make_month(IN moment timestamp with time zone)
     LANGUAGE plpgsql
@@ -123,12 +160,22 @@ CREATE TABLE public.folder (
     summary text DEFAULT ''::text NOT NULL,
     owners text[] DEFAULT '{}'::text[] NOT NULL,
     extra_perms jsonb DEFAULT '{}'::jsonb NOT NULL,
+    labels text[] DEFAULT '{}'::text[] NOT NULL,
     created_by text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     edited_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 ALTER TABLE ONLY public.folder FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.former_member (
+    workspace_id text NOT NULL,
+    username text NOT NULL,
+    email text NOT NULL,
+    removed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.former_member FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.group_member (
     workspace_id text NOT NULL,
@@ -200,7 +247,7 @@ CREATE TABLE public.instance_object (
 
 CREATE TABLE public.instance_setting (
     name text NOT NULL,
-    value jsonb NOT NULL,
+    value json NOT NULL,
     edited_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
@@ -437,9 +484,8 @@ ALTER TABLE ONLY public.lease FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.login_throttle (
     key text NOT NULL,
-    failures integer NOT NULL,
-    since timestamp with time zone DEFAULT now() NOT NULL,
-    blocked_until timestamp with time zone
+    level double precision NOT NULL,
+    at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.member (
@@ -660,6 +706,9 @@ ALTER TABLE ONLY public.flow_user_state
 ALTER TABLE ONLY public.folder
     ADD CONSTRAINT folder_pkey PRIMARY KEY (workspace_id, name);
 
+ALTER TABLE ONLY public.former_member
+    ADD CONSTRAINT former_member_pkey PRIMARY KEY (workspace_id, username);
+
 ALTER TABLE ONLY public.group_member
     ADD CONSTRAINT group_member_pkey PRIMARY KEY (workspace_id, group_name, username);
 
@@ -804,6 +853,8 @@ CREATE INDEX job_queue_running ON public.job_queue USING btree (heartbeat_at) WH
 
 CREATE INDEX job_queue_workspace ON public.job_queue USING btree (workspace_id, id DESC);
 
+CREATE INDEX login_throttle_at ON public.login_throttle USING btree (at);
+
 CREATE INDEX member_email ON public.member USING btree (email);
 
 CREATE INDEX resource_by_type ON public.resource USING btree (workspace_id, resource_type, path);
@@ -854,6 +905,9 @@ ALTER TABLE ONLY public.flow_user_state
 ALTER TABLE ONLY public.folder
     ADD CONSTRAINT folder_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.former_member
+    ADD CONSTRAINT former_member_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.group_member
     ADD CONSTRAINT group_member_workspace_id_group_name_fkey FOREIGN KEY (workspace_id, group_name) REFERENCES public.user_group(workspace_id, name) ON DELETE CASCADE;
 
@@ -899,6 +953,8 @@ ALTER TABLE public.flow_user_state ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.folder ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.former_member ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.group_member ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.history ENABLE ROW LEVEL SECURITY;
@@ -936,6 +992,8 @@ CREATE POLICY of_workspace ON public.audit USING (((workspace_id = current_setti
 CREATE POLICY of_workspace ON public.flow_user_state USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.folder USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.former_member USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.group_member USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 

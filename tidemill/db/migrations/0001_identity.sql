@@ -44,6 +44,15 @@ create table member (
 );
 create index member_email on member (email);
 
+-- Names are never given to somebody else: paths, jobs and the audit log know their owner by name only.
+create table former_member (
+  workspace_id text not null references workspace on delete cascade,
+  username text not null,
+  email text not null,
+  removed_at timestamptz not null default now(),
+  primary key (workspace_id, username)
+);
+
 create table user_group (
   workspace_id text not null references workspace on delete cascade,
   name text not null,
@@ -70,6 +79,7 @@ create table folder (
   summary text not null default '',
   owners text[] not null default '{}',
   extra_perms jsonb not null default '{}',
+  labels text[] not null default '{}',
   created_by text not null,
   created_at timestamptz not null default now(),
   edited_at timestamptz not null default now(),
@@ -94,21 +104,42 @@ create table token (
 );
 create index token_email on token (email, created_at);
 
--- Failed sign-ins, by account and by address.
+-- Tries to sign in, by account and by address, as a bucket that each try fills by one and time empties. `key` is a hash:
+-- people type passwords into the wrong field.
 create table login_throttle (
   key text primary key,
-  failures int not null,
-  since timestamptz not null default now(),
-  blocked_until timestamptz
+  level double precision not null,
+  at timestamptz not null
 );
+create index login_throttle_at on login_throttle (at);
 
 create table instance_setting (
   name text primary key,
-  value jsonb not null,
+  value json not null,
   edited_at timestamptz not null default now()
 );
 
+-- Take the permission key (`u/ann`, `g/ops`) of somebody who is gone out of every share and folder, so that nobody who
+-- gets the name later gets the rights. New tables with `extra_perms` are found by themselves.
+create function forget_permission_key(workspace text, key text) returns void
+language plpgsql as $$
+declare
+  shared regclass;
+begin
+  for shared in
+    select c.oid::regclass from pg_class c
+    join pg_attribute s on s.attrelid = c.oid and s.attname = 'extra_perms'
+    join pg_attribute w on w.attrelid = c.oid and w.attname = 'workspace_id'
+    where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+  loop
+    execute format('update %s set extra_perms = extra_perms - $2 where workspace_id = $1 and extra_perms ? $2', shared)
+      using workspace, key;
+  end loop;
+  update folder set owners = array_remove(owners, key) where workspace_id = workspace and key = any(owners);
+end $$;
+
 call wall_off('member');
+call wall_off('former_member');
 call wall_off('user_group');
 call wall_off('group_member');
 call wall_off('folder');

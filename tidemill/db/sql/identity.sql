@@ -16,7 +16,9 @@ left join lateral (
   from folder fo where fo.workspace_id = m.workspace_id
     and (fo.owners || array(select jsonb_object_keys(fo.extra_perms)))
         && (array['u/' || m.username, 'g/all'] || array(select 'g/' || unnest(g.names)))) f on true
-where t.hash = :hash and (t.expires_at is null or t.expires_at > now());
+where t.hash = :hash and (t.expires_at is null or t.expires_at > now())
+  and (t.impersonated_by is null
+       or exists (select from account i where i.email = t.impersonated_by and i.superadmin and not i.disabled));
 
 -- name: principal_by_name
 -- The account :email as it stands in :workspace, without any credential: for jobs and for acting as somebody.
