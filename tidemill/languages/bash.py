@@ -132,7 +132,7 @@ def positionals(content: str) -> list[Positional]:
     _check_source(content)
     found: dict[int, Positional] = {}
     awaited = ""
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(content.split("\n"), start=1):
         if awaited:
             awaited = "" if line.strip() == awaited else awaited
             continue

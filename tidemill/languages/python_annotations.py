@@ -103,6 +103,8 @@ class Annotations:
     names: Definitions
     resource_types: Collection[str] = ()
     _made: int = field(default=0, init=False)
+    _open: set[str] = field(default_factory=set, init=False)
+    """Names that are being read: a type that refers to itself is shown once, and below that as any object."""
 
     def read(self, node: ast.expr, *, depth: int = 0) -> Annotated:
         """What `node` says; an annotation that is not understood accepts anything.
@@ -170,14 +172,24 @@ class Annotations:
         special = _special(name)
         if special is not None:
             return Annotated(special)
-        if isinstance(node, ast.Name) and name in self.names.classes:
-            return self._local_class(self.names.classes[name], depth=depth)
-        if isinstance(node, ast.Name) and name in self.names.aliases:
-            return self._alias(name, self.names.aliases[name], depth=depth)
+        if isinstance(node, ast.Name) and (name in self.names.classes or name in self.names.aliases):
+            return self._local(name, depth=depth)
         plain = self._plain(node)
         if plain in _SIMPLE:
             return Annotated(_SIMPLE[plain])
         return self._foreign(name, self.names.dotted(node))
+
+    def _local(self, name: str, *, depth: int) -> Annotated:
+        """A class or an alias of this script."""
+        if name in self._open:
+            return Annotated(_OBJECT if name in self.names.classes else {})
+        self._open.add(name)
+        try:
+            if name in self.names.classes:
+                return self._local_class(self.names.classes[name], depth=depth)
+            return self._alias(name, self.names.aliases[name], depth=depth)
+        finally:
+            self._open.discard(name)
 
     def _foreign(self, name: str, dotted: str) -> Annotated:
         """A name that is imported, or not defined at all."""

@@ -219,7 +219,9 @@ def distribution_of(module: str) -> str:
         name = ".".join(parts[:length])
         if name in DISTRIBUTIONS:
             return DISTRIBUTIONS[name]
-    depth = max((length for length in (1, 2) if ".".join(parts[:length]) in NAMESPACES), default=0)
+    depth = max(
+        (length for length in (1, 2) if length <= len(parts) and ".".join(parts[:length]) in NAMESPACES), default=0
+    )
     if depth and len(parts) == depth:
         return ""
     return "-".join(parts[: depth + 1]).replace("_", "-")

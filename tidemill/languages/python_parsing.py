@@ -2,6 +2,7 @@
 
 import ast
 import io
+import re
 import threading
 import tokenize
 import warnings
@@ -28,7 +29,7 @@ def parse(content: str) -> ast.Module:
         # filters belong to the whole process, hence the lock.
         with _WARNINGS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(content, filename="<script>")
+            return ast.parse(content.removeprefix("\ufeff"), filename="<script>")
     except SyntaxError as error:
         raise InvalidScript(_explain(error)) from error
     except (RecursionError, MemoryError) as error:
@@ -44,6 +45,11 @@ def parse_expression(text: str) -> ast.expr | None:
     except InvalidScript:
         return None
     return body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+
+
+def source_lines(content: str) -> list[str]:
+    """The lines of `content` as Python counts them: a form feed or a Unicode line separator does not end one."""
+    return re.split(r"\r\n|\r|\n", content)
 
 
 def statements(module: ast.Module) -> Iterator[ast.stmt]:

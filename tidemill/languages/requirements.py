@@ -12,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from tidemill.languages.python_distributions import distribution_of
-from tidemill.languages.python_parsing import parse
+from tidemill.languages.python_parsing import parse, source_lines
 from tidemill.model.errors import InvalidScript
 
 MAX_REQUIREMENTS: Final = 500
@@ -58,7 +58,7 @@ def declared(content: str, *, path: str) -> Declared:
     exact, extra = _blocks(content)
     if exact is not None:
         return Declared(_checked(exact), "", imports)
-    return Declared(_checked([*_imported_packages(tree, content.splitlines()), *extra]), "", imports)
+    return Declared(_checked([*_imported_packages(tree, source_lines(content)), *extra]), "", imports)
 
 
 def workspace_imports(content: str, path: str) -> list[tuple[str, ...]]:
@@ -72,7 +72,7 @@ def inline_metadata(content: str) -> Declared | None:
     Raises:
         InvalidScript: there are two, the block is not TOML, or its fields have other types than the PEP gives them.
     """
-    blocks = list(_metadata_blocks(content.splitlines()))
+    blocks = list(_metadata_blocks(source_lines(content)))
     if not blocks:
         return None
     if len(blocks) > 1:
@@ -155,7 +155,7 @@ def _blocks(content: str) -> tuple[list[str] | None, list[str]]:
     exact: list[str] | None = None
     extra: list[str] = []
     current: list[str] | None = None
-    for line in content.splitlines():
+    for line in source_lines(content):
         block = _BLOCK.fullmatch(line)
         if block and block["extra"]:
             current = extra
