@@ -135,9 +135,44 @@ async def wake(statements: Statements, channel: str, payload: str) -> None:
     await statements.execute(_SQL["wake"], channel=channel, payload=payload)
 
 
-async def claim(statements: Statements, *, worker: str, tags: Sequence[str], limit: int) -> list[ClaimedJob]:
-    """Up to `limit` due jobs without a concurrency limit, now held by `worker`, the most urgent first."""
-    return await statements.fetch_all(_SQL["claim"], ClaimedJob, worker=worker, tags=list(tags), limit=limit)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What a worker gets back for what it reported.
+
+    Attributes:
+        ended: the ids that were ended; one that is missing was taken away before, and nothing was written for it.
+        claimed: what it holds from now on, the most urgent first. The claim is the first heartbeat.
+        due_in_s: when the next job will be due; None where none waits.
+        limited: jobs under a concurrency limit are due, too: see `claim_limited`.
+    """
+
+    ended: frozenset[UUID]
+    claimed: list[ClaimedJob]
+    due_in_s: float | None
+    limited: bool
+
+
+_OF_TURN: Final = frozenset({"ended", "notices", "due_in_s", "limited"})
+
+
+async def turn(statements: Statements, *, worker: str, ended: Sequence[Ended], tags: Sequence[str], limit: int) -> Turn:
+    """End the jobs `ended` that `worker` holds, and hand it up to `limit` due jobs without a concurrency limit."""
+    rows = await statements.fetch_all(
+        _SQL["turn"],
+        worker=worker,
+        ids=[one.id for one in ended],
+        attempts=[one.attempt for one in ended],
+        statuses=[one.status for one in ended],
+        results=[one.result.inline for one in ended],
+        objects=[one.result.digest for one in ended],
+        reasons=[one.end_reason for one in ended],
+        peaks=[one.memory_peak_bytes for one in ended],
+        tags=list(tags),
+        limit=limit,
+    )
+    first = rows[0]
+    claimed = [ClaimedJob(**{name: row[name] for name in row.keys() - _OF_TURN}) for row in rows if row["id"]]
+    return Turn(ended=frozenset(first["ended"]), claimed=claimed, due_in_s=first["due_in_s"], limited=first["limited"])
 
 
 async def claim_limited(database: Database, *, worker: str, tags: Sequence[str], limit: int) -> list[ClaimedJob]:
@@ -168,12 +203,6 @@ async def _claim_of_key(
     return await tx.fetch_all(_SQL["claim_limited"], ClaimedJob, key=key, worker=worker, tags=list(tags), limit=free)
 
 
-async def next_due_s(statements: Statements, tags: Sequence[str]) -> float | None:
-    """Seconds until the next job of `tags` is due; None where none waits."""
-    found = await statements.fetch_value(_SQL["next_due_s"], tags=list(tags))
-    return None if found is None else float(found)
-
-
 async def heartbeat(statements: Statements, *, worker: str, held: Sequence[tuple[UUID, int]]) -> dict[UUID, Beat]:
     """Confirm the jobs `held` as (id, attempt). One that is missing from the answer has been taken away."""
     beats = await statements.fetch_all(
@@ -184,22 +213,6 @@ async def heartbeat(statements: Statements, *, worker: str, held: Sequence[tuple
         attempts=[attempt for _, attempt in held],
     )
     return {beat.id: beat for beat in beats}
-
-
-async def complete(statements: Statements, *, worker: str, ended: Sequence[Ended]) -> set[UUID]:
-    """End jobs that `worker` holds. One that is missing from the answer has been taken away."""
-    rows = await statements.fetch_all(
-        _SQL["complete"],
-        worker=worker,
-        ids=[one.id for one in ended],
-        attempts=[one.attempt for one in ended],
-        statuses=[one.status for one in ended],
-        results=[one.result.inline for one in ended],
-        objects=[one.result.digest for one in ended],
-        reasons=[one.end_reason for one in ended],
-        peaks=[one.memory_peak_bytes for one in ended],
-    )
-    return {row["id"] for row in rows}
 
 
 async def put_back(
@@ -240,7 +253,7 @@ async def ask_to_cancel(
     if row is None:
         return False
     if row["state"] == "queued" or forced:
-        result = error_result("Canceled", f"Canceled by {canceled_by}" + (f": {reason}" if reason else "."))
+        result = error_result("Canceled", cancel_message(canceled_by, reason))
         await _end_without_worker(
             tx,
             job_id,
@@ -289,7 +302,7 @@ async def _take_away(tx: Transaction, row: dict[str, Any]) -> Expired:
                 _SQL["take_away"], id=job_id, attempt=attempt, worker=row["worker"], started_at=row["started_at"]
             )
         case LossVerdict.CANCEL:
-            result = error_result("Canceled", f"Canceled by {row['canceled_by']}.")
+            result = error_result("Canceled", cancel_message(row["canceled_by"], row["cancel_reason"]))
             await _end_without_worker(
                 tx, job_id, attempt, states=["running"], status="canceled", result=result, reason="canceled"
             )
@@ -317,6 +330,16 @@ _LOSS_ERRORS: Final = {
         "find out why, then rerun it.",
     ),
 }
+
+
+def cancel_message(canceled_by: str, reason: str | None) -> str:
+    """The sentence that a canceled job ends with."""
+    return f"Canceled by {canceled_by}: {reason}" if reason else f"Canceled by {canceled_by}."
+
+
+def kept_error(name: str, message: str) -> Kept:
+    """`error_result`, as it is kept."""
+    return Kept(inline=error_result(name, message))
 
 
 def error_result(name: str, message: str) -> Json:

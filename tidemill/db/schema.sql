@@ -847,6 +847,8 @@ CREATE INDEX job_queue_concurrency ON public.job_queue USING btree (concurrency_
 
 CREATE INDEX job_queue_due ON public.job_queue USING btree (tag, priority DESC, run_at, id) WHERE (state = 'queued'::text);
 
+CREATE INDEX job_queue_limited ON public.job_queue USING btree (run_at) WHERE ((state = 'queued'::text) AND (concurrency_key IS NOT NULL));
+
 CREATE INDEX job_queue_next ON public.job_queue USING btree (run_at) WHERE (state = 'queued'::text);
 
 CREATE INDEX job_queue_running ON public.job_queue USING btree (heartbeat_at) WHERE (state = 'running'::text);

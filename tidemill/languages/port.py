@@ -2,7 +2,7 @@
 
 A worker runs a script in this order::
 
-    language = load(name)                                            # languages/__init__.py
+    language = load_language(name)                                   # languages/__init__.py
     signature = language.signature(content, entry="main")            # parsing only
     needs = await language.requirements(content, path=path, read=read_script)
     lock = await language.lock(needs, workshop=workshop)             # at deploy; stored with the version

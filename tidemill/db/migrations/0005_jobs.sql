@@ -65,6 +65,7 @@ create index job_queue_due on job_queue (tag, priority desc, run_at, id) where s
 create index job_queue_next on job_queue (run_at) where state = 'queued';
 create index job_queue_running on job_queue (heartbeat_at) where state = 'running';
 create index job_queue_concurrency on job_queue (concurrency_key) where concurrency_key is not null;
+create index job_queue_limited on job_queue (run_at) where state = 'queued' and concurrency_key is not null;
 create index job_queue_workspace on job_queue (workspace_id, id desc);
 call wall_off('job_queue');
 

@@ -19,35 +19,6 @@ returning run_at;
 -- Tell those who wait on :channel.
 select pg_notify(:channel, :payload);
 
--- name: claim
--- Give up to :limit due jobs of :tags to :worker, by priority, then age. The claim is the first heartbeat and, for jobs
--- that must not start twice, the start record.
-with due as materialized (
-  select picked.id
-  from unnest(:tags::text[]) as wanted (tag)
-  cross join lateral (
-    select q.id, q.priority, q.run_at from job_queue q
-    where q.state = 'queued' and q.tag = wanted.tag and q.run_at <= now() and q.concurrency_key is null
-    order by q.priority desc, q.run_at, q.id
-    limit :limit
-    for update skip locked) picked
-  order by picked.priority desc, picked.run_at, picked.id
-  limit :limit),
-taken as (
-  update job_queue q
-  set state = 'running', attempt = q.attempt + 1, worker = :worker, started_at = now(), heartbeat_at = now()
-  from due where q.id = due.id
-  returning q.*)
-select q.id, q.workspace_id, q.attempt, q.retries, q.run_at, q.started_at, q.tag, q.priority,
-  j.kind, j.script_hash, j.script_path, coalesce(j.language, s.language) as language,
-  coalesce(j.content, s.content) as content, case when j.content is null then s.lock else j.lock end as lock,
-  j.args, j.args_object, j.created_by, j.permissioned_as, j.email, j.parent_job, j.root_job, j.flow_step_id,
-  j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key
-from taken q
-join job j on j.id = q.id
-left join script s on s.workspace_id = j.workspace_id and s.hash = j.script_hash
-order by q.priority desc, q.run_at, q.id;
-
 -- name: due_limited
 -- The oldest due jobs of :tags under a concurrency limit, one a key, to be tried one by one with `claim_limited`.
 select distinct on (concurrency_key) concurrency_key, concurrency_limit, concurrency_window_s
@@ -75,7 +46,7 @@ select
 update job_queue set run_at = :until where concurrency_key = :key and state = 'queued' and run_at <= now();
 
 -- name: claim_limited
--- As `claim`, for one concurrency key with room for :limit more; the caller holds `lock_key`.
+-- As `turn`, for one concurrency key with room for :limit more; the caller holds `lock_key`.
 with due as materialized (
   select q.id from job_queue q
   where q.state = 'queued' and q.concurrency_key = :key and q.run_at <= now() and q.tag = any(:tags::text[])
@@ -99,12 +70,6 @@ join job j on j.id = q.id
 left join script s on s.workspace_id = j.workspace_id and s.hash = j.script_hash
 order by q.priority desc, q.run_at, q.id;
 
--- name: next_due_s
--- Seconds until the next job of :tags is due; null where none waits. Zero or less: due, but nobody could take it.
-select extract(epoch from min(run_at) - now())::float8 as due_in_s from (
-  select run_at from job_queue where state = 'queued' and tag = any(:tags::text[]) and run_at > now()
-  order by run_at limit 1) next;
-
 -- name: heartbeat
 -- Confirm the jobs that :worker runs. A job that is missing from the answer has been taken away.
 update job_queue q set heartbeat_at = now()
@@ -112,8 +77,10 @@ from unnest(:ids::uuid[], :attempts::int[]) as mine (id, attempt)
 where q.id = mine.id and q.attempt = mine.attempt and q.worker = :worker and q.state = 'running'
 returning q.id, q.canceled_by, q.cancel_reason, q.cancel_forced;
 
--- name: complete
--- End jobs that :worker runs, each under its attempt. A job that is missing from the answer has been taken away.
+-- name: turn
+-- End jobs that :worker runs, each under its attempt, and give it up to :limit due jobs of :tags: one commit for both.
+-- There is always a row; without a job it only tells which ends were taken (one that is missing has been taken away
+-- before), when the next job is due, and whether jobs under a concurrency limit wait for `claim_limited`.
 with done as (
   select * from unnest(:ids::uuid[], :attempts::int[], :statuses::text[], :results::json[], :objects::text[],
     :reasons::text[], :peaks::bigint[])
@@ -121,14 +88,51 @@ with done as (
 gone as (
   delete from job_queue q using done d
   where q.id = d.id and q.attempt = d.attempt and q.worker = :worker and q.state = 'running'
+  returning q.*),
+kept as (
+  insert into job_completed (id, workspace_id, status, result, result_object, started_at, completed_at, duration_ms,
+    attempt, retries, worker, memory_peak_bytes, end_reason, canceled_by, cancel_reason, progress)
+  select g.id, g.workspace_id, d.status, d.result, d.result_object, g.started_at, clock_timestamp(),
+    (extract(epoch from clock_timestamp() - g.started_at) * 1000)::bigint, g.attempt, g.retries, g.worker,
+    d.memory_peak_bytes, d.end_reason, g.canceled_by, g.cancel_reason, g.progress
+  from gone g join done d on d.id = g.id
+  returning id),
+told as materialized (
+  select pg_notify('tidemill_job', string_agg(id::text, ',')) from kept having count(*) > 0),
+freed as materialized (
+  select pg_notify('tidemill_queue', '*') from gone where concurrency_key is not null limit 1),
+due as materialized (
+  select picked.id
+  from unnest(:tags::text[]) as wanted (tag)
+  cross join lateral (
+    select q.id, q.priority, q.run_at from job_queue q
+    where q.state = 'queued' and q.tag = wanted.tag and q.run_at <= now() and q.concurrency_key is null
+    order by q.priority desc, q.run_at, q.id
+    limit :limit
+    for update skip locked) picked
+  order by picked.priority desc, picked.run_at, picked.id
+  limit :limit),
+taken as (
+  update job_queue q
+  set state = 'running', attempt = q.attempt + 1, worker = :worker, started_at = now(), heartbeat_at = now()
+  from due where q.id = due.id
   returning q.*)
-insert into job_completed (id, workspace_id, status, result, result_object, started_at, completed_at, duration_ms,
-  attempt, retries, worker, memory_peak_bytes, end_reason, canceled_by, cancel_reason, progress)
-select g.id, g.workspace_id, d.status, d.result, d.result_object, g.started_at, clock_timestamp(),
-  (extract(epoch from clock_timestamp() - g.started_at) * 1000)::bigint, g.attempt, g.retries, g.worker,
-  d.memory_peak_bytes, d.end_reason, g.canceled_by, g.cancel_reason, g.progress
-from gone g join done d on d.id = g.id
-returning id;
+select array(select id from kept) as ended,
+  (select count(*) from told) + (select count(*) from freed) as notices,
+  (select extract(epoch from w.run_at - now())::float8 from job_queue w
+    where w.state = 'queued' and w.tag = any(:tags::text[]) and w.run_at > now() order by w.run_at limit 1) as due_in_s,
+  exists (select from job_queue l where l.state = 'queued' and l.concurrency_key is not null and l.run_at <= now()
+    and l.tag = any(:tags::text[])) as limited,
+  q.id, q.workspace_id, q.attempt, q.retries, q.run_at, q.started_at, q.tag, q.priority,
+  j.kind, j.script_hash, j.script_path, coalesce(j.language, s.language) as language,
+  coalesce(j.content, s.content) as content, case when j.content is null then s.lock else j.lock end as lock,
+  j.args, j.args_object, j.created_by, j.permissioned_as, j.email, j.parent_job, j.root_job, j.flow_step_id,
+  j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key
+from (select) as always
+left join taken q on true
+left join job j on j.id = q.id
+left join script s on s.workspace_id = j.workspace_id and s.hash = j.script_hash
+order by q.priority desc, q.run_at, q.id;
 
 -- name: put_back
 -- Give a job of :worker back to the queue: a retry, or a worker that stops. No row: it has been taken away.
@@ -213,21 +217,6 @@ insert into result_cache (workspace_id, key, result, result_object, expires_at)
 values (:workspace_id, :key, :result::json, :result_object, now() + make_interval(secs => :ttl_s::float8))
 on conflict (workspace_id, key) do update
 set result = excluded.result, result_object = excluded.result_object, expires_at = excluded.expires_at;
-
--- name: ping_worker
--- A worker shows that it is there.
-insert into worker (name, worker_group, tags, slots, host, version, isolated, draining, jobs_executed, memory_bytes)
-values (:name, :worker_group, :tags, :slots, :host, :version, :isolated, :draining, :jobs_executed, :memory_bytes)
-on conflict (name) do update set ping_at = now(), draining = excluded.draining,
-  jobs_executed = excluded.jobs_executed, memory_bytes = excluded.memory_bytes;
-
--- name: remove_worker
--- A worker that stopped in good order.
-delete from worker where name = :name;
-
--- name: forget_workers
--- Workers that have not shown themselves for a day.
-delete from worker where ping_at < now() - interval '1 day';
 
 -- name: store_lock
 -- The lock of a version that was resolved when it was first run.

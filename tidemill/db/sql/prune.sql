@@ -1,0 +1,66 @@
+-- name: months_are_there
+-- Whether the partitions of this and the next two months exist.
+select count(*) = 3 as there from generate_series(0, 2) as months
+where to_regclass('job' || to_char((now() + make_interval(months => months)) at time zone 'utc', '"_"YYYYMM')) is not null;
+
+-- name: hold_months
+-- Be the only one to make partitions until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended('tidemill months', 0));
+
+-- name: make_month
+-- Make the partitions of the month :months after this one.
+call make_month(now() + make_interval(months => :months::int));
+
+-- name: remove_jobs
+-- Remove up to :batch jobs that ended more than :days days ago, with all that belongs to them.
+with old as materialized (
+  select id from job_completed where completed_at < now() - make_interval(days => :days::int)
+  order by id limit :batch),
+logs as (delete from job_log using old where job_id = old.id),
+streams as (delete from job_stream using old where job_id = old.id),
+attempts as (delete from job_attempt using old where job_id = old.id),
+states as (delete from flow_user_state using old where root_job = old.id),
+inputs as (delete from job using old where job.id = old.id)
+delete from job_completed using old where job_completed.id = old.id;
+
+-- name: remove_audit
+-- Remove up to :batch audit records older than :days days.
+delete from audit where id in (
+  select id from audit where at < now() - make_interval(days => :days::int) order by at limit :batch);
+
+-- name: remove_accesses
+-- Remove up to :batch records of storage access older than :days days.
+delete from storage_access where id in (
+  select id from storage_access where at < now() - make_interval(days => :days::int) order by at limit :batch);
+
+-- name: remove_versions
+-- Remove up to :batch versions that have :keep newer ones of the same item.
+delete from history where id in (
+  select id from (
+    select id, row_number() over (partition by workspace_id, kind, path order by id desc) as place from history) ranked
+  where place > :keep limit :batch);
+
+-- name: expired_cache
+-- Remove cached results that are not fresh any more.
+delete from result_cache where expires_at < now();
+
+-- name: old_idempotency_keys
+-- Remove idempotency keys after three days (the contract says at least one).
+delete from idempotency_key where created_at < now() - interval '3 days';
+
+-- name: old_starts
+-- Remove concurrency starts that no window reaches back to.
+delete from concurrency_start where started_at < now() - interval '2 days';
+
+-- name: old_throttles
+-- Remove sign-in throttles that are over.
+delete from login_throttle where since < now() - interval '1 day'
+  and (blocked_until is null or blocked_until < now());
+
+-- name: expired_tokens
+-- Remove tokens that expired a month ago.
+delete from token where expires_at < now() - interval '30 days';
+
+-- name: absent_workers
+-- Remove workers that have not shown themselves for a day.
+delete from worker where ping_at < now() - interval '1 day';

@@ -1,0 +1,210 @@
+"""The loop of a worker: claims jobs of its tags, runs each in a slot, reports how they ended.
+
+What ended and what is taken next go to the database in one statement (`queue.turn`): under load a job costs one commit.
+When there is nothing to do the loop waits for a notification, for the next due job, or for the slow safety poll.
+"""
+
+import asyncio
+import contextlib
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from tidemill.db import queue
+from tidemill.db.listener import Listener, Notification
+from tidemill.db.queue import ClaimedJob, Ended
+from tidemill.languages.port import Workshop
+from tidemill.model.errors import Unavailable
+from tidemill.model.failpoint import failpoint
+from tidemill.worker.builds import BuildRunner
+from tidemill.worker.context import WorkerParts
+from tidemill.worker.execution import Again, Execution, Stop
+from tidemill.worker.heartbeat import keep_leases
+from tidemill.worker.prepare import Preparer
+from tidemill.worker.presence import show_presence
+
+SAFETY_POLL_S: Final = 5.0
+_RETRY_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """One worker process. `run` works until `drain` is called and the running jobs have ended."""
+
+    def __init__(self, parts: WorkerParts, listener: Listener) -> None:
+        self._parts = parts
+        self._listener = listener
+        run = BuildRunner(parts.sandbox, limits=parts.options.limits, network=parts.options.network)
+        workshop = Workshop(
+            environments_dir=parts.options.environments_dir,
+            cache_dir=parts.options.cache_dir,
+            run=run,
+            env=parts.options.build_env,
+        )
+        self._preparer = Preparer(parts, workshop)
+        self._running: dict[UUID, Execution] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: list[Ended] = []
+        self._look = True
+        self._due_in_s: float | None = None
+        self._turned = asyncio.Event()
+        self.draining = False
+        self.jobs_executed = 0
+
+    @property
+    def running(self) -> int:
+        """How many jobs it holds."""
+        return len(self._running)
+
+    async def run(self) -> None:
+        """Claim and run jobs until drained. Returns when nothing is held any more."""
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(keep_leases(self._parts, lambda: self._running)),
+                group.create_task(self._hear_of_jobs()),
+                group.create_task(self._hear_of_cancels()),
+                group.create_task(show_presence(self._parts, self)),
+            ]
+            while not (self.draining and not self._running and not self._ended):
+                await self._turn()
+                await self._until_something_happens()
+            for helper in helpers:
+                helper.cancel()
+
+    def drain(self) -> None:
+        """Take no more jobs; after the grace period the running ones are given back."""
+        if not self.draining:
+            self.draining = True
+            asyncio.get_running_loop().call_later(self._parts.options.stop_grace_s, self.stop_jobs)
+            self._turned.set()
+
+    def stop_jobs(self) -> None:
+        """Give back all running jobs now."""
+        for execution in list(self._running.values()):
+            execution.stop(Stop.WORKER_STOPS, "The worker stops.")
+
+    async def _turn(self) -> None:
+        """Report what ended and take what is due, until there is nothing of either."""
+        options = self._parts.options
+        while self._ended or (self._look and not self.draining and self.running < options.slots):
+            ended, self._ended = self._ended[:100], self._ended[100:]
+            free = 0 if self.draining else options.slots - self.running + len(ended)
+            self._look = False
+            try:
+                claimed = await self._exchange(ended, free)
+            except Unavailable as error:
+                self._ended = ended + self._ended
+                self._look = True
+                log.warning("database away", error=str(error))
+                await asyncio.sleep(_RETRY_S)
+                continue
+            for job in claimed:
+                self._start(job)
+            self._look = self._look or len(claimed) == free > 0
+
+    async def _exchange(self, ended: list[Ended], free: int) -> list[ClaimedJob]:
+        options, database = self._parts.options, self._parts.database
+        failpoint("complete.before_commit")
+        turn = await queue.turn(database.single, worker=options.name, ended=ended, tags=options.tags, limit=free)
+        failpoint("complete.after_commit" if ended else "claim.after_commit")
+        for one in ended:
+            self._running.pop(one.id, None)
+            self.jobs_executed += 1
+            if one.id not in turn.ended:
+                log.warning("lease lost", job=str(one.id), attempt=one.attempt)
+        self._due_in_s = turn.due_in_s
+        room = free - len(turn.claimed)
+        if not turn.limited or room <= 0:
+            return turn.claimed
+        limited = await queue.claim_limited(database, worker=options.name, tags=options.tags, limit=room)
+        return turn.claimed + limited
+
+    def _start(self, job: ClaimedJob) -> None:
+        execution = Execution(self._parts, self._preparer, job)
+        self._running[job.id] = execution
+        self._parts.sandbox.ping()
+        task = asyncio.create_task(self._carry_out(execution), name=f"job {job.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, execution: Execution) -> None:
+        """Run one job and hand in how it ended. The one place that catches everything, and reports it."""
+        job = execution.job
+        try:
+            outcome = await execution.run()
+        except Unavailable as error:
+            log.warning("database away while a job ended", job=str(job.id), error=str(error))
+            outcome = None
+        except Exception:
+            log.exception("a job could not be run", job=str(job.id))
+            outcome = Ended(
+                id=job.id,
+                attempt=job.attempt,
+                status="failure",
+                result=queue.kept_error("InternalError", "The worker met an internal error; its log tells more."),
+                end_reason="internal",
+            )
+        if isinstance(outcome, Ended):
+            self._ended.append(outcome)
+        else:
+            if outcome is not None:
+                await self._put_back(job, outcome)
+            self._running.pop(job.id, None)
+        self._look = True
+        self._turned.set()
+
+    async def _put_back(self, job: ClaimedJob, again: Again) -> None:
+        with contextlib.suppress(Unavailable):  # the lease then expires by itself
+            await queue.put_back(
+                self._parts.database.single,
+                job,
+                worker=self._parts.options.name,
+                end_reason=again.end_reason,
+                error=again.error,
+                retried=again.retried,
+                delay_s=again.delay_s,
+            )
+            await queue.wake(self._parts.database.single, queue.QUEUE_CHANNEL, job.tag)
+
+    async def _until_something_happens(self) -> None:
+        if self._ended or (self.draining and not self._running):
+            return
+        wait_s = SAFETY_POLL_S if self._due_in_s is None else min(SAFETY_POLL_S, max(self._due_in_s, 0.0) + 0.005)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._turned.wait()
+        self._turned.clear()
+        self._look = True
+
+    async def _hear_of_jobs(self) -> None:
+        with self._listener.subscribe(queue.QUEUE_CHANNEL) as subscription:
+            async for notification in subscription:
+                if self._is_for_us(notification):
+                    self._look = True
+                    self._turned.set()
+
+    def _is_for_us(self, notification: Notification) -> bool:
+        return notification.missed or notification.payload == "*" or notification.payload in self._parts.options.tags
+
+    async def _hear_of_cancels(self) -> None:
+        with self._listener.subscribe(queue.CANCEL_CHANNEL) as subscription:
+            async for notification in subscription:
+                await self._cancel(notification)
+
+    async def _cancel(self, notification: Notification) -> None:
+        """Look up who canceled what; a heartbeat ahead of its time does that for all held jobs."""
+        held = [(job_id, each.job.attempt) for job_id, each in self._running.items()]
+        if not notification.missed:
+            held = [pair for pair in held if str(pair[0]) == notification.payload]
+        if not held:
+            return
+        with contextlib.suppress(Unavailable):
+            beats = await queue.heartbeat(self._parts.database.single, worker=self._parts.options.name, held=held)
+            for job_id, _ in held:
+                execution, beat = self._running.get(job_id), beats.get(job_id)
+                if execution is not None and (beat is None or beat.canceled_by is not None):
+                    why = Stop.LOST if beat is None else Stop.CANCELED
+                    message = queue.cancel_message(beat.canceled_by or "", beat.cancel_reason) if beat else ""
+                    execution.stop(why, message)

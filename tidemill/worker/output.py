@@ -1,0 +1,193 @@
+"""What a running job prints: lines go to its log, `WM_STREAM:` lines to its result stream; masked, capped, batched."""
+
+import asyncio
+import codecs
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from tidemill.db import queue
+from tidemill.db.pool import Statements
+from tidemill.db.queue import ClaimedJob
+from tidemill.engine.masking import MASK, Masker
+from tidemill.model.errors import Unavailable
+
+T = TypeVar("T")
+
+STREAM_MARKER: Final = b"WM_STREAM: "
+_BATCH_BYTES: Final = 256 * 1024
+_EAGER_FLUSHES: Final = 8
+_EAGER_S: Final = 0.2
+_STEADY_S: Final = 0.9
+_PAUSE_S: Final = 0.5
+_LAST_LINE_BYTES: Final = 1024 * 1024
+
+NewSecrets = Callable[[], Awaitable[list[bytes]]]
+"""The secrets that the job was given since the last call."""
+
+
+class Output:
+    """Takes a job's output in pieces and writes it in batches: soon at first, then about once a second.
+
+    A secret that the job reads is recorded before the job gets it, and asked for before a batch is written: so what it
+    prints of it is masked, however fast it is.
+
+    Attributes:
+        lost: the lease is gone; nothing more is written.
+        last_line: the last line that was printed, without its end.
+    """
+
+    def __init__(
+        self,
+        statements: Statements,
+        job: ClaimedJob,
+        *,
+        secrets: list[bytes],
+        new_secrets: NewSecrets,
+        max_bytes: int,
+        patience_s: float,
+    ) -> None:
+        """`patience_s`: how long to try again while the database is away, before giving up with `Unavailable`."""
+        self._statements = statements
+        self._job = job
+        self._new_secrets = new_secrets
+        self._masker = Masker(secrets)
+        self._room = max_bytes
+        self._cut = 0
+        self._max_bytes = max_bytes
+        self._patience_s = patience_s
+        self._line = b""
+        self._log = bytearray()
+        self._stream = bytearray()
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._ends: tuple[int, int] | None = None if job.attempt > 1 else (0, 0)
+        self._flushing = asyncio.Lock()
+        self._arrived = asyncio.Event()
+        self._flushes = 0
+        self._warned = False
+        self.secrets: list[bytes] = list(secrets)
+        self.lost = False
+        self.last_line = b""
+        self.streamed = bytearray()
+
+    async def take(self, chunk: bytes) -> None:
+        """One more piece of output. Returns late when the database cannot keep up, so that the job is slowed down."""
+        lines = (self._line + chunk).split(b"\n")
+        self._line = lines.pop()
+        for line in lines:
+            self._take_line(line + b"\n")
+        if self._line and not STREAM_MARKER.startswith(self._line[: len(STREAM_MARKER)]):
+            self._write(self._line)
+            self.last_line = (self.last_line if self._is_continued else b"") + self._line
+            self._is_continued = True
+            self._line = b""
+        self._arrived.set()
+        if len(self._log) + len(self._stream) > _BATCH_BYTES:
+            await self.flush()
+
+    _is_continued = False
+
+    def _take_line(self, line: bytes) -> None:
+        if not self._is_continued and line.startswith(STREAM_MARKER):
+            piece = line[len(STREAM_MARKER) : -1].replace(b"\\n", b"\n")
+            self._stream += piece
+            self.streamed += piece
+            return
+        text = line.rstrip(b"\r\n")
+        self.last_line = ((self.last_line if self._is_continued else b"") + text)[-_LAST_LINE_BYTES:]
+        self._is_continued = False
+        self._write(line)
+
+    def _write(self, text: bytes) -> None:
+        if self._room >= len(text):
+            self._room -= len(text)
+            self._log += text
+            return
+        if not self._cut:
+            self._log += text[: self._room] + self._cut_marker()
+        self._cut += len(text)
+        self._room = 0
+
+    def _cut_marker(self) -> bytes:
+        return (
+            f"\n[tidemill] The log is cut here: it has more than {self._max_bytes} bytes (TIDEMILL_MAX_LOG_BYTES).\n"
+        ).encode()
+
+    def say(self, sentence: str) -> None:
+        """A line of our own in the log of the job."""
+        self._log += f"[tidemill] {sentence}\n".encode()
+        self._arrived.set()
+
+    async def keep_flushing(self) -> None:
+        """Write batches until canceled. Waits for output without costing anything."""
+        while not self.lost:
+            await self._arrived.wait()
+            await asyncio.sleep(_EAGER_S if self._flushes < _EAGER_FLUSHES else _STEADY_S)
+            self._arrived.clear()
+            await self.flush()
+
+    async def flush(self, *, final: bool = False) -> None:
+        """Write what has come. `final`: also what waits for the end of a line or of a secret."""
+        async with self._flushing:
+            if final and self._line:
+                self._take_line(self._line + (b"\n" if self._line.startswith(STREAM_MARKER) else b""))
+                self._line = b""
+            await self.learn_secrets()
+            log, self._log = bytes(self._log), bytearray()
+            stream, self._stream = bytes(self._stream), bytearray()
+            masked = self._masker.feed(log) + (self._masker.flush() if final else b"")
+            text = self._decoder.decode(masked, final).replace("\x00", "\N{SYMBOL FOR NULL}")
+            await self._append(text, stream=False)
+            if stream:
+                await self._append(self.mask(stream).decode(errors="replace").replace("\x00", "␀"), stream=True)
+            if text or stream:
+                self._flushes += 1
+
+    def remember(self, secrets: list[bytes]) -> None:
+        """Mask `secrets` from now on."""
+        for secret in secrets:
+            self.secrets.append(secret)
+            self._masker.add(secret)
+
+    async def learn_secrets(self) -> None:
+        """Mask what the job has read meanwhile."""
+        self.remember(await self._insist(self._new_secrets))
+        if self._masker.unmaskable and not self._warned:
+            self._warned = True
+            self.say(f"{len(self._masker.unmaskable)} secret(s) have fewer than 8 characters and are not masked.")
+
+    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` gives, tried again while the database is away: what a job did is not lost over a restart."""
+        give_up_at = asyncio.get_running_loop().time() + self._patience_s
+        while True:
+            try:
+                return await work()
+            except Unavailable:
+                if asyncio.get_running_loop().time() > give_up_at:
+                    raise
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _append(self, text: str, *, stream: bool) -> None:
+        if not text or self.lost:
+            return
+        if self._ends is None:
+            self._ends = await queue.log_ends(self._statements, self._job.id)
+        start = self._ends[int(stream)]
+        units = await self._insist(
+            lambda: queue.append_log(self._statements, self._job, text, start_unit=start, stream=stream)
+        )
+        if units is None:
+            self.lost = True
+            return
+        self._ends = (self._ends[0], start + units) if stream else (start + units, self._ends[1])
+
+    def mask(self, text: bytes) -> bytes:
+        """`text` with all secrets masked that the job has read so far."""
+        masker = Masker(self.secrets)
+        return masker.feed(text) + masker.flush()
+
+    def mask_result(self, raw: bytes) -> bytes:
+        """A result with the job's secrets masked; the log says so when there were any."""
+        masked = self.mask(raw)
+        if masked != raw:
+            self.say(f"A secret was replaced by {MASK.decode()} in the result.")
+        return masked

@@ -1,0 +1,91 @@
+"""Makes a claimed job ready to start: its language, its lock and environment, what it is started with."""
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from tidemill.db import queue
+from tidemill.db.queue import ClaimedJob
+from tidemill.languages import load_language
+from tidemill.languages.port import Environment, Language, Launch, Requirements, Workshop
+from tidemill.model.errors import BadRequest
+from tidemill.model.script import Signature
+from tidemill.worker.context import WorkerParts
+
+_KNOWN: Final = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """All that is needed to start a job, but its arguments and rights."""
+
+    language: Language
+    signature: Signature
+    needs: Requirements
+    environment: Environment | None
+
+
+class Preparer:
+    """Prepares jobs of one worker. What follows from the source alone is remembered."""
+
+    def __init__(self, parts: WorkerParts, workshop: Workshop) -> None:
+        self._parts = parts
+        self._workshop = workshop
+        self._known: OrderedDict[bytes, tuple[Signature, Requirements]] = OrderedDict()
+
+    async def prepare(self, job: ClaimedJob) -> Prepared:
+        """The environment of `job`, built or found.
+
+        Raises:
+            BadRequest: it has no source, or a language that is not there.
+            InvalidScript, LockFailed: see `languages/port.py`.
+        """
+        language, content = _source(job)
+        signature, needs = await self._read(job, language, content)
+        lock = job.lock if job.lock is not None else await self._lock(job, language, needs)
+        environment = await language.prepare(lock, workshop=self._workshop)
+        return Prepared(language=language, signature=signature, needs=needs, environment=environment)
+
+    async def resolve_lock(self, job: ClaimedJob) -> str:
+        """The lock of a dependency job's source, resolved anew."""
+        language, content = _source(job)
+        _, needs = await self._read(job, language, content)
+        return await language.lock(needs, workshop=self._workshop)
+
+    def launch(self, job: ClaimedJob, prepared: Prepared, args: bytes) -> Launch:
+        """How `job` is started with `args`."""
+        return prepared.language.launch(
+            job.content or "",
+            path=job.script_path or "",
+            signature=prepared.signature,
+            args=args,
+            modules=prepared.needs.modules,
+            environment=prepared.environment,
+        )
+
+    async def _read(self, job: ClaimedJob, language: Language, content: str) -> tuple[Signature, Requirements]:
+        key = hashlib.sha256(f"{language.name}\0{job.script_path}\0{content}".encode()).digest()
+        if key in self._known:
+            self._known.move_to_end(key)
+            return self._known[key]
+        signature = language.signature(content)
+        read = self._parts.data.script_reader(job)
+        needs = await language.requirements(content, path=job.script_path or "", read=read)
+        if not needs.modules and not needs.missing:  # what it imports of the workspace may change at any time
+            self._known[key] = signature, needs
+            if len(self._known) > _KNOWN:
+                self._known.popitem(last=False)
+        return signature, needs
+
+    async def _lock(self, job: ClaimedJob, language: Language, needs: Requirements) -> str:
+        lock = await language.lock(needs, workshop=self._workshop)
+        if job.script_hash is not None:
+            await queue.store_lock(self._parts.database.single, job.workspace_id, job.script_hash, lock)
+        return lock
+
+
+def _source(job: ClaimedJob) -> tuple[Language, str]:
+    if job.content is None or job.language is None:
+        raise BadRequest(f"Version {job.script_hash} of {job.script_path} was deleted before the job could run.")
+    return load_language(job.language), job.content
