@@ -89,6 +89,13 @@ def test_an_added_key_is_current_and_the_old_one_is_still_held(tmp_path: Path) -
         load_keys(path).get(old[0])
 
 
+def test_a_running_process_finds_a_key_that_was_added_since(tmp_path: Path) -> None:
+    running, _ = load_or_create_keys(tmp_path / "root.key")
+    new_id = add_key(tmp_path / "root.key")
+    assert key_id_of(running.get(new_id)) == new_id
+    assert running.current()[0] == new_id
+
+
 def test_a_lost_file_is_restored_from_the_kit(tmp_path: Path) -> None:
     path = tmp_path / "root.key"
     before = load_or_create_keys(path)[0].current()

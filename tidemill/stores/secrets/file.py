@@ -1,6 +1,6 @@
 """Root keys in a file that only its owner may read: one key a line in base64, the newest last.
 
-These functions are called while starting or by commands, never while serving, so they are plain and not async.
+The file is read while starting, by commands, and once after each rotation of the root key: so this is plain, not async.
 """
 
 import os
@@ -17,19 +17,37 @@ from tidemill.stores.secrets.port import HeldKeys
 _HEAD: Final = "# Root keys of Tidemill, the newest last. Without them all secrets are lost: keep the recovery kit.\n"
 
 
-def load_keys(path: Path) -> HeldKeys:
+class FileKeys(HeldKeys):
+    """The keys of a file. A key that is not held is looked for in the file again: a rotation may have added it since."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(_read(path), holder=str(path))
+        self._path = path
+
+    def get(self, key_id: str) -> bytes:
+        """The key of that id.
+
+        Raises:
+            SecretsUnreadable: it is not in the file either.
+        """
+        if key_id not in self.ids:
+            self.hold(_read(self._path))
+        return super().get(key_id)
+
+
+def load_keys(path: Path) -> FileKeys:
     """The keys in the file `path`.
 
     Raises:
         SecretsUnreadable: there is no such file.
         ConfigurationError: others may read it, or what is in it is not a key; the message names the way out.
     """
-    return HeldKeys(_read(path), holder=str(path))
+    return FileKeys(path)
 
 
 def load_or_create_keys(
     path: Path, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes
-) -> tuple[HeldKeys, bool]:
+) -> tuple[FileKeys, bool]:
     """The keys in the file `path`, and True if it was made just now, with one new key: then print its recovery kit.
 
     Two that start at once get the same key: one of them makes the file, whole, and it is never overwritten.

@@ -1,7 +1,6 @@
 """What every holder of the root key offers, and the keys in order that all holders share."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from tidemill.model.errors import ConfigurationError, SecretsUnreadable
 from tidemill.model.rootkey import RootKeys, key_id_of
@@ -13,13 +12,18 @@ class HeldKeys:
     """Root keys in memory, the newest last. `holder` names where they came from, for messages."""
 
     def __init__(self, keys: Iterable[bytes], *, holder: str) -> None:
-        self._keys: Final = {key_id_of(key): key for key in keys}
+        self._keys: dict[str, bytes] = {}
         self._holder = holder
-        if not self._keys:
-            raise ConfigurationError(f"{holder} holds no root key.")
+        self.hold(keys)
 
     def __repr__(self) -> str:
         return f"<root keys {', '.join(self._keys)} of {self._holder}>"
+
+    def hold(self, keys: Iterable[bytes]) -> None:
+        """Hold these keys instead."""
+        self._keys = {key_id_of(key): key for key in keys}
+        if not self._keys:
+            raise ConfigurationError(f"{self._holder} holds no root key.")
 
     def current(self) -> tuple[str, bytes]:
         """The newest."""
