@@ -1,6 +1,5 @@
 """Script languages: one port, one file a language, and the table that names them all."""
 
-from functools import cache
 from typing import Final, cast
 
 from tidemill.languages.port import Language
@@ -12,11 +11,10 @@ LANGUAGES: Final = {
 }
 
 
-@cache
 def load_language(name: str) -> Language:
-    """The language called `name` on the wire; languages hold no state, so there is one object of each.
+    """The language that is called `name` on the wire. They hold no state, so each caller may have its own.
 
     Raises:
-        BadRequest: there is none; the message lists those that there are.
+        BadRequest: there is none; the message lists what there is.
     """
     return cast("Language", lookup(LANGUAGES, "language", name)())
