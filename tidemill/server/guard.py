@@ -60,7 +60,7 @@ def check(principal: Principal, policy: Policy) -> None:
     """
     credential = principal.credential
     if credential.kind is CredentialKind.JOB and not policy.jobs:
-        raise Denied("The token of a job may not call this.")
+        raise Denied(policy.no_jobs or "The token of a job may not call this.")
     if principal.workspace and credential.workspace not in {None, principal.workspace}:
         raise NotFound(f"There is no workspace '{principal.workspace}'.")
     if credential.read_only and policy.writes:

@@ -1,12 +1,13 @@
 """What routes work with: made once by `wiring.py`, handed to every handler as `parts`."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends
 from starlette.requests import Request
 
-from tidemill.db.pool import Actor, Database
+from tidemill.db.pool import Actor, Database, Transaction
 from tidemill.model.identity import Principal
 
 
@@ -29,6 +30,7 @@ class Parts:
     options: ServerOptions
     database: Database
     job_secret: bytes
+    make_workspace_key: Callable[[Transaction, str], Awaitable[None]]
 
 
 def parts_of(request: Request) -> Parts:

@@ -29,12 +29,14 @@ class Policy:
         scope: `domain:action` that a token with scopes must have for at least one path; "" where scopes do not matter.
         writes: whether it changes or runs something: closed to read-only tokens, and checked against forged requests.
         jobs: whether the token of a running job may call it.
+        no_jobs: what a job is told where it may not; "" for the usual sentence.
     """
 
     who: Who
     scope: str = ""
     writes: bool = False
     jobs: bool = True
+    no_jobs: str = ""
 
 
 def public() -> Policy:
@@ -42,9 +44,9 @@ def public() -> Policy:
     return Policy(Who.PUBLIC)
 
 
-def account(scope: str, *, writes: bool = False, jobs: bool = False) -> Policy:
+def account(scope: str, *, writes: bool = False, jobs: bool = False, no_jobs: str = "") -> Policy:
     """Open to every account, on instance level."""
-    return Policy(Who.ACCOUNT, scope, writes, jobs)
+    return Policy(Who.ACCOUNT, scope, writes, jobs, no_jobs)
 
 
 def superadmin(scope: str, *, writes: bool = False) -> Policy:
