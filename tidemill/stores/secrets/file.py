@@ -18,7 +18,7 @@ _HEAD: Final = "# Root keys of Tidemill, the newest last. Without them all secre
 
 
 class FileKeys(HeldKeys):
-    """The keys of a file. A key that is not held is looked for in the file again: a rotation may have added it since."""
+    """The keys of a file, which is read again when a key is missing: a rotation may have added it since."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(_read(path), holder=str(path))
