@@ -31,6 +31,7 @@ class Settings:
     base_url: str = _setting(
         "", "Public URL of the server, without a path; used in links. Default: from host and port."
     )
+    internal_url: str = _setting("", "http:// URL by which workers reach the server. Default: the port on 127.0.0.1.")
     root_key_file: Path | None = _setting(None, "File with the root key. Default: keys/root.key in the data directory.")
     root_key: str = _setting("", "The root key itself, base64, instead of a file.", secret=True)
     objects_url: str = _setting("", "Instance object store for large values. Default: objects/ in the data directory.")
@@ -62,6 +63,8 @@ class Settings:
     log_format: str = _setting("auto", "'json', 'text', or 'auto': text on a terminal.")
     unisolated: bool = _setting(False, "Run jobs without a sandbox.")
     unsafe_durability: bool = _setting(False, "Start on a database that may lose acknowledged work.")
+    failpoint: str = _setting("", "For tests: where to die, wait or fail.", variable="FAILPOINT")
+    build_environment: tuple[tuple[str, str], ...] = _setting((), "Settings of uv and proxies that builds are given.")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: object) -> Self:
@@ -77,10 +80,22 @@ class Settings:
             if name.startswith(PREFIX) and name not in known and name not in IGNORED:
                 raise ConfigurationError(f"{name} is not a setting; `tidemill config` lists them all.")
         for name, item in known.items():
-            if environ.get(name):
+            if environ.get(name) and item.name != "build_environment":
                 values[item.name] = _parse(name, environ[name], item.default)
+        values["build_environment"] = tuple(
+            (name, value) for name, value in sorted(environ.items()) if name.startswith("UV_") or name in _FOR_BUILDS
+        )
         values.update({key: value for key, value in overrides.items() if value is not None})
         return cls(**values)  # type: ignore[arg-type]  # the fields were checked one by one above
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables from which `from_environment` makes these settings again: for a child process."""
+        environment = dict(self.build_environment)
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name != "build_environment" and value != item.default:
+                environment[item.metadata["variable"] or PREFIX + item.name.upper()] = str(value)
+        return environment
 
     @property
     def root_key_path(self) -> Path:
@@ -88,6 +103,11 @@ class Settings:
         return self.root_key_file or self.data_dir / "keys" / "root.key"
 
 
+_FOR_BUILDS: Final = frozenset(
+    name
+    for upper in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    for name in (upper, upper.lower())
+)
 IGNORED: Final = frozenset({"TIDEMILL_SOAK", "TIDEMILL_TEST_DATABASE_URL"})
 
 

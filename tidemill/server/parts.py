@@ -8,7 +8,9 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from tidemill.db.pool import Actor, Database, Transaction
+from tidemill.db.values import Values
 from tidemill.model.identity import Principal
+from tidemill.server.updates import Updates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,11 @@ class Parts:
     options: ServerOptions
     database: Database
     job_secret: bytes
+    keyring: Keyring
+    values: Values
     make_workspace_key: Callable[[Transaction, str], Awaitable[None]]
+    values: Values
+    updates: Updates
 
 
 def parts_of(request: Request) -> Parts:

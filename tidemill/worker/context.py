@@ -1,6 +1,6 @@
 """What a worker works with: made once by `wiring.py`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -74,4 +74,3 @@ class WorkerParts:
     sandbox: Sandbox
     data: JobData
     job_secret: bytes
-    observe: Callable[[object], None]

@@ -1,0 +1,50 @@
+"""`tidemill server`: runs the API and the web pages on a database."""
+
+import asyncio
+import signal
+from typing import Annotated
+
+import structlog
+import typer
+
+from tidemill.cli.logs import set_up_logs
+from tidemill.model.errors import ConfigurationError
+from tidemill.model.failpoint import arm
+from tidemill.settings import Settings
+from tidemill.wiring.database import open_database
+from tidemill.wiring.keys import root_keys
+from tidemill.wiring.server import application, http_server, listening_socket, server_parts
+
+app = typer.Typer()
+log = structlog.get_logger(__name__)
+
+
+@app.command()
+def server(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    data_dir: Annotated[str | None, typer.Option(help="Directory of the root key and local objects.")] = None,
+) -> None:
+    """Serve until told to stop. Needs DATABASE_URL; any number may run behind a load balancer."""
+    settings = Settings.from_environment(host=host, port=port, data_dir=data_dir)
+    if not settings.database_url:
+        raise ConfigurationError("Set DATABASE_URL to your Postgres, or use `tidemill up`, which brings one along.")
+    set_up_logs(settings)
+    arm(settings.failpoint)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    dsn = settings.database_url
+    keys = root_keys(settings, announce=lambda kit: typer.echo(kit, err=True))
+    with listening_socket(settings.host, settings.port) as listening:
+        port = listening.getsockname()[1]
+        async with (
+            open_database(settings, dsn, application="tidemill server") as database,
+            server_parts(settings, database, keys, dsn=dsn, port=port) as parts,
+        ):
+            serving = http_server(application(settings, parts))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, lambda: setattr(serving, "should_exit", True))
+            log.info("server ready", url=parts.options.base_url)
+            await serving.serve(sockets=[listening])

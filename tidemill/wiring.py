@@ -1,1 +1,0 @@
-"""Builds pool, stores, app and worker from `Settings`; the only place that knows everything."""

@@ -1,0 +1,1 @@
+"""Builds the live objects from `Settings`; the only place that knows everything."""

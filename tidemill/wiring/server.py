@@ -1,0 +1,146 @@
+"""Puts a server together and runs it until it is told to stop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from tidemill.db.keys import Keyring, check_root_key
+from tidemill.db.listener import Listener
+from tidemill.db.pool import Database
+from tidemill.db.values import Values
+from tidemill.model.rootkey import RootKeys
+from tidemill.scheduler.loop import Chore, run_chores
+from tidemill.scheduler.prune import Retention, prune
+from tidemill.scheduler.rescue import rescue
+from tidemill.server.app import make_app
+from tidemill.server.parts import Parts, ServerOptions
+from tidemill.server.updates import Updates
+from tidemill.settings import Settings
+from tidemill.stores.objects.content import open_content
+from tidemill.wiring.keys import job_secret
+
+RESCUE_S = 5.0
+PRUNE_S = 3600.0
+
+log = structlog.get_logger(__name__)
+
+
+class QuietServer(uvicorn.Server):
+    """uvicorn without signal handlers of its own: whoever runs it decides when it stops."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+@asynccontextmanager
+async def server_parts(
+    settings: Settings, database: Database, keys: RootKeys, *, dsn: str, port: int
+) -> AsyncIterator[Parts]:
+    """The live objects of a server.
+
+    Raises:
+        SecretsUnreadable: the root key does not belong to this database.
+    """
+    await check_root_key(database, keys)
+    async with Listener(dsn, application="tidemill server listener") as listener:
+        yield Parts(
+            options=server_options(settings, port),
+            database=database,
+            job_secret=job_secret(keys),
+            keyring=Keyring(keys),
+            values=Values(
+                database,
+                open_content(settings.objects_url, default_folder=settings.data_dir / "objects"),
+                inline_bytes=settings.inline_value_bytes,
+                max_bytes=settings.max_value_bytes,
+            ),
+            updates=Updates(listener),
+        )
+
+
+def application(settings: Settings, parts: Parts) -> ASGIApp:
+    """The server's app, with the chores that run beside it."""
+    database, values = parts.database, parts.values
+    retention = Retention(
+        job_days=settings.job_retention_days,
+        audit_days=settings.audit_retention_days,
+        history_versions=settings.history_versions,
+    )
+    chores = [
+        Chore("rescue", RESCUE_S, lambda: rescue(database, lease_s=settings.lease_s)),
+        Chore("prune", PRUNE_S, lambda: prune(database, values, retention)),
+    ]
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with parts.updates:
+            running = asyncio.create_task(run_chores(chores))
+            try:
+                yield
+            finally:
+                running.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await running
+
+    return make_app(parts, lifespan)
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens on `host` and `port` (0: a free one).
+
+    Raises:
+        OSError: the port is taken, or the address is not one of this host.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((host, port))
+    listening.listen(1024)
+    return listening
+
+
+def http_server(app: ASGIApp) -> QuietServer:
+    """uvicorn with our settings: quiet, and patient with long polls when it stops."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=75,
+        backlog=1024,
+    )
+    return QuietServer(config)
+
+
+def public_url(settings: Settings, port: int) -> str:
+    """Where users reach the server: from the settings, never from what a request says."""
+    host = "localhost" if settings.host in {"127.0.0.1", "::1", "localhost"} else settings.host
+    return settings.base_url.rstrip("/") or f"http://{host}:{port}"
+
+
+def server_options(settings: Settings, port: int) -> ServerOptions:
+    """What routes need of the settings."""
+    base_url = public_url(settings, port)
+    origins = {base_url}
+    if urlsplit(base_url).hostname in {"localhost", "127.0.0.1"}:
+        origins |= {f"http://localhost:{port}", f"http://127.0.0.1:{port}"}
+    return ServerOptions(
+        base_url=base_url,
+        origins=frozenset(origins),
+        inline_value_bytes=settings.inline_value_bytes,
+        max_value_bytes=settings.max_value_bytes,
+        wait_result_timeout_s=settings.wait_result_timeout_s,
+        session_days=settings.session_days,
+    )

@@ -1,0 +1,149 @@
+"""Puts a worker together and runs it until it is told to stop."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+
+from tidemill.db.keys import Keyring
+from tidemill.db.listener import Listener
+from tidemill.db.values import Values
+from tidemill.model.errors import ConfigurationError, SandboxUnavailable
+from tidemill.sandbox.detect import make_sandbox
+from tidemill.sandbox.port import Limits, Network, Sandbox
+from tidemill.settings import Settings
+from tidemill.stores.objects.content import open_content
+from tidemill.wiring.database import open_database
+from tidemill.wiring.job_data import WorkspaceData
+from tidemill.wiring.keys import job_secret, root_keys
+from tidemill.worker.context import WorkerOptions, WorkerParts
+from tidemill.worker.loop import Worker
+
+STANDARD_TAGS: Final = ("python3", "bash", "dependency", "noop", "other")
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(settings: Settings, dsn: str) -> None:
+    """Work until SIGTERM or SIGINT, then let running jobs end within the grace period; a second signal ends at once.
+
+    Raises:
+        SandboxUnavailable: jobs cannot be isolated here, and nobody said that they need not be.
+    """
+    async with (
+        open_database(settings, dsn, application="tidemill worker") as database,
+        Listener(dsn, application="tidemill worker listener") as listener,
+        open_sandbox(settings) as sandbox,
+    ):
+        keys = root_keys(settings)
+        values = Values(
+            database,
+            open_content(settings.objects_url, default_folder=settings.data_dir / "objects"),
+            inline_bytes=settings.inline_value_bytes,
+            max_bytes=settings.max_value_bytes,
+        )
+        parts = WorkerParts(
+            options=worker_options(settings),
+            database=database,
+            values=values,
+            sandbox=sandbox,
+            data=WorkspaceData(database, Keyring(keys)),
+            job_secret=job_secret(keys),
+        )
+        await _until_told(Worker(parts, listener))
+
+
+async def _until_told(worker: Worker) -> None:
+    loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        if worker.draining:
+            worker.stop_jobs()
+        worker.drain()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told)
+    log.info("worker ready")
+    await worker.run()
+    log.info("worker stopped", jobs=worker.jobs_executed)
+
+
+async def lack_of_isolation(settings: Settings) -> str:
+    """Why jobs cannot be isolated as the settings ask, as a sentence; "" when they can."""
+    if settings.unisolated:
+        return "Jobs run without a sandbox, as you asked (unisolated)."
+    try:
+        async with open_sandbox(settings):
+            return ""
+    except SandboxUnavailable as error:
+        return str(error)
+
+
+@asynccontextmanager
+async def open_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
+    """The sandbox that this host allows, checked by running something in it.
+
+    Raises:
+        SandboxUnavailable: jobs cannot be isolated and `unisolated` is not set; the message names the ways out.
+    """
+    sandbox = make_sandbox(
+        state_dir=settings.data_dir / "sandbox", self_kill_s=settings.self_kill_s, unisolated=settings.unisolated
+    )
+    try:
+        capability = await sandbox.probe()
+        if not capability.isolated and not settings.unisolated:
+            raise SandboxUnavailable(capability.reason)
+        if settings.job_network == "brokered" and capability.isolated and not capability.brokered:
+            raise SandboxUnavailable(capability.reason)
+        yield sandbox
+    finally:
+        await sandbox.close()
+
+
+def worker_options(settings: Settings) -> WorkerOptions:
+    """The settings of a worker. Its name tells the host and process, and never comes again."""
+    server = urlsplit(settings.internal_url or f"http://127.0.0.1:{settings.port}")
+    if server.scheme != "http" or server.hostname is None:
+        raise ConfigurationError(
+            f"TIDEMILL_INTERNAL_URL={settings.internal_url!r} is not an http:// URL of the server."
+        )
+    port = server.port or 80
+    host = socket.gethostname()
+    tags = tuple(tag.strip() for tag in settings.worker_tags.split(",") if tag.strip()) or STANDARD_TAGS
+    return WorkerOptions(
+        name=f"{settings.worker_group}-{host}-{os.getpid()}-{os.urandom(3).hex()}",
+        group=settings.worker_group,
+        tags=tags,
+        slots=settings.worker_slots,
+        host=host,
+        base_url=settings.base_url or f"http://localhost:{settings.port}",
+        api_port=port,
+        jobs_dir=(settings.data_dir / "jobs").absolute(),
+        environments_dir=(settings.data_dir / "environments").absolute(),
+        cache_dir=(settings.data_dir / "cache").absolute(),
+        limits=Limits(
+            memory_bytes=settings.job_memory_bytes,
+            processes=settings.job_processes,
+            file_bytes=settings.job_file_bytes,
+            tmp_bytes=settings.job_tmp_bytes,
+        ),
+        network=Network(
+            mode="open" if settings.job_network == "open" else "brokered",
+            api_port=port,
+            api_host=socket.gethostbyname(server.hostname),
+            api_host_port=port,
+            allow=tuple(each.strip() for each in settings.job_egress_allow.split(",") if each.strip()),
+        ),
+        build_env=dict(settings.build_environment),
+        timeout_s=settings.job_timeout_s,
+        max_log_bytes=settings.max_log_bytes,
+        heartbeat_s=settings.heartbeat_s,
+        self_kill_s=settings.self_kill_s,
+        stop_grace_s=settings.stop_grace_s,
+    )
