@@ -23,7 +23,7 @@ from tidemill.languages.port import Environment, Workshop
 from tidemill.model.errors import LockFailed
 
 BUILD_TIMEOUT_S: Final = 900.0
-_POLL_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_POLL_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 async def ensure(lock: str, *, workshop: Workshop) -> Environment:

@@ -1,0 +1,225 @@
+"""What every language must do: read a signature, tell its needs, and start a job whose result comes back."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contracts.languages.conftest import Execute
+from tidemill.languages import LANGUAGES, load_language
+from tidemill.languages.port import Environment, Language, Launch, Workshop
+from tidemill.model import script
+from tidemill.model.errors import BadRequest, InvalidScript
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A program of each language that takes `name` (required) and `greeting` ("hello") and results in a greeting."""
+
+    program: str
+    echo: str
+    """Results in its argument `value`, unchanged."""
+    failing: str
+
+
+SAMPLES = {
+    "python3": Sample(
+        program="def main(name: str, greeting: str = 'hello'):\n    print('noise')\n    return f'{greeting} {name}'\n",
+        echo="def main(value):\n    return value\n",
+        failing="def main():\n    raise ValueError('no')\n",
+    ),
+    "bash": Sample(
+        program='name="$1"\ngreeting="${2:-hello}"\necho noise\necho noise >&2\necho "$greeting $name"\necho end >&2\n',
+        echo='value="$1"\nprintf %s "$value"\n',
+        failing="echo before\nexit 3\n",
+    ),
+}
+
+CALL = """
+import importlib, json, pathlib, sys
+call = json.loads(pathlib.Path("call.json").read_text())
+sys.path[:0] = [".", *call["paths"]]
+function = getattr(importlib.import_module(call["module"]), call["function"])
+assert pathlib.Path(sys.modules[call["module"]].__file__).samefile(call["file"])
+result = function(**json.loads(pathlib.Path("args.json").read_text()))
+pathlib.Path("result.json").write_text(json.dumps(result))
+"""
+
+
+@pytest.fixture(params=sorted(LANGUAGES))
+def language(request: pytest.FixtureRequest) -> Language:
+    return load_language(request.param)
+
+
+async def nothing(path: str) -> str | None:
+    return None
+
+
+async def start(
+    language: Language,
+    content: str,
+    args: Mapping[str, Any] | bytes,
+    *,
+    workshop: Workshop,
+    directory: Path,
+    execute: Execute,
+    path: str = "",
+    scripts: Mapping[str, str] | None = None,
+) -> tuple[int, str, bytes | None]:
+    """Everything that a worker does for a job, without a sandbox: exit code, output, result."""
+
+    async def read(other: str) -> str | None:
+        return (scripts or {}).get(other)
+
+    needs = await language.requirements(content, path=path, read=read)
+    environment = await language.prepare(await language.lock(needs, workshop=workshop), workshop=workshop)
+    raw = args if isinstance(args, bytes) else json.dumps(args).encode()
+    launch = language.launch(
+        content,
+        path=path,
+        signature=language.signature(content),
+        args=raw,
+        modules=needs.modules,
+        environment=environment,
+    )
+    for name, data in launch.files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_bytes(data)
+    exit_code, output = await execute(*_argv(launch, environment), cwd=directory)
+    found = {name: (directory / name).read_bytes() for name in launch.result_files if (directory / name).exists()}
+    return exit_code, output, language.result(found) if exit_code == 0 else None
+
+
+def _argv(launch: Launch, environment: Environment | None) -> tuple[str | Path, ...]:
+    if launch.argv:
+        return launch.argv
+    assert environment is not None
+    return (environment.python, "-I", "-S", "-c", CALL)
+
+
+def test_table_and_wire_names_agree(language: Language) -> None:
+    assert set(LANGUAGES) == set(script.Language) == set(SAMPLES)
+    assert language.name in LANGUAGES
+    assert language.file_extension.startswith(".")
+
+
+def test_unknown_language_is_refused() -> None:
+    with pytest.raises(BadRequest, match="bash, python3"):
+        load_language("cobol")
+
+
+def test_signature_names_parameters_in_order_with_defaults(language: Language) -> None:
+    schema = language.signature(SAMPLES[language.name].program).schema()
+    assert schema["order"] == ["name", "greeting"]
+    assert schema["required"] == ["name"]
+    assert schema["properties"] == {
+        "name": {"type": "string", "description": ""},
+        "greeting": {"type": "string", "description": "", "default": "hello"},
+    }
+
+
+def test_source_with_a_nul_is_refused(language: Language) -> None:
+    with pytest.raises(InvalidScript):
+        language.signature("x=1\n\0")
+
+
+async def test_program_without_packages_runs_offline(
+    language: Language, offline: Workshop, tmp_path: Path, execute: Execute
+) -> None:
+    exit_code, output, result = await start(
+        language,
+        SAMPLES[language.name].program,
+        {"name": "Ada", "unknown": 1},
+        workshop=offline,
+        directory=tmp_path,
+        execute=execute,
+    )
+    assert (exit_code, result) == (0, b'"hello Ada"'), output
+    assert "noise" in output
+
+
+@pytest.mark.parametrize(
+    "value", ["", "a b", "é\n\nx", "$(id) `id` \"'\\ *", "-n", "--", "null", "true", "12", " padded\t", "☃" * 1000]
+)
+async def test_text_arrives_as_it_was_given(
+    value: str, language: Language, offline: Workshop, tmp_path: Path, execute: Execute
+) -> None:
+    _, _, result = await start(
+        language, SAMPLES[language.name].echo, {"value": value}, workshop=offline, directory=tmp_path, execute=execute
+    )
+    assert result is not None
+    expected = value if language.name != "bash" else value.rsplit("\n", maxsplit=1)[-1]
+    assert json.loads(result) == expected
+
+
+async def test_failing_program_has_its_own_exit_code(
+    language: Language, offline: Workshop, tmp_path: Path, execute: Execute
+) -> None:
+    exit_code, _, result = await start(
+        language, SAMPLES[language.name].failing, {}, workshop=offline, directory=tmp_path, execute=execute
+    )
+    assert exit_code == (3 if language.name == "bash" else 1)
+    assert result is None
+
+
+async def test_bash_result_file_wins_over_the_output(offline: Workshop, tmp_path: Path, execute: Execute) -> None:
+    content = "echo '{\"a\": 1.0}' > result.json\necho last"
+    _, output, result = await start(
+        load_language("bash"), content, {}, workshop=offline, directory=tmp_path, execute=execute
+    )
+    assert (output, result) == ("last\n", b'{"a": 1.0}\n')
+
+
+async def test_bash_result_is_the_last_line_of_stdout_even_when_stderr_comes_later(
+    offline: Workshop, tmp_path: Path, execute: Execute
+) -> None:
+    content = 'for i in $(seq 2000); do echo "line $i"; done\nprintf "the end" \necho late >&2'
+    exit_code, output, result = await start(
+        load_language("bash"), content, {}, workshop=offline, directory=tmp_path, execute=execute
+    )
+    assert (exit_code, result) == (0, b'"the end"')
+    assert len(output.splitlines()) >= 2000
+
+
+async def test_bash_script_killed_by_a_signal_tells_which(offline: Workshop, tmp_path: Path, execute: Execute) -> None:
+    exit_code, _, _ = await start(
+        load_language("bash"), "kill -9 $$", {}, workshop=offline, directory=tmp_path, execute=execute
+    )
+    assert exit_code == 128 + 9
+
+
+async def test_python_scripts_of_the_workspace_are_imported_absolutely_and_relatively(
+    offline: Workshop, tmp_path: Path, execute: Execute
+) -> None:
+    scripts = {
+        "f/team/tools": "from .deep.numbers import one\nfrom f.other.lib import two\ndef three(): return one + two\n",
+        "f/team/deep/numbers": "one = 1\n",
+        "f/other/lib": "two = 2\n",
+        "u/bob/lib": "four = 4\n",
+    }
+    content = (
+        "from . import tools\nfrom .tools import three\nimport u.bob.lib\n"
+        "def main(): return [three(), tools.one, u.bob.lib.four]\n"
+    )
+    exit_code, output, result = await start(
+        load_language("python3"),
+        content,
+        {},
+        workshop=offline,
+        directory=tmp_path,
+        execute=execute,
+        path="f/team/main",
+        scripts=scripts,
+    )
+    assert (exit_code, result) == (0, b"[3, 1, 4]"), output
+
+
+async def test_python_script_gets_the_packages_it_imports(workshop: Workshop, tmp_path: Path, execute: Execute) -> None:
+    content = "import idna, wmill\ndef main(): return [idna.__name__, wmill.__name__]\n"
+    exit_code, output, result = await start(
+        load_language("python3"), content, {}, workshop=workshop, directory=tmp_path, execute=execute
+    )
+    assert (exit_code, result) == (0, b'["idna", "wmill"]'), output
