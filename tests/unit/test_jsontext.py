@@ -103,6 +103,13 @@ def test_more_bytes_than_allowed_are_too_large() -> None:
         jsontext.check(b"[1]", max_bytes=2)
 
 
+def test_a_flood_of_arrays_is_refused_before_it_takes_memory() -> None:
+    raw = b"[" + b"[]," * jsontext.MAX_ARRAYS + b"1]"
+    with pytest.raises(TooLarge, match="arrays"):
+        jsontext.check(raw, max_bytes=LIMIT)
+    jsontext.check(b'["' + raw + b'",' + b"[]," * 600 + b"1]", max_bytes=LIMIT)
+
+
 def test_a_shallower_limit_can_be_asked_for() -> None:
     jsontext.check(b"[[1]]", max_bytes=10, max_depth=2)
     with pytest.raises(InvalidJson, match="deeper than 1"):

@@ -21,6 +21,8 @@ JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, J
 
 MAX_DEPTH: Final = 512
 MAX_INT_DIGITS: Final = 4300
+MAX_ARRAYS: Final = 4_000_000
+"""In one text: each costs some 70 bytes while it is read, so that 100 MB of `[],` would take gigabytes."""
 
 _CHUNK_BYTES: Final = 1 << 20
 _FLATTEN: Final = 4
@@ -41,7 +43,7 @@ def check(raw: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> None:
     """Nothing, if `raw` is JSON of at most `max_bytes` bytes that Tidemill keeps faithfully.
 
     Raises:
-        TooLarge: `raw` is longer than `max_bytes`.
+        TooLarge: `raw` is longer than `max_bytes`, or has more than `MAX_ARRAYS` arrays.
         InvalidJson: it is refused by the policy of this module; the message names what and where, never the value.
     """
     if len(raw) > max_bytes:
@@ -53,6 +55,7 @@ def loads(raw: bytes, *, max_depth: int = MAX_DEPTH) -> JsonValue:
     """The value of `raw`: integers exactly, other numbers as floats.
 
     Raises:
+        TooLarge: more than `MAX_ARRAYS` arrays.
         InvalidJson: as `check`, or a number is too large for a float (keep the raw text instead).
     """
     value: JsonValue = _decode(_text(raw, max_depth), _BUILD)
@@ -100,8 +103,7 @@ def _text(raw: bytes, max_depth: int) -> str:
     """`raw` decoded, after the checks that work on bytes."""
     if raw.startswith(b"\xef\xbb\xbf"):
         raise InvalidJson("The JSON text starts with a byte order mark; send plain UTF-8.")
-    if _is_deeper(raw, max_depth):
-        raise InvalidJson(f"The JSON text is nested deeper than {max_depth} levels.")
+    _check_nesting(raw, max_depth)
     if _SURROGATE.search(raw) is not None:
         end = _PAIRED.match(raw).end()  # type: ignore[union-attr]  # the pattern matches the empty text too
         if end != len(raw):
@@ -112,24 +114,27 @@ def _text(raw: bytes, max_depth: int) -> str:
         raise InvalidJson(f"The JSON text is not UTF-8: byte {error.start} does not fit.") from error
 
 
-def _is_deeper(raw: bytes, limit: int) -> bool:
-    """Whether brackets outside of strings nest deeper than `limit`. Works in pieces, so it needs little memory."""
+def _check_nesting(raw: bytes, limit: int) -> None:
+    """Refuse what nests deeper than `limit` or has too many arrays. Works in pieces, so it needs little memory."""
     if raw.count(b"[") + raw.count(b"{") <= limit:
-        return False
-    position, depth, in_string = 0, 0, 0
+        return
+    position, depth, in_string, arrays = 0, 0, 0, 0
     while position < len(raw):
         end = position + _CHUNK_BYTES
         if raw[end - 1 : end] == b"\\":  # an escape is never cut in two
             tail = _ESCAPE_TAIL.match(raw, end)
             end = tail.end() if tail else len(raw)
         parts = raw[position:end].replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
-        brackets = b"".join(parts[in_string::2]).translate(_ONE_KIND, _ONLY_BRACKETS)
+        structure = b"".join(parts[in_string::2])
+        arrays += structure.count(b"[")
+        brackets = structure.translate(_ONE_KIND, _ONLY_BRACKETS)
         in_string ^= (len(parts) - 1) & 1
         deepest, after = _walk(_flattened(brackets), depth)
         if deepest + _FLATTEN > limit and _walk(brackets, depth)[0] > limit:
-            return True
+            raise InvalidJson(f"The JSON text is nested deeper than {limit} levels.")
+        if arrays > MAX_ARRAYS:
+            raise TooLarge(f"The JSON text has more than {MAX_ARRAYS} arrays; keep such data in an object store.")
         position, depth = end, after
-    return False
 
 
 def _flattened(brackets: bytes) -> bytes:
@@ -177,7 +182,11 @@ def _refuse_constant(name: str) -> None:
     raise InvalidJson(f"{name} is not JSON; use null or a string.")
 
 
-_VALIDATE: Final = json.JSONDecoder(object_pairs_hook=_validated, parse_constant=_refuse_constant)
+_VALIDATE: Final = json.JSONDecoder(
+    object_pairs_hook=_validated,
+    parse_constant=_refuse_constant,
+    parse_float=bool,  # any value will do, and this one takes no memory
+)
 _BUILD: Final = json.JSONDecoder(
     object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, parse_float=_finite
 )
