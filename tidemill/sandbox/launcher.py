@@ -1,0 +1,267 @@
+"""The worker's side of the watchdog: starts that process, gives it programs to run, hears how they end."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from tidemill.model.errors import SandboxUnavailable
+from tidemill.sandbox import frames
+from tidemill.sandbox.output import Output
+from tidemill.sandbox.port import Exit, ExitReason, Limits
+
+_START: Final = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from tidemill.sandbox.watchdog import main; "
+    "main(int(sys.argv[2]), float(sys.argv[3]))"
+)
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_GONE: Final = Exit(reason=ExitReason.LOST, message="The process that supervised the job died.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the watchdog needs to start one program; see `child.Order`."""
+
+    argv: Sequence[str]
+    cwd: str
+    limits: Limits
+    options: Sequence[str] | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: int = -1
+    stage: Sequence[tuple[str, str]] = ()
+    asks: bool = False
+    network: Mapping[str, Any] = field(default_factory=dict)
+    busy: bool = True
+
+
+class Process:
+    """A program under the watchdog. It is a `Running` of the port."""
+
+    def __init__(self, launcher: "Launcher", number: int) -> None:
+        loop = asyncio.get_running_loop()
+        self.id = number
+        self.out = Output()
+        self.on_note: Callable[[str], None] = self.out.note
+        self.started: asyncio.Future[None] = loop.create_future()
+        self.ended: asyncio.Future[Exit] = loop.create_future()
+        self.usage: asyncio.Future[Exit] | None = None
+        self._launcher = launcher
+
+    @property
+    def output(self) -> AsyncIterator[bytes]:
+        """See `Running.output`."""
+        return self.out.pieces()
+
+    async def wait(self) -> Exit:
+        """See `Running.wait`."""
+        return await asyncio.shield(self.ended)
+
+    async def kill(self, reason: str) -> None:
+        """See `Running.kill`."""
+        self.end(reason)
+
+    def end(self, reason: str) -> None:
+        """As `kill`, where there is nothing to wait for."""
+        self._launcher.tell({"op": "kill", "id": self.id, "message": reason})
+
+    def begin(self, work: Path) -> None:
+        """A parked sandbox gets a job: it is watched from now on."""
+        self._launcher.tell({"op": "busy", "id": self.id, "work": str(work)})
+
+    def rest(self) -> None:
+        """It is parked again."""
+        self._launcher.tell({"op": "idle", "id": self.id})
+
+    async def check(self) -> Exit:
+        """What is over a limit now (as the reason of an exit that has not come)."""
+        if self.ended.done():
+            return self.ended.result()
+        self.usage = asyncio.get_running_loop().create_future()
+        self._launcher.tell({"op": "check", "id": self.id})
+        return await self.usage
+
+    def settle(self, exit_: Exit) -> None:
+        """It has ended."""
+        if not self.ended.done():
+            self.ended.set_result(exit_)
+        if self.usage is not None and not self.usage.done():
+            self.usage.set_result(exit_)
+        self.out.end()
+
+
+class Launcher:
+    """Starts programs through one watchdog process, which is made when first needed and again after it died."""
+
+    def __init__(self, *, self_kill_s: float) -> None:
+        self._self_kill_s = self_kill_s
+        self._numbers = count(1)
+        self._processes: dict[int, Process] = {}
+        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._inbox: frames.Inbox | None = None
+        self._outbox: deque[tuple[memoryview, tuple[int, ...]]] = deque()
+
+    @property
+    def watchdog_pid(self) -> int:
+        """Its process id; 0 when there is none."""
+        return self._watchdog.pid if self._watchdog is not None else 0
+
+    async def start(self, order: Order, *descriptors: int) -> Process:
+        """Start a program; `descriptors` become its descriptors from CONTROL_FD on. It has been executed on return.
+
+        Raises:
+            OSError: the host could not make another process.
+        """
+        self._ensure_watchdog()
+        process = Process(self, next(self._numbers))
+        self._processes[process.id] = process
+        message = asdict(order) | {"id": process.id}
+        copies = tuple(os.dup(number) for number in (process.out.write_end, *descriptors))
+        self.tell({"op": "start", "order": message}, *copies)
+        process.out.handed_over()
+        await process.started
+        return process
+
+    def ping(self) -> None:
+        """A heartbeat was confirmed."""
+        if self._socket is not None:
+            self.tell({"op": "ping"})
+
+    def tell(self, message: dict[str, Any], *descriptors: int) -> None:
+        """Send a message; the descriptors are closed when it is out. Without a watchdog there is nobody to tell."""
+        if self._socket is None:
+            return
+        self._outbox.append((memoryview(frames.pack(message, len(descriptors))), descriptors))
+        if len(self._outbox) == 1:
+            self._flush()
+
+    def _flush(self) -> None:
+        sock = self._socket
+        if sock is None:
+            return
+        loop = asyncio.get_running_loop()
+        while self._outbox:
+            data, descriptors = self._outbox[0]
+            try:
+                sent = frames.send_some(sock, bytes(data), descriptors)
+            except BlockingIOError:
+                loop.add_writer(sock, self._flush)
+                return
+            except (BrokenPipeError, ConnectionResetError):
+                self._lost()
+                return
+            _close(descriptors)
+            self._outbox.popleft()
+            if sent < len(data):
+                self._outbox.appendleft((data[sent:], ()))
+        loop.remove_writer(sock)
+
+    def _ensure_watchdog(self) -> None:
+        if self._socket is not None:
+            return
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        arguments = [str(_ROOT), str(theirs.fileno()), str(self._self_kill_s)]
+        try:
+            self._watchdog = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _START, *arguments],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+            )
+        except OSError as error:
+            ours.close()
+            raise SandboxUnavailable(f"The watchdog of the jobs could not be started: {error}") from error
+        finally:
+            theirs.close()
+        self._socket, self._inbox = ours, frames.Inbox(ours)
+        asyncio.get_running_loop().add_reader(ours, self._read)
+
+    def _read(self) -> None:
+        assert self._inbox is not None
+        try:
+            alive = self._inbox.read()
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            alive = False
+        while (taken := self._inbox.take()) is not None:
+            self._hear(taken[0])
+        if not alive:
+            self._lost()
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        process = self._processes.get(message["id"])
+        if process is None:
+            return
+        match message["op"]:
+            case "started":
+                if not process.started.done():
+                    process.started.set_result(None)
+            case "failed":
+                self._forget(process)
+                if not process.started.done():
+                    process.started.set_exception(OSError(message["errno"], message["message"]))
+            case "note":
+                process.on_note(message["text"])
+            case "usage":
+                if process.usage is not None and not process.usage.done():
+                    process.usage.set_result(_exit(message))
+            case "exit":
+                self._forget(process)
+                if not process.started.done():
+                    process.started.set_result(None)
+                process.settle(_exit(message))
+
+    def _forget(self, process: Process) -> None:
+        del self._processes[process.id]
+
+    def _lost(self) -> None:
+        """The watchdog is gone, and with it every program."""
+        self._drop_socket()
+        processes, self._processes = list(self._processes.values()), {}
+        for process in processes:
+            if not process.started.done():
+                process.started.set_exception(OSError(3, _GONE.message))
+            process.settle(_GONE)
+
+    def _drop_socket(self) -> None:
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(sock)
+            loop.remove_writer(sock)
+            sock.close()
+        for _, descriptors in self._outbox:
+            _close(descriptors)
+        self._outbox.clear()
+
+    async def close(self) -> None:
+        """End the watchdog, and with it every program; returns when it is gone."""
+        watchdog, self._watchdog = self._watchdog, None
+        self._lost()
+        if watchdog is not None:
+            await asyncio.to_thread(watchdog.wait)
+
+
+def _exit(message: dict[str, Any]) -> Exit:
+    return Exit(
+        reason=ExitReason(message["reason"]),
+        code=message["code"],
+        signal=message["signal"],
+        peak_memory_bytes=message["peak"],
+        message=message["message"],
+    )
+
+
+def _close(descriptors: tuple[int, ...]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
