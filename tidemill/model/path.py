@@ -11,6 +11,7 @@ MAX_PATH_CHARS: Final = 255
 _OWNER = r"[A-Za-z0-9_][A-Za-z0-9_.\-]*"
 _SEGMENT = r"[A-Za-z0-9_.\-@ ]+"
 _PATH: Final = re.compile(rf"(?P<kind>[uf])/(?P<owner>{_OWNER})/(?P<rest>{_SEGMENT}(?:/{_SEGMENT})*)")
+_EMAIL: Final = re.compile(r"[a-z0-9.!$&'*+=^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9.-]{0,186}[a-z0-9])?")
 _NAMES: Final = {
     "workspace": re.compile(r"[a-z0-9](?:[a-z0-9\-_]{0,48}[a-z0-9])?", re.IGNORECASE),
     "username": re.compile(r"[A-Za-z0-9_][A-Za-z0-9_\-]{0,49}"),
@@ -65,3 +66,15 @@ def check_name(kind: NameKind, text: str) -> str:
     if pattern.fullmatch(text) is None:
         raise InvalidName(f"{text[:80]!r} is not a {kind} name: it must match {pattern.pattern}.")
     return text
+
+
+def check_email(text: str) -> str:
+    """`text` in lower case, as accounts are kept.
+
+    Raises:
+        InvalidName: it is not an e-mail address of plain ASCII.
+    """
+    email = text.strip().lower()
+    if _EMAIL.fullmatch(email) is None:
+        raise InvalidName(f"{text[:80]!r} is not an e-mail address such as 'ann@example.org'.")
+    return email

@@ -54,8 +54,7 @@ delete from concurrency_start where started_at < now() - interval '2 days';
 
 -- name: old_throttles
 -- Remove sign-in throttles that are over.
-delete from login_throttle where since < now() - interval '1 day'
-  and (blocked_until is null or blocked_until < now());
+delete from login_throttle where at < now() - interval '1 day';
 
 -- name: expired_tokens
 -- Remove tokens that expired a month ago.
