@@ -1,0 +1,315 @@
+-- name: by_id
+-- One job, whole.
+select j.id, j.workspace_id, j.kind, j.script_hash, j.script_path, j.language, j.created_by, j.permissioned_as, j.email,
+  j.created_at, j.tag, j.parent_job, j.root_job, j.flow_step_id, j.schedule_path, j.timeout_s, j.options, j.labels,
+  j.visible_to_owner, q.state, q.run_at, coalesce(q.priority, 0) as priority,
+  coalesce(c.started_at, q.started_at) as started_at, q.heartbeat_at, coalesce(c.worker, q.worker) as worker,
+  coalesce(c.attempt, q.attempt, 0) as attempt, coalesce(c.retries, q.retries, 0) as retries,
+  coalesce(c.progress, q.progress) as progress,
+  coalesce(c.memory_peak_bytes, q.memory_peak_bytes) as memory_peak_bytes,
+  coalesce(c.canceled_by, q.canceled_by) as canceled_by, coalesce(c.cancel_reason, q.cancel_reason) as cancel_reason,
+  c.status, c.completed_at, c.duration_ms, c.end_reason,
+  j.content, j.lock, j.args, j.args_object, j.cache_ttl_s, j.retry, j.on_worker_loss, c.result, c.result_object
+from job j
+left join job_queue q on q.id = j.id
+left join job_completed c on c.id = j.id
+where j.workspace_id = :workspace_id and j.id = :id;
+
+-- name: outcome
+-- How a job stands and how it ended, without its input.
+select j.id, j.workspace_id, j.script_path, j.created_by, j.permissioned_as, j.parent_job, j.root_job,
+  j.visible_to_owner, q.state, coalesce(c.started_at, q.started_at) as started_at, c.status, c.result, c.result_object
+from job j
+left join job_queue q on q.id = j.id
+left join job_completed c on c.id = j.id
+where j.workspace_id = :workspace_id and j.id = :id;
+
+-- name: target
+-- What decides who may see a job.
+select id, created_by, permissioned_as, script_path, visible_to_owner, parent_job, root_job, kind
+from job where workspace_id = :workspace_id and id = :id;
+
+-- name: targets
+-- As `target`, for several jobs.
+select id, created_by, permissioned_as, script_path, visible_to_owner, parent_job, root_job, kind
+from job where workspace_id = :workspace_id and id = any(:ids::uuid[]);
+
+-- name: workspace_of
+-- The workspace that a job belongs to.
+select workspace_id from job where id = :id;
+
+-- name: page
+-- Jobs that fit the filters, by age, from behind :after_id; values of more than :listed_bytes are left out. The filter
+-- by who may see them is coarse: each row still has to be decided upon.
+select j.id, j.workspace_id, j.kind, j.script_hash, j.script_path, j.language, j.created_by, j.permissioned_as, j.email,
+  j.created_at, j.tag, j.parent_job, j.root_job, j.flow_step_id, j.schedule_path, j.timeout_s, j.options, j.labels,
+  j.visible_to_owner, q.state, q.run_at, coalesce(q.priority, 0) as priority,
+  coalesce(c.started_at, q.started_at) as started_at, q.heartbeat_at, coalesce(c.worker, q.worker) as worker,
+  coalesce(c.attempt, q.attempt, 0) as attempt, coalesce(c.retries, q.retries, 0) as retries,
+  coalesce(c.progress, q.progress) as progress,
+  coalesce(c.memory_peak_bytes, q.memory_peak_bytes) as memory_peak_bytes,
+  coalesce(c.canceled_by, q.canceled_by) as canceled_by, coalesce(c.cancel_reason, q.cancel_reason) as cancel_reason,
+  c.status, c.completed_at, c.duration_ms, c.end_reason,
+  case when octet_length(j.args::text) <= :listed_bytes::int then j.args end as args,
+  case when octet_length(c.result::text) <= :listed_bytes::int then c.result end as result,
+  j.args_object is not null or octet_length(j.args::text) > :listed_bytes::int as args_are_large,
+  c.result_object is not null or octet_length(c.result::text) > :listed_bytes::int as result_is_large
+from job j
+left join job_queue q on q.id = j.id
+left join job_completed c on c.id = j.id
+where j.workspace_id = :workspace_id
+  and (q.id is not null or c.id is not null)
+  and (:after_id::uuid is null or case when :descending::boolean then j.id < :after_id else j.id > :after_id end)
+  and (:everything::boolean or j.created_by = :name or j.permissioned_as = any(:permission_keys::text[])
+    or (j.visible_to_owner and substring(j.script_path from '^[uf]/[^/]+') = any(:owner_keys::text[]))
+    or :own_job::uuid in (j.id, j.parent_job, j.root_job))
+  and (:kinds::text[] is null or j.kind = any(:kinds))
+  and (:path_exact::text is null or j.script_path = :path_exact)
+  and (:path_start::text is null or starts_with(j.script_path, :path_start))
+  and (:schedule_path::text is null or j.schedule_path = :schedule_path)
+  and (:script_hash::bigint is null or j.script_hash = :script_hash)
+  and (:created_by::text is null or j.created_by = :created_by)
+  and (:created_before::timestamptz is null or j.created_at < :created_before)
+  and (:created_after::timestamptz is null or j.created_at > :created_after)
+  and (:parent_job::uuid is null or j.parent_job = :parent_job)
+  and (:has_parent::boolean is null or (j.parent_job is not null) = :has_parent)
+  and (:is_flow_step::boolean is null or (j.flow_step_id is not null) = :is_flow_step)
+  and (:is_scheduled::boolean is null or (j.schedule_path is not null) = :is_scheduled)
+  and (:tag::text is null or j.tag = :tag)
+  and (:label::text is null or :label = any(j.labels))
+  and (:ids::uuid[] is null or j.id = any(:ids))
+  and (:args::json is null or case when j.args::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
+  and (:running::boolean is null or (q.state = 'running') = :running)
+  and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
+  and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
+  and (:worker::text is null or :worker in (q.worker, c.worker))
+  and (:started_before::timestamptz is null or coalesce(c.started_at, q.started_at) < :started_before)
+  and (:started_after::timestamptz is null or coalesce(c.started_at, q.started_at) > :started_after)
+  and (:statuses::text[] is null or c.status = any(:statuses))
+  and (:completed_before::timestamptz is null or c.completed_at < :completed_before)
+  and (:completed_after::timestamptz is null or c.completed_at > :completed_after)
+  and (:result::json is null or case when c.result::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then c.result::jsonb @> :result::jsonb else false end)
+order by case when :descending then j.id end desc, case when not :descending then j.id end
+limit :limit;
+
+-- name: page_of_queue
+-- As `page`, for jobs that have not ended.
+select j.id, j.workspace_id, j.kind, j.script_hash, j.script_path, j.language, j.created_by, j.permissioned_as, j.email,
+  j.created_at, j.tag, j.parent_job, j.root_job, j.flow_step_id, j.schedule_path, j.timeout_s, j.options, j.labels,
+  j.visible_to_owner, q.state, q.run_at, coalesce(q.priority, 0) as priority,
+  coalesce(c.started_at, q.started_at) as started_at, q.heartbeat_at, coalesce(c.worker, q.worker) as worker,
+  coalesce(c.attempt, q.attempt, 0) as attempt, coalesce(c.retries, q.retries, 0) as retries,
+  coalesce(c.progress, q.progress) as progress,
+  coalesce(c.memory_peak_bytes, q.memory_peak_bytes) as memory_peak_bytes,
+  coalesce(c.canceled_by, q.canceled_by) as canceled_by, coalesce(c.cancel_reason, q.cancel_reason) as cancel_reason,
+  c.status, c.completed_at, c.duration_ms, c.end_reason,
+  case when octet_length(j.args::text) <= :listed_bytes::int then j.args end as args,
+  case when octet_length(c.result::text) <= :listed_bytes::int then c.result end as result,
+  j.args_object is not null or octet_length(j.args::text) > :listed_bytes::int as args_are_large,
+  c.result_object is not null or octet_length(c.result::text) > :listed_bytes::int as result_is_large
+from job_queue q
+join job j on j.id = q.id
+left join job_completed c on false
+where q.workspace_id = :workspace_id
+  and (:after_id::uuid is null or case when :descending::boolean then j.id < :after_id else j.id > :after_id end)
+  and (:everything::boolean or j.created_by = :name or j.permissioned_as = any(:permission_keys::text[])
+    or (j.visible_to_owner and substring(j.script_path from '^[uf]/[^/]+') = any(:owner_keys::text[]))
+    or :own_job::uuid in (j.id, j.parent_job, j.root_job))
+  and (:kinds::text[] is null or j.kind = any(:kinds))
+  and (:path_exact::text is null or j.script_path = :path_exact)
+  and (:path_start::text is null or starts_with(j.script_path, :path_start))
+  and (:schedule_path::text is null or j.schedule_path = :schedule_path)
+  and (:script_hash::bigint is null or j.script_hash = :script_hash)
+  and (:created_by::text is null or j.created_by = :created_by)
+  and (:created_before::timestamptz is null or j.created_at < :created_before)
+  and (:created_after::timestamptz is null or j.created_at > :created_after)
+  and (:parent_job::uuid is null or j.parent_job = :parent_job)
+  and (:has_parent::boolean is null or (j.parent_job is not null) = :has_parent)
+  and (:is_flow_step::boolean is null or (j.flow_step_id is not null) = :is_flow_step)
+  and (:is_scheduled::boolean is null or (j.schedule_path is not null) = :is_scheduled)
+  and (:tag::text is null or j.tag = :tag)
+  and (:label::text is null or :label = any(j.labels))
+  and (:ids::uuid[] is null or j.id = any(:ids))
+  and (:args::json is null or case when j.args::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
+  and (:running::boolean is null or (q.state = 'running') = :running)
+  and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
+  and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
+  and (:worker::text is null or :worker in (q.worker, c.worker))
+  and (:started_before::timestamptz is null or coalesce(c.started_at, q.started_at) < :started_before)
+  and (:started_after::timestamptz is null or coalesce(c.started_at, q.started_at) > :started_after)
+  and (:statuses::text[] is null or c.status = any(:statuses))
+  and (:completed_before::timestamptz is null or c.completed_at < :completed_before)
+  and (:completed_after::timestamptz is null or c.completed_at > :completed_after)
+  and (:result::json is null or case when c.result::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then c.result::jsonb @> :result::jsonb else false end)
+order by case when :descending then q.id end desc, case when not :descending then q.id end
+limit :limit;
+
+-- name: page_of_completed
+-- As `page`, for jobs that have ended.
+select j.id, j.workspace_id, j.kind, j.script_hash, j.script_path, j.language, j.created_by, j.permissioned_as, j.email,
+  j.created_at, j.tag, j.parent_job, j.root_job, j.flow_step_id, j.schedule_path, j.timeout_s, j.options, j.labels,
+  j.visible_to_owner, q.state, q.run_at, coalesce(q.priority, 0) as priority,
+  coalesce(c.started_at, q.started_at) as started_at, q.heartbeat_at, coalesce(c.worker, q.worker) as worker,
+  coalesce(c.attempt, q.attempt, 0) as attempt, coalesce(c.retries, q.retries, 0) as retries,
+  coalesce(c.progress, q.progress) as progress,
+  coalesce(c.memory_peak_bytes, q.memory_peak_bytes) as memory_peak_bytes,
+  coalesce(c.canceled_by, q.canceled_by) as canceled_by, coalesce(c.cancel_reason, q.cancel_reason) as cancel_reason,
+  c.status, c.completed_at, c.duration_ms, c.end_reason,
+  case when octet_length(j.args::text) <= :listed_bytes::int then j.args end as args,
+  case when octet_length(c.result::text) <= :listed_bytes::int then c.result end as result,
+  j.args_object is not null or octet_length(j.args::text) > :listed_bytes::int as args_are_large,
+  c.result_object is not null or octet_length(c.result::text) > :listed_bytes::int as result_is_large
+from job_completed c
+join job j on j.id = c.id
+left join job_queue q on false
+where c.workspace_id = :workspace_id
+  and (:after_id::uuid is null or case when :descending::boolean then c.id < :after_id else c.id > :after_id end)
+  and (:everything::boolean or j.created_by = :name or j.permissioned_as = any(:permission_keys::text[])
+    or (j.visible_to_owner and substring(j.script_path from '^[uf]/[^/]+') = any(:owner_keys::text[]))
+    or :own_job::uuid in (j.id, j.parent_job, j.root_job))
+  and (:kinds::text[] is null or j.kind = any(:kinds))
+  and (:path_exact::text is null or j.script_path = :path_exact)
+  and (:path_start::text is null or starts_with(j.script_path, :path_start))
+  and (:schedule_path::text is null or j.schedule_path = :schedule_path)
+  and (:script_hash::bigint is null or j.script_hash = :script_hash)
+  and (:created_by::text is null or j.created_by = :created_by)
+  and (:created_before::timestamptz is null or j.created_at < :created_before)
+  and (:created_after::timestamptz is null or j.created_at > :created_after)
+  and (:parent_job::uuid is null or j.parent_job = :parent_job)
+  and (:has_parent::boolean is null or (j.parent_job is not null) = :has_parent)
+  and (:is_flow_step::boolean is null or (j.flow_step_id is not null) = :is_flow_step)
+  and (:is_scheduled::boolean is null or (j.schedule_path is not null) = :is_scheduled)
+  and (:tag::text is null or j.tag = :tag)
+  and (:label::text is null or :label = any(j.labels))
+  and (:ids::uuid[] is null or j.id = any(:ids))
+  and (:args::json is null or case when j.args::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
+  and (:running::boolean is null or (q.state = 'running') = :running)
+  and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
+  and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
+  and (:worker::text is null or :worker in (q.worker, c.worker))
+  and (:started_before::timestamptz is null or coalesce(c.started_at, q.started_at) < :started_before)
+  and (:started_after::timestamptz is null or coalesce(c.started_at, q.started_at) > :started_after)
+  and (:statuses::text[] is null or c.status = any(:statuses))
+  and (:completed_before::timestamptz is null or c.completed_at < :completed_before)
+  and (:completed_after::timestamptz is null or c.completed_at > :completed_after)
+  and (:result::json is null or case when c.result::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then c.result::jsonb @> :result::jsonb else false end)
+order by case when :descending then c.id end desc, case when not :descending then c.id end
+limit :limit;
+
+-- name: count_queued
+-- How many jobs of a workspace have not ended.
+select count(*) from job_queue where workspace_id = :workspace_id;
+
+-- name: count_completed
+-- How many jobs of a workspace have ended.
+select count(*) from job_completed where workspace_id = :workspace_id;
+
+-- name: count_recent
+-- How many jobs ended in the last :seconds, by outcome and tags where those are given.
+select count(*) from job_completed c join job j on j.id = c.id
+where c.workspace_id = :workspace_id
+  and (:seconds::float8 is null or c.completed_at > now() - make_interval(secs => :seconds))
+  and (:success::boolean is null or (c.status = 'success') = :success)
+  and (:tags::text[] is null or j.tag = any(:tags));
+
+-- name: waiting
+-- How many jobs of a workspace wait, counted up to :at_most.
+select count(*) from (
+  select from job_queue where workspace_id = :workspace_id and state = 'queued' limit :at_most) waiting;
+
+-- name: position
+-- How many jobs of a workspace are due before a moment and still wait.
+select count(*) from job_queue
+where workspace_id = :workspace_id and state = 'queued' and run_at < :moment;
+
+-- name: due_at
+-- When a job that waits is due.
+select run_at from job_queue where workspace_id = :workspace_id and id = :id;
+
+-- name: run_now
+-- Make a job that waits for a later moment due now; gives its tag.
+update job_queue set run_at = now() where workspace_id = :workspace_id and id = :id and state = 'queued' returning tag;
+
+-- name: concurrency_key
+-- The key under which a job shares a concurrency limit, while it is in the queue.
+select concurrency_key from job_queue where workspace_id = :workspace_id and id = :id;
+
+-- name: concurrency_groups
+-- The keys of concurrency limits that have jobs, with how many of them run.
+select concurrency_key, count(*) filter (where state = 'running') as total_running
+from job_queue where concurrency_key is not null
+group by concurrency_key order by concurrency_key limit 1000;
+
+-- name: is_draining
+-- Whether the worker that runs a job was told to stop.
+select coalesce(w.draining, false) as draining from job_queue q join worker w on w.name = q.worker
+where q.workspace_id = :workspace_id and q.id = :id;
+
+-- name: set_progress
+-- How far a running job is, in per cent.
+update job_queue set progress = :percent where workspace_id = :workspace_id and id = :id and state = 'running'
+returning id;
+
+-- name: erase
+-- Erase what a completed job held; its id, times and outcome stay.
+with input as (
+  update job set args = null, args_object = null, content = null, lock = null,
+    options = (options::jsonb || jsonb_build_object('deleted', true))::json
+  where workspace_id = :workspace_id and id = :id),
+logs as (delete from job_log where workspace_id = :workspace_id and job_id = :id),
+streams as (delete from job_stream where workspace_id = :workspace_id and job_id = :id),
+attempts as (update job_attempt set error = null where workspace_id = :workspace_id and job_id = :id)
+update job_completed set result = null, result_object = null where workspace_id = :workspace_id and id = :id
+returning id;
+
+-- name: remove
+-- Remove completed jobs with all that belongs to them.
+with gone as (
+  delete from job_completed where workspace_id = :workspace_id and id = any(:ids::uuid[]) returning id),
+logs as (delete from job_log using gone where job_id = gone.id),
+streams as (delete from job_stream using gone where job_id = gone.id),
+attempts as (delete from job_attempt using gone where job_id = gone.id),
+states as (delete from flow_user_state using gone where root_job = gone.id)
+delete from job using gone where job.id = gone.id
+returning job.id;
+
+-- name: standing
+-- How a job stands and how far its log and its stream reach, in UTF-16 units.
+select q.state, c.status, coalesce(c.progress, q.progress) as progress,
+  coalesce(c.memory_peak_bytes, q.memory_peak_bytes) as memory_peak_bytes,
+  coalesce((select l.start_unit + l.units from job_log l where l.job_id = j.id
+    order by l.start_unit desc limit 1), 0) as log_end,
+  coalesce((select s.start_unit + s.units from job_stream s where s.job_id = j.id
+    order by s.start_unit desc limit 1), 0) as stream_end
+from job j
+left join job_queue q on q.id = j.id
+left join job_completed c on c.id = j.id
+where j.workspace_id = :workspace_id and j.id = :id;
+
+-- name: log_from
+-- Up to :limit pieces of a job's log, from the one that holds the UTF-16 unit :unit on.
+select start_unit, text from job_log
+where workspace_id = :workspace_id and job_id = :id and start_unit >= coalesce(
+  (select max(start_unit) from job_log where job_id = :id and start_unit <= :unit::bigint), 0)
+order by start_unit limit :limit;
+
+-- name: stream_from
+-- As `log_from`, of what the job streams as its result.
+select start_unit, text from job_stream
+where workspace_id = :workspace_id and job_id = :id and start_unit >= coalesce(
+  (select max(start_unit) from job_stream where job_id = :id and start_unit <= :unit::bigint), 0)
+order by start_unit limit :limit;
+
+-- name: user_state
+-- What a flow keeps under a key.
+select value from flow_user_state where workspace_id = :workspace_id and root_job = :root_job and key = :key;
+
+-- name: set_user_state
+-- Keep a value under a key of a flow.
+insert into flow_user_state (workspace_id, root_job, key, value)
+values (:workspace_id, :root_job, :key, :value::json)
+on conflict (workspace_id, root_job, key) do update set value = excluded.value;
+
+-- name: clock
+-- The database's clock, in milliseconds since 1970.
+select (extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms;
