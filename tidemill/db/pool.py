@@ -128,8 +128,9 @@ class Database:
             ) as connection:
                 role = await check_server(connection, unsafe_durability=self._unsafe_durability)
         self._role_command = f"; set local role {role}".encode() if role else b""
-        await self._transactions.open()
-        await self._singles.open()
+        with translated_errors():
+            await self._transactions.open(wait=True)
+            await self._singles.open(wait=True)
         return self
 
     async def close(self) -> None:
