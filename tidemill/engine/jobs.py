@@ -229,6 +229,9 @@ def expire(job: JobRecord, *, now: datetime) -> Change:
 def cancel(job: JobRecord, wish: Cancel, *, now: datetime) -> Change:
     """Cancel a job: at once in the queue or by force, otherwise its worker is told to end it.
 
+    By force, the job and its place under a concurrency limit are free before its processes are gone: when the worker
+    hears of it, at the latest `SELF_KILL_S` after its last confirmed heartbeat.
+
     Raises:
         Conflict: it is completed.
     """
