@@ -59,8 +59,7 @@ class Python:
             "file": file,
             "module": file.removesuffix(".py").replace("/", "."),
             "function": signature.entry,
-            "coercions": [[name, kind.value] for name, kind in signature.coercions],
-            "paths": [str(directory) for directory in environment.site_dirs],
+            "coerce": [[name, kind.value] for name, kind in signature.coercions],
         }
         files = {module_file(other): source.encode() for other, source in modules.items()}
         return Launch(

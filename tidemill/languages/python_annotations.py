@@ -90,10 +90,12 @@ class Annotated:
 
     @property
     def coercion(self) -> Coercion | None:
-        """What turns the JSON value into what the function expects."""
-        if self.schema.get("contentEncoding") == "base64":
-            return Coercion.BYTES_BASE64
-        return _COERCIONS.get(self.schema.get("format")) if self.schema.get("type") == "string" else None
+        """What turns the JSON value into what the function expects; lists in lists are left as they are."""
+        items = self.schema.get("items")
+        if self.schema.get("type") == "array" and isinstance(items, Mapping):
+            kind = _coercion(items)
+            return Coercion(f"list:{kind}") if kind else None
+        return _coercion(self.schema)
 
 
 @dataclass(slots=True)
@@ -255,6 +257,15 @@ class Annotations:
 
     def _is_resource_name(self, name: str) -> bool:
         return name == name.lower() or snake_case(name) in self.resource_types
+
+
+def _coercion(schema: Schema) -> Coercion | None:
+    """What turns one JSON string into a value of `schema`."""
+    if schema.get("type") != "string":
+        return None
+    if schema.get("contentEncoding") == "base64":
+        return Coercion.BYTES_BASE64
+    return _COERCIONS.get(schema.get("format"))
 
 
 def snake_case(name: str) -> str:

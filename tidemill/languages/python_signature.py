@@ -35,19 +35,15 @@ def signature(content: str, *, entry: str, resource_types: Collection[str] = ())
 
 def _parameters(function: Function, *, names: Definitions, resource_types: Collection[str]) -> tuple[Parameter, ...]:
     arguments = function.args
-    if arguments.posonlyargs:
-        raise InvalidScript(
-            f"Line {function.lineno}: the parameters of {function.name} before '/' can only be given by position, but "
-            "arguments of a job come by name: remove the '/'."
-        )
-    if len(arguments.args) + len(arguments.kwonlyargs) > MAX_PARAMETERS:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    if len(positional) + len(arguments.kwonlyargs) > MAX_PARAMETERS:
         raise InvalidScript(f"Line {function.lineno}: {function.name} has more than {MAX_PARAMETERS} parameters.")
-    absent: list[ast.expr | None] = [None] * (len(arguments.args) - len(arguments.defaults))
+    absent: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
     defaults = [*absent, *arguments.defaults, *arguments.kw_defaults]
     annotations = Annotations(names, resource_types)
     return tuple(
         _parameter(argument, default, names=names, annotations=annotations)
-        for argument, default in zip([*arguments.args, *arguments.kwonlyargs], defaults, strict=True)
+        for argument, default in zip([*positional, *arguments.kwonlyargs], defaults, strict=True)
     )
 
 

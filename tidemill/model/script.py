@@ -18,12 +18,16 @@ class Language(StrEnum):
 
 
 class Coercion(StrEnum):
-    """What the sandbox makes of a JSON string before it calls the script's function."""
+    """What the sandbox makes of a JSON string, or of each in a list, before it calls the script's function."""
 
     DATETIME = "datetime"
     DATE = "date"
     TIME = "time"
     BYTES_BASE64 = "bytes_base64"
+    LIST_OF_DATETIME = "list:datetime"
+    LIST_OF_DATE = "list:date"
+    LIST_OF_TIME = "list:time"
+    LIST_OF_BYTES_BASE64 = "list:bytes_base64"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

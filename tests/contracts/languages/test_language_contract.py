@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.languages.conftest import Execute
+from tidemill import sandbox
 from tidemill.languages import LANGUAGES, load_language
 from tidemill.languages.port import Environment, Language, Launch, Workshop
 from tidemill.model import script
@@ -38,15 +39,10 @@ SAMPLES = {
     ),
 }
 
-CALL = """
-import importlib, json, pathlib, sys
-call = json.loads(pathlib.Path("call.json").read_text())
-sys.path[:0] = [".", *call["paths"]]
-function = getattr(importlib.import_module(call["module"]), call["function"])
-assert pathlib.Path(sys.modules[call["module"]].__file__).samefile(call["file"])
-result = function(**json.loads(pathlib.Path("args.json").read_text()))
-pathlib.Path("result.json").write_text(json.dumps(result))
-"""
+START = (
+    f"import sys; sys.path.insert(0, {str(Path(sandbox.__file__).parent)!r}); import bootstrap as job; "
+    "del sys.path[0]; job.main()"
+)
 
 
 @pytest.fixture(params=sorted(LANGUAGES))
@@ -97,7 +93,8 @@ def _argv(launch: Launch, environment: Environment | None) -> tuple[str | Path, 
     if launch.argv:
         return launch.argv
     assert environment is not None
-    return (environment.python, "-I", "-S", "-c", CALL)
+    paths = json.dumps([str(directory) for directory in environment.site_dirs])
+    return (environment.python, "-I", "-S", "-c", START, "run", paths)
 
 
 def test_table_and_wire_names_agree(language: Language) -> None:
@@ -214,7 +211,7 @@ async def test_python_scripts_of_the_workspace_are_imported_absolutely_and_relat
         path="f/team/main",
         scripts=scripts,
     )
-    assert (exit_code, result) == (0, b"[3, 1, 4]"), output
+    assert (exit_code, result) == (0, b"[3,1,4]"), output
 
 
 async def test_python_script_gets_the_packages_it_imports(workshop: Workshop, tmp_path: Path, execute: Execute) -> None:
@@ -222,4 +219,20 @@ async def test_python_script_gets_the_packages_it_imports(workshop: Workshop, tm
     exit_code, output, result = await start(
         load_language("python3"), content, {}, workshop=workshop, directory=tmp_path, execute=execute
     )
-    assert (exit_code, result) == (0, b'["idna", "wmill"]'), output
+    assert (exit_code, result) == (0, b'["idna","wmill"]'), output
+
+
+async def test_python_values_that_json_has_no_form_for_arrive_as_declared(
+    offline: Workshop, tmp_path: Path, execute: Execute
+) -> None:
+    content = (
+        "import datetime as dt\n"
+        "def main(a: bytes, b: dt.datetime, c: dt.date | None,\n"
+        "         d: list[dt.time], e: int | None, f=dt.date(2020, 1, 2)):\n"
+        "    return [a.decode(), b.tzinfo is not None, c.year, [t.hour for t in d], e, f.year]\n"
+    )
+    args = {"a": "aGk=", "b": "2024-01-02T03:04:05Z", "c": "2023-05-06", "d": ["07:08:09"], "f": "<function call>"}
+    exit_code, output, result = await start(
+        load_language("python3"), content, args, workshop=offline, directory=tmp_path, execute=execute
+    )
+    assert (exit_code, result) == (0, b'["hi",true,2023,[7],null,2020]'), output

@@ -30,14 +30,13 @@ def call(found: Launch) -> dict[str, Any]:
     return content
 
 
-def test_call_names_file_function_coercions_and_paths() -> None:
+def test_call_names_file_function_and_coercions() -> None:
     found = launch("import datetime\ndef main(a: bytes, b: datetime.date = None): ...", b'{"a":"aGk="}')
     assert call(found) == {
         "file": "main.py",
         "module": "main",
         "function": "main",
-        "coercions": [["a", "bytes_base64"], ["b", "date"]],
-        "paths": ["/e/site", "/base"],
+        "coerce": [["a", "bytes_base64"], ["b", "date"]],
     }
     assert found.argv == ()
     assert found.result_files == ("result.json",)

@@ -294,7 +294,11 @@ def test_enum_member_as_default_is_shown_by_its_value(default: str, value: objec
         ("Optional[dt.time]", Coercion.TIME),
         ("'dt.date'", Coercion.DATE),
         ("str", None),
-        ("list[bytes]", None),
+        ("list[bytes]", Coercion.LIST_OF_BYTES_BASE64),
+        ("list[moment] | None", Coercion.LIST_OF_DATETIME),
+        ("Sequence[date]", Coercion.LIST_OF_DATE),
+        ("List[time]", Coercion.LIST_OF_TIME),
+        ("list[list[date]]", None),
         ("date | bytes", None),
         ("uuid.UUID", None),
     ],
@@ -333,6 +337,12 @@ def test_schema_without_parameters_is_empty_but_whole() -> None:
         "properties": {},
         "required": [],
     }
+
+
+def test_parameters_keep_their_order_whatever_their_kind() -> None:
+    found = signature("a, b=1, /, c=2, *, d, e=3")
+    assert [(p.name, p.default) for p in found.parameters] == [("a", None), ("b", 1), ("c", 2), ("d", None), ("e", 3)]
+    assert found.schema()["required"] == ["a", "d"]
 
 
 def test_keyword_arguments_take_any() -> None:
@@ -401,7 +411,6 @@ def test_description_is_the_first_paragraph_of_the_docstring() -> None:
         ("a = 'x", 1),
         ("def main(a, a=1, b): ...", 1),
         ("x = 1\n\n\n\x00", 4),
-        ("def main(a, /): ...", 1),
     ],
 )
 def test_refusal_names_the_line(content: str, line: int) -> None:
