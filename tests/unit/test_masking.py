@@ -168,3 +168,8 @@ def test_a_secret_is_found_anywhere_in_a_large_chunk(at: int) -> None:
     filler = (b"the quick brown fox\n" * 6_000)[: 100_000 - len(secret)]
     text = filler[:at] + secret + filler[at:]
     assert masked([text], [secret]) == filler[:at] + MASK + filler[at:]
+
+
+def test_nothing_is_held_back_without_secrets() -> None:
+    masker = Masker([])
+    assert masker.feed(b"as it came") + masker.flush() == b"as it came"

@@ -13,7 +13,9 @@ def set_up_logs(settings: Settings) -> None:
     """Log to stderr from `settings.log_level` on."""
     level = getattr(logging, settings.log_level.upper(), logging.INFO)
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    # Plain tracebacks: the pretty ones show local variables, and with them secrets.
+    text = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else text
     processors: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

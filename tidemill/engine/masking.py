@@ -58,6 +58,8 @@ class Masker:
 
     def flush(self) -> bytes:
         """The rest, at the end of the stream."""
+        if not self._patterns:
+            return b""
         return self._give_out(self._held, len(self._held))
 
     def _take(self, secret: bytes) -> bool:

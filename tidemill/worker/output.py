@@ -182,6 +182,8 @@ class Output:
 
     def mask(self, text: bytes) -> bytes:
         """`text` with all secrets masked that the job has read so far."""
+        if not self.secrets:
+            return text
         masker = Masker(self.secrets)
         return masker.feed(text) + masker.flush()
 
