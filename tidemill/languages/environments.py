@@ -1,7 +1,7 @@
 """Environments of packages, one for each lock: built once, aside, and put in place by one rename.
 
 A directory that is there under its final name is complete. Nothing in it runs when an interpreter starts: jobs put its
-`site` directory on `sys.path` themselves (`-I -S`), so `.pth` files of packages are inert.
+`site` directory on `sys.path` themselves (`-I -S`), and the `.pth` files of packages are taken out.
 """
 
 import asyncio
@@ -85,6 +85,8 @@ def _put_in_place(work: Path, final: Path) -> None:
     """Make `work` the environment `final`: all of its files reach the disk before the name does."""
     shutil.rmtree(work / ".cache", ignore_errors=True)
     (work / "site").mkdir(exist_ok=True)  # a lock whose markers all say no installs nothing
+    for hook in (work / "site").glob("*.pth"):
+        hook.unlink()
     work.chmod(0o755)
     os.sync()
     work.rename(final)

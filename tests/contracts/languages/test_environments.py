@@ -178,11 +178,15 @@ async def test_source_packages_are_built_without_the_shared_cache(
     assert not (environment.path / ".cache").exists()
 
 
-async def test_path_configuration_files_do_not_run(workshop: Workshop, tmp_path: Path, execute: Execute) -> None:
+async def test_path_configuration_files_are_taken_out(workshop: Workshop, execute: Execute) -> None:
+    environment = await prepare("setuptools==80.9.0\n", workshop)  # brings distutils-precedence.pth
+    assert await run(environment, "import setuptools", execute) == (0, "")
+    assert list(environment.path.rglob("*.pth")) == []
+
+
+async def test_path_configuration_files_would_not_run(workshop: Workshop, tmp_path: Path, execute: Execute) -> None:
     environment = await prepare(SIX, workshop)
-    (environment.path / "site" / "evil.pth").write_text(
-        f"import pathlib; pathlib.Path({str(tmp_path)!r}, 'ran').touch()"
-    )
+    (environment.path / "site" / "x.pth").write_text(f"import pathlib; pathlib.Path({str(tmp_path)!r}, 'ran').touch()")
     assert await run(environment, "import six", execute) == (0, "")
     assert not (tmp_path / "ran").exists()
 
