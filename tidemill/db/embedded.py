@@ -84,12 +84,17 @@ class EmbeddedPostgres:
     async def start(self) -> str:
         """Start it, making the cluster where there is none, and give `dsn` once it takes connections.
 
-        There is no limit of time: it waits as long as the server lives, since a recovery takes what it takes.
+        May be called again after the server ended; `dsn` stays what it was. There is no limit of time: it waits as long
+        as the server lives, since a recovery takes what it takes.
 
         Raises:
             DatabaseUnusable: another Tidemill uses the directory, it is of another major version of Postgres, or the
                 server ended; the message names the way out.
         """
+        if self._process is not None:
+            if self._process.poll() is None:
+                return self.dsn
+            await self.stop()
         self._home.mkdir(parents=True, exist_ok=True)
         self._lock = _lock_or_refuse(self._home / "lock")
         try:
@@ -199,15 +204,14 @@ class EmbeddedPostgres:
 
     def _make_socket_directory(self, account: Account | None) -> Path:
         """An empty private directory for the socket, in the data directory where that is possible."""
-        note = self._home / "socket-directory"
-        if note.exists():
-            _remove_left_socket_directory(Path(note.read_text()))
         directory = self._home / "socket"
         if _fits(directory) and can_reach(account, directory):
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(mode=0o700)
         else:
-            directory = _private_directory(account)
+            note = self._home / "socket-directory"
+            before = Path(note.read_text()) if note.exists() else None
+            directory = (before and _made_again(before)) or _private_directory(account)
             clusters.write_file(note, str(directory), mode=0o600)
         if account:
             account.own(directory)
@@ -278,13 +282,22 @@ def _private_directory(account: Account | None) -> Path:
     raise DatabaseUnusable("There is no short directory for the database's socket: make /tmp usable, or set TMPDIR.")
 
 
-def _remove_left_socket_directory(directory: Path) -> None:
-    """Remove what a killed launcher left; only what has a name and content of ours."""
-    if directory.name.startswith("tidemill-") and not directory.is_symlink():
-        for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock", "initdb-password"):
-            (directory / name).unlink(missing_ok=True)
-        if directory.is_dir() and not any(directory.iterdir()):
+def _made_again(directory: Path) -> Path | None:
+    """The directory of the last start, new and empty, so that who was connected finds the server again.
+
+    None when the name is taken by something that we did not leave there.
+    """
+    if directory.is_symlink() or not directory.name.startswith("tidemill-"):
+        return None
+    for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock", "initdb-password"):
+        (directory / name).unlink(missing_ok=True)
+    try:
+        if directory.exists():
             directory.rmdir()
+        directory.mkdir(mode=0o700)
+    except OSError:
+        return None
+    return directory
 
 
 @contextmanager
