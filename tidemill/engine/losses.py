@@ -1,10 +1,8 @@
-"""What becomes of a job whose worker was lost."""
+"""What becomes of a job whose worker was lost: the verdict of `engine/jobs.py` on the columns that the queue has."""
 
 from enum import StrEnum
-from typing import Final
 
-MAX_LOSSES: Final = 3
-"""So many lost workers within 72 hours put a job into quarantine."""
+from tidemill.model.job import POISON_LOSSES, OnWorkerLoss
 
 
 class LossVerdict(StrEnum):
@@ -17,9 +15,9 @@ class LossVerdict(StrEnum):
 
 
 def after_worker_loss(*, on_worker_loss: str, earlier_losses: int, is_canceled: bool) -> LossVerdict:
-    """The verdict on a job after one more loss; `earlier_losses` are those of the last 72 hours."""
+    """The verdict after one more loss; `earlier_losses` are those within `POISON_WINDOW_S`."""
     if is_canceled:
         return LossVerdict.CANCEL
-    if on_worker_loss == "fail":
+    if OnWorkerLoss(on_worker_loss) is OnWorkerLoss.FAIL:
         return LossVerdict.FAIL
-    return LossVerdict.QUARANTINE if earlier_losses + 1 >= MAX_LOSSES else LossVerdict.RESTART
+    return LossVerdict.QUARANTINE if earlier_losses + 1 >= POISON_LOSSES else LossVerdict.RESTART

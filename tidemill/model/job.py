@@ -94,3 +94,5 @@ class EndReason(StrEnum):
     WORKER_LOST = "worker_lost"
     QUARANTINED = "quarantined"
     """It was lost with its worker too often."""
+    INTERNAL = "internal"
+    """The worker itself failed; its log tells more."""

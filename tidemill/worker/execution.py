@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import enum
 import random
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from tidemill.db import queue
 from tidemill.db.pool import Json
@@ -15,20 +15,19 @@ from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.values import Kept
 from tidemill.engine import job_token, retry
 from tidemill.engine.cache_key import cache_key
-from tidemill.engine.environment import JobContext, job_environment
 from tidemill.model import jsontext
-from tidemill.model.errors import InvalidJson, TidemillError, TooLarge
+from tidemill.model.errors import LeaseLost, TidemillError, TooLarge, Unavailable
 from tidemill.model.failpoint import failpoint
-from tidemill.sandbox.port import Exit, ExitReason, Mount, Program, PythonCall, Running
+from tidemill.model.job import EndReason
+from tidemill.sandbox.port import Exit, Program, Running
 from tidemill.worker import files
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.output import Output
 from tidemill.worker.prepare import Prepared, Preparer
+from tidemill.worker.program import make_program
+from tidemill.worker.result import ERROR, NULL, JobFailed, result_of
 
 T = TypeVar("T")
-
-ERROR: Final = "error.json"
-_NULL: Final = b"null"
 
 
 class Stop(enum.Enum):
@@ -54,15 +53,6 @@ Outcome = Ended | Again | None
 """None: the lease is lost, and there is nothing to report."""
 
 
-class JobFailed(Exception):
-    """Ends an attempt as a failure; `result` is what clients see."""
-
-    def __init__(self, reason: str, name: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.result = queue.error_result(name, message).raw
-
-
 class Execution:
     """Runs one claimed job. `stop` ends it from outside, `run` says how it ended."""
 
@@ -71,6 +61,7 @@ class Execution:
         self._parts = parts
         self._preparer = preparer
         self._read_after = 0
+        self._keep_under: bytes | None = None
         self._stopped: asyncio.Future[tuple[Stop, str]] = asyncio.get_running_loop().create_future()
         self._output = Output(
             parts.database.single,
@@ -82,18 +73,27 @@ class Execution:
         )
 
     def stop(self, why: Stop, message: str) -> None:
-        """End the job as soon as possible. The first reason counts, but a lost lease outweighs all."""
+        """End the job as soon as possible; the first reason counts."""
         if not self._stopped.done():
             self._stopped.set_result((why, message))
 
     async def run(self) -> Outcome:
-        """Everything from the arguments to the kept result; never raises for what a job or its script does wrong."""
+        """Everything from the arguments to the kept result; what a script does wrong is an outcome, not an error.
+
+        Raises:
+            Unavailable: the database or the object store is away for longer than we insist.
+        """
         try:
             result = await self._attempt()
         except JobFailed as error:
             return await self._failed(error.reason, error.result)
+        except LeaseLost:
+            return None
+        except Unavailable:
+            raise
         except TidemillError as error:
-            return await self._failed(error.code, queue.error_result(type(error).__name__, str(error)).raw)
+            reason = EndReason.LIMIT if isinstance(error, TooLarge) else EndReason.UNPREPARED
+            return await self._failed(reason, queue.error_result(type(error).__name__, str(error)).raw)
         if isinstance(result, Stop):
             return await self._ended_from_outside(result)
         return await self._ended("success", result)
@@ -102,7 +102,7 @@ class Execution:
         job = self.job
         match job.kind:
             case "noop":
-                return _NULL
+                return NULL
             case "dependencies":
                 return await self._or_stopped(self._lock())
             case _:
@@ -118,32 +118,30 @@ class Execution:
         raw = await self._parts.values.fetch(self.job.args, self.job.args_object) or b"{}"
         resolved = await self._parts.data.resolve(self.job, raw)
         self._output.remember(resolved.secrets)
-        key = self._cache_key(resolved.args)
-        if key is not None and (hit := await queue.cached_result(self._parts.database.single, *key)) is not None:
-            found = await self._parts.values.fetch(hit.inline.raw if hit.inline else None, hit.digest)
-            return found or _NULL
+        if (hit := await self._cached(resolved.args)) is not None:
+            return hit
         prepared = await self._or_stopped(self._preparer.prepare(self.job))
         if isinstance(prepared, Stop):
             return prepared
-        result = await self._in_directory(prepared, resolved.args)
-        if key is not None and isinstance(result, bytes):
-            kept = await self._parts.values.keep(result, what="The result")
-            await queue.keep_result(self._parts.database.single, *key, kept, ttl_s=self.job.cache_ttl_s or 0)
-        return result
+        return await self._in_directory(prepared, resolved.args)
 
-    def _cache_key(self, args: bytes) -> tuple[str, bytes] | None:
+    async def _cached(self, args: bytes) -> bytes | None:
+        """The kept result for these arguments; where there is none, ours will be kept under the same key."""
         job = self.job
         if not job.cache_ttl_s:
             return None
         version = str(job.script_hash) if job.script_hash is not None else f"{job.lock}\0{job.content}"
-        arguments = jsontext.object_fields(args)
         key = cache_key(
             workspace=job.workspace_id,
             version=version,
             permissioned_as=job.permissioned_as,
-            arguments=arguments,
+            arguments=jsontext.object_fields(args),
         )
-        return job.workspace_id, key
+        hit = await queue.cached_result(self._parts.database.single, job.workspace_id, key)
+        if hit is None:
+            self._keep_under = key
+            return None
+        return await self._parts.values.fetch(hit.inline.raw if hit.inline else None, hit.digest) or NULL
 
     async def _in_directory(self, prepared: Prepared, args: bytes) -> bytes | Stop:
         launch = self._preparer.launch(self.job, prepared, args)
@@ -153,64 +151,29 @@ class Execution:
             ended = await self._in_sandbox(self._program(work, prepared, launch.argv))
             if isinstance(ended, Stop):
                 return ended
-            wanted = {*launch.result_files, ERROR}
-            found = await asyncio.to_thread(files.collect, work, wanted, max_bytes=self._parts.values.max_bytes)
-            return await self._result(ended, found, prepared)
+            max_bytes = self._parts.values.max_bytes
+            found = await asyncio.to_thread(files.collect, work, {*launch.result_files, ERROR}, max_bytes=max_bytes)
+            return result_of(
+                ended,
+                found,
+                prepared.language,
+                streamed=bytes(self._output.streamed),
+                last_line=self._output.last_line,
+                max_bytes=max_bytes,
+            )
         finally:
             await asyncio.to_thread(files.clear, work)
 
     def _program(self, work: Path, prepared: Prepared, argv: tuple[str, ...]) -> Program:
-        options, job, environment = self._parts.options, self.job, prepared.environment
-        mounts: tuple[Mount, ...] = ()
-        python: PythonCall | None = None
-        if environment is not None:
-            mounts = tuple(Mount(path, path) for path in environment.site_dirs)
-            if not argv:
-                python = PythonCall(
-                    interpreter=environment.python,
-                    paths=tuple(str(path) for path in environment.site_dirs),
-                    preload=("wmill",) if "wmill" in (job.content or "") else (),
-                    identity=f"{job.workspace_id}/{job.permissioned_as}",
-                )
-        return Program(
-            argv=argv,
-            work=work,
-            env=self._environment(),
-            mounts=mounts,
-            limits=options.limits,
-            network=options.network,
-            python=python,
-        )
-
-    def _environment(self) -> dict[str, str]:
-        options, job = self._parts.options, self.job
-        internal = f"http://localhost:{options.api_port}"
-        context = JobContext(
-            workspace=job.workspace_id,
-            token=job_token.issue(self._parts.job_secret, job.id, job.attempt),
-            email=job.email,
-            username=job.permissioned_as.removeprefix("u/"),
-            permissioned_as=job.permissioned_as,
-            base_url=options.base_url,
-            base_internal_url=internal,
-            job_id=job.id,
-            attempt=job.attempt,
-            scheduled_for=job.run_at,
-            script_path=job.script_path or "",
-            script_hash="" if job.script_hash is None else f"{job.script_hash:016x}",
-            schedule_path=job.schedule_path or "",
-            root_job_id=job.root_job,
-            worker_group=options.group,
-        )
-        self._output.remember([context.token.encode()])
-        own = {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC"}  # noqa: S108
-        return {**own, **job_environment(context)}
+        token = job_token.issue(self._parts.job_secret, self.job.id, self.job.attempt)
+        self._output.remember([token.encode()])
+        return make_program(self._parts.options, self.job, prepared.environment, work=work, argv=argv, token=token)
 
     async def _in_sandbox(self, program: Program) -> Exit | Stop:
         failpoint("prepare.after_arguments")
         running = await self._parts.sandbox.start(program)
         failpoint("run.after_start")
-        async with _alongside(self._output.keep_flushing()):
+        async with self._output.flushing():
             ended = await self._until_ended(running)
         if isinstance(ended, Stop) and ended is Stop.LOST:
             return ended
@@ -232,7 +195,7 @@ class Execution:
             if not reading.done():
                 await running.kill("It ran too long.")
                 await running.wait()
-                raise JobFailed("timeout", "Timeout", f"The job was ended after its time limit of {limit_s} s.")
+                raise JobFailed(EndReason.TIMEOUT, "Timeout", f"The job was ended after its time limit of {limit_s} s.")
             await reading
             return await running.wait()
         finally:
@@ -246,36 +209,7 @@ class Execution:
             if self._output.lost:
                 self.stop(Stop.LOST, "The lease is lost.")
 
-    async def _result(self, ended: Exit, found: dict[str, bytes], prepared: Prepared) -> bytes:
-        if ended.reason is not ExitReason.FINISHED:
-            raise JobFailed(ended.reason.value, _EXIT_NAMES.get(ended.reason, "ExecutionErr"), ended.message)
-        if ERROR in found:
-            failure = JobFailed("error", "ExecutionErr", "")
-            failure.result = b'{"error":' + self._checked(found[ERROR]) + b"}"
-            raise failure
-        if ended.code != 0:
-            how = f"code {ended.code}" if ended.code is not None else f"signal {ended.signal}"
-            raise JobFailed("error", "ExecutionErr", f"The script ended with exit {how}.{self._last_words()}")
-        result = prepared.language.result(found)
-        if result is None:
-            raise JobFailed("error", "NoResult", "The script ended without a result, perhaps by os._exit.")
-        if self._output.streamed and result.strip() == _NULL:
-            return jsontext.dumps(self._output.streamed.decode(errors="replace"))
-        return self._checked(result)
-
-    def _last_words(self) -> str:
-        last = self._output.last_line.decode(errors="replace")[:500]
-        return f" Its last line was: {last}" if last else ""
-
-    def _checked(self, raw: bytes) -> bytes:
-        """What a job wrote as its result, if it is JSON that we keep faithfully."""
-        try:
-            jsontext.check(raw, max_bytes=self._parts.values.max_bytes)
-        except (InvalidJson, TooLarge) as error:
-            raise JobFailed(error.code, type(error).__name__, f"The result cannot be kept: {error}") from error
-        return raw
-
-    async def _failed(self, reason: str, result: bytes) -> Outcome:
+    async def _failed(self, reason: EndReason, result: bytes) -> Outcome:
         policy = retry.parse(jsontext.loads(self.job.retry)) if self.job.retry is not None else None
         delay_s = None
         if policy is not None:
@@ -291,24 +225,31 @@ class Execution:
                 return None
             case Stop.CANCELED:
                 _, message = self._stopped.result()
-                return await self._ended("canceled", queue.error_result("Canceled", message).raw, reason="canceled")
+                return await self._ended(
+                    "canceled", queue.error_result("Canceled", message).raw, reason=EndReason.CANCELED
+                )
             case Stop.WORKER_STOPS if self.job.on_worker_loss == "fail":
                 result = queue.error_result(
                     "WorkerStopped",
                     "The worker had to stop, and the job must not start twice (on_worker_loss: fail).",
                 ).raw
-                return await self._ended("failure", result, reason="worker_stopped")
+                return await self._ended("failure", result, reason=EndReason.STOPPED)
             case Stop.WORKER_STOPS:
-                return Again(end_reason="worker_stopped")
+                return Again(end_reason=EndReason.STOPPED)
 
-    async def _ended(self, status: str, result: bytes, *, reason: str | None = None) -> Outcome:
+    async def _ended(self, status: str, result: bytes, *, reason: EndReason | None = None) -> Outcome:
         await self._output.learn_secrets()
         masked = self._output.mask_result(result)
         try:
             kept = await self._parts.values.keep(masked, what="The result")
         except TooLarge as error:
-            status, reason = "failure", "too_large"
+            status, reason = "failure", EndReason.LIMIT
             kept = Kept(inline=queue.error_result("TooLarge", str(error)))
+        if status == "success" and self._keep_under is not None:
+            ttl_s = self.job.cache_ttl_s or 0
+            await queue.keep_result(
+                self._parts.database.single, self.job.workspace_id, self._keep_under, kept, ttl_s=ttl_s
+            )
         await self._output.flush(final=True)
         if self._output.lost:
             return None
@@ -329,25 +270,3 @@ class Execution:
                 await task
             return self._stopped.result()[0]
         return task.result()
-
-
-_EXIT_NAMES: Final = {
-    ExitReason.OUT_OF_MEMORY: "OutOfMemory",
-    ExitReason.TOO_MANY_PROCESSES: "TooManyProcesses",
-    ExitReason.FILE_TOO_LARGE: "FileTooLarge",
-    ExitReason.DISK_FULL: "DiskFull",
-    ExitReason.CPU_TIME: "CpuTime",
-    ExitReason.LOST: "WorkerLost",
-}
-
-
-@contextlib.asynccontextmanager
-async def _alongside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run `work` during the block."""
-    task = asyncio.ensure_future(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

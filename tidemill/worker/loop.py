@@ -17,6 +17,7 @@ from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.languages.port import Workshop
 from tidemill.model.errors import Unavailable
 from tidemill.model.failpoint import failpoint
+from tidemill.model.job import EndReason
 from tidemill.worker.builds import BuildRunner
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.execution import Again, Execution, Stop
@@ -144,7 +145,7 @@ class Worker:
                 attempt=job.attempt,
                 status="failure",
                 result=queue.kept_error("InternalError", "The worker met an internal error; its log tells more."),
-                end_reason="internal",
+                end_reason=EndReason.INTERNAL,
             )
         if isinstance(outcome, Ended):
             self._ended.append(outcome)

@@ -2,7 +2,9 @@
 
 import asyncio
 import codecs
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 from tidemill.db import queue
@@ -62,7 +64,9 @@ class Output:
         self._ends: tuple[int, int] | None = None if job.attempt > 1 else (0, 0)
         self._flushing = asyncio.Lock()
         self._arrived = asyncio.Event()
+        self._closing = asyncio.Event()
         self._flushes = 0
+        self._is_continued = False
         self._warned = False
         self.secrets: list[bytes] = list(secrets)
         self.lost = False
@@ -76,15 +80,17 @@ class Output:
         for line in lines:
             self._take_line(line + b"\n")
         if self._line and not STREAM_MARKER.startswith(self._line[: len(STREAM_MARKER)]):
-            self._write(self._line)
-            self.last_line = (self.last_line if self._is_continued else b"") + self._line
-            self._is_continued = True
+            self._take_part(self._line)
             self._line = b""
         self._arrived.set()
         if len(self._log) + len(self._stream) > _BATCH_BYTES:
             await self.flush()
 
-    _is_continued = False
+    def _take_part(self, part: bytes) -> None:
+        """The beginning or a further piece of a line that has not ended yet."""
+        self.last_line = ((self.last_line if self._is_continued else b"") + part)[-_LAST_LINE_BYTES:]
+        self._is_continued = True
+        self._write(part)
 
     def _take_line(self, line: bytes) -> None:
         if not self._is_continued and line.startswith(STREAM_MARKER):
@@ -117,11 +123,24 @@ class Output:
         self._log += f"[tidemill] {sentence}\n".encode()
         self._arrived.set()
 
-    async def keep_flushing(self) -> None:
-        """Write batches until canceled. Waits for output without costing anything."""
-        while not self.lost:
+    @asynccontextmanager
+    async def flushing(self) -> AsyncIterator[None]:
+        """Write batches during the block, soon at first, then about once a second. Costs nothing without output."""
+        task = asyncio.create_task(self._keep_flushing())
+        try:
+            yield
+        finally:
+            self._closing.set()
+            self._arrived.set()
+            await task
+
+    async def _keep_flushing(self) -> None:
+        while not self.lost and not self._closing.is_set():
             await self._arrived.wait()
-            await asyncio.sleep(_EAGER_S if self._flushes < _EAGER_FLUSHES else _STEADY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_EAGER_S if self._flushes < _EAGER_FLUSHES else _STEADY_S):
+                    await self._closing.wait()
+                    return  # whoever closes writes the rest
             self._arrived.clear()
             await self.flush()
 

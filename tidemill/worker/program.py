@@ -1,0 +1,62 @@
+"""What a job is started as: its program, its environment variables, what it sees of the host."""
+
+from pathlib import Path
+from typing import Final
+
+from tidemill.db.queue import ClaimedJob
+from tidemill.engine.environment import JobContext, job_environment
+from tidemill.languages.port import Environment
+from tidemill.sandbox.port import Mount, Program, PythonCall
+from tidemill.worker.context import WorkerOptions
+
+_SYSTEM: Final = {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC"}  # noqa: S108
+
+
+def make_program(
+    options: WorkerOptions,
+    job: ClaimedJob,
+    environment: Environment | None,
+    *,
+    work: Path,
+    argv: tuple[str, ...],
+    token: str,
+) -> Program:
+    """The program of `job` in the directory `work`: `argv`, or Python with the bootstrap where that is ()."""
+    site_dirs = environment.site_dirs if environment is not None else ()
+    python = None
+    if environment is not None and not argv:
+        python = PythonCall(
+            interpreter=environment.python,
+            paths=tuple(str(path) for path in site_dirs),
+            preload=("wmill",) if "wmill" in (job.content or "") else (),
+            identity=f"{job.workspace_id}/{job.permissioned_as}",
+        )
+    return Program(
+        argv=argv,
+        work=work,
+        env={**_SYSTEM, **job_environment(_context(options, job, token))},
+        mounts=tuple(Mount(path, path) for path in site_dirs),
+        limits=options.limits,
+        network=options.network,
+        python=python,
+    )
+
+
+def _context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobContext:
+    return JobContext(
+        workspace=job.workspace_id,
+        token=token,
+        email=job.email,
+        username=job.permissioned_as.removeprefix("u/"),
+        permissioned_as=job.permissioned_as,
+        base_url=options.base_url,
+        base_internal_url=f"http://localhost:{options.api_port}",
+        job_id=job.id,
+        attempt=job.attempt,
+        scheduled_for=job.run_at,
+        script_path=job.script_path or "",
+        script_hash="" if job.script_hash is None else f"{job.script_hash:016x}",
+        schedule_path=job.schedule_path or "",
+        root_job_id=job.root_job,
+        worker_group=options.group,
+    )
