@@ -39,9 +39,9 @@ SAMPLES = {
     ),
 }
 
+INSIDE = Path(sandbox.__file__).parent / "inside"
 START = (
-    f"import sys; sys.path.insert(0, {str(Path(sandbox.__file__).parent)!r}); import bootstrap as job; "
-    "del sys.path[0]; job.main()"
+    f"import sys; sys.path.insert(0, {str(INSIDE)!r}); import tidemill_bootstrap as job; del sys.path[0]; job.main()"
 )
 
 
