@@ -16,7 +16,8 @@ from tidemill.sandbox.addresses import Policy
 from tidemill.sandbox.launcher import Launcher, Order, Process
 from tidemill.sandbox.names import resolvers
 from tidemill.sandbox.port import WORK, Capability, Mount, Network, Program, PythonCall, Running
-from tidemill.sandbox.profile import Binary, Profile, build, find_binary, make_kit, python_command
+from tidemill.sandbox.profile import BOOTSTRAP, PACKAGE, Binary, Profile, build, find_binary, make_kit, python_command
+from tidemill.sandbox.trial import probe
 from tidemill.sandbox.warm import Pool
 
 _FIRST_USER: Final = 1_900_000_000
@@ -26,13 +27,14 @@ _USERS: Final = 1000
 class BubblewrapSandbox:
     """Starts every program in a sandbox of its own, Python jobs of one identity in warm ones.
 
-    `self_kill_s` is the watchdog's patience (0: none). At most `warm_sandboxes` are kept, each for `warm_idle_s` without
-    work. `nameservers` are asked for names; the default is those of the host.
+    `self_kill_s` is the watchdog's patience (0: none). At most `warm_sandboxes` are kept, each for `warm_idle_s`
+    without work. `nameservers` are asked for names; the default is those of the host. `state_dir` is made when missing.
     """
 
     def __init__(
         self,
         *,
+        state_dir: Path,
         self_kill_s: float = 20.0,
         warm_sandboxes: int = 8,
         warm_idle_s: float = 300.0,
@@ -40,6 +42,7 @@ class BubblewrapSandbox:
         binary: Binary | None = None,
     ) -> None:
         self._launcher = Launcher(self_kill_s=self_kill_s)
+        self._state_dir = state_dir
         self._nameservers = nameservers
         self._binary = binary
         self._kit: Path | None = None
@@ -134,7 +137,8 @@ class BubblewrapSandbox:
                 await self._compile(program.python)
 
     def _make_kit(self) -> Path:
-        directory = Path(tempfile.mkdtemp(prefix="tidemill-"))
+        self._state_dir.mkdir(parents=True, exist_ok=True)
+        directory = Path(tempfile.mkdtemp(prefix="kit-", dir=self._state_dir))
         kept = [line for line in _read("/etc/resolv.conf").splitlines() if line.startswith(("search", "options"))]
         make_kit(directory / "kit", resolv_conf="\n".join(["nameserver 127.0.0.1", *kept, ""]))
         return directory / "kit"
@@ -142,16 +146,14 @@ class BubblewrapSandbox:
     async def _compile(self, call: PythonCall) -> None:
         """An interpreter that cannot even do this will say so itself when the job starts."""
         assert self._kit is not None
-        file = self._kit / "python" / "tidemill_bootstrap.py"
-        command = (str(call.interpreter.resolve()), "-I", "-S", "-m", "py_compile", str(file))
+        files = [str(self._kit / "python" / PACKAGE / file.name) for file in BOOTSTRAP]
+        command = (str(call.interpreter.resolve()), "-I", "-S", "-m", "py_compile", *files)
         process = await asyncio.create_subprocess_exec(*command, env={}, stderr=asyncio.subprocess.DEVNULL)
         await process.wait()
         self._compiled.add(call.interpreter)
 
     async def probe(self) -> Capability:
         """See `Sandbox.probe`."""
-        from tidemill.sandbox.detect import probe  # noqa: PLC0415 # it needs this module
-
         return await probe(self)
 
     def ping(self) -> None:

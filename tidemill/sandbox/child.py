@@ -26,6 +26,15 @@ STAGE: Final = "/tmp"  # noqa: S108 # in a mount namespace of its own, on a fres
 """Where sources are staged for a user who could not walk to them: `<STAGE>/<name>`."""
 
 
+MARK: Final = "TIDEMILL_PROGRAM"
+"""The environment variable by which the processes of a plain program are found."""
+
+
+def mark(watchdog: int, number: int) -> str:
+    """Its value."""
+    return f"{watchdog}-{number}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One program to start, as the worker's side describes it. Everything is JSON but the descriptors."""
@@ -199,6 +208,8 @@ def _execute(order: Order) -> None:
     os.umask(0o022)
     if order.is_isolated:
         os.chdir("/")
-        os.execve(order.argv[0], list(order.argv), {})
+        os.execve(order.argv[0], list(order.argv), {})  # noqa: S606 # without a shell is what we want
     os.chdir(order.cwd)
-    os.execvpe(order.argv[0], list(order.argv), dict(order.env))
+    # Whatever leaves the process group is found by this again.
+    env = {**order.env, MARK: mark(os.getppid(), order.id)}
+    os.execvpe(order.argv[0], list(order.argv), env)  # noqa: S606 # as above

@@ -1,83 +1,30 @@
-"""Finds out what a host allows, by really running a trivial program in the sandbox."""
+"""Chooses the sandbox that fits this host."""
 
-import contextlib
-import os
-import tempfile
+import sys
 from pathlib import Path
-from typing import Final, Protocol
 
-from tidemill.model.errors import SandboxUnavailable
-from tidemill.sandbox.port import Capability, Exit, Limits, Network, Program, Running
+from tidemill.sandbox.bubblewrap import BubblewrapSandbox
+from tidemill.sandbox.kernel import harden_this_process
+from tidemill.sandbox.port import Capability, Sandbox
+from tidemill.sandbox.process import ProcessSandbox
 
-_MOST_SHOWN: Final = 500
-_WAYS_OUT: Final = "Run on a host where they can be, or with --unisolated if every user may do what the worker may."
-
-# What bubblewrap says, and what that means.
-_MEANINGS: Final = (
-    ("No permissions to create", "unprivileged user namespaces are disabled"),
-    ("Creating new namespace failed", "unprivileged user namespaces are disabled"),
-    ("setting up uid map", "AppArmor or a container forbids user namespaces to unprivileged programs"),
-    ("loopback: Failed", "AppArmor forbids user namespaces to unprivileged programs"),
-    ("Can't mount proc", "/proc is masked by the container that the worker runs in"),
-    ("unknown option", "bubblewrap is older than 0.8"),
-    ("Unknown option", "bubblewrap is older than 0.8"),
-    ("pivot_root", "the worker's root file system cannot be left (pivot_root)"),
-    ("Operation not permitted", "the worker may not make mounts or namespaces (a locked container?)"),
-)
-_HINTS: Final = (
-    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone is 0"),
-    ("/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces is 0"),
-    (
-        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-        "AppArmor restricts user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns is 1)",
-    ),
-)
+__all__ = ["harden_this_process", "make_sandbox", "probe"]
 
 
-class Starter(Protocol):
-    """The part of a sandbox that is needed here."""
+def make_sandbox(*, state_dir: Path, self_kill_s: float, unisolated: bool, warm_sandboxes: int = 8) -> Sandbox:
+    """A sandbox by bubblewrap on Linux, plain processes elsewhere or when `unisolated`. Starts nothing yet.
 
-    async def start(self, program: Program) -> Running:
-        """See `Sandbox.start`."""
-        ...
-
-
-async def probe(sandbox: Starter) -> Capability:
-    """Run `true` closed, then brokered; say in a sentence what did not work."""
-    trouble = await _try(sandbox, Network(mode="closed"))
-    if trouble:
-        return Capability(isolated=False, brokered=False, reason=f"Jobs cannot be isolated: {trouble}. {_WAYS_OUT}")
-    trouble = await _try(sandbox, Network(mode="brokered"))
-    if trouble:
-        reason = (
-            f"The network of jobs cannot be brokered: {trouble}. It takes Linux 5.14 with seccomp user notification; "
-            "TIDEMILL_JOB_NETWORK=open gives jobs the host's network instead."
-        )
-        return Capability(isolated=True, brokered=False, reason=reason)
-    return Capability(isolated=True, brokered=True)
+    Whether it works is told by its `probe`. `state_dir` (made when missing) holds the few files that sandboxes share.
+    """
+    if unisolated or sys.platform != "linux":
+        return ProcessSandbox(self_kill_s=self_kill_s, state_dir=state_dir)
+    return BubblewrapSandbox(self_kill_s=self_kill_s, state_dir=state_dir, warm_sandboxes=warm_sandboxes)
 
 
-async def _try(sandbox: Starter, network: Network) -> str:
-    """What went wrong, as a clause; "" when all is well."""
-    with tempfile.TemporaryDirectory(prefix="tidemill-probe-") as directory:
-        work = Path(directory) / "job"
-        work.mkdir()
-        program = Program(argv=("/bin/sh", "-c", "echo isolated"), work=work, network=network, limits=Limits())
-        try:
-            running = await sandbox.start(program)
-        except (OSError, SandboxUnavailable) as error:
-            return str(error).removeprefix("Jobs cannot be isolated: ").rstrip(".")
-        output = b"".join([piece async for piece in running.output])
-        ended = await running.wait()
-    return "" if ended.code == 0 and output == b"isolated\n" else _explain(output, ended)
-
-
-def _explain(output: bytes, ended: Exit) -> str:
-    text = output.decode(errors="replace").strip()[:_MOST_SHOWN]
-    for file, value, meaning in _HINTS:
-        with contextlib.suppress(OSError):
-            if os.geteuid() != 0 and Path(file).read_text(encoding="ascii").strip() == value:
-                return f"{meaning} ({text})"
-    meaning = next((meaning for sign, meaning in _MEANINGS if sign in text), "")
-    return f"{meaning} ({text})" if meaning else text or f"the trial ended with {ended}"
+async def probe(*, state_dir: Path) -> Capability:
+    """What works on this host, found out by running a trivial program isolated."""
+    sandbox = make_sandbox(state_dir=state_dir, self_kill_s=0, unisolated=False)
+    try:
+        return await sandbox.probe()
+    finally:
+        await sandbox.close()

@@ -199,9 +199,10 @@ class Launcher:
             self._lost()
 
     def _hear(self, message: dict[str, Any]) -> None:
-        process = self._processes.get(message["id"])
-        if process is None:
-            return
+        if (process := self._processes.get(message["id"])) is not None:
+            self._tell(process, message)
+
+    def _tell(self, process: Process, message: dict[str, Any]) -> None:
         match message["op"]:
             case "started":
                 if not process.started.done():

@@ -14,6 +14,11 @@ USER: Final = 1000
 KIT: Final = Path("/run/tidemill")
 """Where the bootstrap of Python jobs is inside."""
 
+BOOTSTRAP: Final = tuple((Path(__file__).parent / "inside").glob("*.py"))
+"""The files that run a Python job, inside."""
+PACKAGE: Final = "tidemill_inside"
+"""The package that they are there."""
+
 NAMESPACES: Final = (
     "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--disable-userns",
 )  # fmt: skip
@@ -137,9 +142,7 @@ def _bind(mount: Mount, sources: Sources) -> tuple[str, str, str]:
 
 def python_command(call: PythonCall, mode: str, *, arguments: Sequence[str], kit: Path = KIT) -> tuple[str, ...]:
     """How a Python job (`run`) or a parked interpreter (`park`) is started."""
-    start = (
-        f"import sys; sys.path.insert(0, {str(kit)!r}); import tidemill_bootstrap as job; del sys.path[0]; job.main()"
-    )
+    start = f"import sys; sys.path.append({str(kit)!r}); from {PACKAGE}.bootstrap import main; main()"
     return (str(call.interpreter.resolve()), "-I", "-S", "-X", "utf8", "-c", start, mode, *arguments)
 
 
@@ -152,11 +155,19 @@ def make_kit(directory: Path, *, resolv_conf: str) -> None:
     for name, content in _WRITTEN.items():
         (etc / name).write_text(content, encoding="utf-8")
     (etc / "resolv.conf").write_text(resolv_conf, encoding="utf-8")
-    python = directory / "python"
-    python.mkdir()
-    shutil.copyfile(Path(__file__).parent / "bootstrap.py", python / "tidemill_bootstrap.py")
-    for path in (directory, etc, python):
+    copy_bootstrap(directory / "python")
+    for path in (directory, etc):
         path.chmod(0o755)
+
+
+def copy_bootstrap(directory: Path) -> None:
+    """Copy what runs a Python job below `directory`, readable by all."""
+    package = directory / PACKAGE
+    package.mkdir(parents=True)
+    for path in (directory, package):
+        path.chmod(0o755)
+    for file in BOOTSTRAP:
+        shutil.copyfile(file, package / file.name)
 
 
 def _copy(source: Path, target: Path) -> None:

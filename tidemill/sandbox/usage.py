@@ -96,6 +96,18 @@ def tree(root: int) -> list[int]:
     return found
 
 
+def marked(text: str) -> list[int]:
+    """Processes that were started with `text` (`NAME=value`) in their environment."""
+    found = []
+    wanted = text.encode()
+    for name in os.listdir("/proc"):  # noqa: PTH208 # as above
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:  # noqa: PTH123 # as above
+                if wanted in file.read().split(b"\0"):
+                    found.append(int(name))
+    return found
+
+
 def memory_and_tasks(pids: list[int]) -> tuple[int, int]:
     """Resident bytes and number of threads of these processes together."""
     resident = tasks = 0

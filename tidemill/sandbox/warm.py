@@ -1,4 +1,4 @@
-"""Warm Python: parked interpreters, each in a sandbox of its own, that run one job after the other in fresh processes."""
+"""Warm Python: parked interpreters, each in its own sandbox, that run one job after the other in fresh processes."""
 
 import array
 import asyncio
@@ -164,6 +164,7 @@ class Pool:
         self._most = most
         self._idle_s = idle_s
         self._idle: dict[Key, list[Parked]] = {}
+        self._cleaning: dict[Key, list[tuple[asyncio.Task[bool], Parked]]] = {}
         self._all: set[Parked] = set()
         self._coming = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -171,7 +172,7 @@ class Pool:
     async def start(self, program: Program) -> Running:
         """Run a job in a parked sandbox, in a new one that is kept, or cold when there is no room for one."""
         key = _key(program)
-        parked = self._take(key) or await self._park(key, program)
+        parked = self._take(key) or await self._soon(key) or await self._park(key, program)
         if parked is None:
             return await self._start_cold(program)
         self._give(program.work, parked.user)
@@ -188,10 +189,15 @@ class Pool:
         (parked.directory / WORK.name).rename(program.work)
         if exit_.reason is ExitReason.FINISHED and not parked.process.ended.done():
             parked.process.rest()
+        cleaning = asyncio.get_running_loop().create_task(self._is_clean(parked))
+        self._cleaning.setdefault(parked.key, []).append((cleaning, parked))
         run.finish(exit_)
-        if await self._is_clean(parked):
-            self._keep(parked)
-        else:
+        is_clean = await cleaning
+        if (cleaning, parked) in self._cleaning.get(parked.key, []):
+            self._cleaning[parked.key].remove((cleaning, parked))
+            if is_clean:
+                self._keep(parked)
+        if not is_clean:
             await self._drop(parked)
 
     async def _is_clean(self, parked: Parked) -> bool:
@@ -216,6 +222,14 @@ class Pool:
             self._do(self._drop(parked))
         return None
 
+    async def _soon(self, key: Key) -> Parked | None:
+        """One that is just being cleaned, when there is such a one: that takes less than to make another."""
+        coming = self._cleaning.get(key)
+        if not coming:
+            return None
+        cleaning, parked = coming.pop()
+        return parked if await asyncio.shield(cleaning) else None
+
     async def _park(self, key: Key, program: Program) -> Parked | None:
         """A new parked sandbox, when there is room or an idle one can go; None when not, or when it did not start."""
         if len(self._all) + self._coming >= self._most:
@@ -231,15 +245,14 @@ class Pool:
             self._coming -= 1
 
     async def _make(self, key: Key, program: Program) -> Parked | None:
-        directory = Path(tempfile.mkdtemp(prefix=".warm-", dir=key.home))
-        directory.chmod(0o755)
+        directory = _make_directory(key.home)
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         try:
             process, user = await self._start_parked(replace(program, env={}), directory, theirs.fileno())
         except BaseException:
             ours.close()
-            directory.rmdir()
+            shutil.rmtree(directory, ignore_errors=True)
             raise
         finally:
             theirs.close()
@@ -285,6 +298,12 @@ class Pool:
 def _key(program: Program) -> Key:
     assert program.python is not None
     return Key(program.python, program.mounts, program.limits, program.network, program.work.resolve().parent)
+
+
+def _make_directory(home: Path) -> Path:
+    directory = Path(tempfile.mkdtemp(prefix=".warm-", dir=home))
+    directory.chmod(0o755)
+    return directory
 
 
 def _emptied(directory: Path) -> bool:

@@ -10,6 +10,7 @@ Messages from the worker: `start`, `kill`, `busy`, `idle`, `check`, `ping`. To t
 
 import contextlib
 import os
+import select
 import selectors
 import signal
 import socket
@@ -20,9 +21,8 @@ from typing import Any, Final
 
 from tidemill.sandbox import broker, cgroups, child, frames, kernel
 from tidemill.sandbox.addresses import Policy
-from tidemill.sandbox.watched import Watched
+from tidemill.sandbox.watched import FIRST_LOOK_S, Watched
 
-_FIRST_LOOK_S: Final = 0.05
 _LOOK_S: Final = 0.2
 
 
@@ -48,7 +48,8 @@ class Watchdog:
         self._selector.register(self._worker, selectors.EVENT_READ, self._read)
         while self._worker_is_there:
             for key, _ in self._selector.select(self._patience()):
-                key.data()
+                if self._selector.get_map().get(key.fileobj) is key:  # an earlier one may have ended this one
+                    key.data()
             self._look_after()
         self._end()
 
@@ -65,7 +66,7 @@ class Watchdog:
         """Seconds until something must be looked at without being told."""
         if any(program.is_busy for program in self._programs.values()):
             first = any(program.looks == 0 for program in self._programs.values() if program.is_busy)
-            return _FIRST_LOOK_S if first else _LOOK_S
+            return FIRST_LOOK_S if first else _LOOK_S
         return _LOOK_S if self._dying_groups else None
 
     def _read(self) -> None:
@@ -161,6 +162,8 @@ class Watchdog:
     def _start_broker(self, program: Watched, listener: int) -> None:
         """The first question of a sandbox: from now on a process of its own answers."""
         self._selector.unregister(listener)
+        if not _has_question(listener):
+            return
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -214,6 +217,7 @@ class Watchdog:
         if program.notes >= 0:
             self._pass_on_rest(program)
         del self._programs[program.id]
+        program.sweep()
         outcome = program.outcome(status, largest)
         if not program.failed:
             self._send({"op": "exit", "id": program.id, **outcome})
@@ -274,6 +278,13 @@ def _routes(network: Any) -> broker.Routes:
         api=(network["api_host"], network["api_host_port"] or network["api_port"]),
         resolvers=tuple(network["resolvers"]),
     )
+
+
+def _has_question(listener: int) -> bool:
+    """Whether somebody asks; a listener wakes us for the last time when nobody is left who could."""
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    return any(event & select.POLLIN for _, event in poll.poll(0))
 
 
 def main(descriptor: int, self_kill_s: float) -> None:

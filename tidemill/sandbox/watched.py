@@ -6,12 +6,14 @@ import os
 import signal
 import socket
 import sys
+import time
 from typing import Any, Final
 
 from tidemill.sandbox.cgroups import Group
-from tidemill.sandbox.child import Order
-from tidemill.sandbox.usage import Disk, memory_and_tasks, tree
+from tidemill.sandbox.child import MARK, Order, mark
+from tidemill.sandbox.usage import Disk, marked, memory_and_tasks, tree
 
+FIRST_LOOK_S: Final = 0.05
 _SIGNAL_CODES: Final = range(129, 129 + 64)
 
 
@@ -30,7 +32,7 @@ class Watched:
         self.failed = False
         self.is_busy = order.busy
         self.looks = 0
-        self.next_look = 0.0
+        self.next_look = time.monotonic() + FIRST_LOOK_S
         self._info = info
         self._channel = channel
         self._listener = -1
@@ -59,7 +61,7 @@ class Watched:
     def begin(self, work: str) -> None:
         """A parked sandbox got a job in this directory."""
         self.is_busy = True
-        self.looks, self.next_look = 0, 0.0
+        self.looks, self.next_look = 0, time.monotonic() + FIRST_LOOK_S
         self._disk.close()
         self._disk = Disk(self.order.limits, work)
 
@@ -80,12 +82,17 @@ class Watched:
             else:
                 self._kill_plain()
 
+    def sweep(self) -> None:
+        """End what a plain program left running; a sandbox leaves nothing."""
+        if not self.order.is_isolated:
+            self._kill_plain()
+
     def _kill_plain(self) -> None:
         """A process group, and what left it as far as it can still be found."""
         if self.group is not None:
             self.group.kill()
         if sys.platform == "linux":
-            for pid in tree(self.pid):
+            for pid in {*tree(self.pid), *marked(f"{MARK}={mark(os.getpid(), self.id)}")}:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError, PermissionError):

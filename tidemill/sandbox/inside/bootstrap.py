@@ -1,0 +1,297 @@
+"""Runs one Python job.
+
+The work directory (the current one) holds
+
+- `args.json`: the arguments, one JSON object.
+- `call.json`: `{"file": "main.py", "module": "main", "function": "main", "preprocessor": null, "coerce": []}`. All but
+  `file` may be left out. `module` is the dotted name that the file is loaded under (`f.folder.script` makes relative
+  imports work). `coerce` is a list of `[argument, kind]` for what JSON has no type for: `datetime`, `date`, `time`,
+  `bytes_base64`, and `list:` before any of them. With `preprocessor` that function is called first and gives the
+  arguments.
+
+and receives one of
+
+- `result.json`: the result as strict JSON (`results.py` says what becomes of which value).
+- `error.json`: `{"name", "message", "stack", "extra"?, "limit"?}`; `limit` is `file_too_large`, `disk_full` or
+  `out_of_memory` when a limit is behind the exception.
+- `preprocessed.json` besides, with a preprocessor: the arguments that it gave.
+
+A generator of texts is a result stream: each is printed as a `WM_STREAM: ` line, all joined are the result.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from .results import Refused, limitless_integers, to_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any, NoReturn
+
+
+def main() -> None:
+    """Do what the command line says: `run PATHS` or `park PATHS MODULES`, both lists in JSON."""
+    mode, paths = sys.argv[1], json.loads(sys.argv[2])
+    add_paths(paths)
+    if mode == "park":
+        # The job may have no module of this name on its path, while we run it must be ours.
+        from .parking import park
+
+        os.chdir("/")
+        park(json.loads(sys.argv[3]))
+    leave(run_job())
+
+
+def add_paths(paths: list[str]) -> None:
+    """Put the environments on the path; one with `.pth` files is treated as `site` would."""
+    for path in paths:
+        try:
+            has_hooks = any(name.endswith(".pth") for name in os.listdir(path))
+        except OSError:
+            has_hooks = False
+        if has_hooks:
+            import site
+
+            site.addsitedir(path)
+        elif path not in sys.path:
+            sys.path.append(path)
+
+
+def run_job() -> int:
+    """Run the job of the current directory; its exit code."""
+    directory = os.getcwd()
+    sys.path.insert(0, directory)
+    sys.argv = ["main.py"]
+    for output in (sys.stdout, sys.stderr):
+        output.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    try:
+        write(directory, "result.json", to_json(perform(directory), "result"))
+    except SystemExit as error:
+        return ended_itself(directory, error)
+    except BaseException as error:
+        report(directory, error)
+        return 1
+    return 0
+
+
+def perform(directory: str) -> object:
+    """Load the script and call it."""
+    call, args = read_json(directory, "call.json"), read_json(directory, "args.json")
+    for name, kind in call.get("coerce", ()):
+        if args.get(name) is not None:
+            args[name] = coerce(args[name], kind, name)
+    module = load(directory, call["file"], call.get("module") or "main")
+    preprocessor = call.get("preprocessor")
+    if preprocessor:
+        args = finish(invoke(module, preprocessor, args))
+        if not isinstance(args, dict):
+            raise Refused(f"{preprocessor} must return the arguments of main as a dict, not {type(args).__name__}.")
+        write(directory, "preprocessed.json", to_json(args, "arguments"))
+    return stream(finish(invoke(module, call.get("function") or "main", args)))
+
+
+def load(directory: str, file: str, name: str) -> ModuleType:
+    """Import the script under its name."""
+    import importlib.util
+
+    if "." in name:
+        importlib.import_module(name.rpartition(".")[0])
+    spec = importlib.util.spec_from_file_location(name, os.path.join(directory, file))
+    if spec is None or spec.loader is None:
+        raise Refused(f"The script {file!r} is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def invoke(module: ModuleType, name: str, args: dict[str, Any]) -> object:
+    """Call a function with those of the arguments that it takes."""
+    import inspect
+
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise Refused(f"The script has no function {name!r}.")
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        taken = dict(args)
+    else:
+        taken = {p.name: args[p.name] for p in parameters if p.name in args and p.kind is not p.VAR_POSITIONAL}
+    missing = [
+        p.name
+        for p in parameters
+        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in taken
+    ]
+    if missing:
+        raise Refused(f"{name}() needs the argument {', '.join(map(repr, missing))}, which was not given.")
+    positional = [taken.pop(p.name) for p in parameters if p.kind is p.POSITIONAL_ONLY and p.name in taken]
+    return function(*positional, **taken)
+
+
+def finish(value: Any) -> Any:
+    """Wait for an async function."""
+    if not hasattr(value, "__await__"):
+        return value
+    import asyncio
+
+    async def wait() -> object:
+        return await value
+
+    return asyncio.run(wait())
+
+
+def stream(value: Any) -> Any:
+    """Print a generator of texts piece by piece; the joined text is the result. Other values are passed on."""
+    if hasattr(value, "__anext__"):
+        import asyncio
+
+        async def drain() -> str:
+            return "".join([piece(item) async for item in value])
+
+        return asyncio.run(drain())
+    if hasattr(value, "__next__"):
+        return "".join([piece(item) for item in value])
+    return value
+
+
+def piece(item: object) -> str:
+    """Print one piece of a stream."""
+    if not isinstance(item, str):
+        raise Refused(f"A script that yields must yield texts, not {type(item).__name__}.")
+    print("WM_STREAM: " + item.replace("\n", "\\n"), flush=True)
+    return item
+
+
+def coerce(value: Any, kind: str, name: str) -> Any:
+    """An argument as the script declares it."""
+    if kind.startswith("list:") and isinstance(value, list):
+        return [coerce(item, kind[5:], name) for item in value]
+    if not isinstance(value, str):
+        return value
+    import base64
+    import datetime
+
+    # Before Python 3.11 `fromisoformat` does not know the Z.
+    iso = value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value
+    encoded = value.partition(",")[2] if value.startswith("data:") else value
+    ways = {
+        "datetime": lambda: datetime.datetime.fromisoformat(iso),
+        "date": lambda: datetime.datetime.fromisoformat(iso).date(),
+        "time": lambda: datetime.time.fromisoformat(iso),
+        "bytes_base64": lambda: base64.b64decode(encoded, validate=True),
+    }
+    if kind not in ways:
+        raise Refused(f"The argument {name!r} has the unknown kind {kind!r}.")
+    try:
+        return ways[kind]()
+    except ValueError as error:
+        raise Refused(f"The argument {name!r} is not a {kind}: {error}") from error
+
+
+def ended_itself(directory: str, error: SystemExit) -> int:
+    """A script that called exit(): 0 is a result of null, everything else an error."""
+    if error.code is None or error.code == 0:
+        write(directory, "result.json", b"null")
+        return 0
+    text = f"The script ended itself with exit code {error.code}." if isinstance(error.code, int) else str(error.code)
+    print(text, file=sys.stderr)
+    write_error(directory, {"name": "SystemExit", "message": text, "stack": stack_of(error)})
+    return error.code if isinstance(error.code, int) and 0 < error.code < 126 else 1
+
+
+def report(directory: str, error: BaseException) -> None:
+    """Write down an exception and print its stack."""
+    ours = isinstance(error, Refused)
+    name = "InvalidCall" if ours else type(error).__name__
+    content = {"name": name, "message": message_of(error), "stack": "" if ours else stack_of(error)}
+    print(content["stack"] or f"{name}: {content['message']}", file=sys.stderr)
+    write_error(directory, {**content, **extra_of(error), **limit_of(error)})
+
+
+def write_error(directory: str, content: dict[str, Any]) -> None:
+    """Write `error.json`. On a full disk there is no room for it: then the exit code and the output must do."""
+    text = json.dumps(content).encode()
+    try:
+        write(directory, "error.json", text)
+    except OSError as error:
+        print(f"[tidemill] the error could not be written down: {error}", file=sys.stderr)
+
+
+def message_of(error: BaseException) -> str:
+    """The text of an exception, whose own `__str__` may fail."""
+    try:
+        return str(error).encode("utf-8", "backslashreplace").decode()
+    except Exception as trouble:
+        return f"(the text of this {type(error).__name__} failed with {type(trouble).__name__})"
+
+
+def extra_of(error: BaseException) -> dict[str, Any]:
+    """The attributes of an exception, for those that say more than a text."""
+    try:
+        attributes = {name: value for name, value in vars(error).items() if not name.startswith("__")}
+        return {"extra": json.loads(to_json(attributes, "extra"))} if attributes else {}
+    except Exception:
+        return {}
+
+
+def limit_of(error: BaseException) -> dict[str, str]:
+    """The limit that is behind an exception."""
+    if isinstance(error, MemoryError):
+        return {"limit": "out_of_memory"}
+    known = {errno.EFBIG: "file_too_large", errno.ENOSPC: "disk_full", errno.EDQUOT: "disk_full"}
+    return {"limit": known[error.errno]} if isinstance(error, OSError) and error.errno in known else {}
+
+
+def stack_of(error: BaseException) -> str:
+    """The stack as Python prints it, without our own frames."""
+    import traceback
+
+    step = error.__traceback__
+    while step is not None and is_ours(step.tb_frame.f_code.co_filename):
+        step = step.tb_next
+    text = "".join(traceback.format_exception(type(error), error.with_traceback(step), step))
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def is_ours(file: str) -> bool:
+    """Whether a frame is of the machinery and not of the script."""
+    return file.startswith("<frozen importlib") or os.path.dirname(file) == os.path.dirname(__file__)
+
+
+def read_json(directory: str, name: str) -> Any:
+    """A file of the work directory; integers of any size."""
+    with limitless_integers(), open(os.path.join(directory, name), "rb") as file:
+        return json.load(file)
+
+
+def write(directory: str, name: str, content: bytes) -> None:
+    """Write a file whole: under another name first."""
+    path = os.path.join(directory, name)
+    with open(path + ".part", "wb") as file:
+        file.write(content)
+    os.replace(path + ".part", path)
+
+
+def leave(code: int) -> NoReturn:
+    """End as Python does (threads joined, exit handlers run, output flushed), without taking everything apart."""
+    try:
+        if "threading" in sys.modules:
+            shut_down: Any = sys.modules["threading"]._shutdown  # type: ignore[attr-defined]
+            shut_down()
+        if "atexit" in sys.modules:
+            sys.modules["atexit"]._run_exitfuncs()
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        for output in (sys.stdout, sys.stderr):
+            try:
+                output.flush()
+            except (OSError, ValueError):
+                continue
+        os._exit(code)
