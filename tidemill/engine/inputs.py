@@ -26,6 +26,8 @@ MAX_BYTES: Final = 64 << 20
 
 _MAYBE: Final = re.compile(rb'"(?:\$|\\u0024)')
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"(?=(?P<key>[ \t\r\n]*+:)?)', re.DOTALL)
+_PLAIN: Final = (b'"$var:', b'"$res:')
+_ESCAPED: Final = (b'"$', b'"\\u0024')
 _KINDS: Final[Mapping[str, Literal["var", "res"]]] = {"$var:": "var", "$res:": "res"}
 _NOUNS: Final = {"var": "variable", "res": "resource"}
 
@@ -152,9 +154,10 @@ def _leaves(raw: bytes) -> Iterator[tuple[Reference, int, int]]:
         return
     for token in _STRING.finditer(raw):
         text = token.group()
-        if token["key"] is not None or _MAYBE.match(text) is None:
+        plain = b"\\" not in text
+        if token["key"] is not None or not text.startswith(_PLAIN if plain else _ESCAPED):
             continue
-        value: str = json.loads(text)
+        value: str = text[1:-1].decode() if plain else json.loads(text)
         kind = _KINDS.get(value[:5])
         if kind is not None:
             yield Reference(kind, value[5:]), token.start(), token.end()
