@@ -7,6 +7,7 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import Request
 
+from tidemill.db.keys import Keyring
 from tidemill.db.pool import Actor, Database, Transaction
 from tidemill.db.values import Values
 from tidemill.model.identity import Principal
@@ -35,7 +36,6 @@ class Parts:
     keyring: Keyring
     values: Values
     make_workspace_key: Callable[[Transaction, str], Awaitable[None]]
-    values: Values
     updates: Updates
 
 
