@@ -76,17 +76,28 @@ async def _build(lines: str, *, final: Path, workshop: Workshop) -> None:
         )
         if result.exit_code != 0:
             raise LockFailed(f"The packages of the script cannot be installed:\n{explanation(result)}")
-        await asyncio.to_thread(_put_in_place, work, final)
+        await asyncio.to_thread(_put_in_place, work, final, lines)
     finally:
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
 
-def _put_in_place(work: Path, final: Path) -> None:
-    """Make `work` the environment `final`: all of its files reach the disk before the name does."""
-    shutil.rmtree(work / ".cache", ignore_errors=True)
-    (work / "site").mkdir(exist_ok=True)  # a lock whose markers all say no installs nothing
-    for hook in (work / "site").glob("*.pth"):
-        hook.unlink()
+def _put_in_place(work: Path, final: Path, lines: str) -> None:
+    """Make `work` the environment `final`: all of its files reach the disk before the name does.
+
+    Code of packages may have run in `work`, so nothing there is taken for what it should be, and no link is followed.
+    """
+    site = work / "site"
+    for entry in work.iterdir():
+        if entry != site:
+            _remove(entry)
+    if not os.path.lexists(site):  # a lock whose markers all say no installs nothing
+        site.mkdir()
+    if site.is_symlink() or not site.is_dir():
+        raise LockFailed("The packages of the script cannot be installed: their directory was tampered with.")
+    for hook in site.glob("*.pth"):
+        _remove(hook)
+    (work / "lock.txt").write_text(lines)
+    _own(work)
     work.chmod(0o755)
     os.sync()
     work.rename(final)
@@ -95,6 +106,23 @@ def _put_in_place(work: Path, final: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink()
+
+
+def _own(directory: Path) -> None:
+    """Make all of it ours again, for the sandbox may have built it as another user."""
+    if os.geteuid() != 0:
+        return
+    os.chown(directory, 0, 0)
+    for place, directories, files in os.walk(directory):
+        for name in (*directories, *files):
+            os.chown(Path(place) / name, 0, 0, follow_symlinks=False)
 
 
 def _remove_leftovers(final: Path) -> None:

@@ -6,8 +6,10 @@ thrown away: a malicious one cannot put anything into what other scripts are giv
 """
 
 import asyncio
+import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +25,7 @@ from tidemill.model.errors import InvalidScript, LockFailed
 
 PYTHON_VERSION: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 MAX_EXPLANATION_CHARS: Final = 4_000
+MAX_LOCK_BYTES: Final = 4 * 1024 * 1024
 LOCK_TIMEOUT_S: Final = 300.0
 
 _HASH: Final = re.compile(r"--hash=sha(?:256|384|512):[0-9a-f]{64,128}")
@@ -58,7 +61,9 @@ async def lock(needs: Requirements, *, workshop: Workshop) -> str:
         )
         if result.exit_code != 0:
             raise LockFailed(f"The packages of the script cannot be resolved:\n{explanation(result)}")
-        return f"# py: {PYTHON_VERSION}\n" + (work / "lock.txt").read_text()
+        text = _read_output(work / "lock.txt")
+        checked_lock(text)
+        return f"# py: {PYTHON_VERSION}\n{text}"
     finally:
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
@@ -99,6 +104,22 @@ def explanation(result: CommandResult) -> str:
         return "It took too long; try again, or pin versions so that there is less to search."
     text = re.sub(r"//[^/@\s]+@", "//", result.output.decode(errors="replace")).strip()
     return text if len(text) <= MAX_EXPLANATION_CHARS else "[…] " + text[-MAX_EXPLANATION_CHARS:]
+
+
+def _read_output(path: Path) -> str:
+    """A file that a command left. Code of packages may have run: a link or a pipe in its place is not followed."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise LockFailed("The packages of the script cannot be resolved: the result was tampered with.") from error
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_LOCK_BYTES:
+            raise LockFailed("The packages of the script cannot be resolved: the result is no lock.")
+        with os.fdopen(os.dup(handle), "rb") as file:
+            return file.read(MAX_LOCK_BYTES).decode(errors="replace")
+    finally:
+        os.close(handle)
 
 
 def _command(

@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 import textwrap
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.contracts.languages.conftest import Execute, PlainRunner
-from tidemill.languages.port import Environment, Requirements, Workshop
+from tidemill.languages.port import Command, CommandResult, Environment, Requirements, Workshop
 from tidemill.languages.python import Python
 from tidemill.model.errors import InvalidScript, LockFailed
 
@@ -273,11 +275,12 @@ async def test_cancelled_build_leaves_nothing(workshop: Workshop) -> None:
     await prepare("", workshop)
     before, started = directories(workshop), asyncio.Event()
 
-    async def hang(command: object) -> None:
+    async def hang(command: Command) -> CommandResult:
         started.set()
         await asyncio.Event().wait()
+        raise AssertionError
 
-    stuck = Workshop(environments_dir=workshop.environments_dir, cache_dir=workshop.cache_dir, run=hang)  # type: ignore[arg-type]
+    stuck = replace(workshop, run=hang)
     building = asyncio.create_task(prepare(SIX, stuck))
     await started.wait()
     building.cancel()
@@ -285,3 +288,63 @@ async def test_cancelled_build_leaves_nothing(workshop: Workshop) -> None:
         await building
     assert directories(workshop) == before
     assert (await prepare(SIX, workshop)).path.is_dir()
+
+
+def played_by(play: Callable[[Path], None], workshop: Workshop) -> Workshop:
+    """The same workshop, in which the code of a package does `play` to the build directory."""
+
+    async def run(command: Command) -> CommandResult:
+        play(command.cwd)
+        return CommandResult(exit_code=0, output=b"")
+
+    return replace(workshop, run=run)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "directory", "nothing", "other text", "link to nothing"])
+async def test_lock_that_a_package_tampered_with_is_not_read(kind: str, offline: Workshop, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("six==1.17.0\n# the root key")
+
+    def play(work: Path) -> None:
+        target = work / "lock.txt"
+        plays: dict[str, Callable[[], object]] = {
+            "link": lambda: target.symlink_to(secret),
+            "link to nothing": lambda: target.symlink_to("gone"),
+            "pipe": lambda: os.mkfifo(target),
+            "directory": target.mkdir,
+            "nothing": lambda: None,
+            "other text": lambda: target.write_text("--index-url https://example.com"),
+        }
+        plays[kind]()
+
+    with pytest.raises((LockFailed, InvalidScript)):
+        await Python().lock(Requirements(specifiers=("six",)), workshop=played_by(play, offline))
+
+
+async def test_link_in_place_of_the_packages_is_not_followed(offline: Workshop, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "x.pth").write_text("")
+    play = played_by(lambda work: (work / "site").symlink_to(tmp_path / "other"), offline)
+    with pytest.raises(LockFailed, match="tampered"):
+        await prepare(SIX, play)
+    assert (tmp_path / "other" / "x.pth").exists()
+    assert not [name for name in directories(offline) if not name.startswith("base-")]
+
+
+async def test_what_a_package_leaves_beside_its_files_is_removed(offline: Workshop, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("kept")
+    (tmp_path / "tree").mkdir()
+
+    def play(work: Path) -> None:
+        (work / "site").mkdir()
+        (work / "site" / "link.pth").symlink_to(tmp_path / "kept")
+        (work / "extra").symlink_to(tmp_path / "tree")
+        (work / "lock.txt").unlink()
+        (work / "lock.txt").symlink_to(tmp_path / "kept")
+
+    environment = await prepare(SIX, played_by(play, offline))
+    assert sorted(item.name for item in environment.path.iterdir()) == ["lock.txt", "site"]
+    assert (environment.path / "lock.txt").read_text() == SIX
+    assert list((environment.path / "site").iterdir()) == []
+    assert (tmp_path / "kept").read_text() == "kept"
+    assert (tmp_path / "tree").is_dir()

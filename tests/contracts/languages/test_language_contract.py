@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.languages.conftest import Execute
-from tidemill import sandbox
 from tidemill.languages import LANGUAGES, load_language
 from tidemill.languages.port import Environment, Language, Launch, Workshop
 from tidemill.model import script
 from tidemill.model.errors import BadRequest, InvalidScript
+from tidemill.sandbox.port import Program, PythonCall
+from tidemill.sandbox.process import ProcessSandbox
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,18 @@ SAMPLES = {
     ),
 }
 
-INSIDE = Path(sandbox.__file__).parent / "inside"
-START = (
-    f"import sys; sys.path.insert(0, {str(INSIDE)!r}); import tidemill_bootstrap as job; del sys.path[0]; job.main()"
-)
-
 
 @pytest.fixture(params=sorted(LANGUAGES))
 def language(request: pytest.FixtureRequest) -> Language:
     return load_language(request.param)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """The directory of one job."""
+    directory = tmp_path / "work"
+    directory.mkdir()
+    return directory
 
 
 async def nothing(path: str) -> str | None:
@@ -61,10 +64,9 @@ async def start(
     *,
     workshop: Workshop,
     directory: Path,
-    execute: Execute,
     path: str = "",
     scripts: Mapping[str, str] | None = None,
-) -> tuple[int, str, bytes | None]:
+) -> tuple[int | None, str, bytes | None]:
     """Everything that a worker does for a job, without a sandbox: exit code, output, result."""
 
     async def read(other: str) -> str | None:
@@ -84,17 +86,25 @@ async def start(
     for name, data in launch.files.items():
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / name).write_bytes(data)
-    exit_code, output = await execute(*_argv(launch, environment), cwd=directory)
+    exit_code, output = await run(launch, environment, directory=directory)
     found = {name: (directory / name).read_bytes() for name in launch.result_files if (directory / name).exists()}
     return exit_code, output, language.result(found) if exit_code == 0 else None
 
 
-def _argv(launch: Launch, environment: Environment | None) -> tuple[str | Path, ...]:
-    if launch.argv:
-        return launch.argv
-    assert environment is not None
-    paths = json.dumps([str(directory) for directory in environment.site_dirs])
-    return (environment.python, "-I", "-S", "-c", START, "run", paths)
+async def run(launch: Launch, environment: Environment | None, *, directory: Path) -> tuple[int | None, str]:
+    """Start the files of `launch` in `directory` as plain processes: exit code and output."""
+    call = None
+    if not launch.argv:
+        assert environment is not None
+        call = PythonCall(interpreter=environment.python, paths=tuple(map(str, environment.site_dirs)))
+    sandbox = ProcessSandbox(state_dir=directory.parent / "sandbox", self_kill_s=0)
+    try:
+        program = Program(argv=launch.argv, work=directory, env={"PATH": "/usr/bin:/bin"}, python=call)
+        running = await sandbox.start(program)
+        output = b"".join([chunk async for chunk in running.output])
+        return (await running.wait()).code, output.decode()
+    finally:
+        await sandbox.close()
 
 
 def test_table_and_wire_names_agree(language: Language) -> None:
@@ -123,16 +133,13 @@ def test_source_with_a_nul_is_refused(language: Language) -> None:
         language.signature("x=1\n\0")
 
 
-async def test_program_without_packages_runs_offline(
-    language: Language, offline: Workshop, tmp_path: Path, execute: Execute
-) -> None:
+async def test_program_without_packages_runs_offline(language: Language, offline: Workshop, work: Path) -> None:
     exit_code, output, result = await start(
         language,
         SAMPLES[language.name].program,
         {"name": "Ada", "unknown": 1},
         workshop=offline,
-        directory=tmp_path,
-        execute=execute,
+        directory=work,
     )
     assert (exit_code, result) == (0, b'"hello Ada"'), output
     assert "noise" in output
@@ -141,55 +148,43 @@ async def test_program_without_packages_runs_offline(
 @pytest.mark.parametrize(
     "value", ["", "a b", "é\n\nx", "$(id) `id` \"'\\ *", "-n", "--", "null", "true", "12", " padded\t", "☃" * 1000]
 )
-async def test_text_arrives_as_it_was_given(
-    value: str, language: Language, offline: Workshop, tmp_path: Path, execute: Execute
-) -> None:
+async def test_text_arrives_as_it_was_given(value: str, language: Language, offline: Workshop, work: Path) -> None:
     _, _, result = await start(
-        language, SAMPLES[language.name].echo, {"value": value}, workshop=offline, directory=tmp_path, execute=execute
+        language, SAMPLES[language.name].echo, {"value": value}, workshop=offline, directory=work
     )
     assert result is not None
     expected = value if language.name != "bash" else value.rsplit("\n", maxsplit=1)[-1]
     assert json.loads(result) == expected
 
 
-async def test_failing_program_has_its_own_exit_code(
-    language: Language, offline: Workshop, tmp_path: Path, execute: Execute
-) -> None:
-    exit_code, _, result = await start(
-        language, SAMPLES[language.name].failing, {}, workshop=offline, directory=tmp_path, execute=execute
-    )
+async def test_failing_program_has_its_own_exit_code(language: Language, offline: Workshop, work: Path) -> None:
+    exit_code, _, result = await start(language, SAMPLES[language.name].failing, {}, workshop=offline, directory=work)
     assert exit_code == (3 if language.name == "bash" else 1)
     assert result is None
 
 
-async def test_bash_result_file_wins_over_the_output(offline: Workshop, tmp_path: Path, execute: Execute) -> None:
+async def test_bash_result_file_wins_over_the_output(offline: Workshop, work: Path) -> None:
     content = "echo '{\"a\": 1.0}' > result.json\necho last"
-    _, output, result = await start(
-        load_language("bash"), content, {}, workshop=offline, directory=tmp_path, execute=execute
-    )
+    _, output, result = await start(load_language("bash"), content, {}, workshop=offline, directory=work)
     assert (output, result) == ("last\n", b'{"a": 1.0}\n')
 
 
 async def test_bash_result_is_the_last_line_of_stdout_even_when_stderr_comes_later(
-    offline: Workshop, tmp_path: Path, execute: Execute
+    offline: Workshop, work: Path
 ) -> None:
     content = 'for i in $(seq 2000); do echo "line $i"; done\nprintf "the end" \necho late >&2'
-    exit_code, output, result = await start(
-        load_language("bash"), content, {}, workshop=offline, directory=tmp_path, execute=execute
-    )
+    exit_code, output, result = await start(load_language("bash"), content, {}, workshop=offline, directory=work)
     assert (exit_code, result) == (0, b'"the end"')
     assert len(output.splitlines()) >= 2000
 
 
-async def test_bash_script_killed_by_a_signal_tells_which(offline: Workshop, tmp_path: Path, execute: Execute) -> None:
-    exit_code, _, _ = await start(
-        load_language("bash"), "kill -9 $$", {}, workshop=offline, directory=tmp_path, execute=execute
-    )
+async def test_bash_script_killed_by_a_signal_tells_which(offline: Workshop, work: Path) -> None:
+    exit_code, _, _ = await start(load_language("bash"), "kill -9 $$", {}, workshop=offline, directory=work)
     assert exit_code == 128 + 9
 
 
 async def test_python_scripts_of_the_workspace_are_imported_absolutely_and_relatively(
-    offline: Workshop, tmp_path: Path, execute: Execute
+    offline: Workshop, work: Path
 ) -> None:
     scripts = {
         "f/team/tools": "from .deep.numbers import one\nfrom f.other.lib import two\ndef three(): return one + two\n",
@@ -206,25 +201,20 @@ async def test_python_scripts_of_the_workspace_are_imported_absolutely_and_relat
         content,
         {},
         workshop=offline,
-        directory=tmp_path,
-        execute=execute,
+        directory=work,
         path="f/team/main",
         scripts=scripts,
     )
     assert (exit_code, result) == (0, b"[3,1,4]"), output
 
 
-async def test_python_script_gets_the_packages_it_imports(workshop: Workshop, tmp_path: Path, execute: Execute) -> None:
+async def test_python_script_gets_the_packages_it_imports(workshop: Workshop, work: Path) -> None:
     content = "import idna, wmill\ndef main(): return [idna.__name__, wmill.__name__]\n"
-    exit_code, output, result = await start(
-        load_language("python3"), content, {}, workshop=workshop, directory=tmp_path, execute=execute
-    )
+    exit_code, output, result = await start(load_language("python3"), content, {}, workshop=workshop, directory=work)
     assert (exit_code, result) == (0, b'["idna","wmill"]'), output
 
 
-async def test_python_values_that_json_has_no_form_for_arrive_as_declared(
-    offline: Workshop, tmp_path: Path, execute: Execute
-) -> None:
+async def test_python_values_that_json_has_no_form_for_arrive_as_declared(offline: Workshop, work: Path) -> None:
     content = (
         "import datetime as dt\n"
         "def main(a: bytes, b: dt.datetime, c: dt.date | None,\n"
@@ -232,7 +222,5 @@ async def test_python_values_that_json_has_no_form_for_arrive_as_declared(
         "    return [a.decode(), b.tzinfo is not None, c.year, [t.hour for t in d], e, f.year]\n"
     )
     args = {"a": "aGk=", "b": "2024-01-02T03:04:05Z", "c": "2023-05-06", "d": ["07:08:09"], "f": "<function call>"}
-    exit_code, output, result = await start(
-        load_language("python3"), content, args, workshop=offline, directory=tmp_path, execute=execute
-    )
+    exit_code, output, result = await start(load_language("python3"), content, args, workshop=offline, directory=work)
     assert (exit_code, result) == (0, b'["hi",true,2023,[7],null,2020]'), output
