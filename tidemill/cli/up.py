@@ -1,13 +1,12 @@
 """`tidemill up`: everything on one machine, on loopback: database, server, worker."""
 
 import asyncio
-import contextlib
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from socket import socket
 from typing import Annotated, Final
 
@@ -19,19 +18,19 @@ from tidemill.cli.logs import set_up_logs
 from tidemill.cli.output import Json, emit
 from tidemill.cli.reload import run_reloading
 from tidemill.cli.welcome import show_welcome
-from tidemill.db import health
-from tidemill.db.pool import Database
+from tidemill.cli.worker_process import working
+from tidemill.model.errors import SandboxUnavailable
 from tidemill.model.failpoint import arm
 from tidemill.settings import Settings
 from tidemill.wiring.database import open_database, running_database
+from tidemill.wiring.demo import make_demo
 from tidemill.wiring.first_start import first_start
 from tidemill.wiring.keys import root_keys
+from tidemill.wiring.login_file import write_server_url
 from tidemill.wiring.server import application, http_server, listening_socket, server_parts
 from tidemill.wiring.worker import lack_of_isolation
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_LOOK_S: Final = 0.05
-_RESTART_S: Final = 1.0
 
 app = typer.Typer()
 log = structlog.get_logger(__name__)
@@ -39,18 +38,25 @@ log = structlog.get_logger(__name__)
 
 @app.command()
 def up(
-    port: Annotated[int | None, typer.Option(help="Port of the server; 0 takes a free one.")] = None,
-    data_dir: Annotated[str | None, typer.Option(help="Directory for everything that is kept.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the server (8000); 0 takes a free one.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Directory for everything that is kept (.tidemill).")
+    ] = None,
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on; beyond loopback jobs must be isolated.")
+        str | None, typer.Option(help="Address to listen on (127.0.0.1); beyond loopback jobs must be isolated.")
     ] = None,
     unisolated: Annotated[
-        bool, typer.Option("--unisolated", help="Run jobs without a sandbox. Know what you do.")
+        bool, typer.Option("--unisolated", help="Run jobs without a sandbox: they may do whatever you may.")
     ] = False,
     reload: Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Start everything and say how to sign in. SIGTERM and Ctrl-C stop it in good order."""
+    """Start everything and say how to sign in. SIGTERM and Ctrl-C stop it in good order, a second one at once.
+
+    With --json one line is printed on stdout once everything is ready: url, workspace, email, password, token.
+    """
     if reload:
         run_reloading([argument for argument in sys.argv if argument != "--reload"])
         return
@@ -61,29 +67,56 @@ def up(
 
 
 async def _up(settings: Settings, *, as_json: bool) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    warning = await lack_of_isolation(settings)
-    if warning and settings.host in LOOPBACK:
-        settings = replace(settings, unisolated=True)
+    stop, hurry = _stop_signals()
     kits: list[str] = []
-    keys = root_keys(settings, announce=kits.append)
-    with listening_socket(settings.host, settings.port) as listening:
+    async with AsyncExitStack() as stack:
+        listening = stack.enter_context(listening_socket(settings.host, settings.port))
         settings = replace(settings, port=listening.getsockname()[1])
-        async with (
-            running_database(settings) as dsn,
-            open_database(settings, dsn, application="tidemill server") as database,
-            server_parts(settings, database, keys, dsn=dsn, port=settings.port) as parts,
-        ):
-            login = await first_start(settings, parts)
-            async with _serving(application(settings, parts), listening), _working(settings, dsn):
-                await _until_a_worker_is_there(parts.database, stop)
-                if as_json:
-                    emit({"url": parts.options.base_url, **asdict(login)})
-                show_welcome(parts.options.base_url, login, recovery_kits=kits, warning=warning)
-                await stop.wait()
+        probing = asyncio.create_task(lack_of_isolation(settings))
+        dsn = await stack.enter_async_context(running_database(settings))
+        keys = root_keys(settings, announce=kits.append)
+        database = await stack.enter_async_context(open_database(settings, dsn, application="tidemill server"))
+        warning = await probing
+        settings = _accept_unisolated(settings, warning)
+        parts = await stack.enter_async_context(server_parts(settings, database, keys, dsn=dsn, port=settings.port))
+        serving = application(settings, parts)
+        await stack.enter_async_context(_serving(serving, listening))
+        login = await first_start(settings.data_dir, parts)
+        await stack.enter_async_context(working(replace(settings, database_url=dsn), hurry=hurry))
+        await make_demo(serving, settings.data_dir, login)
+        url = parts.options.base_url
+        write_server_url(settings.data_dir, url)
+        show_welcome(url, login, data_dir=settings.data_dir, recovery_kits=kits, warning=warning)
+        if as_json:
+            emit({"url": url, **asdict(login)})
+        await stop.wait()
+        log.info("stopping")
     log.info("stopped")
+
+
+def _stop_signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """An event that the first SIGTERM or SIGINT sets, and one that every later one sets."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def told() -> None:
+        if stop.is_set():
+            hurry.set()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told)
+    return stop, hurry
+
+
+def _accept_unisolated(settings: Settings, warning: str) -> Settings:
+    """Go on without isolation where only this machine can reach us.
+
+    Raises:
+        SandboxUnavailable: others could, and nobody said that jobs need not be isolated.
+    """
+    if warning and not settings.unisolated and settings.host not in LOOPBACK:
+        raise SandboxUnavailable(f"{warning} Others can reach {settings.host}, so Tidemill does not go on by itself.")
+    return replace(settings, unisolated=True) if warning else settings
 
 
 @asynccontextmanager
@@ -96,40 +129,3 @@ async def _serving(app: ASGIApp, listening: socket) -> AsyncIterator[None]:
     finally:
         server.should_exit = True
         await task
-
-
-@asynccontextmanager
-async def _working(settings: Settings, dsn: str) -> AsyncIterator[None]:
-    """A worker in a process of its own, during the block; one that dies is followed by another."""
-    task = asyncio.create_task(_keep_working(replace(settings, database_url=dsn)))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def _keep_working(settings: Settings) -> None:
-    command = (sys.executable, "-m", "tidemill", "worker")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TIDEMILL_")}
-    environment |= settings.to_environment()
-    while True:
-        process = await asyncio.create_subprocess_exec(*command, env=environment, start_new_session=True)
-        try:
-            code = await process.wait()
-        except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            await process.wait()
-            raise
-        log.error("the worker ended by itself; starting another", code=code)
-        await asyncio.sleep(_RESTART_S)
-
-
-async def _until_a_worker_is_there(database: Database, stop: asyncio.Event) -> None:
-    """Wait for the worker to show itself, so that the first job starts at once."""
-    while not stop.is_set() and (await health.check(database)).workers == 0:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_S):
-                await stop.wait()

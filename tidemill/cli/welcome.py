@@ -1,28 +1,58 @@
 """What `tidemill up` says once it is ready: where to go, how to sign in, what to try."""
 
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from rich.markup import escape
 from rich.panel import Panel
 
 from tidemill.cli.output import stderr
-from tidemill.wiring.first_start import DEMO_SCRIPT, Login
+from tidemill.settings import Settings
+from tidemill.wiring.demo import SCRIPT
+from tidemill.wiring.login_file import Login
 
 
-def show_welcome(url: str, login: Login, *, recovery_kits: list[str], warning: str) -> None:
+def show_welcome(url: str, login: Login, *, data_dir: Path, recovery_kits: list[str], warning: str) -> None:
     """Tell it on stderr; stdout is kept for `--json`."""
     for kit in recovery_kits:
-        stderr.print(Panel(kit, title="Recovery kit: write it down, it is shown only once", border_style="yellow"))
+        title = "Recovery kit: write it down, it is shown only once"
+        stderr.print(Panel(escape(kit), title=title, border_style="yellow"))
     if warning:
-        stderr.print(Panel(warning, title="JOBS ARE NOT ISOLATED", border_style="bold red", style="red"))
-    lines = [
-        f"[bold]Open[/]      {url}",
-        f"[bold]Sign in[/]   {login.email}   password  {login.password}",
+        text = f"{warning} Run only scripts that you trust. docs/guides/isolation.md says what isolation takes."
+        stderr.print(Panel(escape(text), title="JOBS ARE NOT ISOLATED", border_style="bold red", style="red"))
+    lines = [f"Open       {url}", *_sign_in(login), *_what_to_try(url, login, data_dir), "", "Ctrl-C stops it."]
+    stderr.rule("[bold green]Tidemill is ready")
+    stderr.print("\n".join(lines), soft_wrap=True, markup=False)  # no frame: commands must stay whole to be copied
+    stderr.rule(style="green")
+
+
+def _sign_in(login: Login) -> list[str]:
+    if not login.email:
+        return ["Sign in    with your account; `tidemill user set-password` helps when nobody can."]
+    if not login.password:
+        return [
+            f"Sign in    as {login.email}, with the password that you chose (`tidemill user set-password` if lost)."
+        ]
+    return [f"Sign in    {login.email}", f"Password   {login.password}"]
+
+
+def _what_to_try(url: str, login: Login, data_dir: Path) -> list[str]:
+    if not login.token:
+        return []
+    place = "" if data_dir == Settings().data_dir else f" --data-dir {shlex.quote(str(data_dir))}"
+    return [
         "",
-        "[bold]Try[/]       a script that keeps its state; run it twice:",
+        "Try        a script that keeps its state; run it twice:",
         "",
-        f"  tidemill run {DEMO_SCRIPT} --url {url} --workspace {login.workspace} --token {login.token}",
+        f"  {_command()} run {SCRIPT}{place}",
         "",
-        f"  curl -X POST {url}/api/w/{login.workspace}/jobs/run_wait_result/p/{DEMO_SCRIPT} \\\\",
+        f"  curl -X POST {url}/api/w/{login.workspace}/jobs/run_wait_result/p/{SCRIPT} \\",
         f"    -H 'Authorization: Bearer {login.token}' -H 'Content-Type: application/json' -d '{{}}'",
-        "",
-        "Ctrl-C stops everything; the data stays.",
     ]
-    stderr.print(Panel("\n".join(lines), title="Tidemill is ready", border_style="green"))
+
+
+def _command() -> str:
+    """How the user reaches this program: by name, or by the path where it is not on the PATH."""
+    return "tidemill" if shutil.which("tidemill") else shlex.quote(str(Path(sys.argv[0])))

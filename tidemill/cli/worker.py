@@ -1,11 +1,15 @@
 """`tidemill worker`: runs jobs from a database."""
 
 import asyncio
+import os
+import threading
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tidemill.cli.logs import set_up_logs
+from tidemill.cli.output import write_line
 from tidemill.model.errors import ConfigurationError
 from tidemill.model.failpoint import arm
 from tidemill.sandbox.detect import harden_this_process
@@ -17,14 +21,20 @@ app = typer.Typer()
 
 @app.command()
 def worker(
-    tags: Annotated[str | None, typer.Option(help="Tags to serve, separated by commas.")] = None,
-    slots: Annotated[int | None, typer.Option(help="Jobs to run at a time.")] = None,
-    data_dir: Annotated[str | None, typer.Option(help="Directory for environments, caches and running jobs.")] = None,
+    tags: Annotated[str | None, typer.Option(help="Tags to serve, separated by commas (all standard ones).")] = None,
+    slots: Annotated[int | None, typer.Option(min=1, help="Jobs to run at a time (8).")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Directory for environments, caches and running jobs.")
+    ] = None,
     unisolated: Annotated[
-        bool, typer.Option("--unisolated", help="Run jobs without a sandbox. Know what you do.")
+        bool, typer.Option("--unisolated", help="Run jobs without a sandbox: they may do whatever the worker may.")
     ] = False,
+    attached: Annotated[bool, typer.Option("--attached", hidden=True)] = False,
 ) -> None:
-    """Run jobs until told to stop. Needs DATABASE_URL, the root key, and a host where jobs can be isolated."""
+    """Run jobs until told to stop. Needs DATABASE_URL, the root key, and a host where jobs can be isolated.
+
+    SIGTERM and Ctrl-C let running jobs end within the grace period; a second one gives them back at once.
+    """
     settings = Settings.from_environment(
         worker_tags=tags, worker_slots=slots, data_dir=data_dir, unisolated=unisolated or None
     )
@@ -33,4 +43,14 @@ def worker(
     set_up_logs(settings)
     arm(settings.failpoint)
     harden_this_process()
-    asyncio.run(run_worker(settings, settings.database_url))
+    if attached:
+        threading.Thread(target=_end_with_standard_input, name="attached", daemon=True).start()
+    on_ready = (lambda: write_line("ready")) if attached else (lambda: None)
+    asyncio.run(run_worker(settings, settings.database_url, on_ready=on_ready))
+
+
+def _end_with_standard_input() -> None:
+    """Die with who started us, as in a crash: there is no server and no database any more to stop in good order."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)

@@ -4,9 +4,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
@@ -15,6 +14,7 @@ from tidemill.db.keys import Keyring
 from tidemill.db.listener import Listener
 from tidemill.db.values import Values
 from tidemill.model.errors import ConfigurationError, SandboxUnavailable
+from tidemill.model.job import STANDARD_TAGS
 from tidemill.sandbox.detect import make_sandbox
 from tidemill.sandbox.port import Limits, Network, Sandbox
 from tidemill.settings import Settings
@@ -25,13 +25,13 @@ from tidemill.wiring.keys import job_secret, root_keys
 from tidemill.worker.context import WorkerOptions, WorkerParts
 from tidemill.worker.loop import Worker
 
-STANDARD_TAGS: Final = ("python3", "bash", "dependency", "noop", "other")
-
 log = structlog.get_logger(__name__)
 
 
-async def run_worker(settings: Settings, dsn: str) -> None:
+async def run_worker(settings: Settings, dsn: str, *, on_ready: Callable[[], None]) -> None:
     """Work until SIGTERM or SIGINT, then let running jobs end within the grace period; a second signal ends at once.
+
+    `on_ready` is called when everything that jobs need was found to be there.
 
     Raises:
         SandboxUnavailable: jobs cannot be isolated here, and nobody said that they need not be.
@@ -56,10 +56,10 @@ async def run_worker(settings: Settings, dsn: str) -> None:
             data=WorkspaceData(database, Keyring(keys)),
             job_secret=job_secret(keys),
         )
-        await _until_told(Worker(parts, listener))
+        await _until_told(Worker(parts, listener), on_ready)
 
 
-async def _until_told(worker: Worker) -> None:
+async def _until_told(worker: Worker, on_ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
 
     def told() -> None:
@@ -70,6 +70,7 @@ async def _until_told(worker: Worker) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told)
     log.info("worker ready")
+    on_ready()
     await worker.run()
     log.info("worker stopped", jobs=worker.jobs_executed)
 
