@@ -17,7 +17,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.postgres import kill_tree
-from tidemill.db import embedded, unprivileged
+from tidemill.db import cluster, embedded, unprivileged
 from tidemill.db.embedded import EmbeddedPostgres
 from tidemill.model.errors import DatabaseUnusable
 
@@ -261,6 +261,32 @@ def test_reach_is_decided_by_every_directory_above() -> None:
         assert unprivileged.can_reach(None, inner / "file")
         outer.chmod(0o711)
         assert unprivileged.can_reach(account, inner / "file")
+
+
+def test_programs_that_the_account_cannot_reach_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = unprivileged.Account(uid=54321, gid=54321)
+    with tempfile.TemporaryDirectory(dir="/tmp") as private, tempfile.TemporaryDirectory(dir="/tmp") as public:
+        Path(public).chmod(0o755)
+        monkeypatch.setattr(cluster, "COPIES", Path(public) / "copies")
+        binaries = Path(private) / "pginstall" / "bin"
+        binaries.mkdir(parents=True)
+        (binaries / "postgres").write_text("program")
+        copied = cluster.reachable_binaries(binaries, account)
+        assert (copied / "postgres").read_text() == "program"
+        assert unprivileged.can_reach(account, copied / "postgres")
+        assert cluster.reachable_binaries(binaries, account) == copied
+        assert cluster.reachable_binaries(binaries, None) == binaries
+
+
+async def test_a_cancelled_first_start_can_be_begun_again(data_dir: Path) -> None:
+    starting = asyncio.create_task(EmbeddedPostgres(data_dir).start())
+    while not (data_dir / "postgres/cluster.new").exists():
+        await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    async with EmbeddedPostgres(data_dir) as postgres:
+        write_rows(postgres.dsn, 1)
 
 
 def test_without_the_package_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

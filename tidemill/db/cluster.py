@@ -18,6 +18,9 @@ SUPERUSER: Final = "tidemill_admin"
 APPLICATION: Final = "tidemill"
 """The role that Tidemill works as, and the database that it owns."""
 
+COPIES: Final = Path("/var/lib/tidemill")
+"""Where the programs are copied to when root keeps them in a place of its own."""
+
 HBA: Final = """# Written at each start. Everybody shows a password, and there is no other way in than the socket.
 local all all scram-sha-256
 """
@@ -146,7 +149,7 @@ def reachable_binaries(binaries: Path, account: Account | None) -> Path:
     if can_reach(account, binaries / "postgres"):
         return binaries
     changed = int((binaries / "postgres").stat().st_mtime)
-    copy = Path("/var/lib/tidemill") / f"postgres-{changed:x}"
+    copy = COPIES / f"postgres-{changed:x}"
     if not copy.exists():
         copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         part = copy.with_name(f"{copy.name}.{os.getpid()}")

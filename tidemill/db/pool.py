@@ -224,7 +224,7 @@ class Database:
 
     async def _begin(self, workspace: str, actor: Actor | None, role: bytes) -> AsyncConnection[Any]:
         """A connection with the transaction begun; a dead one is thrown away, for nothing was done on it yet."""
-        while True:
+        for _ in range(self._transactions.max_size + 1):
             connection = await _take(self._transactions)
             try:
                 await connection.execute(_begin_message(connection, workspace, actor) + role, prepare=False)
@@ -239,6 +239,7 @@ class Database:
                 raise
             else:
                 return connection
+        raise Unavailable("The database hangs up on every connection; send it again.")
 
     async def _prepare_system_session(self, connection: AsyncConnection[Any]) -> None:
         await prepare_session(connection)
