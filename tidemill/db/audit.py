@@ -26,7 +26,7 @@ class Record:
     email: str
     username: str
     operation: str
-    action_kind: str
+    action_kind: Kind
     resource: str | None
     parameters: msgspec.Raw | None
     job_id: UUID | None

@@ -29,6 +29,9 @@ POISON_LOSSES: Final = 3
 
 POISON_WINDOW_S: Final = 72 * 3600
 
+STANDARD_TAGS: Final = ("python3", "bash", "dependency", "noop", "other")
+"""The tags that a worker serves where nothing else was said."""
+
 
 class JobKind(StrEnum):
     """What a job runs, as the wire names it."""

@@ -14,10 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import tidemill
 from tidemill.model.errors import BadRequest, Denied, NotFound, TidemillError, TooLarge
+from tidemill.server import auth
 from tidemill.server.errors import answer, on_error
 from tidemill.server.guard import guard_routes
 from tidemill.server.parts import Parts
-from tidemill.server.policy import POLICIES
+from tidemill.server.policy import POLICIES, Who
 from tidemill.server.routes import ROUTERS
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
@@ -84,6 +85,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
         case HTTPStatus.NOT_FOUND:
             return answer(NotFound(f"There is nothing at {request.url.path[:200]!r}."))
         case HTTPStatus.METHOD_NOT_ALLOWED:
+            if (refusal := await _refusal_of_stranger(request)) is not None:
+                return refusal
             response = answer(MethodNotAllowed(f"{request.method} is not for {request.url.path[:200]!r}."))
             response.headers["Allow"] = (error.headers or {}).get("Allow", "")
             return response
@@ -93,6 +96,20 @@ async def _on_http(request: Request, error: Exception) -> Response:
             return answer(Denied(str(error.detail)))
         case _:
             return answer(BadRequest(str(error.detail)))
+
+
+async def _refusal_of_stranger(request: Request) -> Response | None:
+    """What somebody without a credential is told instead of the methods of a route that is not public."""
+    path = getattr(request.scope.get("route"), "path", "")
+    if any(policy.who is Who.PUBLIC for key, policy in POLICIES.items() if key.partition(" ")[2] == path):
+        return None
+    parts: Parts = request.app.state.parts
+    workspace = request.path_params.get("workspace", "")
+    try:
+        await auth.authenticate(parts.database, parts.job_secret, auth.shown_by(request), workspace=workspace)
+    except TidemillError as error:
+        return answer(error)
+    return None
 
 
 class Shell:
@@ -109,6 +126,9 @@ class Shell:
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._max_body_bytes:
             await answer(self._too_large())(scope, receive, send)
+            return
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            await answer(BadRequest("The URL holds the character NUL (%00)."))(scope, receive, send)
             return
         taken = 0
 

@@ -78,12 +78,21 @@ def check_not_forged(connection: HTTPConnection, principal: Principal, *, origin
     Raises:
         Denied: the request comes from elsewhere, or does not say where from.
     """
+    told = check_origin(connection, origins) or CSRF_HEADER.lower() in connection.headers
+    if principal.credential.kind is CredentialKind.SESSION and not told:
+        raise Denied(f"A change by session cookie needs the header {CSRF_HEADER}: 1.")
+
+
+def check_origin(connection: HTTPConnection, origins: frozenset[str]) -> bool:
+    """Whether the request says where it comes from; False from programs, which do not.
+
+    Raises:
+        Denied: it comes from another site's page.
+    """
     origin = connection.headers.get("origin")
     site = connection.headers.get("sec-fetch-site")
     if origin is not None and origin not in origins:
-        raise Denied(f"Changes by cookie are taken from this server's own pages only, not from {origin[:100]!r}.")
+        raise Denied(f"This is taken from this server's own pages only, not from {origin[:100]!r}.")
     if site is not None and site not in {"same-origin", "none"}:
-        raise Denied("Changes by cookie are taken from this server's own pages only.")
-    told = origin is not None or site is not None or CSRF_HEADER.lower() in connection.headers
-    if principal.credential.kind is CredentialKind.SESSION and not told:
-        raise Denied(f"A change by session cookie needs the header {CSRF_HEADER}: 1.")
+        raise Denied("This is taken from this server's own pages only.")
+    return origin is not None or site is not None

@@ -1,0 +1,189 @@
+"""`api`: the whole server on a fresh database, with people of each kind who call it.
+
+    async def test_something(api: Api) -> None:
+        answer = await api.developer.get("/api/w/main/users/whoami")
+
+Clients talk to the app in the same process and loop. Every member of `Api` but `anonymous` sends a personal token; with
+`api.person(…)`, `api.token(…)` and `api.client(…)` a test makes more. `api.parts` are the server's own objects.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.types import ASGIApp
+
+from tidemill.db import accounts, members, tokens, workspaces
+from tidemill.db.keys import Keyring, add_workspace_key, check_root_key
+from tidemill.db.listener import Listener
+from tidemill.db.pool import Database, Transaction
+from tidemill.db.values import Values
+from tidemill.model.identity import Role
+from tidemill.model.rootkey import RootKeys, key_id_of
+from tidemill.server import auth
+from tidemill.server.app import make_app
+from tidemill.server.parts import Parts, ServerOptions
+from tidemill.server.updates import Updates
+from tidemill.stores.objects.content import open_content
+
+BASE_URL = "http://tidemill.test"
+JOB_SECRET = b"j" * 32
+PASSWORD = "a-long-enough-password"
+MIB = 1024 * 1024
+
+
+class OneRootKey:
+    """A root key for tests."""
+
+    def __init__(self, key: bytes = bytes(range(32))) -> None:
+        self._key = key
+
+    def current(self) -> tuple[str, bytes]:
+        return key_id_of(self._key), self._key
+
+    def get(self, key_id: str) -> bytes:
+        assert key_id == key_id_of(self._key)
+        return self._key
+
+
+@asynccontextmanager
+async def make_parts(database: Database, directory: Path, root: RootKeys) -> AsyncIterator[Parts]:
+    """What a server works with, as `tidemill/wiring` makes it: the one place of the tests that knows."""
+
+    async def make_workspace_key(tx: Transaction, workspace: str) -> None:
+        await add_workspace_key(tx, root, workspace=workspace)
+
+    await check_root_key(database, root)
+    async with Listener(database.direct_dsn, application="test listener") as listener:
+        yield Parts(
+            options=ServerOptions(
+                base_url=BASE_URL,
+                origins=frozenset({BASE_URL}),
+                inline_value_bytes=256 * 1024,
+                max_value_bytes=16 * MIB,
+                wait_result_timeout_s=20,
+                session_days=7,
+            ),
+            database=database,
+            job_secret=JOB_SECRET,
+            keyring=Keyring(root),
+            values=Values(
+                database,
+                open_content("", default_folder=directory / "objects"),
+                inline_bytes=256 * 1024,
+                max_bytes=16 * MIB,
+            ),
+            make_workspace_key=make_workspace_key,
+            updates=Updates(listener),
+        )
+
+
+@dataclass
+class Api:
+    """The server, and who calls it. All but `outsider` (admin of `other`) belong to the workspace `main`."""
+
+    parts: Parts
+    app: ASGIApp
+    stack: AsyncExitStack
+    anonymous: httpx.AsyncClient
+    superadmin: httpx.AsyncClient
+    admin: httpx.AsyncClient
+    developer: httpx.AsyncClient
+    operator: httpx.AsyncClient
+    outsider: httpx.AsyncClient
+
+    async def client(self, token: str = "", **headers: str) -> httpx.AsyncClient:
+        """One more caller; without a token an anonymous one. It keeps cookies, as a browser does."""
+        return await new_client(self.stack, self.app, token, **headers)
+
+    async def token(self, email: str, **options: object) -> str:
+        """A personal token of an account; `options` as in `db/tokens.NewToken`."""
+        return await make_token(self.parts, email, **options)
+
+    async def person(
+        self, username: str, role: Role | None = Role.DEVELOPER, *, workspace: str = "main"
+    ) -> httpx.AsyncClient:
+        """A new account `<username>@x.org`, a member of `workspace` unless `role` is None, with a token."""
+        await make_person(self.parts, username, role=role, workspace=workspace)
+        return await self.client(await self.token(f"{username}@x.org"))
+
+
+@pytest.fixture
+async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
+    """Superadmin `root` (no member of anything), `ada` (admin), `dev`, `op` in `main`; `out` (admin) in `other`."""
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(make_parts(database, tmp_path, OneRootKey()))
+        await stack.enter_async_context(parts.updates)
+        app = make_app(parts, no_lifespan)
+        async with database.system() as tx:
+            await accounts.create(tx, "root@x.org", superadmin=True)
+        await make_workspace(parts, "main", owner="ada")
+        await make_workspace(parts, "other", owner="out")
+        await make_person(parts, "dev", role=Role.DEVELOPER, workspace="main")
+        await make_person(parts, "op", role=Role.OPERATOR, workspace="main")
+        clients = {
+            name: await new_client(stack, app, await make_token(parts, f"{username}@x.org"))
+            for name, username in {
+                "superadmin": "root", "admin": "ada", "developer": "dev", "operator": "op", "outsider": "out",
+            }.items()
+        }  # fmt: skip
+        anonymous = await new_client(stack, app, "")
+        yield Api(parts=parts, app=app, stack=stack, anonymous=anonymous, **clients)
+
+
+@asynccontextmanager
+async def no_lifespan() -> AsyncIterator[None]:
+    """The fixture opens and closes what the app uses."""
+    yield
+
+
+async def make_workspace(parts: Parts, workspace: str, *, owner: str) -> None:
+    """A workspace, and the account `<owner>@x.org` as its admin."""
+    async with parts.database.system() as tx:
+        await accounts.create(tx, f"{owner}@x.org")
+        await workspaces.create(
+            tx,
+            workspace,
+            name=workspace.title(),
+            owner_email=f"{owner}@x.org",
+            username=owner,
+            color=None,
+            make_key=parts.make_workspace_key,
+        )
+
+
+async def make_person(parts: Parts, username: str, *, role: Role | None, workspace: str) -> None:
+    """An account without a password, which is a member of `workspace` where it has a role."""
+    async with parts.database.system() as tx:
+        await accounts.create(tx, f"{username}@x.org")
+        if role is not None:
+            await members.add(tx, workspace, email=f"{username}@x.org", username=username, role=role)
+
+
+async def make_token(parts: Parts, email: str, **options: object) -> str:
+    text, token_hash, prefix = auth.new_token()
+    token = tokens.NewToken(hash=token_hash, prefix=prefix, email=email, **options)  # type: ignore[arg-type]
+    async with parts.database.system() as tx:
+        await tokens.create(tx, token)
+    return text
+
+
+async def new_client(stack: AsyncExitStack, app: ASGIApp, token: str, **headers: str) -> httpx.AsyncClient:
+    if token:
+        headers = {"Authorization": f"Bearer {token}", **headers}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    client = httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
+    return await stack.enter_async_context(client)
+
+
+async def audited(api: Api, operation: str) -> list[dict[str, object]]:
+    """All audit records of an operation, the instance's too, oldest first."""
+    answer = await api.superadmin.get(
+        "/api/w/main/audit/list", params={"operation": operation, "all_workspaces": "true"}
+    )
+    assert answer.status_code == 200, answer.text
+    return list(reversed(json.loads(answer.content)))
