@@ -1,0 +1,175 @@
+"""`$var:` and `$res:` put in, under the reader's rights; every secret read is noted, and named for masking."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from tidemill.db import audit, resource_types, storage_access
+from tidemill.db.items import item_of
+from tidemill.db.keys import Keyring
+from tidemill.db.pool import Actor, Database, Transaction
+from tidemill.db.queries import queries
+from tidemill.db.storage_access import ReadByJob, Touched
+from tidemill.db.variables import place_of
+from tidemill.engine import permit
+from tidemill.engine.inputs import Interpolation, Reference, contains_reference, references, variable_value
+from tidemill.engine.permit import Action, ItemKind
+from tidemill.engine.secret_values import secret_values
+from tidemill.model.identity import Principal
+
+_SQL: Final = queries("references")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """What a reference may lead to: a variable with `text` or `sealed`, or a resource with `json`."""
+
+    kind: str
+    path: str
+    version: int
+    extra_perms: bytes
+    text: str | None
+    sealed: bytes | None
+    json: bytes | None
+    resource_type: str | None
+
+    @property
+    def reference(self) -> Reference:
+        return Reference("var" if self.kind == "variable" else "res", self.path)
+
+
+async def resolve(database: Database, keys: Keyring, principal: Principal, raw: bytes) -> tuple[bytes, list[bytes]]:
+    """`raw` with every reference replaced, and the secret values (UTF-8) that went into it.
+
+    What `principal` may not read counts as missing. Reads of secrets are audited, those of a job are noted.
+
+    Raises:
+        InterpolationFailed: a reference leads nowhere, or in a circle; the message names the chain.
+        TooLarge: the whole would be too large.
+    """
+    if not contains_reference(raw):
+        return raw, []
+    actor = Actor(name=principal.actor, email=principal.email, job=principal.credential.job_id)
+    async with database.transaction(principal.workspace, actor=actor) as tx:
+        return await resolve_in(tx, database, keys, principal, raw)
+
+
+async def resolve_in(
+    tx: Transaction, database: Database, keys: Keyring, principal: Principal, raw: bytes
+) -> tuple[bytes, list[bytes]]:
+    """As `resolve`, in a transaction of the principal's workspace."""
+    plan = Interpolation(raw)
+    read: dict[Reference, _Target] = {}
+    secrets: list[bytes] = []
+    while wanted := plan.wanted:
+        found = await _readable(tx, principal, wanted)
+        values: dict[Reference, bytes] = {}
+        for target in found:
+            if target.json is not None:
+                values[target.reference] = target.json
+                continue
+            text = target.text or ""
+            if target.sealed is not None:
+                place = place_of(principal.workspace, target.path, target.version)
+                secrets.append(await keys.open(tx, target.sealed, place=place))
+                text = secrets[-1].decode()
+            values[target.reference] = variable_value(text)
+        plan.supply(values)
+        read |= {target.reference: target for target in found}
+    result = plan.result()
+    secrets += await _secrets_in(database, principal.workspace, list(read.values()))
+    await _note(tx, principal, list(read.values()))
+    return result, secrets
+
+
+async def missing(tx: Transaction, principal: Principal, raw: bytes) -> list[str]:
+    """The references of `raw` itself that lead nowhere for `principal`, as they are written, in order."""
+    wanted = references(raw)
+    found = {target.reference for target in await _readable(tx, principal, wanted)} if wanted else set()
+    return sorted(str(reference) for reference in wanted - found)
+
+
+async def secrets_read_by_job(
+    database: Database, keys: Keyring, job_id: UUID, workspace: str, after: int
+) -> tuple[list[bytes], int]:
+    """The secret values (UTF-8) that the job has read through the API since the record `after`, and where to go on.
+
+    They are the versions that it read, even where they have changed since.
+    """
+    rows = await storage_access.read_by_job(database.single, job_id, workspace, after=after)
+    if not rows:
+        return [], after
+    secrets = await _secret_variables(database, keys, workspace, [row for row in rows if row.kind == "variable"])
+    secrets += await _secret_fields(database, workspace, [row for row in rows if row.kind == "resource"])
+    return list(dict.fromkeys(secrets)), max(row.last_id for row in rows)
+
+
+async def secrets_of_resource(database: Database, workspace: str, resource_type: str, value: bytes) -> list[bytes]:
+    """The strings in `value` that its type marks as secret."""
+    places = await resource_types.secret_places(database.single, workspace, [resource_type])
+    return [text.encode() for text in secret_values(value, places.get(resource_type, ()))]
+
+
+async def _readable(tx: Transaction, principal: Principal, wanted: Collection[Reference]) -> list[_Target]:
+    rows = await tx.fetch_all(
+        _SQL.targets,
+        _Target,
+        workspace=principal.workspace,
+        variables=[each.path for each in wanted if each.kind == "var" and "\0" not in each.path],
+        resources=[each.path for each in wanted if each.kind == "res" and "\0" not in each.path],
+    )
+    return [row for row in rows if _may_read(principal, row)]
+
+
+def _may_read(principal: Principal, target: _Target) -> bool:
+    kind = ItemKind.VARIABLE if target.kind == "variable" else ItemKind.RESOURCE
+    item = item_of(kind, target.path, target.extra_perms)
+    return permit.decide(principal, Action.READ_VALUE, item).allowed
+
+
+async def _note(tx: Transaction, principal: Principal, read: list[_Target]) -> None:
+    sealed = [target for target in read if target.sealed is not None]
+    for target in sealed:
+        await audit.record(tx, principal, "variables.decrypt_secret", "Execute", target.path)
+    noted = read if principal.is_job else sealed
+    touched = [Touched(target.kind, target.path, target.version) for target in noted]
+    await storage_access.record(tx, principal, touched, "read")
+
+
+async def _secrets_in(database: Database, workspace: str, read: list[_Target]) -> list[bytes]:
+    values = [(target.resource_type, target.json) for target in read if target.resource_type and target.json]
+    return await _marked(database, workspace, values)
+
+
+async def _marked(database: Database, workspace: str, values: list[tuple[str, bytes]]) -> list[bytes]:
+    """The secret strings of values, given with their types."""
+    if not values:
+        return []
+    places: Mapping[str, list[str]] = await resource_types.secret_places(
+        database.single, workspace, {name for name, _ in values}
+    )
+    return [text.encode() for name, value in values if name in places for text in secret_values(value, places[name])]
+
+
+async def _secret_variables(database: Database, keys: Keyring, workspace: str, rows: list[ReadByJob]) -> list[bytes]:
+    if not rows:
+        return []
+    paths, versions = [row.path for row in rows], [row.version for row in rows]
+    sealed = await database.single.fetch_all(
+        storage_access.SQL.sealed_versions, workspace=workspace, paths=paths, versions=versions
+    )
+    return [
+        await keys.open(database.single, row["sealed"], place=place_of(workspace, row["path"], row["version"]))
+        for row in sealed
+    ]
+
+
+async def _secret_fields(database: Database, workspace: str, rows: list[ReadByJob]) -> list[bytes]:
+    if not rows:
+        return []
+    paths, versions = [row.path for row in rows], [row.version for row in rows]
+    found = await database.single.fetch_all(
+        storage_access.SQL.resource_versions, workspace=workspace, paths=paths, versions=versions
+    )
+    return await _marked(database, workspace, [(row["resource_type"], row["value"]) for row in found])

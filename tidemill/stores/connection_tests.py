@@ -1,0 +1,40 @@
+"""Tests of connections: does what a resource describes answer. A store adds its tester here, by resource type."""
+
+from collections.abc import Mapping
+from typing import Final, Protocol, cast
+
+from tidemill.model.errors import Unsupported
+from tidemill.registry import Entry, lookup
+
+
+class ConnectionTest(Protocol):
+    """Tries a connection; made without arguments."""
+
+    async def test(self, value: Mapping[str, object]) -> str:
+        """Connect with the value of a resource, references replaced; a sentence on what answered, without secrets.
+
+        Bounded in time by itself (a few seconds).
+
+        Raises:
+            Conflict: it cannot be reached, or refuses; the message says why, without secrets.
+            MissingExtra: the vendor's library is not installed.
+        """
+        ...
+
+
+TESTERS: Final[dict[str, Entry]] = {}
+"""Resource type -> its tester."""
+
+
+def tester_of(resource_type: str) -> ConnectionTest:
+    """The tester of a resource type.
+
+    Raises:
+        Unsupported: there is none.
+        MissingExtra: its library is not installed.
+    """
+    if resource_type not in TESTERS:
+        raise Unsupported(
+            f"Connections of the resource type '{resource_type}' cannot be tested: run a script that uses the resource."
+        )
+    return cast("ConnectionTest", lookup(TESTERS, "connection test", resource_type)())
