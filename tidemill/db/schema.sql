@@ -583,6 +583,7 @@ CREATE TABLE public.storage_access (
     kind text NOT NULL,
     address text NOT NULL,
     access text NOT NULL,
+    version bigint,
     CONSTRAINT storage_access_access_check CHECK ((access = ANY (ARRAY['read'::text, 'write'::text])))
 );
 
@@ -871,7 +872,7 @@ CREATE INDEX storage_access_address ON public.storage_access USING btree (worksp
 
 CREATE INDEX storage_access_at ON public.storage_access USING btree (at);
 
-CREATE INDEX storage_access_job ON public.storage_access USING btree (job_id) WHERE (job_id IS NOT NULL);
+CREATE INDEX storage_access_job ON public.storage_access USING btree (job_id, id) WHERE (job_id IS NOT NULL);
 
 CREATE INDEX token_email ON public.token USING btree (email, created_at);
 

@@ -16,7 +16,8 @@ create index audit_page on audit (workspace_id, id desc);
 create index audit_at on audit (at);
 call wall_off('audit');
 
--- Which job or person touched which stored thing; lineage and the space manager read it.
+-- Which job or person touched which stored thing; lineage and the space manager read it. `version` is that of a variable
+-- or resource: the worker masks in a job's output what exactly this version held.
 create table storage_access (
   id bigint generated always as identity primary key,
   at timestamptz not null default now(),
@@ -25,10 +26,11 @@ create table storage_access (
   actor text not null,
   kind text not null,
   address text not null,
-  access text not null check (access in ('read', 'write'))
+  access text not null check (access in ('read', 'write')),
+  version bigint
 );
 create index storage_access_address on storage_access (workspace_id, kind, address, id desc);
-create index storage_access_job on storage_access (job_id) where job_id is not null;
+create index storage_access_job on storage_access (job_id, id) where job_id is not null;
 create index storage_access_at on storage_access (at);
 call wall_off('storage_access');
 
