@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from copy import copy
 from http import HTTPStatus
 from typing import Final
 
@@ -56,7 +57,7 @@ def make_app(parts: Parts, lifespan: Lifespan) -> ASGIApp:
     app.router.routes.clear()
     for router in ROUTERS:
         for route in router.routes:
-            app.router.routes.append(route)
+            app.router.routes.append(copy(route))  # guards are put in front of it, for this app only
     app.setup()
     guard_routes(app.router.routes, POLICIES, parts)
     app.add_exception_handler(TidemillError, on_error)
