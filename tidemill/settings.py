@@ -1,10 +1,11 @@
 """One frozen `Settings`, read once from the environment: nothing else in Tidemill reads environment variables."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from tidemill.model.errors import ConfigurationError
 
@@ -75,7 +76,7 @@ class Settings:
         """
         environ = os.environ if environ is None else environ
         values: dict[str, object] = {}
-        known: dict[str, Any] = {f.metadata["variable"] or PREFIX + f.name.upper(): f for f in fields(cls)}
+        known = {_variable(item): item for item in fields(cls)}
         for name in environ:
             if name.startswith(PREFIX) and name not in known and name not in IGNORED:
                 raise ConfigurationError(f"{name} is not a setting; `tidemill config` lists them all.")
@@ -86,7 +87,10 @@ class Settings:
             (name, value) for name, value in sorted(environ.items()) if name.startswith("UV_") or name in _FOR_BUILDS
         )
         values.update({key: value for key, value in overrides.items() if value is not None})
-        return cls(**values)  # type: ignore[arg-type]  # the fields were checked one by one above
+        settings = cls(**values)  # type: ignore[arg-type]  # the fields were checked one by one above
+        for fault in _faults(settings):
+            raise ConfigurationError(fault)
+        return settings
 
     def to_environment(self) -> dict[str, str]:
         """The variables from which `from_environment` makes these settings again: for a child process."""
@@ -94,8 +98,13 @@ class Settings:
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name != "build_environment" and value != item.default:
-                environment[item.metadata["variable"] or PREFIX + item.name.upper()] = str(value)
+                environment[_variable(item)] = str(value)
         return environment
+
+    def shown(self, environ: Mapping[str, str] | None = None) -> list["Shown"]:
+        """All settings as a user may see them: secrets hidden, each with where it comes from."""
+        environ = os.environ if environ is None else environ
+        return [_shown(item, getattr(self, item.name), environ) for item in fields(self)]
 
     @property
     def root_key_path(self) -> Path:
@@ -111,6 +120,93 @@ _FOR_BUILDS: Final = frozenset(
 IGNORED: Final = frozenset({"TIDEMILL_SOAK", "TIDEMILL_TEST_DATABASE_URL"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A setting for people: `value` and `default` as texts, "" for none."""
+
+    variable: str
+    value: str
+    default: str
+    source: Literal["default", "environment"]
+    doc: str
+    secret: bool
+
+
+def _variable(item: "Field[Any]") -> str:
+    """The environment variable of a field."""
+    return item.metadata["variable"] or PREFIX + item.name.upper()
+
+
+def _shown(item: "Field[Any]", value: object, environ: Mapping[str, str]) -> Shown:
+    secret: bool = item.metadata["secret"]
+    if item.name == "build_environment":  # may hold passwords of proxies and indexes: names only
+        assert isinstance(value, tuple)
+        text, variable = ", ".join(name for name, _ in value), "UV_*, *_PROXY, SSL_CERT_*"
+        return Shown(
+            variable=variable,
+            value=text,
+            default="",
+            source="environment" if value else "default",
+            doc=item.metadata["doc"],
+            secret=False,
+        )
+    variable = _variable(item)
+    return Shown(
+        variable=variable,
+        value="(hidden)" if secret and value else _text(value),
+        default=_text(item.default),
+        source="environment" if environ.get(variable) else "default",
+        doc=item.metadata["doc"],
+        secret=secret,
+    )
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+_KINDS: Final[dict[type, str]] = {bool: "true or false", int: "a whole number", float: "a number"}
+_CHOICES: Final = {
+    "job_network": ("brokered", "open"),
+    "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("auto", "json", "text"),
+}
+_MAY_BE_ZERO: Final = frozenset({"port", "stop_grace_s"})
+
+
+def _faults(settings: Settings) -> Iterator[str]:
+    """What does not fit, one sentence each."""
+    for item in fields(settings):
+        name, value = _variable(item), getattr(settings, item.name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and (value < 0 or (value == 0 and item.name not in _MAY_BE_ZERO)):
+            yield f"{name} must be above 0, not {value}."
+        choices = _CHOICES.get(item.name, ())
+        if choices and value not in choices:
+            yield f"{name} must be one of {', '.join(choices)}, not {value!r}."
+    if settings.port > 65535:
+        yield f"TIDEMILL_PORT must be at most 65535, not {settings.port}."
+    if not settings.heartbeat_s < settings.self_kill_s < settings.lease_s:
+        yield (
+            "TIDEMILL_HEARTBEAT_S must be shorter than TIDEMILL_SELF_KILL_S, and that shorter than TIDEMILL_LEASE_S: "
+            "else a job could run twice at once."
+        )
+    if settings.root_key and settings.root_key_file:
+        yield "Set TIDEMILL_ROOT_KEY or TIDEMILL_ROOT_KEY_FILE, not both."
+    yield from _url_faults(settings)
+
+
+def _url_faults(settings: Settings) -> Iterator[str]:
+    base = urlsplit(settings.base_url)
+    if settings.base_url and (base.scheme not in {"http", "https"} or not base.hostname or base.path.strip("/")):
+        yield f"TIDEMILL_BASE_URL={settings.base_url!r} must be http(s)://host[:port], without a path."
+    internal = urlsplit(settings.internal_url)
+    if settings.internal_url and (internal.scheme != "http" or not internal.hostname):
+        yield f"TIDEMILL_INTERNAL_URL={settings.internal_url!r} must be http://host[:port] of the server."
+
+
 def _parse(name: str, text: str, default: object) -> object:
     """`text` in the type of the field's default."""
     try:
@@ -121,5 +217,5 @@ def _parse(name: str, text: str, default: object) -> object:
         if isinstance(default, float):
             return float(text)
     except (ValueError, KeyError) as error:
-        raise ConfigurationError(f"{name}={text!r} is not a {type(default).__name__}.") from error
+        raise ConfigurationError(f"{name}={text!r} is not {_KINDS[type(default)]}.") from error
     return Path(text) if isinstance(default, Path) or default is None else text

@@ -9,9 +9,11 @@ import structlog
 from tidemill.settings import Settings
 
 
-def set_up_logs(settings: Settings) -> None:
-    """Log to stderr from `settings.log_level` on."""
-    level = getattr(logging, settings.log_level.upper(), logging.INFO)
+def set_up_logs(settings: Settings, *, quiet: bool = False) -> None:
+    """Log to stderr from `settings.log_level` on; `quiet`: from warnings on at least, for commands."""
+    level = getattr(logging, settings.log_level.upper())
+    if quiet:
+        level = max(level, logging.WARNING)
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     # Plain tracebacks: the pretty ones show local variables, and with them secrets.
     text = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)

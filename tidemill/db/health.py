@@ -23,3 +23,9 @@ async def check(database: Database) -> Health:
     found = await database.single.fetch_one(_SQL["check"], Health)
     assert isinstance(found, Health)
     return found
+
+
+async def unprotected_tables(database: Database) -> list[str]:
+    """Tables with rows of workspaces on which row-level security does not bind; there should be none."""
+    async with database.system() as tx:
+        return [row["name"] for row in await tx.fetch_all(_SQL["unprotected_tables"])]

@@ -26,7 +26,7 @@ async def make_demo(app: ASGIApp, data_dir: Path, login: Login) -> None:
     kept = read_login(data_dir)
     if kept is None or kept.has_demo or not login.token:
         return
-    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # httpx spells the same protocol with other types
+    transport = httpx.ASGITransport(app)
     headers = {"Authorization": f"Bearer {login.token}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
         for operation, body in _parts():

@@ -20,7 +20,7 @@ class Changes(TypedDict):
 def main(prefix: str = "", verbose: bool = True) -> Changes:
     settings = wmill.get_resource("f/demo/watch_settings")
     signature = wmill.get_variable("f/demo/watch_secret")
-    print(f"looking at up to {settings['limit']} scripts, signed with {signature}")  # noqa: T201
+    print(f"looking at up to {settings['limit']} scripts, signed with {signature}")
 
     state = wmill.get_state() or {"seen": {}, "runs": 0}
     client = wmill.Windmill()
@@ -36,6 +36,6 @@ def main(prefix: str = "", verbose: bool = True) -> Changes:
     }
     if verbose:
         for what in ("new", "changed", "gone"):
-            print(f"{what}: {', '.join(changes[what]) or 'nothing'}")  # noqa: T201
+            print(f"{what}: {', '.join(changes[what]) or 'nothing'}")
     wmill.set_state({"seen": now, "runs": changes["runs"]})
     return changes

@@ -1,0 +1,45 @@
+"""`tidemill doctor`: checks that everything works here."""
+
+import asyncio
+import sys
+from dataclasses import asdict
+
+import typer
+
+from tidemill.cli.beside import command_settings
+from tidemill.cli.output import DataDir, Json, emit, stdout
+from tidemill.settings import Settings
+from tidemill.wiring.checkup import Finding, examine
+
+app = typer.Typer()
+
+_MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[bold red]fail[/]"}
+
+
+@app.command()
+def doctor(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Check what Tidemill needs on this host, one line each, with the way to mend what does not work.
+
+    Exit code 1 when something fails; warnings alone are 0. Safe beside a running `up`.
+    """
+    settings = command_settings(data_dir)
+    findings = asyncio.run(_collect(settings, show=not as_json))
+    if as_json:
+        emit([asdict(each) for each in findings])
+    sys.exit(1 if any(each.level == "fail" for each in findings) else 0)
+
+
+async def _collect(settings: Settings, *, show: bool) -> list[Finding]:
+    findings = []
+    async for finding in examine(settings):
+        findings.append(finding)
+        if show:
+            _show(finding)
+    return findings
+
+
+def _show(finding: Finding) -> None:
+    stdout.print(_MARKS[finding.level], end="  ")
+    stdout.print(f"{finding.name}: {finding.text}", markup=False, soft_wrap=True)
+    if finding.mend:
+        stdout.print(f"      {finding.mend}", markup=False, soft_wrap=True)
