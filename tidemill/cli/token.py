@@ -1,7 +1,7 @@
 """`tidemill token`: tokens for programs, from the command line of whoever runs the instance."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -77,7 +77,7 @@ def list_tokens(email: Email, data_dir: DataDir = None, as_json: Json = False) -
     if as_json:
         emit([{name: getattr(each, name) for name in _COLUMNS} for each in found])
     else:
-        show_table(_COLUMNS, [[getattr(each, name) for name in _COLUMNS] for each in found])
+        show_table(_COLUMNS, [[_cell(getattr(each, name)) for name in _COLUMNS] for each in found])
 
 
 @app.command()
@@ -102,4 +102,8 @@ def revoke(
         write_line(f"Revoked {prefix}.")
 
 
-_COLUMNS = ("prefix", "label", "workspace_id", "scopes", "read_only", "created_at", "expires_at", "last_used_at")
+def _cell(value: object) -> object:
+    return value.isoformat(" ", timespec="seconds") if isinstance(value, datetime) else value
+
+
+_COLUMNS: Final = ("prefix", "label", "workspace_id", "scopes", "read_only", "created_at", "expires_at", "last_used_at")

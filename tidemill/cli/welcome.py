@@ -17,8 +17,8 @@ from tidemill.wiring.login_file import Login
 def show_welcome(url: str, login: Login, *, data_dir: Path, recovery_kits: list[str], warning: str) -> None:
     """Tell it on stderr; stdout is kept for `--json`."""
     for kit in recovery_kits:
-        title = "Recovery kit: write it down, it is shown only once"
-        stderr.print(Panel(escape(kit), title=title, border_style="yellow"))
+        stderr.rule("[bold yellow]Recovery kit: write it down, it is shown only once", style="yellow")
+        stderr.print(kit, soft_wrap=True, markup=False)
     if warning:
         text = f"{warning} Run only scripts that you trust. docs/guides/isolation.md says what isolation takes."
         stderr.print(Panel(escape(text), title="JOBS ARE NOT ISOLATED", border_style="bold red", style="red"))
@@ -55,4 +55,7 @@ def _what_to_try(url: str, login: Login, data_dir: Path) -> list[str]:
 
 def _command() -> str:
     """How the user reaches this program: by name, or by the path where it is not on the PATH."""
-    return "tidemill" if shutil.which("tidemill") else shlex.quote(str(Path(sys.argv[0])))
+    if shutil.which("tidemill"):
+        return "tidemill"
+    program = Path(sys.argv[0])
+    return "python -m tidemill" if program.name == "__main__.py" else shlex.quote(str(program))
