@@ -43,9 +43,14 @@ def reader_filter(caller: Principal) -> dict[str, object]:
 
 
 async def visible_page(
-    read_after: Callable[[str], Awaitable[list[RowT]]], caller: Principal, *, skip: int, limit: int
+    read_after: Callable[[str], Awaitable[list[RowT]]],
+    caller: Principal,
+    *,
+    skip: int,
+    limit: int,
+    action: Action = Action.READ,
 ) -> list[RowT]:
-    """`limit` rows that `caller` may read, after the first `skip` such rows.
+    """`limit` rows that `caller` may read (or do `action` to), after the first `skip` such rows.
 
     `read_after(path)` gives at most `CHUNK` rows behind that path in order of path; fewer mean that there are no more.
     """
@@ -53,7 +58,7 @@ async def visible_page(
     after = ""
     while True:
         rows = await read_after(after)
-        seen = [row for row in rows if permit.decide(caller, Action.READ, row.item).allowed]
+        seen = [row for row in rows if permit.decide(caller, action, row.item).allowed]
         found += seen[skip:]
         skip = max(0, skip - len(seen))
         if len(found) >= limit or len(rows) < CHUNK:

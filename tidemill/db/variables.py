@@ -9,7 +9,7 @@ from tidemill.db.items import CHUNK, item_of, reader_filter, version_mismatch, v
 from tidemill.db.keys import Keyring
 from tidemill.db.pool import Statements, Transaction
 from tidemill.db.queries import queries
-from tidemill.engine.permit import Item, ItemKind
+from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.engine.sealing import Place
 from tidemill.model.errors import AlreadyExists
 from tidemill.model.identity import Principal
@@ -95,7 +95,9 @@ async def page(tx: Transaction, caller: Principal, wanted: Filter, *, skip: int,
             **reader_filter(caller),
         )
 
-    return await visible_page(read_after, caller, skip=skip, limit=limit)
+    # Who may not read a value must not find it by guessing either.
+    action = Action.READ if wanted.value is None else Action.READ_VALUE
+    return await visible_page(read_after, caller, skip=skip, limit=limit, action=action)
 
 
 async def plaintext(statements: Statements, keys: Keyring, workspace: str, variable: Variable) -> str:

@@ -214,7 +214,7 @@ async def _known(parts: InParts, workspace: str, name: str) -> ResourceType:
 
 
 def _checked_schema(raw: msgspec.Raw | UnsetType) -> bytes | None:
-    """The schema, if one is given; null counts as none. The hub's tools send a schema as text in a string."""
+    """The schema, if one is given; null counts as none."""
     if isinstance(raw, UnsetType):
         return None
     text = bytes(raw)

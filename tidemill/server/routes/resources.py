@@ -31,7 +31,7 @@ router = APIRouter(tags=["resources"], responses=ERRORS)
 
 _W: Final = "/api/w/{workspace}/resources"
 _SEARCHED_CHARS: Final = 4000
-_ANY_JSON: Final = returns(object)
+_ANY_JSON: Final = returns(msgspec.Raw)
 
 
 class NewResource(msgspec.Struct):
