@@ -1,0 +1,148 @@
+"""Installs what the tests need beside Tidemill itself: the published clients that they run, and a second Postgres.
+
+Every `tests/requirements/<name>.txt` becomes the environment `.test-venvs/<name>`, and `tests/requirements/node`
+becomes `.test-venvs/node`. What is there already is left alone, so that a second run costs nothing; two runs at once
+wait for each other. A file is renewed with `uv pip compile --universal --generate-hashes --no-header --no-annotate
+--no-emit-index-url --python-version 3.11 <name>.in -o <name>.txt`, the lock of Node with `npm install
+--package-lock-only --omit-lockfile-registry-resolved`.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+REQUIREMENTS = TESTS / "requirements"
+VENVS = TESTS.parent / ".test-venvs"
+MARKER = ".prepared"
+
+
+def main() -> int:
+    """Prepare everything; 1 where something that the tests cannot do without is missing."""
+    VENVS.mkdir(exist_ok=True)
+    missing = [name for name, ready in (*python_environments(), ("node", prepare_node())) if not ready]
+    prepare_postgres()
+    if missing:
+        print(f"✗ not installed: {', '.join(missing)}", file=sys.stderr)
+    return 1 if missing else 0
+
+
+def python_environments() -> Iterator[tuple[str, bool]]:
+    """Name of each environment, and whether it is there now."""
+    for lock in sorted(REQUIREMENTS.glob("*.txt")):
+        yield lock.stem, prepare_python(lock)
+
+
+def prepare_python(lock: Path) -> bool:
+    """Make the environment of one lock file unless it is there."""
+    place = VENVS / lock.stem
+    wanted = fingerprint(sys.version, lock.read_text())
+    if is_ready(place, wanted):
+        return True
+    with only_one(place) as path:
+        if is_ready(path, wanted):
+            return True
+        print(f"» installing {lock.stem} for the tests")
+        remove(path)
+        uv = [str(Path(sys.executable).with_name("uv"))]
+        return run([*uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(path)]) and finish(
+            path,
+            wanted,
+            [
+                *uv, "pip", "install", "--quiet", "--python", str(path / "bin" / "python"),
+                "--compile-bytecode", "--require-hashes", "-r", str(lock),
+            ],
+        )  # fmt: skip
+
+
+def prepare_node() -> bool:
+    """Make the folder with the npm packages unless it is there. Without Node the tests of them tell why they skip."""
+    place, source = VENVS / "node", REQUIREMENTS / "node"
+    files = [source / "package.json", source / "package-lock.json"]
+    wanted = fingerprint(*(file.read_text() for file in files))
+    if is_ready(place, wanted):
+        return True
+    npm = shutil.which("npm")
+    if npm is None:
+        print("» npm is not on this machine: the tests of the npm packages will be skipped")
+        return os.environ.get("CI") != "true"
+    with only_one(place) as path:
+        if is_ready(path, wanted):
+            return True
+        print("» installing the npm packages for the tests")
+        remove(path)
+        path.mkdir()
+        for file in files:
+            shutil.copy(file, path)
+        quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+        return finish(path, wanted, [npm, "ci", *quiet, "--prefix", str(path)])
+
+
+def prepare_postgres() -> None:
+    """A Postgres of the system's: the tests of the database run on it as well, and skip where it is missing."""
+    there = shutil.which("postgres") or any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    apt = shutil.which("apt-get")
+    if there or apt is None or os.geteuid() != 0:
+        return
+    print("» installing Debian's postgresql for the tests")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with only_one(VENVS / "postgresql"):
+        if run([apt, "update", "--quiet", "--quiet"], environment):
+            run([apt, "install", "--quiet", "--quiet", "--yes", "--no-install-recommends", "postgresql"], environment)
+
+
+def fingerprint(*texts: str) -> str:
+    """Tells whether what is installed is what is wanted."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
+def is_ready(place: Path, wanted: str) -> bool:
+    marker = place / MARKER
+    return marker.is_file() and marker.read_text() == wanted
+
+
+def finish(place: Path, wanted: str, command: list[str]) -> bool:
+    """Run the last command that makes a place, and note that it is whole."""
+    if not run(command):
+        return False
+    (place / MARKER).write_text(wanted)
+    return True
+
+
+def remove(place: Path) -> None:
+    """What an earlier, interrupted or older run left."""
+    if place.exists():
+        shutil.rmtree(place)
+
+
+def run(command: list[str], environment: dict[str, str] | None = None) -> bool:
+    """Whether it went well; what it had to say otherwise goes to stderr."""
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode:
+        print(done.stdout.decode(errors="replace"), file=sys.stderr)
+    return done.returncode == 0
+
+
+@contextmanager
+def only_one(place: Path) -> Iterator[Path]:
+    """Nobody else makes this place during the block."""
+    with place.with_name(f".{place.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield place
+
+
+if __name__ == "__main__":
+    sys.exit(main())
