@@ -40,6 +40,7 @@ class Settings:
     max_value_bytes: int = _setting(128 * MIB, "Hard limit of one result or one body of arguments.")
     max_log_bytes: int = _setting(16 * MIB, "Log kept per job; what is beyond is cut with a visible marker.")
     worker_slots: int = _setting(8, "Jobs that one worker runs at a time.")
+    warm_sandboxes: int = _setting(8, "Parked Python interpreters that one worker keeps; 0 starts one for each job.")
     worker_tags: str = _setting("", "Tags that the worker serves, separated by commas. Default: all standard tags.")
     worker_group: str = _setting("default", "Name of the group that the worker belongs to.")
     job_memory_bytes: int = _setting(2048 * MIB, "Memory limit of one job.")
@@ -173,7 +174,7 @@ _CHOICES: Final = {
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("auto", "json", "text"),
 }
-_MAY_BE_ZERO: Final = frozenset({"port", "stop_grace_s"})
+_MAY_BE_ZERO: Final = frozenset({"port", "stop_grace_s", "warm_sandboxes"})
 
 
 def _faults(settings: Settings) -> Iterator[str]:
