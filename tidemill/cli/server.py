@@ -13,7 +13,8 @@ from tidemill.model.failpoint import arm
 from tidemill.settings import Settings
 from tidemill.wiring.database import open_database
 from tidemill.wiring.keys import root_keys
-from tidemill.wiring.server import application, http_server, listening_socket, server_parts
+from tidemill.wiring.listening import listening_socket
+from tidemill.wiring.server import application, http_server, server_parts
 
 app = typer.Typer()
 log = structlog.get_logger(__name__)

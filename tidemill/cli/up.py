@@ -3,32 +3,25 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, replace
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from socket import socket
 from typing import Annotated, Final
 
 import structlog
 import typer
-from starlette.types import ASGIApp
 
 from tidemill.cli.logs import set_up_logs
-from tidemill.cli.output import Json, emit
+from tidemill.cli.output import Json
 from tidemill.cli.reload import run_reloading
-from tidemill.cli.welcome import show_welcome
-from tidemill.cli.worker_process import working
+from tidemill.cli.worker_process import WorkerProcess, starting_worker
 from tidemill.model.errors import SandboxUnavailable
 from tidemill.model.failpoint import arm
 from tidemill.settings import Settings
 from tidemill.wiring.database import open_database, running_database
-from tidemill.wiring.demo import make_demo
-from tidemill.wiring.first_start import first_start
-from tidemill.wiring.keys import root_keys
-from tidemill.wiring.login_file import write_server_url
-from tidemill.wiring.server import application, http_server, listening_socket, server_parts
-from tidemill.wiring.worker import lack_of_isolation
+from tidemill.wiring.isolation import lack_of_isolation
+from tidemill.wiring.listening import listening_socket
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -67,48 +60,43 @@ def up(
 
 
 async def _up(settings: Settings, *, as_json: bool) -> None:
-    stop, hurry = _stop_signals()
-    kits: list[str] = []
+    """The slow parts at once: the worker's process, the trial of the sandbox and the database start, the server loads.
+
+    They end the other way round, but for the worker, whose jobs need the server: it goes first.
+    """
+    stop = asyncio.Event()
     async with AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(starting_worker())
+        _listen_to_signals(stop, worker)
         listening = stack.enter_context(listening_socket(settings.host, settings.port))
         settings = replace(settings, port=listening.getsockname()[1])
         probing = asyncio.create_task(lack_of_isolation(settings))
+        loading = asyncio.create_task(asyncio.to_thread(import_module, "tidemill.cli.whole"))
         dsn = await stack.enter_async_context(running_database(settings))
-        keys = root_keys(settings, announce=kits.append)
         database = await stack.enter_async_context(open_database(settings, dsn, application="tidemill server"))
-        warning = await probing
-        settings = _accept_unisolated(settings, warning)
-        parts = await stack.enter_async_context(server_parts(settings, database, keys, dsn=dsn, port=settings.port))
-        serving = application(settings, parts)
-        await stack.enter_async_context(_serving(serving, listening))
-        login = await first_start(settings.data_dir, parts)
-        await stack.enter_async_context(working(replace(settings, database_url=dsn), hurry=hurry))
-        await make_demo(serving, settings.data_dir, login)
-        url = parts.options.base_url
-        write_server_url(settings.data_dir, url)
-        show_welcome(url, login, data_dir=settings.data_dir, recovery_kits=kits, warning=warning)
-        if as_json:
-            emit({"url": url, **asdict(login)})
+        settings, warning = _accept_unisolated(settings, await probing)
+        whole = await loading
+        await stack.enter_async_context(
+            whole.running(settings, database, listening, worker=worker, dsn=dsn, warning=warning, as_json=as_json)
+        )
         await stop.wait()
         log.info("stopping")
     log.info("stopped")
 
 
-def _stop_signals() -> tuple[asyncio.Event, asyncio.Event]:
-    """An event that the first SIGTERM or SIGINT sets, and one that every later one sets."""
-    stop, hurry = asyncio.Event(), asyncio.Event()
+def _listen_to_signals(stop: asyncio.Event, worker: WorkerProcess) -> None:
+    """The first SIGTERM or SIGINT stops everything in good order, the next ones hurry."""
 
     def told() -> None:
         if stop.is_set():
-            hurry.set()
+            worker.hurry.set()
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told)
-    return stop, hurry
 
 
-def _accept_unisolated(settings: Settings, warning: str) -> Settings:
+def _accept_unisolated(settings: Settings, warning: str) -> tuple[Settings, str]:
     """Go on without isolation where only this machine can reach us.
 
     Raises:
@@ -116,16 +104,4 @@ def _accept_unisolated(settings: Settings, warning: str) -> Settings:
     """
     if warning and not settings.unisolated and settings.host not in LOOPBACK:
         raise SandboxUnavailable(f"{warning} Others can reach {settings.host}, so Tidemill does not go on by itself.")
-    return replace(settings, unisolated=True) if warning else settings
-
-
-@asynccontextmanager
-async def _serving(app: ASGIApp, listening: socket) -> AsyncIterator[None]:
-    """The server, during the block."""
-    server = http_server(app)
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await task
+    return (replace(settings, unisolated=True) if warning else settings), warning

@@ -1,7 +1,9 @@
 """`tidemill worker`: runs jobs from a database."""
 
 import asyncio
+import json
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -35,18 +37,33 @@ def worker(
 
     SIGTERM and Ctrl-C let running jobs end within the grace period; a second one gives them back at once.
     """
+    if attached:
+        _work_attached()
+        return
     settings = Settings.from_environment(
         worker_tags=tags, worker_slots=slots, data_dir=data_dir, unisolated=unisolated or None
     )
     if not settings.database_url:
         raise ConfigurationError("Set DATABASE_URL to the Postgres that the server uses.")
+    _work(settings)
+
+
+def _work_attached() -> None:
+    """Work for the `tidemill up` that started us: its settings come as a line of JSON, "ready" goes back."""
+    harden_this_process()
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return  # it ended before it needed us
+    threading.Thread(target=_end_with_standard_input, name="attached", daemon=True).start()
+    _work(Settings.from_environment(json.loads(line)), is_probed=True, tell_ready=True)
+
+
+def _work(settings: Settings, *, is_probed: bool = False, tell_ready: bool = False) -> None:
     set_up_logs(settings)
     arm(settings.failpoint)
     harden_this_process()
-    if attached:
-        threading.Thread(target=_end_with_standard_input, name="attached", daemon=True).start()
-    on_ready = (lambda: write_line("ready")) if attached else (lambda: None)
-    asyncio.run(run_worker(settings, settings.database_url, on_ready=on_ready))
+    on_ready = (lambda: write_line("ready")) if tell_ready else (lambda: None)
+    asyncio.run(run_worker(settings, settings.database_url, is_probed=is_probed, on_ready=on_ready))
 
 
 def _end_with_standard_input() -> None:

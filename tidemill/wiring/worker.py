@@ -4,8 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import structlog
@@ -13,13 +12,13 @@ import structlog
 from tidemill.db.keys import Keyring
 from tidemill.db.listener import Listener
 from tidemill.db.values import Values
-from tidemill.model.errors import ConfigurationError, SandboxUnavailable
+from tidemill.model.errors import ConfigurationError
 from tidemill.model.job import STANDARD_TAGS
-from tidemill.sandbox.detect import make_sandbox
-from tidemill.sandbox.port import Limits, Network, Sandbox
+from tidemill.sandbox.port import Limits, Network
 from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content
 from tidemill.wiring.database import open_database
+from tidemill.wiring.isolation import open_sandbox
 from tidemill.wiring.job_data import WorkspaceData
 from tidemill.wiring.keys import job_secret, root_keys
 from tidemill.worker.context import WorkerOptions, WorkerParts
@@ -28,10 +27,11 @@ from tidemill.worker.loop import Worker
 log = structlog.get_logger(__name__)
 
 
-async def run_worker(settings: Settings, dsn: str, *, on_ready: Callable[[], None]) -> None:
+async def run_worker(settings: Settings, dsn: str, *, is_probed: bool, on_ready: Callable[[], None]) -> None:
     """Work until SIGTERM or SIGINT, then let running jobs end within the grace period; a second signal ends at once.
 
-    `on_ready` is called when everything that jobs need was found to be there.
+    `is_probed`: the sandbox was tried with these settings just now. `on_ready` is called when everything that jobs need
+    was found to be there.
 
     Raises:
         SandboxUnavailable: jobs cannot be isolated here, and nobody said that they need not be.
@@ -39,7 +39,7 @@ async def run_worker(settings: Settings, dsn: str, *, on_ready: Callable[[], Non
     async with (
         open_database(settings, dsn, application="tidemill worker") as database,
         Listener(dsn, application="tidemill worker listener") as listener,
-        open_sandbox(settings) as sandbox,
+        open_sandbox(settings, is_probed=is_probed) as sandbox,
     ):
         keys = root_keys(settings)
         values = Values(
@@ -73,38 +73,6 @@ async def _until_told(worker: Worker, on_ready: Callable[[], None]) -> None:
     on_ready()
     await worker.run()
     log.info("worker stopped", jobs=worker.jobs_executed)
-
-
-async def lack_of_isolation(settings: Settings) -> str:
-    """Why jobs cannot be isolated as the settings ask, as a sentence; "" when they can."""
-    if settings.unisolated:
-        return "Jobs run without a sandbox, as you asked (unisolated)."
-    try:
-        async with open_sandbox(settings):
-            return ""
-    except SandboxUnavailable as error:
-        return str(error)
-
-
-@asynccontextmanager
-async def open_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
-    """The sandbox that this host allows, checked by running something in it.
-
-    Raises:
-        SandboxUnavailable: jobs cannot be isolated and `unisolated` is not set; the message names the ways out.
-    """
-    sandbox = make_sandbox(
-        state_dir=settings.data_dir / "sandbox", self_kill_s=settings.self_kill_s, unisolated=settings.unisolated
-    )
-    try:
-        capability = await sandbox.probe()
-        if not capability.isolated and not settings.unisolated:
-            raise SandboxUnavailable(capability.reason)
-        if settings.job_network == "brokered" and capability.isolated and not capability.brokered:
-            raise SandboxUnavailable(capability.reason)
-        yield sandbox
-    finally:
-        await sandbox.close()
 
 
 def worker_options(settings: Settings) -> WorkerOptions:
