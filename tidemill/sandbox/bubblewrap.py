@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tidemill.model.errors import SandboxUnavailable
 from tidemill.sandbox.addresses import Policy
-from tidemill.sandbox.launcher import Launcher, Order, Process
+from tidemill.sandbox.launcher import Launcher, Order, Process, moment
 from tidemill.sandbox.names import resolvers
 from tidemill.sandbox.port import WORK, Capability, Mount, Network, Program, PythonCall, Running
 from tidemill.sandbox.profile import BOOTSTRAP, PACKAGE, Binary, Profile, build, find_binary, make_kit, python_command
@@ -22,6 +22,7 @@ from tidemill.sandbox.warm import Pool
 
 _FIRST_USER: Final = 1_900_000_000
 _USERS: Final = 1000
+_SHARED_USER: Final = _FIRST_USER - 1
 
 
 class BubblewrapSandbox:
@@ -67,8 +68,7 @@ class BubblewrapSandbox:
         command = program.argv
         if program.python is not None:
             command = python_command(program.python, "run", arguments=(json.dumps(program.python.paths),))
-        user = self._next_user()
-        give(program.work, user)
+        user = await asyncio.to_thread(self._own, program)
         work = Mount(program.work.resolve(), WORK, writable=True)
         return await self._launch(program, command, work=work, user=user)
 
@@ -105,6 +105,7 @@ class BubblewrapSandbox:
             asks=brokered,
             network=self._routes(program.network) if brokered else {},
             busy=not parked,
+            confirmed_at_s=moment(program.confirmed_at_s),
         )
 
     def _routes(self, network: Network) -> Mapping[str, Any]:
@@ -119,6 +120,19 @@ class BubblewrapSandbox:
         if os.geteuid() != 0:
             return -1
         return _FIRST_USER + os.getpid() % 65536 * _USERS + next(self._users) % _USERS
+
+    def _own(self, program: Program) -> int:
+        """The user of a program, to whom its work directory now belongs: one of its own, as `_next_user` says.
+
+        Programs that may write to more than that (builds: to the cache of downloads) are all of one user, who owns it.
+        """
+        shared = [mount.source for mount in program.mounts if mount.writable]
+        user = self._next_user() if not shared or os.geteuid() != 0 else _SHARED_USER
+        for directory in shared:
+            if directory.stat().st_uid != user:
+                give(directory, user)
+        give(program.work, user)
+        return user
 
     async def _prepare(self, program: Program) -> None:
         """Find the binary, write the kit, byte-compile the bootstrap for the interpreter: each once."""
@@ -156,9 +170,9 @@ class BubblewrapSandbox:
         """See `Sandbox.probe`."""
         return await probe(self)
 
-    def ping(self) -> None:
+    def ping(self, sent_at_s: float | None = None) -> None:
         """See `Sandbox.ping`."""
-        self._launcher.ping()
+        self._launcher.ping(sent_at_s)
 
     async def close(self) -> None:
         """See `Sandbox.close`."""
