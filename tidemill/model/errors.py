@@ -151,6 +151,18 @@ class Unavailable(TidemillError):
     code = "unavailable"
 
 
+class WaitTimeout(TidemillError):
+    """What was waited for has not come in time; the message names the job, which goes on."""
+
+    code = "wait_timeout"
+
+
+class Unsupported(TidemillError):
+    """Tidemill does not have this (yet); the message names the way that there is."""
+
+    code = "unsupported"
+
+
 class MissingExtra(TidemillError):
     """An optional package is not installed; the message names the extra to install."""
 

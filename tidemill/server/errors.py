@@ -37,6 +37,8 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "configuration": HTTPStatus.INTERNAL_SERVER_ERROR,
     "secrets_unreadable": HTTPStatus.INTERNAL_SERVER_ERROR,
     "missing_extra": HTTPStatus.NOT_IMPLEMENTED,
+    "unsupported": HTTPStatus.NOT_IMPLEMENTED,
+    "wait_timeout": HTTPStatus.GATEWAY_TIMEOUT,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "database_unusable": HTTPStatus.SERVICE_UNAVAILABLE,
     "sandbox_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,

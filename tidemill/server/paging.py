@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
 from fastapi import Depends, Query
+from starlette.requests import Request
 
 from tidemill.model.errors import BadRequest
 
@@ -12,8 +13,18 @@ Row = TypeVar("Row")
 
 MOST_PER_PAGE: Final = 1000
 MOST_SKIPPED: Final = 20_000
+_CLI_PER_PAGE: Final = 10
 PageNumber = Annotated[int, Query(ge=0, le=1_000_000, description="From 1; 0 counts as 1.")]
 PerPage = Annotated[int, Query(ge=1, description=f"At most {MOST_PER_PAGE}.")]
+
+
+def counted_page(request: Request, number: int, per_page: int) -> int:
+    """The page that is meant by `number`, from 1.
+
+    Clients count from 1, but for the lists of `wmill`: it asks for pages of ten, and for the page 0 first.
+    """
+    counts_from_zero = request.headers.get("x-windmill-client") == "cli" and per_page == _CLI_PER_PAGE
+    return number + 1 if counts_from_zero else max(number, 1)
 
 
 async def visible_page(
@@ -37,9 +48,10 @@ async def visible_page(
     found: list[Row] = []
     after: Row | None = None
     while len(found) < skip + per_page:
-        batch = await fetch(after, min(skip + per_page - len(found), MOST_PER_PAGE))
+        wanted = min(skip + per_page - len(found), MOST_PER_PAGE)
+        batch = await fetch(after, wanted)
         found += filter(is_visible, batch)
-        if not batch:
+        if len(batch) < wanted:
             break
         after = batch[-1]
     return found[skip : skip + per_page]

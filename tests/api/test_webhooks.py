@@ -1,0 +1,213 @@
+"""Scripts as webhooks: bodies of every kind, waiting for the result, and results that shape the answer."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from uuid import UUID
+
+import anyio
+import httpx
+import pytest
+
+from tests.api.at_work import W, Worker, deploy
+from tests.api.conftest import Api
+
+URL = f"{W}/jobs/run/p/u/dev/hello"
+WAIT = f"{W}/jobs/run_wait_result/p/u/dev/hello"
+TYPED = "def main(n: int = 0, ok: bool = False, data: bytes = b'', files: list[bytes] = [], s: str = ''): ...\n"
+
+
+async def args_of(api: Api, answer: httpx.Response) -> dict[str, object]:
+    assert answer.status_code == 201, answer.text
+    found: dict[str, object] = (await api.developer.get(f"{W}/jobs_u/get_args/{answer.text}")).json()
+    return found
+
+
+@asynccontextmanager
+async def waiting(
+    api: Api, url: str = WAIT, **request: object
+) -> AsyncIterator[tuple[UUID, asyncio.Task[httpx.Response]]]:
+    """A request that waits for the job that it started."""
+    task = asyncio.create_task(api.developer.post(url, **request))  # type: ignore[arg-type]
+    while not (found := (await api.admin.get(f"{W}/jobs/queue/list")).json()) and not task.done():
+        await anyio.lowlevel.checkpoint()
+    yield UUID(found[0]["id"]), task
+    await task
+
+
+@pytest.mark.parametrize("body", [b"[1, 2]", b'"text"', b"3", b"null"])
+async def test_a_body_that_is_no_object_becomes_the_argument_body(api: Api, body: bytes) -> None:
+    await deploy(api.developer)
+    answer = await api.developer.post(URL, content=body, headers={"content-type": "application/json"})
+    assert await args_of(api, answer) == {"body": json.loads(body)}
+
+
+async def test_no_body_is_no_arguments(api: Api) -> None:
+    await deploy(api.developer)
+    assert await args_of(api, await api.developer.post(URL)) == {}
+
+
+async def test_a_body_can_be_wrapped_and_its_text_kept(api: Api) -> None:
+    await deploy(api.developer)
+    wrapped = await api.developer.post(URL, json={"a": 1}, params={"wrap_body": "true"})
+    assert await args_of(api, wrapped) == {"body": {"a": 1}}
+    raw = await api.developer.post(URL, content=b'{"a":  1}', params={"raw": "true"})
+    assert await args_of(api, raw) == {"a": 1, "raw_string": '{"a":  1}'}
+
+
+async def test_headers_and_query_parameters_come_along_when_asked_for(api: Api) -> None:
+    await deploy(api.developer)
+    answer = await api.developer.post(
+        URL,
+        json={"a": 1},
+        params={"include_header": "X-Sign, Missing", "include_query": "source", "source": "shop"},
+        headers={"X-Sign": "abc"},
+    )
+    assert await args_of(api, answer) == {"a": 1, "x_sign": "abc", "source": "shop"}
+
+
+@pytest.mark.parametrize("params", [{"include_header": "Authorization"}, {"include_query": "token"}])
+async def test_credentials_are_not_kept_among_arguments(api: Api, params: dict[str, str]) -> None:
+    await deploy(api.developer)
+    assert (await api.developer.post(URL, json={}, params=params)).status_code == 400
+
+
+async def test_a_form_becomes_arguments_of_the_types_that_the_script_asks_for(api: Api) -> None:
+    await deploy(api.developer, content=TYPED)
+    answer = await api.developer.post(URL, data={"n": "12", "ok": "true", "s": "12", "more": ["a", "b"], "e": "é&="})
+    assert await args_of(api, answer) == {"n": 12, "ok": True, "s": "12", "more": ["a", "b"], "e": "é&="}
+
+
+async def test_files_of_a_multipart_body_become_base64_for_bytes(api: Api) -> None:
+    await deploy(api.developer, content=TYPED)
+    content = bytes(range(256)) + b"\r\n--x\r\n\n\r"
+    answer = await api.developer.post(
+        URL,
+        data={"s": "text"},
+        files=[("data", ("a.bin", content)), ("files", ("b", b"1")), ("files", ("c", b"2"))],
+    )
+    args = await args_of(api, answer)
+    assert base64.b64decode(str(args["data"])) == content
+    assert args["files"] == ["MQ==", "Mg=="]
+    assert args["s"] == "text"
+
+
+async def test_a_file_without_a_parameter_for_it_is_refused(api: Api) -> None:
+    await deploy(api.developer, content=TYPED)
+    answer = await api.developer.post(URL, files={"other": ("a.bin", b"x")})
+    assert answer.status_code == 400
+    assert "workspace storage" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", b"--x\r\n"),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\nabc\r\n--x--"),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nabc'),
+        ("application/x-www-form-urlencoded", b'{"a": 1}'),
+        ("application/x-www-form-urlencoded", b"a=%ff"),
+        ("application/octet-stream", b"x"),
+        ("text/plain", b"\xff"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_refused(api: Api, content_type: str, body: bytes) -> None:
+    await deploy(api.developer)
+    answer = await api.developer.post(URL, content=body, headers={"content-type": content_type})
+    assert answer.status_code == 400, answer.text
+
+
+async def test_the_token_may_be_in_the_query(api: Api) -> None:
+    await deploy(api.developer)
+    client = await api.client()
+    token = await api.token("dev@x.org")
+    assert (await client.post(URL, json={}, params={"token": token})).status_code == 201
+    assert (await client.post(URL, json={})).status_code == 401
+
+
+async def test_waiting_gives_the_result_as_it_was_written(api: Api) -> None:
+    await deploy(api.developer)
+    async with waiting(api, json={"name": "a"}) as (job_id, task):
+        await Worker(api).end(job_id, b'{"n": 1.10, "b": 12345678901234567890123}')
+    answer = task.result()
+    assert (answer.status_code, answer.content) == (200, b'{"n": 1.10, "b": 12345678901234567890123}')
+    assert answer.headers["x-tidemill-job"] == str(job_id)
+
+
+async def test_a_failure_is_told_with_its_error(api: Api) -> None:
+    await deploy(api.developer)
+    async with waiting(api, json={}) as (job_id, task):
+        await Worker(api).end(job_id, b'{"error": {"name": "ValueError", "message": "no"}}', status="failure")
+    answer = task.result()
+    assert answer.status_code == 500
+    assert answer.headers["x-tidemill-error"] == "job_failed"
+    assert answer.json()["error"]["name"] == "ValueError"
+
+
+async def test_a_failed_preview_is_told_as_text(api: Api) -> None:
+    body = {"content": "def main(): ...", "language": "python3", "args": {}}
+    async with waiting(api, f"{W}/jobs/run_wait_result/preview", json=body) as (job_id, task):
+        await Worker(api).end(job_id, b'{"error": {"name": "ValueError", "message": "no"}}', status="failure")
+    assert (task.result().status_code, task.result().text) == (500, "ValueError: no")
+    assert task.result().headers["content-type"].startswith("text/plain")
+
+
+async def test_a_result_can_shape_the_answer(api: Api) -> None:
+    await deploy(api.developer)
+    shaped = {
+        "windmill_status_code": 418,
+        "windmill_content_type": "text/csv",
+        "windmill_headers": {"X-Extra": "yes"},
+        "result": "a,b\n",
+    }
+    async with waiting(api, json={}) as (job_id, task):
+        await Worker(api).end(job_id, json.dumps(shaped).encode())
+    answer = task.result()
+    assert (answer.status_code, answer.text) == (418, "a,b\n")
+    assert (answer.headers["content-type"], answer.headers["x-extra"]) == ("text/csv", "yes")
+    assert answer.headers["content-security-policy"] == "sandbox"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_nothing_that_a_browser_runs_is_answered(api: Api) -> None:
+    await deploy(api.developer)
+    shaped = {"windmill_content_type": "text/html", "result": "<script>alert(1)</script>"}
+    async with waiting(api, json={}) as (job_id, task):
+        await Worker(api).end(job_id, json.dumps(shaped).encode())
+    assert task.result().headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        {"windmill_status_code": 99},
+        {"windmill_status_code": "200"},
+        {"windmill_headers": {"Set-Cookie": "token=x"}},
+        {"windmill_headers": {"Content-Security-Policy": ""}},
+        {"windmill_headers": {"X": "a\r\nSet-Cookie: b"}},
+        {"windmill_headers": "x"},
+        {"windmill_content_type": 3},
+    ],
+)
+async def test_a_shape_that_is_not_allowed_is_told(api: Api, control: dict[str, object]) -> None:
+    await deploy(api.developer)
+    async with waiting(api, json={}) as (job_id, task):
+        await Worker(api).end(job_id, json.dumps({**control, "result": 1}).encode())
+    assert task.result().status_code == 400
+    assert "windmill_" in task.result().text or "header" in task.result().text
+    assert "set-cookie" not in task.result().headers
+
+
+async def test_waiting_too_long_names_the_job_which_goes_on(api: Api) -> None:
+    await deploy(api.developer)
+    api.app._app.state.parts = replace(  # type: ignore[attr-defined]
+        api.parts, options=replace(api.parts.options, wait_result_timeout_s=0)
+    )
+    answer = await api.developer.post(WAIT, json={})
+    assert answer.status_code == 504
+    (job,) = (await api.developer.get(f"{W}/jobs/queue/list")).json()
+    assert job["id"] in answer.text
+    assert job["canceled"] is False

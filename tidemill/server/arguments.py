@@ -1,0 +1,184 @@
+"""From a request to the arguments of a job: one JSON object, whose values are passed on exactly as they were sent."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import anyio.to_thread
+import msgspec
+from fastapi import Query
+from starlette.requests import Request
+
+from tidemill.model import jsontext
+from tidemill.model.errors import BadRequest, InvalidJson
+from tidemill.server.form import Field, parse_multipart, parse_urlencoded
+
+BODY: Final = "body"
+"""The argument that holds a body which is no JSON object."""
+RAW: Final = "raw_string"
+"""The argument that holds the text of the body, when it was asked for."""
+
+_THREAD_FROM_BYTES: Final = 1024 * 1024
+_CREDENTIALS: Final = frozenset({"authorization", "cookie", "token"})
+_JSON_TYPES: Final = frozenset({"integer", "number", "boolean", "object", "array"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a request asks to be put into the arguments beside its body; names separated by commas."""
+
+    include_header: str = ""
+    include_query: str = ""
+    wrap_body: bool = False
+    raw: bool = False
+    payload: str = ""
+
+
+def shape(
+    *,
+    include_header: Annotated[str, Query(description="Headers to pass on as arguments: names, with commas.")] = "",
+    include_query: Annotated[str, Query(description="Query parameters to pass on as arguments.")] = "",
+    wrap_body: Annotated[bool, Query(description="Pass the whole body as the argument 'body'.")] = False,
+    raw: Annotated[bool, Query(description="Also pass the text of the body as 'raw_string'.")] = False,
+    payload: Annotated[str, Query(description="For GET: the arguments as base64 of a JSON object.")] = "",
+) -> Shape:
+    """Reads a `Shape` from the query."""
+    return Shape(
+        include_header=include_header, include_query=include_query, wrap_body=wrap_body, raw=raw, payload=payload
+    )
+
+
+async def arguments(request: Request, wanted: Shape, *, schema: bytes | None, max_bytes: int) -> bytes:
+    """The arguments in a request, as the JSON text of an object. `schema` is that of the script.
+
+    Raises:
+        InvalidJson, BadRequest: the body cannot be read; the message says why.
+        TooLarge: it has more than `max_bytes` bytes.
+    """
+    body = await request.body()
+    read = _from_query if request.method == "GET" else _from_body
+    if len(body) < _THREAD_FROM_BYTES:
+        return read(request, body, wanted, schema, max_bytes)
+    return await anyio.to_thread.run_sync(read, request, body, wanted, schema, max_bytes)
+
+
+def checked_object(raw: bytes, *, what: str, max_bytes: int) -> bytes:
+    """`raw`, if it is the JSON text of an object that we keep faithfully.
+
+    Raises:
+        InvalidJson: it is not; `what` names it.
+    """
+    jsontext.check(raw, max_bytes=max_bytes)
+    if not raw.lstrip().startswith(b"{"):
+        raise InvalidJson(f"{what} must be a JSON object whose members are the arguments.")
+    return raw
+
+
+def _from_query(request: Request, _body: bytes, wanted: Shape, _schema: bytes | None, max_bytes: int) -> bytes:
+    raw = b"{}"
+    if wanted.payload:
+        text = wanted.payload.replace("-", "+").replace("_", "/").replace(" ", "+").rstrip("=")
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise BadRequest("payload must be the base64 text of a JSON object.") from error
+    return _with_extras(checked_object(raw, what="payload", max_bytes=max_bytes), request, wanted)
+
+
+def _from_body(request: Request, body: bytes, wanted: Shape, schema: bytes | None, max_bytes: int) -> bytes:
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if not body:
+        raw = b"{}"
+    elif kind in {"", "application/json"} or kind.endswith("+json"):
+        raw = _from_json(body, wrap=wanted.wrap_body, max_bytes=max_bytes)
+    elif kind == "application/x-www-form-urlencoded":
+        raw = _from_fields(_urlencoded(body), schema)
+    elif kind == "multipart/form-data":
+        raw = _from_fields(parse_multipart(content_type, body), schema)
+    elif kind.startswith("text/"):
+        raw = jsontext.build_object({BODY: jsontext.dumps(_text(body))})
+    else:
+        raise BadRequest(
+            f"A body of the type {kind[:80]!r} cannot be made into arguments: send JSON, a form, or plain text."
+        )
+    if wanted.raw:
+        raw = jsontext.build_object({**jsontext.object_fields(raw), RAW: jsontext.dumps(_text(body))})
+    return _with_extras(raw, request, wanted)
+
+
+def _from_json(body: bytes, *, wrap: bool, max_bytes: int) -> bytes:
+    jsontext.check(body, max_bytes=max_bytes)
+    is_object = body.lstrip().startswith(b"{")
+    return body if is_object and not wrap else jsontext.build_object({BODY: body})
+
+
+def _urlencoded(body: bytes) -> list[Field]:
+    if body.lstrip().startswith((b"{", b"[")):
+        raise BadRequest("The body looks like JSON but is announced as a form: send 'Content-Type: application/json'.")
+    return parse_urlencoded(body)
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The body is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+
+
+def _from_fields(form: list[Field], schema: bytes | None) -> bytes:
+    """One argument a name; a list where a name comes several times or the parameter is one."""
+    described: Any = msgspec.json.decode(schema) if schema else {}
+    properties = described.get("properties") if isinstance(described, dict) else None
+    properties = properties if isinstance(properties, dict) else {}
+    values: dict[str, list[bytes]] = {}
+    for each in form:
+        own = properties.get(each.name)
+        values.setdefault(each.name, []).append(_value(each, own if isinstance(own, dict) else {}))
+    return jsontext.build_object(
+        {name: found[0] if len(found) == 1 else b"[" + b",".join(found) + b"]" for name, found in values.items()}
+    )
+
+
+def _value(field: Field, described: dict[str, Any]) -> bytes:
+    """The JSON text for one field: base64 for the bytes of a file, JSON where the parameter asks for a number or so."""
+    if field.filename is not None:
+        items = described.get("items")
+        if not (_is_bytes(described) or (isinstance(items, dict) and _is_bytes(items))):
+            raise BadRequest(
+                f"The file in {field.name[:80]!r} cannot be passed on: give the script a parameter of that name and of "
+                "the type bytes, or upload the file to workspace storage and send a pointer to it."
+            )
+        return jsontext.dumps(base64.b64encode(field.value).decode())
+    text = _text(field.value)
+    if described.get("type") in _JSON_TYPES:
+        try:
+            jsontext.check(field.value, max_bytes=len(field.value))
+        except InvalidJson:
+            return jsontext.dumps(text)
+        return field.value
+    return jsontext.dumps(text)
+
+
+def _is_bytes(described: dict[str, Any]) -> bool:
+    return described.get("type") == "string" and described.get("contentEncoding") == "base64"
+
+
+def _with_extras(raw: bytes, request: Request, wanted: Shape) -> bytes:
+    """`raw` with the headers and query parameters that were asked for; a header's `-` becomes `_`."""
+    extras: dict[str, bytes] = {}
+    for name in [*_names(wanted.include_header), *_names(wanted.include_query)]:
+        if name.lower() in _CREDENTIALS:
+            raise BadRequest(f"{name!r} holds the credential of the request: it is not kept among arguments.")
+    for name in _names(wanted.include_header):
+        if (value := request.headers.get(name)) is not None:
+            extras[name.lower().replace("-", "_")] = jsontext.dumps(value)
+    for name in _names(wanted.include_query):
+        if (value := request.query_params.get(name)) is not None:
+            extras[name] = jsontext.dumps(value)
+    return jsontext.build_object({**jsontext.object_fields(raw), **extras}) if extras else raw
+
+
+def _names(text: str) -> list[str]:
+    return [name for part in text.split(",") if (name := part.strip())]

@@ -1,0 +1,310 @@
+"""From a request to a job in the queue: one transaction, with its audit record and its idempotency key."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from fastapi import Query
+from starlette.requests import Request
+
+from tidemill.db import audit, idempotency, identity, jobs, queue
+from tidemill.db.pool import Json, Transaction, unique
+from tidemill.db.scripts import Script, hash_text
+from tidemill.db.values import Kept
+from tidemill.engine import permit, retry
+from tidemill.engine.concurrency import concurrency_key, fill
+from tidemill.engine.permit import Action
+from tidemill.model import jsontext
+from tidemill.model.errors import BadRequest, TooManyRequests
+from tidemill.model.identity import Principal
+from tidemill.model.ids import milliseconds, new_id
+from tidemill.model.path import check_name
+from tidemill.server.jobs_seen import not_there
+from tidemill.server.parts import Parts, actor_of
+
+KEY_HEADER: Final = "Idempotency-Key"
+_MAX_KEY_CHARS: Final = 255
+_MAX_SECONDS: Final = 10 * 366 * 86400
+_PASSED_ON: Final = (
+    "envs",
+    "delete_after_use",
+    "delete_after_secs",
+    "restart_unless_cancelled",
+    "cache_ignore_s3_path",
+)
+"""The settings of a script that its jobs carry for those who run and prune them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuery:
+    """What the query of a run request says about the job."""
+
+    scheduled_for: datetime | None = None
+    scheduled_in_secs: float | None = None
+    parent_job: UUID | None = None
+    root_job: UUID | None = None
+    tag: str | None = None
+    job_id: UUID | None = None
+    cache_ttl: int | None = None
+    timeout: int | None = None
+    priority: int | None = None
+    retry: str | None = None
+    invisible_to_owner: bool = False
+    queue_limit: int | None = None
+
+
+def run_query(
+    *,
+    scheduled_for: Annotated[datetime | None, Query(description="When it shall run; without a zone it is UTC.")] = None,
+    scheduled_in_secs: Annotated[float | None, Query(ge=0, le=_MAX_SECONDS)] = None,
+    parent_job: UUID | None = None,
+    root_job: UUID | None = None,
+    tag: str | None = None,
+    job_id: Annotated[UUID | None, Query(description="The id to give it: a UUID of version 7, made now.")] = None,
+    cache_ttl: Annotated[int | None, Query(ge=0, le=_MAX_SECONDS)] = None,
+    timeout: Annotated[int | None, Query(ge=1, le=_MAX_SECONDS)] = None,
+    priority: Annotated[int | None, Query(ge=0, le=100)] = None,
+    retry: Annotated[str | None, Query(description='JSON: {"constant": {"attempts": 3, "seconds": 10}}.')] = None,
+    invisible_to_owner: bool = False,
+    queue_limit: Annotated[int | None, Query(ge=0, le=1_000_000)] = None,
+) -> RunQuery:
+    """Reads a `RunQuery` from the query."""
+    return RunQuery(
+        scheduled_for=scheduled_for,
+        scheduled_in_secs=scheduled_in_secs,
+        parent_job=parent_job,
+        root_job=root_job,
+        tag=tag or None,
+        job_id=job_id,
+        cache_ttl=cache_ttl,
+        timeout=timeout,
+        priority=priority,
+        retry=retry or None,
+        invisible_to_owner=invisible_to_owner,
+        queue_limit=queue_limit,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runnable:
+    """What a job shall run: a version of a script, or `content` in `language`."""
+
+    kind: str
+    language: str
+    path: str | None = None
+    script_hash: int | None = None
+    content: str | None = None
+    lock: str | None = None
+    tag: str | None = None
+    on_worker_loss: str = "restart"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The job that a request made, or that the same request made before."""
+
+    id: UUID
+    is_repeat: bool = False
+
+
+def of_script(script: Script) -> Runnable:
+    """One version of a script."""
+    return Runnable(
+        kind="script",
+        language=script.language,
+        path=script.path,
+        script_hash=script.hash,
+        tag=script.tag,
+        on_worker_loss=script.on_worker_loss,
+        settings=script.settings,
+        labels=script.labels,
+    )
+
+
+async def submit(
+    parts: Parts,
+    caller: Principal,
+    request: Request,
+    runnable: Runnable,
+    *,
+    args: bytes,
+    query: RunQuery,
+    about: str = "",
+) -> Submitted:
+    """Put a job into the queue, or find the one that the same request with the same `Idempotency-Key` put there.
+
+    `about`: what makes requests differ beside their URL, their arguments and the source that they bring along.
+
+    Raises:
+        BadRequest, TooLarge, NotFound: something about the request does not fit; the message says what.
+        IdempotencyMismatch, IdempotencyInFlight: see `db/idempotency.py`.
+        TooManyRequests: more jobs wait than `queue_limit` allows.
+    """
+    claim = _claim_of(request, caller, runnable, args=args, about=about)
+    kept = await parts.values.keep(args, what="The body of arguments")
+    new = _new_job(caller, runnable, kept, args_text=args, query=query)
+    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+        await identity.hold_attempt(tx, caller)
+        if claim is not None and (earlier := await idempotency.earlier_job(tx, claim)) is not None:
+            return Submitted(earlier, is_repeat=True)
+        new = await _with_lineage(tx, caller, new, query)
+        await _check_queue(tx, caller, query)
+        await put(tx, caller, new)
+        if claim is not None:
+            await idempotency.keep(tx, claim, new.id)
+    return Submitted(new.id)
+
+
+async def put(tx: Transaction, caller: Principal, new: queue.NewJob) -> None:
+    """Enqueue `new` with its audit record, and wake workers when `tx` commits.
+
+    Raises:
+        AlreadyExists: there is a job of this id.
+    """
+    with unique(f"There is a job {new.id} already: leave out job_id, or choose another."):
+        await queue.enqueue(tx, new)
+    await audit.record(tx, caller, "jobs.run", "Execute", new.script_path, {"job": str(new.id), "kind": new.kind})
+    await queue.wake(tx, queue.QUEUE_CHANNEL, new.tag)
+
+
+def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes, query: RunQuery) -> queue.NewJob:
+    settings = what.settings
+    priority = _first(query.priority, settings.get("priority")) or 0
+    options = {name: settings[name] for name in _PASSED_ON if settings.get(name)}
+    if priority:
+        options["priority"] = priority
+    limit = settings.get("concurrent_limit")
+    return queue.NewJob(
+        id=_id_for(query.job_id),
+        workspace_id=caller.workspace,
+        kind=what.kind,
+        tag=_tag(caller, what, args_text, query),
+        created_by=caller.username or caller.email,
+        permissioned_as=caller.actor,
+        email=caller.email,
+        args=args,
+        script_hash=what.script_hash,
+        script_path=what.path,
+        language=what.language,
+        content=what.content,
+        lock=what.lock,
+        priority=priority,
+        scheduled_for=_aware(query.scheduled_for),
+        delay_s=query.scheduled_in_secs or 0.0,
+        timeout_s=_least(query.timeout, settings.get("timeout")),
+        cache_ttl_s=_first(query.cache_ttl, settings.get("cache_ttl")) or None,
+        retry=_retry(query.retry, what.on_worker_loss),
+        on_worker_loss=what.on_worker_loss,
+        options=Json(msgspec.json.encode(options)),
+        labels=list(what.labels),
+        visible_to_owner=not (query.invisible_to_owner or settings.get("visible_to_runner_only")),
+        concurrency_key=_concurrency_key(caller, what, args_text) if limit else None,
+        concurrency_limit=limit or None,
+        concurrency_window_s=settings.get("concurrency_time_window_s") if limit else None,
+    )
+
+
+def _id_for(wanted: UUID | None) -> UUID:
+    """A new id, or the wanted one where it holds the present time, by which jobs are kept and listed."""
+    now = milliseconds(datetime.now(UTC))
+    if wanted is None:
+        return new_id(now)
+    if abs((wanted.int >> 80) - now) > timedelta(days=1) // timedelta(milliseconds=1):
+        raise BadRequest("job_id must be a UUID of version 7 (or a ULID) made now: its first 48 bits are the time.")
+    return wanted
+
+
+def _tag(caller: Principal, what: Runnable, args: bytes, query: RunQuery) -> str:
+    template = query.tag or what.tag or what.language
+    if "$" in template:
+        template = fill(template, workspace=caller.workspace, arguments=_read(template, args))
+    return check_name("tag", template)
+
+
+def _concurrency_key(caller: Principal, what: Runnable, args: bytes) -> str:
+    template = what.settings.get("concurrency_key")
+    path = what.path or hash_text(what.script_hash or 0)
+    return concurrency_key(template, workspace=caller.workspace, path=path, arguments=_read(template or "", args))
+
+
+def _read(template: str, args: bytes) -> Mapping[str, object]:
+    """The arguments, where `template` asks for one."""
+    found = jsontext.loads(args) if "$args[" in template else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _retry(text: str | None, on_worker_loss: str) -> Json | None:
+    if text is None:
+        return None
+    try:
+        policy = retry.parse(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise BadRequest('retry must be JSON such as {"constant": {"attempts": 3, "seconds": 10}}.') from error
+    if policy is None:
+        return None
+    if on_worker_loss == "fail":
+        raise BadRequest("on_worker_loss 'fail' promises one start at most: leave out 'retry', or choose 'restart'.")
+    return Json(text.encode())
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=UTC)
+
+
+def _first(*values: int | float | None) -> int | None:
+    return next((int(value) for value in values if value is not None), None)
+
+
+def _least(*values: int | None) -> int | None:
+    return min((int(value) for value in values if value), default=None)
+
+
+async def _with_lineage(tx: Transaction, caller: Principal, new: queue.NewJob, query: RunQuery) -> queue.NewJob:
+    """`new` under the parent and root that the request names; both must be visible to the caller."""
+    wanted = [each for each in (query.parent_job, query.root_job) if each is not None]
+    if not wanted:
+        return new
+    found = {each.id: each for each in await jobs.all_seen(tx, caller.workspace, wanted)}
+    for each in wanted:
+        if each not in found:
+            raise not_there(each)
+        permit.require(caller, Action.READ, jobs.target_of(found[each]))
+    parent = None if query.parent_job is None else found[query.parent_job]
+    root = query.root_job or (None if parent is None else parent.root_job or parent.id)
+    return replace(new, parent_job=query.parent_job, root_job=root)
+
+
+async def _check_queue(tx: Transaction, caller: Principal, query: RunQuery) -> None:
+    limit = query.queue_limit
+    if limit is not None and await jobs.waiting(tx, caller.workspace, at_most=limit + 1) >= limit:
+        raise TooManyRequests(f"{limit} jobs wait already, as many as queue_limit allows.", retry_after_s=5)
+
+
+def _claim_of(
+    request: Request, caller: Principal, what: Runnable, *, args: bytes, about: str
+) -> idempotency.Claim | None:
+    """The request's `Idempotency-Key`, with a digest of all that makes it the same request.
+
+    The arguments stand for the body, since the bytes of a multipart body change when it is made again.
+    """
+    key = request.headers.get(KEY_HEADER)
+    if key is None:
+        return None
+    if not 0 < len(key) <= _MAX_KEY_CHARS:
+        raise BadRequest(f"{KEY_HEADER} must have 1 to {_MAX_KEY_CHARS} characters.")
+    query = sorted(pair for pair in request.query_params.multi_items() if pair[0] != "token")
+    source = (what.content, what.language, what.lock, what.path, what.tag) if what.content is not None else ()
+    digest = hashlib.sha256()
+    for part in (request.url.path, repr(query), repr(source), about):
+        digest.update(len(part).to_bytes(8, "big") + part.encode("utf-8", "surrogatepass"))
+    digest.update(args)
+    return idempotency.Claim(caller.workspace, caller.actor, key, digest.digest())

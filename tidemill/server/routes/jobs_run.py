@@ -1,0 +1,348 @@
+"""Starting jobs: of scripts by path and by hash, previews, and jobs that resolve dependencies. Also with waiting."""
+
+from typing import Annotated, Final
+
+import msgspec
+from fastapi import APIRouter, Depends, Path
+from msgspec import Raw
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tidemill.db import jobs, scripts
+from tidemill.db.scripts import Script, parse_hash
+from tidemill.engine import permit
+from tidemill.engine.permit import Action, Item, ItemKind, Need, WorkspaceTarget
+from tidemill.languages import load_language
+from tidemill.model.errors import BadRequest, IdempotencyInFlight, NotFound, Unsupported
+from tidemill.model.identity import Principal
+from tidemill.model.path import parse_path
+from tidemill.server import job_stream
+from tidemill.server.arguments import Shape, arguments, checked_object, shape
+from tidemill.server.enqueue import Runnable, RunQuery, Submitted, of_script, run_query, submit
+from tidemill.server.outcome import answer_of, wait_for
+from tidemill.server.parts import Caller, InParts, Parts
+from tidemill.server.wire import ERRORS, TEXT, accepts, decode, json_body, read_json, text_answer
+
+router = APIRouter(tags=["job"], responses=ERRORS)
+
+_JOB_SCOPE: Final = WorkspaceTarget("jobs", Need.DEVELOPER)
+InQuery = Annotated[RunQuery, Depends(run_query)]
+InHash = Annotated[str, Path(alias="hash")]
+InShape = Annotated[Shape, Depends(shape)]
+_ANY_BODY: Final = {
+    "requestBody": {
+        "required": False,
+        "content": {"application/json": {"schema": {"type": "object", "additionalProperties": True}}},
+    }
+}
+_RESULT: Final = {"description": "The result of the job.", "content": {"application/json": {"schema": {}}}}
+_ID: Final = {**TEXT, "description": "The id of the job."}
+_EVENTS: Final = {"description": "Updates as events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+
+
+class Preview(msgspec.Struct, kw_only=True):
+    """A script that is run without being deployed."""
+
+    language: str
+    content: str
+    path: str | None = None
+    args: Raw = msgspec.field(default_factory=lambda: Raw(b"{}"))
+    lock: str | None = None
+    tag: str | None = None
+    kind: str | None = None
+    modules: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
+    temp_script_refs: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
+
+
+class RawScript(msgspec.Struct, kw_only=True):
+    """A script whose dependencies are wanted."""
+
+    raw_code: str
+    language: str
+    script_path: str | None = None
+    path: str | None = None
+
+
+class Dependencies(msgspec.Struct, kw_only=True):
+    """A request to resolve the dependencies of scripts that need not be deployed."""
+
+    raw_scripts: list[RawScript]
+    entrypoint: str = ""
+    raw_workspace_dependencies: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
+    temp_script_refs: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
+
+
+@router.post(
+    "/api/w/{workspace}/jobs/run/p/{path:path}",
+    status_code=201,
+    response_class=Response,
+    responses={201: _ID},
+    openapi_extra=_ANY_BODY,
+)
+async def run_by_path(
+    parts: InParts, caller: Caller, request: Request, path: str, query: InQuery, wanted: InShape
+) -> Response:
+    """Run the newest version of a script."""
+    script = await _by_path(parts, caller, path)
+    return _started(await _submit(parts, caller, request, script, query=query, wanted=wanted))
+
+
+@router.post(
+    "/api/w/{workspace}/jobs/run/h/{hash}",
+    status_code=201,
+    response_class=Response,
+    responses={201: _ID},
+    openapi_extra=_ANY_BODY,
+)
+async def run_by_hash(
+    parts: InParts,
+    caller: Caller,
+    request: Request,
+    number: InHash,
+    query: InQuery,
+    wanted: InShape,
+) -> Response:
+    """Run one version of a script."""
+    script = await _by_hash(parts, caller, number)
+    return _started(await _submit(parts, caller, request, script, query=query, wanted=wanted))
+
+
+@router.post(
+    "/api/w/{workspace}/jobs/run/preview",
+    status_code=201,
+    response_class=Response,
+    responses={201: _ID},
+    openapi_extra=accepts(Preview),
+)
+async def run_preview(parts: InParts, caller: Caller, request: Request, query: InQuery) -> Response:
+    """Run a script that is not deployed."""
+    return _started(await _submit_preview(parts, caller, request, query))
+
+
+@router.post(
+    "/api/w/{workspace}/jobs/run_wait_result/preview",
+    response_class=Response,
+    responses={200: _RESULT},
+    openapi_extra=accepts(Preview),
+)
+async def run_preview_and_wait(parts: InParts, caller: Caller, request: Request, query: InQuery) -> Response:
+    """Run a script that is not deployed, and wait for its result. A failure is told as text."""
+    submitted = await _submit_preview(parts, caller, request, query)
+    return await _waited(parts, caller, submitted, errors_as_text=True)
+
+
+@router.api_route(
+    "/api/w/{workspace}/jobs/run_wait_result/p/{path:path}",
+    methods=["GET", "POST"],
+    response_class=Response,
+    responses={200: _RESULT},
+    openapi_extra=_ANY_BODY,
+)
+async def run_by_path_and_wait(
+    parts: InParts, caller: Caller, request: Request, path: str, query: InQuery, wanted: InShape
+) -> Response:
+    """Run the newest version of a script and wait for its result."""
+    script = await _by_path(parts, caller, path)
+    return await _waited(parts, caller, await _submit(parts, caller, request, script, query=query, wanted=wanted))
+
+
+@router.api_route(
+    "/api/w/{workspace}/jobs/run_wait_result/h/{hash}",
+    methods=["GET", "POST"],
+    response_class=Response,
+    responses={200: _RESULT},
+    openapi_extra=_ANY_BODY,
+)
+async def run_by_hash_and_wait(
+    parts: InParts,
+    caller: Caller,
+    request: Request,
+    number: InHash,
+    query: InQuery,
+    wanted: InShape,
+) -> Response:
+    """Run one version of a script and wait for its result."""
+    script = await _by_hash(parts, caller, number)
+    return await _waited(parts, caller, await _submit(parts, caller, request, script, query=query, wanted=wanted))
+
+
+@router.api_route(
+    "/api/w/{workspace}/jobs/run_and_stream/p/{path:path}",
+    methods=["GET", "POST"],
+    response_class=Response,
+    responses={200: _EVENTS},
+    openapi_extra=_ANY_BODY,
+)
+async def run_by_path_and_stream(
+    parts: InParts, caller: Caller, request: Request, path: str, query: InQuery, wanted: InShape
+) -> Response:
+    """Run the newest version of a script and follow it as a stream of events."""
+    script = await _by_path(parts, caller, path)
+    submitted = await _submit(parts, caller, request, script, query=query, wanted=wanted)
+    return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View())
+
+
+@router.api_route(
+    "/api/w/{workspace}/jobs/run_and_stream/h/{hash}",
+    methods=["GET", "POST"],
+    response_class=Response,
+    responses={200: _EVENTS},
+    openapi_extra=_ANY_BODY,
+)
+async def run_by_hash_and_stream(
+    parts: InParts,
+    caller: Caller,
+    request: Request,
+    number: InHash,
+    query: InQuery,
+    wanted: InShape,
+) -> Response:
+    """Run one version of a script and follow it as a stream of events."""
+    script = await _by_hash(parts, caller, number)
+    submitted = await _submit(parts, caller, request, script, query=query, wanted=wanted)
+    return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View())
+
+
+@router.post(
+    "/api/w/{workspace}/jobs/run_inline/preview",
+    response_class=Response,
+    responses={200: _RESULT},
+    openapi_extra=accepts(Preview),
+)
+async def run_inline(caller: Caller, preview: Annotated[Preview, Depends(json_body(Preview))]) -> Response:
+    """Run a statement without a job: for SQL languages, of which there is none yet."""
+    permit.require(caller, Action.PREVIEW, _JOB_SCOPE)
+    load_language(preview.language)
+    raise Unsupported(
+        f"{preview.language} does not run inline: send it to jobs/run_wait_result/preview, which runs it as a job."
+    )
+
+
+@router.post(
+    "/api/w/{workspace}/jobs/run/dependencies_async",
+    status_code=201,
+    response_class=Response,
+    responses={201: _ID},
+    openapi_extra=accepts(Dependencies),
+)
+async def run_dependencies(
+    parts: InParts,
+    caller: Caller,
+    request: Request,
+    body: Annotated[Dependencies, Depends(json_body(Dependencies))],
+) -> Response:
+    """Resolve the dependencies of a script; the result of the job is `{"lock": …}`."""
+    return _started(await _submit_dependencies(parts, caller, request, body))
+
+
+@router.post(
+    "/api/w/{workspace}/jobs/run/dependencies",
+    status_code=201,
+    response_class=Response,
+    responses={201: _RESULT},
+    openapi_extra=accepts(Dependencies),
+)
+async def run_dependencies_and_wait(
+    parts: InParts,
+    caller: Caller,
+    request: Request,
+    body: Annotated[Dependencies, Depends(json_body(Dependencies))],
+) -> Response:
+    """Resolve the dependencies of a script and wait for them."""
+    submitted = await _submit_dependencies(parts, caller, request, body)
+    answer = await _waited(parts, caller, submitted)
+    if answer.status_code == 200:
+        answer.status_code = 201
+    return answer
+
+
+async def _by_path(parts: Parts, caller: Principal, text: str) -> Script:
+    item = Item(ItemKind.SCRIPT, parse_path(text))
+    permit.require_scope(caller, "jobs", "run", path=item.path.text, kind="scripts")
+    script = await scripts.head(parts.database.single, caller.workspace, item.path.text)
+    if script is None:
+        raise permit.not_found(item)
+    permit.require(caller, Action.RUN, Item(ItemKind.SCRIPT, item.path, script.shares))
+    return script
+
+
+async def _by_hash(parts: Parts, caller: Principal, text: str) -> Script:
+    script = await scripts.version(parts.database.single, caller.workspace, parse_hash(text))
+    missing = NotFound(f"There is no script version '{text[:40]}'.")
+    if script is None:
+        raise missing
+    try:
+        permit.require(caller, Action.RUN, Item(ItemKind.SCRIPT, parse_path(script.path), script.shares))
+    except NotFound:
+        raise missing from None
+    if script.deleted:
+        raise missing
+    return script
+
+
+async def _submit(
+    parts: Parts, caller: Principal, request: Request, script: Script, *, query: RunQuery, wanted: Shape
+) -> Submitted:
+    if script.no_main_func:
+        raise BadRequest(f"'{script.path}' has no main function: it is a library that other scripts import.")
+    args = await arguments(request, wanted, schema=script.schema, max_bytes=parts.values.max_bytes)
+    return await submit(parts, caller, request, of_script(script), args=args, query=query)
+
+
+async def _submit_preview(parts: Parts, caller: Principal, request: Request, query: RunQuery) -> Submitted:
+    permit.require(caller, Action.PREVIEW, _JOB_SCOPE)
+    preview = decode(await read_json(request, max_bytes=parts.values.max_bytes), Preview)
+    load_language(preview.language)
+    if preview.kind not in {None, "", "code"}:
+        raise Unsupported(f"Previews of the kind {preview.kind[:40]!r} are not supported: send 'content'.")
+    for name in ("modules", "temp_script_refs"):
+        if bytes(getattr(preview, name)).strip() not in {b"null", b"{}"}:
+            raise Unsupported(f"Previews with '{name}' are not supported: deploy the other scripts first.")
+    runnable = Runnable(
+        kind="preview",
+        language=preview.language,
+        path=parse_path(preview.path).text if preview.path else None,
+        content=preview.content,
+        lock=preview.lock,
+        tag=preview.tag or None,
+    )
+    raw = bytes(preview.args)
+    raw = b"{}" if raw == b"null" else checked_object(raw, what="args", max_bytes=parts.values.max_bytes)
+    return await submit(parts, caller, request, runnable, args=raw, query=query)
+
+
+async def _submit_dependencies(parts: Parts, caller: Principal, request: Request, body: Dependencies) -> Submitted:
+    permit.require(caller, Action.PREVIEW, _JOB_SCOPE)
+    if len(body.raw_scripts) != 1:
+        raise BadRequest("raw_scripts must hold exactly one script.")
+    for name in ("raw_workspace_dependencies", "temp_script_refs"):
+        if bytes(getattr(body, name)).strip() not in {b"null", b"{}", b"[]"}:
+            raise Unsupported(f"'{name}' is not supported: put requirements into the script itself.")
+    script = body.raw_scripts[0]
+    load_language(script.language)
+    path = script.script_path or script.path or body.entrypoint
+    runnable = Runnable(
+        kind="dependencies",
+        language=script.language,
+        path=parse_path(path).text if path else None,
+        content=script.raw_code,
+        tag="dependency",
+    )
+    return await submit(parts, caller, request, runnable, args=b"{}", query=RunQuery())
+
+
+def _started(submitted: Submitted) -> Response:
+    return text_answer(str(submitted.id), status=201)
+
+
+async def _waited(parts: Parts, caller: Principal, submitted: Submitted, *, errors_as_text: bool = False) -> Response:
+    """The result. A repeat of a request whose job still runs is refused, so that one caller waits, not two."""
+    if submitted.is_repeat:
+        outcome = await jobs.outcome(parts.database.single, caller.workspace, submitted.id)
+        if outcome is not None and outcome.status is None:
+            raise IdempotencyInFlight(
+                f"Job {submitted.id} of the first request with this Idempotency-Key still runs: send it again later."
+            )
+    timeout_s = parts.options.wait_result_timeout_s
+    outcome = await wait_for(parts, caller.workspace, submitted.id, timeout_s=timeout_s)
+    return await answer_of(parts, outcome, errors_as_text=errors_as_text)
