@@ -28,7 +28,10 @@ async def open_sandbox(settings: Settings, *, is_probed: bool = False) -> AsyncI
         SandboxUnavailable: jobs cannot be isolated and `unisolated` is not set; the message names the ways out.
     """
     sandbox = make_sandbox(
-        state_dir=settings.data_dir / "sandbox", self_kill_s=settings.self_kill_s, unisolated=settings.unisolated
+        state_dir=settings.data_dir / "sandbox",
+        self_kill_s=settings.self_kill_s,
+        unisolated=settings.unisolated,
+        warm_sandboxes=settings.warm_sandboxes,
     )
     try:
         if not is_probed:
