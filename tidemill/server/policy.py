@@ -70,6 +70,9 @@ def admin(scope: str, *, writes: bool = True, jobs: bool = False) -> Policy:
 
 
 POLICIES: Final[dict[str, Policy]] = {
+    # pages
+    "GET /": public(),
+    "GET /static/{digest}/{name}": public(),
     # probes
     "GET /api/version": public(),
     "GET /api/health/status": public(),
