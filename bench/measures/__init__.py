@@ -1,0 +1,29 @@
+"""What is measured: one module each. `MEASURES` is the order in which they run."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bench.figures import Figure
+from bench.instance import Instance
+from bench.measures import cold, enqueue, idle, latency, memory, noop, start, warm
+
+
+@dataclass(frozen=True)
+class Measure:
+    """`run(instance, quick)` measures on an instance that nothing else uses."""
+
+    doc: str
+    run: Callable[[Instance, bool], Awaitable[list[Figure]]]
+
+
+MEASURES: Final = {
+    "noop": Measure("no-op jobs a second with 1 and 2 workers", noop.measure),
+    "enqueue": Measure("jobs taken in a second, by HTTP and in bulk", enqueue.measure),
+    "cold": Measure("isolated Python jobs a second, a new interpreter each", cold.measure),
+    "warm": Measure("isolated Python jobs a second, a process each from a parked interpreter", warm.measure),
+    "latency": Measure("from the request to the result on an idle system", latency.measure),
+    "idle": Measure("transactions a second with nothing to do", idle.measure),
+    "memory": Measure("memory of server and worker at rest", memory.measure),
+    "start": Measure("start of `tidemill up`, first and second", start.measure),
+}

@@ -1,0 +1,35 @@
+"""Memory of process trees, from /proc."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    found, waiting = [], [pid]
+    while waiting:
+        each = waiting.pop()
+        found.append(each)
+        try:
+            tasks = list(Path(f"/proc/{each}/task").iterdir())
+            waiting += [int(child) for task in tasks for child in (task / "children").read_text().split()]
+        except OSError:
+            continue
+    return found
+
+
+def memory_mib(pids: Iterable[int]) -> float:
+    """PSS of these processes together: what is shared counts once. RSS for those whose PSS we may not read."""
+    return sum(map(_kib, pids)) / 1024
+
+
+def _kib(pid: int) -> int:
+    for file, field in (("smaps_rollup", "Pss:"), ("status", "VmRSS:")):
+        try:
+            lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            if line.startswith(field):
+                return int(line.split()[1])
+    return 0

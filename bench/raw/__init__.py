@@ -1,0 +1,1 @@
+"""The baselines: the least that has to happen, in plain Python, without anything of Tidemill."""
