@@ -29,7 +29,7 @@ OPEN: Final = frozenset({"automate_username_creation", "custom_tags", "hub_base_
 class NewSetting(msgspec.Struct):
     """`null` goes back to the default."""
 
-    value: msgspec.Raw | None = None
+    value: bool | str | list[str] | None = None
 
 
 class GlobalSetting(msgspec.Struct):
@@ -54,7 +54,7 @@ async def set_global(
 ) -> Response:
     """Make a setting."""
     permit.require(caller, Action.MANAGE, InstanceTarget("setting"))
-    value = _checked(key, bytes(body.value or b"null"))
+    value = _checked(key, msgspec.json.encode(body.value))
     async with parts.database.system(actor=actor_of(caller)) as tx:
         await instance_settings.put(tx, key, value)
         await audit.record(tx, caller, "settings.update", "Update", key)
