@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import tidemill.server.app  # noqa: F401  # the errors that the server adds
+from tidemill.model.errors import TidemillError
 from tidemill.model.resource_type import CatalogueType, catalogue
+from tidemill.server.errors import STATUSES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python packaging/write_reference.py"
@@ -95,7 +98,33 @@ def _choices(field: Mapping[str, object]) -> str:
     return (" `label` is one of " if forms else " One of ") + named + "." if named else ""
 
 
+def errors() -> str:
+    """All error codes with their statuses and meanings."""
+    lines = [
+        "# Error codes",
+        "",
+        "An answer with a status of 400 or more has one sentence as its body: what is wrong, and how to mend it.",
+        "The header `X-Tidemill-Error` holds a code that stays the same over releases; commands with `--json` print it",
+        "as `error.code`.",
+        "",
+        "| code | status | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for kind in sorted(_kinds(TidemillError), key=lambda kind: kind.code):
+        meaning = " ".join((kind.__doc__ or "").partition("\n\n")[0].split())
+        lines.append(f"| `{kind.code}` | {STATUSES[kind.code].value} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _kinds(base: type[TidemillError]) -> Iterator[type[TidemillError]]:
+    """`base` and what derives from it, one for each code."""
+    yield base
+    for kind in base.__subclasses__():
+        yield from _kinds(kind)
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/reference/errors.md": errors,
     "docs/reference/resource-types.md": resource_types,
 }
 

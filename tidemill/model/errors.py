@@ -8,7 +8,7 @@ from typing import ClassVar
 
 
 class TidemillError(Exception):
-    """The base of all. `code` is stable across releases; clients may match on it."""
+    """Something went wrong inside; the log of the server tells more. All errors of Tidemill derive from this one."""
 
     code: ClassVar[str] = "internal"
 
