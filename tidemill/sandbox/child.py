@@ -26,7 +26,7 @@ STAGE: Final = "/tmp"  # noqa: S108 # in a mount namespace of its own, on a fres
 """Where sources are staged for a user who could not walk to them: `<STAGE>/<name>`."""
 
 
-MARK: Final = "TIDEMILL_PROGRAM"
+MARK: Final = "_TIDEMILL_PROGRAM"
 """The environment variable by which the processes of a plain program are found."""
 
 
@@ -55,6 +55,7 @@ class Order:
     """Whether `connect` and `listen` become questions to a broker."""
     network: Mapping[str, Any]
     busy: bool
+    confirmed_at_s: float
 
     @property
     def is_isolated(self) -> bool:
@@ -198,9 +199,10 @@ def _install_listener() -> None:
 
 
 def _reset_signals() -> None:
-    """Python ignores these two; a program expects them as they are by default."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    """What is ignored here (by Python, and because the watchdog outlives a Ctrl-C) would be ignored by the program."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -39,6 +40,12 @@ class Order:
     asks: bool = False
     network: Mapping[str, Any] = field(default_factory=dict)
     busy: bool = True
+    confirmed_at_s: float = field(default_factory=time.monotonic)
+
+
+def moment(confirmed_at_s: float | None) -> float:
+    """A moment of `time.monotonic`; None is now."""
+    return time.monotonic() if confirmed_at_s is None else confirmed_at_s
 
 
 class Process:
@@ -71,20 +78,20 @@ class Process:
         """As `kill`, where there is nothing to wait for."""
         self._launcher.tell({"op": "kill", "id": self.id, "message": reason})
 
-    def begin(self, work: Path) -> None:
-        """A parked sandbox gets a job: it is watched from now on."""
-        self._launcher.tell({"op": "busy", "id": self.id, "work": str(work)})
+    def begin(self, work: Path, confirmed_at_s: float) -> None:
+        """A parked sandbox gets a job, whose lease was confirmed then: it is watched from now on."""
+        self._launcher.tell({"op": "busy", "id": self.id, "work": str(work), "at": confirmed_at_s})
 
     def rest(self) -> None:
         """It is parked again."""
         self._launcher.tell({"op": "idle", "id": self.id})
 
-    async def check(self) -> Exit:
-        """What is over a limit now (as the reason of an exit that has not come)."""
+    async def check(self, status: int) -> Exit:
+        """Why a job in it ended with this wait status, as the exit of the whole would say it."""
         if self.ended.done():
             return self.ended.result()
         self.usage = asyncio.get_running_loop().create_future()
-        self._launcher.tell({"op": "check", "id": self.id})
+        self._launcher.tell({"op": "check", "id": self.id, "status": status})
         return await self.usage
 
     def settle(self, exit_: Exit) -> None:
@@ -103,7 +110,9 @@ class Launcher:
         self._self_kill_s = self_kill_s
         self._numbers = count(1)
         self._processes: dict[int, Process] = {}
+        self._pinged_at_s = 0.0
         self._watchdog: subprocess.Popen[bytes] | None = None
+        self._burial: asyncio.Future[int] | None = None
         self._socket: socket.socket | None = None
         self._inbox: frames.Inbox | None = None
         self._outbox: deque[tuple[memoryview, tuple[int, ...]]] = deque()
@@ -129,10 +138,10 @@ class Launcher:
         await process.started
         return process
 
-    def ping(self) -> None:
-        """A heartbeat was confirmed."""
-        if self._socket is not None:
-            self.tell({"op": "ping"})
+    def ping(self, sent_at_s: float | None = None) -> None:
+        """A heartbeat was confirmed that was sent then; None is now."""
+        self._pinged_at_s = max(self._pinged_at_s, moment(sent_at_s))
+        self.tell({"op": "ping", "at": self._pinged_at_s})
 
     def tell(self, message: dict[str, Any], *descriptors: int) -> None:
         """Send a message; the descriptors are closed when it is out. Without a watchdog there is nobody to tell."""
@@ -184,6 +193,7 @@ class Launcher:
             theirs.close()
         self._socket, self._inbox = ours, frames.Inbox(ours)
         asyncio.get_running_loop().add_reader(ours, self._read)
+        self.tell({"op": "ping", "at": self._pinged_at_s})
 
     def _read(self) -> None:
         assert self._inbox is not None
@@ -228,6 +238,9 @@ class Launcher:
     def _lost(self) -> None:
         """The watchdog is gone, and with it every program."""
         self._drop_socket()
+        watchdog, self._watchdog = self._watchdog, None
+        if watchdog is not None:
+            self._burial = asyncio.get_running_loop().run_in_executor(None, watchdog.wait)
         processes, self._processes = list(self._processes.values()), {}
         for process in processes:
             if not process.started.done():
@@ -247,10 +260,9 @@ class Launcher:
 
     async def close(self) -> None:
         """End the watchdog, and with it every program; returns when it is gone."""
-        watchdog, self._watchdog = self._watchdog, None
         self._lost()
-        if watchdog is not None:
-            await asyncio.to_thread(watchdog.wait)
+        if self._burial is not None:
+            await self._burial
 
 
 def _exit(message: dict[str, Any]) -> Exit:

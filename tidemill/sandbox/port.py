@@ -98,6 +98,8 @@ class Program:
     limits: Limits = field(default_factory=Limits)
     network: Network = field(default_factory=Network)
     python: PythonCall | None = None
+    confirmed_at_s: float | None = None
+    """When the newest confirmed heartbeat of its job (or the claim) was sent, by `time.monotonic`; None is now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +159,11 @@ class Sandbox(Protocol):
         """What works here, found out by really running a trivial program."""
         ...
 
-    def ping(self) -> None:
-        """Tell the watchdog that a heartbeat was confirmed just now.
+    def ping(self, sent_at_s: float | None = None) -> None:
+        """Tell the watchdog that a heartbeat was confirmed; `sent_at_s` is when it was sent, by `time.monotonic`.
 
-        Running programs are killed (reason LOST) when this was not called for `self_kill_s`; an idle sandbox may go
-        without: the count begins with the first program.
+        A running program is killed (reason LOST) `self_kill_s` after the newest of these moments and of its own
+        `confirmed_at_s`. None is now.
         """
         ...
 

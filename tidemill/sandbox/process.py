@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tidemill.sandbox.launcher import Launcher, Order, Process
+from tidemill.sandbox.launcher import Launcher, Order, Process, moment
 from tidemill.sandbox.port import Capability, Program
 from tidemill.sandbox.profile import copy_bootstrap, python_command
 
@@ -40,7 +40,10 @@ class ProcessSandbox:
             kit = await self._prepare()
             argv = python_command(program.python, "run", arguments=(json.dumps(program.python.paths),), kit=kit)
         work = str(program.work.resolve())
-        return await self._launcher.start(Order(argv=argv, cwd=work, limits=program.limits, env=program.env))
+        order = Order(
+            argv=argv, cwd=work, limits=program.limits, env=program.env, confirmed_at_s=moment(program.confirmed_at_s)
+        )
+        return await self._launcher.start(order)
 
     async def _prepare(self) -> Path:
         if self._kit is None:
@@ -51,9 +54,9 @@ class ProcessSandbox:
         """See `Sandbox.probe`: there is nothing to find out."""
         return Capability(isolated=False, brokered=False, reason=REASON)
 
-    def ping(self) -> None:
+    def ping(self, sent_at_s: float | None = None) -> None:
         """See `Sandbox.ping`."""
-        self._launcher.ping()
+        self._launcher.ping(sent_at_s)
 
     async def close(self) -> None:
         """See `Sandbox.close`."""

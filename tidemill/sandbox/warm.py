@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tidemill.sandbox.launcher import Process
+from tidemill.sandbox.launcher import Process, moment
 from tidemill.sandbox.output import Output
 from tidemill.sandbox.port import WORK, Exit, ExitReason, Limits, Mount, Network, Program, PythonCall, Running
 
@@ -143,7 +143,7 @@ class WarmRun:
         )
         if code == 0:
             return exit_
-        found = await process.check()
+        found = await process.check(message["status"])
         return replace(exit_, reason=found.reason, message=found.message)
 
     def finish(self, exit_: Exit) -> None:
@@ -178,7 +178,7 @@ class Pool:
         self._give(program.work, parked.user)
         place = parked.directory / WORK.name
         program.work.rename(place)
-        parked.process.begin(place)
+        parked.process.begin(place, moment(program.confirmed_at_s))
         run = WarmRun(parked)
         self._do(self._attend(run, parked, program))
         return run
@@ -189,7 +189,8 @@ class Pool:
         (parked.directory / WORK.name).rename(program.work)
         if exit_.reason is ExitReason.FINISHED and not parked.process.ended.done():
             parked.process.rest()
-        cleaning = asyncio.get_running_loop().create_task(self._is_clean(parked))
+        fine = exit_.reason is ExitReason.FINISHED and exit_.signal is None
+        cleaning = asyncio.get_running_loop().create_task(self._is_clean(parked, fine=fine))
         self._cleaning.setdefault(parked.key, []).append((cleaning, parked))
         run.finish(exit_)
         is_clean = await cleaning
@@ -200,8 +201,10 @@ class Pool:
         if not is_clean:
             await self._drop(parked)
 
-    async def _is_clean(self, parked: Parked) -> bool:
-        """Whether the interpreter says that nothing is left of the job, and the directory agrees."""
+    async def _is_clean(self, parked: Parked, *, fine: bool) -> bool:
+        """Whether the interpreter says that nothing is left of a job that ended well, and the directory agrees."""
+        if not fine:
+            return False
         try:
             message = await asyncio.wait_for(parked.hear(), _CLEAN_LIMIT_S)
         except (EOFError, TimeoutError):

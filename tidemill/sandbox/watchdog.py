@@ -33,7 +33,7 @@ class Watchdog:
         self._worker = worker
         self._inbox = frames.Inbox(worker)
         self._self_kill_s = self_kill_s
-        self._pinged = time.monotonic()
+        self._pinged_at_s = 0.0
         self._programs: dict[int, Watched] = {}
         self._by_pid: dict[int, Watched] = {}
         self._brokers: dict[int, int] = {}
@@ -81,13 +81,13 @@ class Watchdog:
     def _obey(self, message: dict[str, Any], descriptors: list[int]) -> None:
         orders: dict[str, Callable[[Watched], None]] = {
             "kill": lambda program: program.kill("killed", message["message"]),
-            "busy": lambda program: self._begin(program, message["work"]),
+            "busy": lambda program: program.begin(message["work"], message["at"]),
             "idle": Watched.rest,
-            "check": self._tell_usage,
+            "check": lambda program: self._tell_usage(program, message["status"]),
         }
         match message["op"]:
             case "ping":
-                self._pinged = time.monotonic()
+                self._pinged_at_s = max(self._pinged_at_s, message["at"])
             case "start":
                 self._start(message, descriptors)
             case name:
@@ -95,19 +95,8 @@ class Watchdog:
                 if program is not None:
                     orders[name](program)
 
-    def _begin(self, program: Watched, work: str) -> None:
-        self._count_from_now()
-        program.begin(work)
-
-    def _count_from_now(self) -> None:
-        """A worker that had nothing to do had nothing to confirm."""
-        if not any(program.is_busy for program in self._programs.values()):
-            self._pinged = time.monotonic()
-
     def _start(self, message: dict[str, Any], descriptors: list[int]) -> None:
         order = child.Order(**message["order"])
-        if order.busy:
-            self._count_from_now()
         try:
             program = self._fork(order, descriptors)
         except OSError as error:
@@ -233,22 +222,25 @@ class Watchdog:
             while text := os.read(program.notes, 4096):
                 self._send({"op": "note", "id": program.id, "text": text.decode(errors="replace")})
 
-    def _tell_usage(self, program: Watched) -> None:
-        program.look()
-        self._send({"op": "usage", "id": program.id, **program.outcome(0, 0)})
+    def _tell_usage(self, program: Watched, status: int) -> None:
+        self._send({"op": "usage", "id": program.id, **program.outcome(status, 0)})
 
     def _look_after(self) -> None:
         now = time.monotonic()
-        frozen = self._self_kill_s > 0 and now - self._pinged > self._self_kill_s
         for program in list(self._programs.values()):
             if not program.is_busy:
                 continue
-            if frozen:
+            if self._is_unconfirmed(program, now):
                 program.kill("lost", f"The worker did not confirm its heartbeat for {self._self_kill_s:g} s.")
             elif program.next_look <= now:
                 program.look()
                 program.next_look = time.monotonic() + max(_LOOK_S, 10 * (time.monotonic() - now))
         self._dying_groups = [group for group in self._dying_groups if not group.remove()]
+
+    def _is_unconfirmed(self, program: Watched, now: float) -> bool:
+        """Whether its job may be somebody else's by now. A heartbeat is for all jobs that are held when it is sent."""
+        newest = max(self._pinged_at_s, program.confirmed_at_s)
+        return self._self_kill_s > 0 and now - newest > self._self_kill_s
 
     def _send(self, message: dict[str, Any]) -> None:
         """A worker that is gone is noticed by reading."""

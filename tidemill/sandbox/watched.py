@@ -13,7 +13,7 @@ from tidemill.sandbox.cgroups import Group
 from tidemill.sandbox.child import MARK, Order, mark
 from tidemill.sandbox.usage import Disk, marked, memory_and_tasks, tree
 
-FIRST_LOOK_S: Final = 0.05
+FIRST_LOOK_S: Final = 0.03
 _SIGNAL_CODES: Final = range(129, 129 + 64)
 
 
@@ -31,6 +31,7 @@ class Watched:
         self.notes = -1
         self.failed = False
         self.is_busy = order.busy
+        self.confirmed_at_s = order.confirmed_at_s
         self.looks = 0
         self.next_look = time.monotonic() + FIRST_LOOK_S
         self._info = info
@@ -58,9 +59,10 @@ class Watched:
         os.close(self._listener)
         self._listener = -1
 
-    def begin(self, work: str) -> None:
-        """A parked sandbox got a job in this directory."""
+    def begin(self, work: str, confirmed_at_s: float) -> None:
+        """A parked sandbox got a job in this directory, whose lease was confirmed then."""
         self.is_busy = True
+        self.confirmed_at_s = confirmed_at_s
         self.looks, self.next_look = 0, time.monotonic() + FIRST_LOOK_S
         self._disk.close()
         self._disk = Disk(self.order.limits, work)
