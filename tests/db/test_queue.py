@@ -12,6 +12,7 @@ from tidemill.db.pool import Database, Json
 from tidemill.db.queries import Query
 from tidemill.db.queue import ClaimedJob, Ended, NewJob
 from tidemill.db.values import Kept
+from tidemill.model.errors import BadRequest
 
 RESULT = Kept(inline=Json(b'{"big": 12345678901234567890, "exact": 1.10}'))
 
@@ -117,7 +118,7 @@ async def test_what_an_old_attempt_sends_is_refused(database: Database) -> None:
     assert await end(database, old) == frozenset()
     assert await queue.heartbeat(database.single, worker="one", held=[(old.id, 1)]) == {}
     assert await queue.append_log(database.single, old, "late", start_unit=0) is None
-    assert not await queue.put_back(database.single, old, worker="one", end_reason="stopped")
+    assert await queue.put_back(database, old, worker="one", end_reason="stopped") is None
     assert await rows(database, "select 1 as one from job_completed union all select 1 from job_log") == []
     assert await end(database, new, "two") == {new.id}
 
@@ -162,7 +163,7 @@ async def test_a_worker_that_stops_gives_back_without_a_loss(database: Database)
     await enqueue(database)
     for _ in range(5):
         (job,) = await claim(database)
-        assert await queue.put_back(database.single, job, worker="one", end_reason="stopped")
+        assert await queue.put_back(database, job, worker="one", end_reason="stopped") is queue.GivenBack.QUEUED
     (job,) = await claim(database)
     await age(database, 31)
     (expired,) = await queue.expire(database, lease_s=30)
@@ -173,9 +174,8 @@ async def test_a_retry_waits_for_its_delay(database: Database) -> None:
     await enqueue(database)
     (job,) = await claim(database)
     error = Json(b'{"error":{"name":"E"}}')
-    assert await queue.put_back(
-        database.single, job, worker="one", end_reason="retry", error=error, retried=True, delay_s=60
-    )
+    given = await queue.put_back(database, job, worker="one", end_reason="error", error=error, retried=True, delay_s=60)
+    assert given is queue.GivenBack.QUEUED
     assert await claim(database) == []
     await age(database, 61)
     (again,) = await claim(database)
@@ -248,3 +248,72 @@ async def test_logs_are_placed_by_utf16_units(database: Database, text: str) -> 
     units = await queue.append_log(database.single, job, text, start_unit=0)
     assert units == len(text.encode("utf-16-le")) // 2
     assert await queue.log_ends(database.single, job.id) == (units, 0)
+
+
+async def ask_to_cancel(database: Database, job_id: UUID) -> None:
+    async with database.system() as tx:
+        assert await queue.ask_to_cancel(tx, job_id, canceled_by="bob", reason="enough")
+
+
+@pytest.mark.parametrize("retried", [True, False])
+async def test_a_job_that_was_canceled_is_not_given_back(database: Database, *, retried: bool) -> None:
+    await enqueue(database)
+    (job,) = await claim(database)
+    await ask_to_cancel(database, job.id)
+    given = await queue.put_back(database, job, worker="one", end_reason="error", retried=retried)
+    assert given is queue.GivenBack.ENDED
+    assert await claim(database, "two") == []
+    (row,) = await rows(database, "select status, end_reason, canceled_by, result::text as result from job_completed")
+    assert (row["status"], row["end_reason"], row["canceled_by"]) == ("canceled", "canceled", "bob")
+    assert "Canceled by bob: enough" in str(row["result"])
+
+
+@pytest.mark.parametrize("retried", [True, False])
+async def test_a_job_that_must_not_start_twice_is_never_given_back(database: Database, *, retried: bool) -> None:
+    await enqueue(database, on_worker_loss="fail")
+    (job,) = await claim(database)
+    error = Json(b'{"error":{"name":"E","message":"it failed"}}')
+    given = await queue.put_back(database, job, worker="one", end_reason="error", error=error, retried=retried)
+    assert given is queue.GivenBack.ENDED
+    assert await claim(database, "two") == []
+    (row,) = await rows(database, "select status, end_reason, result::text as result from job_completed")
+    assert (row["status"], row["end_reason"]) == ("failure", "error" if retried else "stopped")
+
+
+async def test_a_retry_policy_for_a_job_that_must_not_start_twice_is_refused(database: Database) -> None:
+    policy = Json(b'{"constant":{"attempts":1,"seconds":1}}')
+    with pytest.raises(BadRequest, match="on_worker_loss"):
+        await enqueue(database, on_worker_loss="fail", retry=policy)
+    assert await rows(database, "select id from job union all select id from job_queue") == []
+    await enqueue(database, on_worker_loss="restart", retry=policy)
+
+
+async def test_a_failure_of_a_canceled_job_is_a_cancel_and_a_success_stays_one(database: Database) -> None:
+    failing, winning = await enqueue(database), await enqueue(database)
+    for job in await claim(database):
+        await ask_to_cancel(database, job.id)
+        await end(database, job, status="failure" if job.id == failing else "success")
+    found = await rows(database, "select id, status, end_reason, canceled_by from job_completed")
+    assert {row["id"]: (row["status"], row["end_reason"], row["canceled_by"]) for row in found} == {
+        failing: ("canceled", "canceled", "bob"),
+        winning: ("success", None, "bob"),
+    }
+
+
+async def test_a_lost_job_keeps_its_place(database: Database) -> None:
+    lost, later = await enqueue(database), await enqueue(database)
+    await claim(database, limit=1)
+    await age(database, 31)
+    await queue.expire(database, lease_s=30)
+    assert [job.id for job in await claim(database)] == [lost, later]
+
+
+async def test_a_canceled_job_whose_worker_is_lost_ends_as_canceled(database: Database) -> None:
+    await enqueue(database)
+    (job,) = await claim(database)
+    await ask_to_cancel(database, job.id)
+    await age(database, 31)
+    (expired,) = await queue.expire(database, lease_s=30)
+    assert expired.outcome == "canceled"
+    (row,) = await rows(database, "select status, attempt from job_completed")
+    assert row == {"status": "canceled", "attempt": 1}

@@ -150,9 +150,9 @@ def test_a_lease_is_over_after_thirty_seconds_and_not_before() -> None:
     assert jobs.is_expired(replace(job, heartbeat_at=None), NOW)
 
 
-def test_a_lost_job_is_due_at_once() -> None:
+def test_a_lost_job_is_due_at_its_old_place() -> None:
     change = lose(running(), later(40))
-    assert change.commands == (Requeued(1, EndReason.WORKER_LOST, later(40)),)
+    assert change.commands == (Requeued(1, EndReason.WORKER_LOST, NOW),)
     assert (change.job.worker, change.job.heartbeat_at, change.job.losses) == (None, None, (later(40),))
 
 
@@ -167,7 +167,7 @@ def test_the_third_loss_within_three_days_is_quarantine() -> None:
 
 def test_a_graceful_stop_is_no_loss() -> None:
     change = jobs.release(running(losses=(NOW, NOW)), lease(), now=later(5))
-    assert change.commands == (Requeued(1, EndReason.STOPPED, later(5)),)
+    assert change.commands == (Requeued(1, EndReason.STOPPED, NOW),)
     assert change.job.losses == (NOW, NOW)
 
 

@@ -3,17 +3,19 @@
 `engine/jobs.py` says what each step may do; the statements in `sql/queue.sql` do it, each in one statement.
 """
 
-from collections.abc import Sequence
+import enum
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, assert_never
+from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from tidemill.db.pool import Database, Json, Statements, Transaction
 from tidemill.db.queries import queries
 from tidemill.db.values import Kept
-from tidemill.engine.losses import LossVerdict, after_worker_loss
+from tidemill.engine import jobs, retry
 from tidemill.model import jsontext
+from tidemill.model.job import EndReason, JobState, OnWorkerLoss
 
 _SQL: Final = queries("queue")
 
@@ -119,7 +121,12 @@ class Beat:
 
 
 async def enqueue(tx: Statements, job: NewJob) -> datetime:
-    """Take `job` in; it exists once the transaction commits. Gives the moment from which it is due."""
+    """Take `job` in; it exists once the transaction commits. Gives the moment from which it is due.
+
+    Raises:
+        BadRequest: it must never start twice, and has a retry policy.
+    """
+    _check(job)
     run_at = await tx.fetch_value(
         _SQL["enqueue"],
         **{name: getattr(job, name) for name in _SQL["enqueue"].parameters - {"args", "args_object"}},
@@ -128,6 +135,18 @@ async def enqueue(tx: Statements, job: NewJob) -> datetime:
     )
     assert isinstance(run_at, datetime)
     return run_at
+
+
+def _check(job: NewJob) -> None:
+    policy = None if job.retry is None else retry.parse(jsontext.loads(job.retry.raw))
+    jobs.check_new(
+        jobs.JobRecord(
+            id=job.id,
+            run_at=job.scheduled_for or datetime.min.replace(tzinfo=UTC),
+            on_worker_loss=OnWorkerLoss(job.on_worker_loss),
+            retry=policy,
+        )
+    )
 
 
 async def wake(statements: Statements, channel: str, payload: str) -> None:
@@ -215,8 +234,59 @@ async def heartbeat(statements: Statements, *, worker: str, held: Sequence[tuple
     return {beat.id: beat for beat in beats}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A job in the queue, locked, with all that the rules of `engine/jobs.py` ask for."""
+
+    id: UUID
+    workspace_id: str
+    state: str
+    priority: int
+    run_at: datetime
+    attempt: int
+    retries: int
+    worker: str | None
+    started_at: datetime | None
+    heartbeat_at: datetime | None
+    tag: str
+    concurrency_key: str | None
+    canceled_by: str | None
+    cancel_reason: str | None
+    cancel_forced: bool
+    on_worker_loss: str
+    now: datetime
+    losses: list[datetime]
+
+    def record(self) -> jobs.JobRecord:
+        cancel = None
+        if self.canceled_by is not None:
+            cancel = jobs.Cancel(self.canceled_by, self.cancel_reason or "", self.cancel_forced)
+        return jobs.JobRecord(
+            id=self.id,
+            run_at=self.run_at,
+            state=JobState(self.state),
+            priority=self.priority,
+            on_worker_loss=OnWorkerLoss(self.on_worker_loss),
+            attempt=self.attempt,
+            retries=self.retries,
+            worker=self.worker,
+            started_at=self.started_at,
+            heartbeat_at=self.heartbeat_at,
+            cancel=cancel,
+            losses=tuple(self.losses),
+        )
+
+
+class GivenBack(enum.Enum):
+    """What became of a job that its worker gave back."""
+
+    QUEUED = "queued"
+    ENDED = "ended"
+    """It was canceled meanwhile, or must not start twice."""
+
+
 async def put_back(
-    statements: Statements,
+    database: Database,
     job: ClaimedJob,
     *,
     worker: str,
@@ -224,20 +294,25 @@ async def put_back(
     error: Json | None = None,
     retried: bool = False,
     delay_s: float = 0.0,
-) -> bool:
-    """Give a job back to the queue, as a retry or because the worker stops; False: it has been taken away."""
-    row = await statements.fetch_optional(
-        _SQL["put_back"],
-        id=job.id,
-        attempt=job.attempt,
-        worker=worker,
-        started_at=job.started_at,
-        end_reason=end_reason,
-        error=error,
-        retried=int(retried),
-        delay_s=delay_s,
-    )
-    return row is not None
+) -> GivenBack | None:
+    """Give a job back to the queue, to be retried after `delay_s` or because the worker stops.
+
+    `error` is how the attempt failed, and the result should the job end here. None: it had been taken away.
+    """
+    async with database.system() as tx:
+        row = await tx.fetch_optional(_SQL["held"], _Row, id=job.id, attempt=job.attempt, worker=worker)
+        if row is None:
+            return None
+        lease = jobs.Lease(job.id, job.attempt, worker)
+        if retried:
+            change = jobs.repeat(row.record(), lease, reason=EndReason(end_reason), wait_s=delay_s, now=row.now)
+        else:
+            change = jobs.release(row.record(), lease, now=row.now)
+        await _carry_out(tx, row, change, error=error)
+        if change.job.state.is_completed:
+            await wake(tx, JOB_CHANNEL, str(job.id))
+        await wake(tx, QUEUE_CHANNEL, "*" if row.concurrency_key is not None else row.tag)
+    return GivenBack.ENDED if change.job.state.is_completed else GivenBack.QUEUED
 
 
 async def ask_to_cancel(
@@ -245,27 +320,27 @@ async def ask_to_cancel(
 ) -> bool:
     """Cancel a job: at once where it waits, through its worker where it runs. False: it is not in the queue (any more).
 
-    `forced` ends a running job without waiting for its worker, which then finds its lease lost and kills it.
+    The first who asks counts. `forced` ends a running job without waiting for its worker, which then finds its lease
+    lost and kills it.
     """
-    row = await tx.fetch_optional(
-        _SQL["ask_to_cancel"], id=job_id, canceled_by=canceled_by, reason=reason, forced=forced
-    )
+    row = await tx.fetch_optional(_SQL["in_queue"], _Row, id=job_id)
     if row is None:
         return False
-    if row["state"] == "queued" or forced:
-        result = error_result("Canceled", cancel_message(canceled_by, reason))
-        await _end_without_worker(
-            tx,
-            job_id,
-            row["attempt"],
-            states=["queued", "running"],
-            status="canceled",
-            result=result,
-            reason="canceled",
-        )
+    change = jobs.cancel(row.record(), jobs.Cancel(canceled_by, reason or "", forced), now=row.now)
+    cancel = change.job.cancel
+    assert cancel is not None
+    await tx.execute(
+        _SQL["mark_canceled"],
+        id=job_id,
+        canceled_by=cancel.by,
+        cancel_reason=cancel.reason or None,
+        cancel_forced=cancel.forced,
+    )
+    await _carry_out(tx, row, change)
+    if change.job.state.is_completed:
         await wake(tx, JOB_CHANNEL, str(job_id))
-    if row["state"] == "running":
-        await wake(tx, CANCEL_CHANNEL, str(job_id))
+        if row.concurrency_key is not None:
+            await wake(tx, QUEUE_CHANNEL, "*")
     return True
 
 
@@ -283,53 +358,96 @@ class Expired:
 async def expire(database: Database, *, lease_s: float) -> list[Expired]:
     """Take away the running jobs that nobody has confirmed for `lease_s`, and restart or end each as it asks."""
     async with database.system() as tx:
-        rows = await tx.fetch_all(_SQL["expired"], lease_s=lease_s)
-        expired = [await _take_away(tx, row) for row in rows]
+        rows = await tx.fetch_all(_SQL["expired"], _Row, lease_s=lease_s)
+        expired = [await _take_away(tx, row, lease_s=lease_s) for row in rows]
+        for payload in _in_notices(expired):
+            await wake(tx, JOB_CHANNEL, payload)
         if expired:
-            await wake(tx, JOB_CHANNEL, ",".join(str(one.id) for one in expired))
             await wake(tx, QUEUE_CHANNEL, "*")
     return expired
 
 
-async def _take_away(tx: Transaction, row: dict[str, Any]) -> Expired:
-    verdict = after_worker_loss(
-        on_worker_loss=row["on_worker_loss"], earlier_losses=row["losses"], is_canceled=row["canceled_by"] is not None
-    )
-    job_id, attempt = row["id"], row["attempt"]
-    match verdict:
-        case LossVerdict.RESTART:
-            await tx.execute(
-                _SQL["take_away"], id=job_id, attempt=attempt, worker=row["worker"], started_at=row["started_at"]
-            )
-        case LossVerdict.CANCEL:
-            result = error_result("Canceled", cancel_message(row["canceled_by"], row["cancel_reason"]))
-            await _end_without_worker(
-                tx, job_id, attempt, states=["running"], status="canceled", result=result, reason="canceled"
-            )
-        case LossVerdict.FAIL | LossVerdict.QUARANTINE:
-            reason = "worker_lost" if verdict is LossVerdict.FAIL else "quarantined"
-            result = error_result(*_LOSS_ERRORS[reason])
-            await _end_without_worker(
-                tx, job_id, attempt, states=["running"], status="failure", result=result, reason=reason
-            )
-        case _:
-            assert_never(verdict)
+_IDS_IN_A_NOTICE: Final = 100
+"""A payload may have 8000 bytes."""
+
+
+def _in_notices(expired: Sequence[Expired]) -> Iterator[str]:
+    for start in range(0, len(expired), _IDS_IN_A_NOTICE):
+        yield ",".join(str(one.id) for one in expired[start : start + _IDS_IN_A_NOTICE])
+
+
+async def _take_away(tx: Transaction, row: _Row, *, lease_s: float) -> Expired:
+    change = jobs.expire(row.record(), now=row.now, lease_s=lease_s)
+    await _carry_out(tx, row, change)
+    reason = change.job.end_reason
+    outcome = _LOSS_OUTCOMES[reason] if reason is not None else "restarted"
     return Expired(
-        id=job_id, workspace_id=row["workspace_id"], attempt=attempt, worker=row["worker"], outcome=verdict.value
+        id=row.id, workspace_id=row.workspace_id, attempt=row.attempt, worker=row.worker or "", outcome=outcome
     )
 
 
-_LOSS_ERRORS: Final = {
-    "worker_lost": (
+_LOSS_OUTCOMES: Final = {
+    EndReason.WORKER_LOST: "failed",
+    EndReason.QUARANTINED: "quarantined",
+    EndReason.CANCELED: "canceled",
+}
+_ERRORS: Final = {
+    EndReason.WORKER_LOST: (
         "WorkerLost",
         "The worker that ran this job was lost, and the job must not start twice (on_worker_loss: fail).",
     ),
-    "quarantined": (
+    EndReason.STOPPED: (
+        "WorkerStopped",
+        "The worker had to stop, and the job must not start twice (on_worker_loss: fail).",
+    ),
+    EndReason.QUARANTINED: (
         "Quarantined",
         "Three workers were lost while they ran this job within 72 hours. It is not run again by itself; "
         "find out why, then rerun it.",
     ),
 }
+_FAILED: Final = ("Failed", "The job failed.")
+
+
+async def _carry_out(tx: Transaction, row: _Row, change: jobs.Change, *, error: Json | None = None) -> None:
+    """Do what the rules say has to be done about a locked job."""
+    for command in change.commands:
+        match command:
+            case jobs.Requeued():
+                await _requeue(tx, row, change.job, reason=command.reason, error=error)
+            case jobs.Ended():
+                await tx.execute(
+                    _SQL["end_without_worker"],
+                    id=row.id,
+                    attempt=row.attempt,
+                    status=command.state.value,
+                    result=_result_of(command, change.job, error),
+                    end_reason=command.reason.value,
+                )
+            case jobs.Kill():
+                await wake(tx, CANCEL_CHANNEL, str(row.id))
+            case jobs.Alert():
+                pass  # whoever called tells of it
+
+
+async def _requeue(tx: Transaction, row: _Row, job: jobs.JobRecord, *, reason: EndReason, error: Json | None) -> None:
+    await tx.execute(
+        _SQL["requeue"],
+        id=row.id,
+        attempt=row.attempt,
+        worker=row.worker,
+        started_at=row.started_at,
+        retries=job.retries,
+        run_at=job.run_at,
+        end_reason=reason.value,
+        error=error,
+    )
+
+
+def _result_of(ended: jobs.Ended, job: jobs.JobRecord, error: Json | None) -> Json:
+    if ended.reason is EndReason.CANCELED and job.cancel is not None:
+        return error_result("Canceled", cancel_message(job.cancel.by, job.cancel.reason))
+    return error or error_result(*_ERRORS.get(ended.reason, _FAILED))
 
 
 def cancel_message(canceled_by: str, reason: str | None) -> str:
@@ -345,22 +463,6 @@ def kept_error(name: str, message: str) -> Kept:
 def error_result(name: str, message: str) -> Json:
     """The result of a job that did not end by itself, in the shape that clients expect."""
     return Json(jsontext.dumps({"error": {"name": name, "message": message}}))
-
-
-async def _end_without_worker(
-    tx: Transaction, job_id: UUID, attempt: int, *, states: list[str], status: str, result: Json, reason: str
-) -> None:
-    await tx.execute(
-        _SQL["end_without_worker"],
-        id=job_id,
-        attempt=attempt,
-        states=states,
-        status=status,
-        result=result,
-        end_reason=reason,
-        canceled_by=None,
-        cancel_reason=None,
-    )
 
 
 async def append_log(

@@ -177,16 +177,29 @@ def complete(
     _check(job, lease)
     if state is JobState.FAILURE and job.cancel is not None:
         return _ended(job, JobState.CANCELED, EndReason.CANCELED, now)
-    if state is JobState.FAILURE and job.retry is not None and job.on_worker_loss is OnWorkerLoss.RESTART:
+    if state is JobState.FAILURE and job.retry is not None:
         wait_s = delay_s(job.retry, job.retries, random=random)
         if wait_s is not None:
-            due = now + timedelta(seconds=wait_s)
-            return _requeued(replace(job, retries=job.retries + 1), reason, due)
+            return repeat(job, lease, reason=reason, wait_s=wait_s, now=now)
     return _ended(job, state, reason, now)
 
 
+def repeat(job: JobRecord, lease: Lease, *, reason: EndReason, wait_s: float, now: datetime) -> Change:
+    """An attempt failed because of `reason`, and the retry policy allows one more after `wait_s`.
+
+    Raises:
+        LeaseLost: the job is not under this lease any more.
+    """
+    _check(job, lease)
+    if job.cancel is not None:
+        return _ended(job, JobState.CANCELED, EndReason.CANCELED, now)
+    if job.on_worker_loss is OnWorkerLoss.FAIL:
+        return _ended(job, JobState.FAILURE, reason, now)
+    return _requeued(replace(job, retries=job.retries + 1), reason, now + timedelta(seconds=wait_s))
+
+
 def release(job: JobRecord, lease: Lease, *, now: datetime) -> Change:
-    """A worker that was told to stop, and has killed the job, gives it back.
+    """A worker that was told to stop, and has killed the job, gives it back. It keeps its place in the queue.
 
     Raises:
         LeaseLost: the job is not under this lease any more.
@@ -196,23 +209,23 @@ def release(job: JobRecord, lease: Lease, *, now: datetime) -> Change:
         return _ended(job, JobState.CANCELED, EndReason.CANCELED, now)
     if job.on_worker_loss is OnWorkerLoss.FAIL:
         return _ended(job, JobState.FAILURE, EndReason.STOPPED, now)
-    return _requeued(job, EndReason.STOPPED, now)
+    return _requeued(job, EndReason.STOPPED, job.run_at)
 
 
-def is_expired(job: JobRecord, now: datetime) -> bool:
+def is_expired(job: JobRecord, now: datetime, *, lease_s: float = LEASE_S) -> bool:
     """Whether it runs and its lease is over."""
     if job.state is not JobState.RUNNING:
         return False
-    return job.heartbeat_at is None or job.heartbeat_at < now - timedelta(seconds=LEASE_S)
+    return job.heartbeat_at is None or job.heartbeat_at < now - timedelta(seconds=lease_s)
 
 
-def expire(job: JobRecord, *, now: datetime) -> Change:
-    """Take a job away from a worker that has not been heard of for `LEASE_S`.
+def expire(job: JobRecord, *, now: datetime, lease_s: float = LEASE_S) -> Change:
+    """Take a job away from a worker that has not been heard of for `lease_s`. It keeps its place in the queue.
 
     Raises:
         Conflict: its lease is not over.
     """
-    if not is_expired(job, now):
+    if not is_expired(job, now, lease_s=lease_s):
         raise Conflict(f"The lease of job {job.id} is not over.")
     window = timedelta(seconds=POISON_WINDOW_S)
     job = replace(job, losses=(*(loss for loss in job.losses if loss > now - window), now))
@@ -223,7 +236,7 @@ def expire(job: JobRecord, *, now: datetime) -> Change:
     if len(job.losses) >= POISON_LOSSES:
         ended = _ended(job, JobState.FAILURE, EndReason.QUARANTINED, now)
         return Change(ended.job, (*ended.commands, Alert(len(job.losses))))
-    return _requeued(job, EndReason.WORKER_LOST, now)
+    return _requeued(job, EndReason.WORKER_LOST, job.run_at)
 
 
 def cancel(job: JobRecord, wish: Cancel, *, now: datetime) -> Change:
@@ -253,13 +266,13 @@ def deadline(job: JobRecord) -> datetime | None:
     return job.started_at + timedelta(seconds=job.timeout_s)
 
 
-def dies_at(sent_at_s: float) -> float:
+def dies_at(sent_at_s: float, self_kill_s: float = SELF_KILL_S) -> float:
     """When a job's supervisor kills it, on its own monotonic clock, if nothing newer is confirmed.
 
     `sent_at_s` is when the newest confirmed heartbeat, or the claim, was sent: never when its answer came.
     A claim whose answer comes after that moment is not started at all.
     """
-    return sent_at_s + SELF_KILL_S
+    return sent_at_s + self_kill_s
 
 
 def _check(job: JobRecord, lease: Lease) -> None:

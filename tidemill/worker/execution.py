@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import enum
 import random
+import time
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from tidemill.db import queue
 from tidemill.db.pool import Json
 from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.values import Kept
-from tidemill.engine import job_token, retry
+from tidemill.engine import job_token, jobs, retry
 from tidemill.engine.cache_key import cache_key
 from tidemill.model import jsontext
 from tidemill.model.errors import LeaseLost, TidemillError, TooLarge, Unavailable
@@ -56,8 +57,10 @@ Outcome = Ended | Again | None
 class Execution:
     """Runs one claimed job. `stop` ends it from outside, `run` says how it ended."""
 
-    def __init__(self, parts: WorkerParts, preparer: Preparer, job: ClaimedJob) -> None:
+    def __init__(self, parts: WorkerParts, preparer: Preparer, job: ClaimedJob, *, claimed_at_s: float) -> None:
+        """`claimed_at_s`: when the claim was sent, by `time.monotonic`."""
         self.job = job
+        self.confirmed_at_s = claimed_at_s
         self._parts = parts
         self._preparer = preparer
         self._read_after = 0
@@ -76,6 +79,10 @@ class Execution:
         """End the job as soon as possible; the first reason counts."""
         if not self._stopped.done():
             self._stopped.set_result((why, message))
+
+    def confirm(self, sent_at_s: float) -> None:
+        """A heartbeat for this job that was sent then has been confirmed."""
+        self.confirmed_at_s = max(self.confirmed_at_s, sent_at_s)
 
     async def run(self) -> Outcome:
         """Everything from the arguments to the kept result; what a script does wrong is an outcome, not an error.
@@ -171,10 +178,15 @@ class Execution:
 
     async def _in_sandbox(self, program: Program) -> Exit | Stop:
         failpoint("prepare.after_arguments")
-        running = await self._parts.sandbox.start(program)
+        if self._stopped.done():
+            return self._stopped.result()[0]
+        if time.monotonic() >= jobs.dies_at(self.confirmed_at_s, self._parts.options.self_kill_s):
+            return Stop.LOST
+        running = await self._parts.sandbox.start(replace(program, confirmed_at_s=self.confirmed_at_s))
         failpoint("run.after_start")
         async with self._output.flushing():
             ended = await self._until_ended(running)
+        failpoint("run.after_exit")
         if isinstance(ended, Stop) and ended is Stop.LOST:
             return ended
         await self._output.flush(final=True)
@@ -217,7 +229,7 @@ class Execution:
         if delay_s is None:
             return await self._ended("failure", result, reason=reason)
         await self._output.flush(final=True)
-        return Again(end_reason="retry", error=Json(self._output.mask(result)), retried=True, delay_s=delay_s)
+        return Again(end_reason=reason, error=Json(self._output.mask(result)), retried=True, delay_s=delay_s)
 
     async def _ended_from_outside(self, why: Stop) -> Outcome:
         match why:
@@ -228,12 +240,6 @@ class Execution:
                 return await self._ended(
                     "canceled", queue.error_result("Canceled", message).raw, reason=EndReason.CANCELED
                 )
-            case Stop.WORKER_STOPS if self.job.on_worker_loss == "fail":
-                result = queue.error_result(
-                    "WorkerStopped",
-                    "The worker had to stop, and the job must not start twice (on_worker_loss: fail).",
-                ).raw
-                return await self._ended("failure", result, reason=EndReason.STOPPED)
             case Stop.WORKER_STOPS:
                 return Again(end_reason=EndReason.STOPPED)
 

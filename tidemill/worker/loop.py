@@ -6,6 +6,7 @@ When there is nothing to do the loop waits for a notification, for the next due 
 
 import asyncio
 import contextlib
+import time
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import structlog
 from tidemill.db import queue
 from tidemill.db.listener import Listener, Notification
 from tidemill.db.queue import ClaimedJob, Ended
+from tidemill.engine import jobs
 from tidemill.languages.port import Workshop
 from tidemill.model.errors import Unavailable
 from tidemill.model.failpoint import failpoint
@@ -22,6 +24,7 @@ from tidemill.worker.builds import BuildRunner
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.execution import Again, Execution, Stop
 from tidemill.worker.heartbeat import keep_leases
+from tidemill.worker.housekeeping import keep_house
 from tidemill.worker.prepare import Preparer
 from tidemill.worker.presence import show_presence
 
@@ -67,6 +70,7 @@ class Worker:
                 group.create_task(self._hear_of_jobs()),
                 group.create_task(self._hear_of_cancels()),
                 group.create_task(show_presence(self._parts, self)),
+                group.create_task(keep_house(self._parts.options.environments_dir)),
             ]
             while not (self.draining and not self._running and not self._ended):
                 await self._turn()
@@ -93,6 +97,7 @@ class Worker:
             ended, self._ended = self._ended[:100], self._ended[100:]
             free = 0 if self.draining else options.slots - self.running + len(ended)
             self._look = False
+            sent_at_s = time.monotonic()
             try:
                 claimed = await self._exchange(ended, free)
             except Unavailable as error:
@@ -102,7 +107,7 @@ class Worker:
                 await asyncio.sleep(_RETRY_S)
                 continue
             for job in claimed:
-                self._start(job)
+                self._start(job, sent_at_s)
             self._look = self._look or len(claimed) == free > 0
 
     async def _exchange(self, ended: list[Ended], free: int) -> list[ClaimedJob]:
@@ -122,10 +127,13 @@ class Worker:
         limited = await queue.claim_limited(database, worker=options.name, tags=options.tags, limit=room)
         return turn.claimed + limited
 
-    def _start(self, job: ClaimedJob) -> None:
-        execution = Execution(self._parts, self._preparer, job)
+    def _start(self, job: ClaimedJob, claimed_at_s: float) -> None:
+        """Start a claimed job, unless the answer came so late that others may already take it for lost."""
+        execution = Execution(self._parts, self._preparer, job, claimed_at_s=claimed_at_s)
         self._running[job.id] = execution
-        self._parts.sandbox.ping()
+        if time.monotonic() >= jobs.dies_at(claimed_at_s, self._parts.options.self_kill_s):
+            log.warning("claimed too late", job=str(job.id), attempt=job.attempt)
+            execution.stop(Stop.WORKER_STOPS, "The answer to the claim came too late.")
         task = asyncio.create_task(self._carry_out(execution), name=f"job {job.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -159,7 +167,7 @@ class Worker:
     async def _put_back(self, job: ClaimedJob, again: Again) -> None:
         with contextlib.suppress(Unavailable):  # the lease then expires by itself
             await queue.put_back(
-                self._parts.database.single,
+                self._parts.database,
                 job,
                 worker=self._parts.options.name,
                 end_reason=again.end_reason,
@@ -167,7 +175,6 @@ class Worker:
                 retried=again.retried,
                 delay_s=again.delay_s,
             )
-            await queue.wake(self._parts.database.single, queue.QUEUE_CHANNEL, job.tag)
 
     async def _until_something_happens(self) -> None:
         if self._ended or (self.draining and not self._running):

@@ -1,19 +1,24 @@
 """Makes a claimed job ready to start: its language, its lock and environment, what it is started with."""
 
+import asyncio
 import hashlib
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from tidemill.db import queue
+from tidemill.db import queue, scripts
 from tidemill.db.queue import ClaimedJob
 from tidemill.languages import load_language
 from tidemill.languages.port import Environment, Language, Launch, Requirements, Workshop
 from tidemill.model.errors import BadRequest
 from tidemill.model.script import Signature
 from tidemill.worker.context import WorkerParts
+from tidemill.worker.housekeeping import mark_used
 
 _KNOWN: Final = 512
+_LONG_CHARS: Final = 8192
+_TYPES_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,7 @@ class Preparer:
     def __init__(self, parts: WorkerParts, workshop: Workshop) -> None:
         self._parts = parts
         self._workshop = workshop
+        self._types: dict[str, tuple[float, frozenset[str]]] = {}
         self._known: OrderedDict[bytes, tuple[Signature, Requirements]] = OrderedDict()
 
     async def prepare(self, job: ClaimedJob) -> Prepared:
@@ -45,6 +51,8 @@ class Preparer:
         signature, needs = await self._read(job, language, content)
         lock = job.lock if job.lock is not None else await self._lock(job, language, needs)
         environment = await language.prepare(lock, workshop=self._workshop)
+        if environment is not None:
+            mark_used(environment.path)
         return Prepared(language=language, signature=signature, needs=needs, environment=environment)
 
     async def resolve_lock(self, job: ClaimedJob) -> str:
@@ -65,11 +73,16 @@ class Preparer:
         )
 
     async def _read(self, job: ClaimedJob, language: Language, content: str) -> tuple[Signature, Requirements]:
-        key = hashlib.sha256(f"{language.name}\0{job.script_path}\0{content}".encode()).digest()
+        types = await self._resource_types(job.workspace_id)
+        text = f"{language.name}\0{job.script_path}\0{','.join(sorted(types))}\0{content}"
+        key = hashlib.sha256(text.encode()).digest()
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]
-        signature = language.signature(content)
+        if len(content) > _LONG_CHARS:  # parsing would hold up the other jobs and the heartbeat
+            signature = await asyncio.to_thread(language.signature, content, resource_types=types)
+        else:
+            signature = language.signature(content, resource_types=types)
         read = self._parts.data.script_reader(job)
         needs = await language.requirements(content, path=job.script_path or "", read=read)
         if not needs.modules and not needs.missing:  # what it imports of the workspace may change at any time
@@ -77,6 +90,15 @@ class Preparer:
             if len(self._known) > _KNOWN:
                 self._known.popitem(last=False)
         return signature, needs
+
+    async def _resource_types(self, workspace: str) -> frozenset[str]:
+        """The types that users have made there; as they were up to `_TYPES_S` ago."""
+        known = self._types.get(workspace)
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
+        types = await scripts.resource_types(self._parts.database, workspace)
+        self._types[workspace] = time.monotonic() + _TYPES_S, types
+        return types
 
     async def _lock(self, job: ClaimedJob, language: Language, needs: Requirements) -> str:
         lock = await language.lock(needs, workshop=self._workshop)

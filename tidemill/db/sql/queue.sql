@@ -92,9 +92,14 @@ gone as (
 kept as (
   insert into job_completed (id, workspace_id, status, result, result_object, started_at, completed_at, duration_ms,
     attempt, retries, worker, memory_peak_bytes, end_reason, canceled_by, cancel_reason, progress)
-  select g.id, g.workspace_id, d.status, d.result, d.result_object, g.started_at, clock_timestamp(),
+  select g.id, g.workspace_id,
+    -- somebody wished it gone before it failed: that is why it is gone
+    case when d.status = 'failure' and g.canceled_by is not null then 'canceled' else d.status end,
+    d.result, d.result_object, g.started_at, clock_timestamp(),
     (extract(epoch from clock_timestamp() - g.started_at) * 1000)::bigint, g.attempt, g.retries, g.worker,
-    d.memory_peak_bytes, d.end_reason, g.canceled_by, g.cancel_reason, g.progress
+    d.memory_peak_bytes,
+    case when d.status = 'failure' and g.canceled_by is not null then 'canceled' else d.end_reason end,
+    g.canceled_by, g.cancel_reason, g.progress
   from gone g join done d on d.id = g.id
   returning id),
 told as materialized (
@@ -134,58 +139,61 @@ left join job j on j.id = q.id
 left join script s on s.workspace_id = j.workspace_id and s.hash = j.script_hash
 order by q.priority desc, q.run_at, q.id;
 
--- name: put_back
--- Give a job of :worker back to the queue: a retry, or a worker that stops. No row: it has been taken away.
-with freed as (
-  update job_queue set state = 'queued', worker = null, heartbeat_at = null, started_at = null, progress = null,
-    retries = retries + :retried::int,
-    run_at = greatest(run_at, now() + make_interval(secs => :delay_s::float8))
-  where id = :id and attempt = :attempt and worker = :worker and state = 'running'
-  returning id, workspace_id, attempt)
-insert into job_attempt (job_id, attempt, workspace_id, worker, started_at, end_reason, error)
-select id, attempt, workspace_id, :worker, :started_at, :end_reason, :error::json from freed
-returning job_id;
+-- name: held
+-- A job that :worker runs as :attempt, locked, as `engine/jobs.py` sees it. No row: it has been taken away.
+select q.id, q.workspace_id, q.state, q.priority, q.run_at, q.attempt, q.retries, q.worker, q.started_at, q.heartbeat_at,
+  q.tag, q.concurrency_key, q.canceled_by, q.cancel_reason, q.cancel_forced, j.on_worker_loss, now() as now,
+  array(select a.ended_at from job_attempt a where a.job_id = q.id and a.end_reason = 'worker_lost') as losses
+from job_queue q join job j on j.id = q.id
+where q.id = :id and q.attempt = :attempt and q.worker = :worker and q.state = 'running'
+for update of q;
+
+-- name: in_queue
+-- A job that waits or runs, locked, as `engine/jobs.py` sees it.
+select q.id, q.workspace_id, q.state, q.priority, q.run_at, q.attempt, q.retries, q.worker, q.started_at, q.heartbeat_at,
+  q.tag, q.concurrency_key, q.canceled_by, q.cancel_reason, q.cancel_forced, j.on_worker_loss, now() as now,
+  array(select a.ended_at from job_attempt a where a.job_id = q.id and a.end_reason = 'worker_lost') as losses
+from job_queue q join job j on j.id = q.id
+where q.id = :id
+for update of q;
 
 -- name: expired
--- Running jobs without a heartbeat for :lease_s seconds, locked for whoever takes them away, with how often a worker
--- was lost with them in the last 72 hours.
-select q.id, q.workspace_id, q.attempt, q.worker, q.started_at, j.on_worker_loss, q.canceled_by, q.cancel_reason,
-  (select count(*) from job_attempt a where a.job_id = q.id and a.end_reason = 'worker_lost'
-    and a.ended_at > now() - interval '72 hours') as losses
+-- Running jobs without a heartbeat for :lease_s seconds, locked for whoever takes them away, as `engine/jobs.py` sees
+-- them.
+select q.id, q.workspace_id, q.state, q.priority, q.run_at, q.attempt, q.retries, q.worker, q.started_at, q.heartbeat_at,
+  q.tag, q.concurrency_key, q.canceled_by, q.cancel_reason, q.cancel_forced, j.on_worker_loss, now() as now,
+  array(select a.ended_at from job_attempt a where a.job_id = q.id and a.end_reason = 'worker_lost') as losses
 from job_queue q join job j on j.id = q.id
 where q.state = 'running' and q.heartbeat_at < now() - make_interval(secs => :lease_s::float8)
 order by q.heartbeat_at
 limit 100
 for update of q skip locked;
 
--- name: take_away
--- A job lost its worker: note the attempt and let it run again.
+-- name: requeue
+-- Give a job that :worker ran back to the queue, due at :run_at, and note how its attempt ended. The caller has locked it.
 with freed as (
-  update job_queue set state = 'queued', worker = null, heartbeat_at = null, started_at = null, progress = null
+  update job_queue set state = 'queued', worker = null, heartbeat_at = null, started_at = null, progress = null,
+    retries = :retries, run_at = :run_at
   where id = :id and attempt = :attempt and state = 'running'
   returning id, workspace_id, attempt)
-insert into job_attempt (job_id, attempt, workspace_id, worker, started_at, end_reason)
-select id, attempt, workspace_id, :worker, :started_at, 'worker_lost' from freed
-returning job_id;
+insert into job_attempt (job_id, attempt, workspace_id, worker, started_at, end_reason, error)
+select id, attempt, workspace_id, :worker, :started_at, :end_reason, :error::json from freed;
 
 -- name: end_without_worker
--- End a job that no worker holds any more (or never held): lost, quarantined, or canceled in the queue.
+-- End a job whose worker does not end it itself: lost, quarantined, stopped, canceled. The caller has locked it.
 with gone as (
-  delete from job_queue where id = :id and attempt = :attempt and state = any(:states::text[]) returning *)
+  delete from job_queue where id = :id and attempt = :attempt returning *)
 insert into job_completed (id, workspace_id, status, result, started_at, completed_at, duration_ms, attempt, retries,
   worker, end_reason, canceled_by, cancel_reason, progress)
 select id, workspace_id, :status, :result::json, started_at, clock_timestamp(),
   coalesce((extract(epoch from clock_timestamp() - started_at) * 1000)::bigint, 0), attempt, retries, worker,
-  :end_reason, coalesce(:canceled_by, canceled_by), coalesce(:cancel_reason, cancel_reason), progress
-from gone
-returning id;
+  :end_reason, canceled_by, cancel_reason, progress
+from gone;
 
--- name: ask_to_cancel
--- Mark a job as canceled; its worker is told by the notice that follows, and by its next heartbeat. The first who asks counts.
-update job_queue set canceled_by = coalesce(canceled_by, :canceled_by), cancel_reason = coalesce(cancel_reason, :reason),
-  cancel_forced = cancel_forced or :forced
-where id = :id
-returning id, attempt, state, worker, workspace_id;
+-- name: mark_canceled
+-- A job is to be canceled: its worker is told by the notice that follows, and by its next heartbeat.
+update job_queue set canceled_by = :canceled_by, cancel_reason = :cancel_reason, cancel_forced = :cancel_forced
+where id = :id;
 
 -- name: append_log
 -- Add to a job's log at the place :start_unit (UTF-16 units from its start), while the attempt holds its lease.
