@@ -55,8 +55,8 @@ class Allowed:
         Raises:
             ConfigurationError: it is none of these.
         """
-        block, port = _split(text.strip())
         try:
+            block, port = _split(text.strip())
             return cls(ip_network(block, strict=True), _port(port))
         except ValueError as error:
             raise ConfigurationError(
@@ -113,7 +113,9 @@ def _is_compatible(address: IPv6Address) -> bool:
 def _split(text: str) -> tuple[str, str]:
     """Block and port ("" where there is none)."""
     if text.startswith("["):
-        inside, _, rest = text[1:].partition("]")
+        inside, closing, rest = text[1:].partition("]")
+        if not closing:
+            raise ValueError(text)
         length, _, port = rest.partition(":")
         return inside + length, port
     if text.count(":") > 1:

@@ -88,6 +88,7 @@ def build(program: Program, command: Sequence[str], *, binary: Binary, kit: Path
         *("--seccomp", str(FILTER_FD), "--info-fd", str(INFO_FD)),
         *_root(program.limits),
         *("--ro-bind", sources.name(kit / "etc"), "/etc", "--ro-bind", sources.name(kit / "python"), str(KIT)),
+        *(_host_names(sources) if program.network.mode == "open" else ()),
         *_bind(work, sources),
         *(option for mount in _mounts(program) for option in _bind(mount, sources)),
         *("--remount-ro", "/dev", "--remount-ro", "/"),
@@ -120,6 +121,12 @@ def _root(limits: Limits) -> list[str]:
     for place in ("/dev/shm", "/tmp"):  # noqa: S108 # inside
         options += ["--perms", "1777", "--size", size, "--tmpfs", place]
     return [*options, "--symlink", "/tmp", "/var/tmp", "--dir", "/work"]  # noqa: S108 # inside
+
+
+def _host_names(sources: Sources) -> tuple[str, ...]:
+    """On the host's network names are asked for where the host asks; there is no relay inside."""
+    path = Path("/etc/resolv.conf").resolve()
+    return ("--ro-bind", sources.name(path), "/etc/resolv.conf") if path.is_file() else ()
 
 
 def _mounts(program: Program) -> Iterable[Mount]:

@@ -29,6 +29,7 @@ from .results import Refused, limitless_integers, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any, NoReturn
 
@@ -66,10 +67,17 @@ def run_job() -> int:
     directory = os.getcwd()
     sys.path.insert(0, directory)
     sys.argv = ["main.py"]
+    sys.dont_write_bytecode = True  # the script runs once, and what it imports is read-only
     for output in (sys.stdout, sys.stderr):
         output.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    kept = [os.dup(0) for _ in range(4)]  # so that a script that used up all descriptors can still be reported
     try:
-        write(directory, "result.json", to_json(perform(directory), "result"))
+        try:
+            result = perform(directory)
+        finally:
+            for descriptor in kept:
+                os.close(descriptor)
+        write(directory, "result.json", to_json(result, "result"))
     except SystemExit as error:
         return ended_itself(directory, error)
     except BaseException as error:
@@ -178,7 +186,7 @@ def coerce(value: Any, kind: str, name: str) -> Any:
     # Before Python 3.11 `fromisoformat` does not know the Z.
     iso = value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value
     encoded = value.partition(",")[2] if value.startswith("data:") else value
-    ways = {
+    ways: dict[str, Callable[[], Any]] = {
         "datetime": lambda: datetime.datetime.fromisoformat(iso),
         "date": lambda: datetime.datetime.fromisoformat(iso).date(),
         "time": lambda: datetime.time.fromisoformat(iso),
@@ -280,7 +288,7 @@ def leave(code: int) -> NoReturn:
     """End as Python does (threads joined, exit handlers run, output flushed), without taking everything apart."""
     try:
         if "threading" in sys.modules:
-            shut_down: Any = sys.modules["threading"]._shutdown  # type: ignore[attr-defined]
+            shut_down: Any = sys.modules["threading"]._shutdown
             shut_down()
         if "atexit" in sys.modules:
             sys.modules["atexit"]._run_exitfuncs()
