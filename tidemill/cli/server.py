@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -24,7 +25,9 @@ log = structlog.get_logger(__name__)
 def server(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
-    data_dir: Annotated[str | None, typer.Option(help="Directory of the root key and local objects.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Directory of the root key and local objects.")
+    ] = None,
 ) -> None:
     """Serve until told to stop. Needs DATABASE_URL; any number may run behind a load balancer."""
     settings = Settings.from_environment(host=host, port=port, data_dir=data_dir)
