@@ -87,7 +87,7 @@ async function openWorkspace(id) {
   state.scripts = await get(inWorkspace("scripts/list?per_page=200&without_description=false"));
   $("empty").hidden = state.scripts.length > 0;
   $("script").hidden = $("job").hidden = true;
-  $("teach").textContent = lesson();
+  if (!state.scripts.length) $("teach").textContent = lesson((await get(inWorkspace("users/whoami"))).username);
   listScripts();
   const { p, job } = Object.fromEntries(place());
   const first = state.scripts.find((each) => each.path === p) ?? state.scripts[0];
@@ -271,14 +271,14 @@ async function reopen(job) {
   $("job").scrollIntoView({ block: "nearest" });
 }
 
-function lesson() {
+function lesson(username) {
   const script = 'import wmill\n\ndef main():\n    runs = (wmill.get_state() or 0) + 1\n    wmill.set_state(runs)\n    return {"runs": runs}\n';
-  const body = JSON.stringify({ path: "u/me/count", language: "python3", summary: "Count", content: script });
+  const body = JSON.stringify({ path: `u/${username}/count`, language: "python3", summary: "Count", content: script });
   return `TOKEN=…   # tidemill token create <your e-mail>
 curl -X POST ${location.origin}/api/w/${state.workspace}/scripts/create \\
   -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
   -d '${body}'
-tidemill run u/me/count`;
+tidemill run u/${username}/count`;
 }
 
 start();
