@@ -369,3 +369,11 @@ def _name(nameserver: socket.socket) -> None:
 async def test_interfaces_are_the_own_loopback_only(run: Runner) -> None:
     ran = await run.shell("cat /proc/net/dev | tail -n +3 | cut -d: -f1; cat /proc/net/tcp | wc -l")
     assert ran.text.split() == ["lo", "1"]
+
+
+async def test_open_network_asks_for_names_where_the_host_does(run: Runner) -> None:
+    host = Path("/etc/resolv.conf")
+    ran = await run("/bin/cat", "/etc/resolv.conf", network=Network(mode="open"))
+    assert ran.text == (host.read_text() if host.is_file() else ran.text)
+    brokered = await run("/bin/cat", "/etc/resolv.conf")
+    assert "nameserver 127.0.0.1\n" in brokered.text

@@ -128,18 +128,20 @@ async def test_modules_are_imported_ahead(run: Runner, tmp_path: Path) -> None:
     assert (await run.python(source, identity=ME, preload=("sqlite3", "not_installed"))).result is True
 
 
-async def test_environments_are_on_the_path(run: Runner, tmp_path: Path) -> None:
+async def test_environments_are_on_the_path_and_their_hooks_are_not_run(run: Runner, tmp_path: Path) -> None:
     from tidemill.sandbox.port import Mount
 
     site = tmp_path / "site"
     (site / "extra").mkdir(parents=True)
     (site / "lib.py").write_text("value = 1")
-    (site / "extra" / "more.py").write_text("value = 2")
-    (site / "some.pth").write_text("extra\n")
-    source = "import lib, more\ndef main(): return [lib.value, more.value]"
+    (site / "some.pth").write_text("extra\nimport builtins; builtins.hooked = 1\n")  # F09: nobody reads it
+    source = (
+        "import builtins, lib, sys\ndef main(): return [lib.value, hasattr(builtins, 'hooked'), "
+        "any(path.endswith('extra') for path in sys.path)]"
+    )
     for identity in ("", ME):
         ran = await run.python(source, identity=identity, paths=(str(site),), mounts=(Mount(site, site),))
-        assert ran.result == [1, 2]
+        assert ran.result == [1, False, False]
 
 
 async def test_jobs_of_one_identity_run_at_once(run: Runner) -> None:

@@ -5,13 +5,15 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.contracts.sandbox.conftest import Runner, isolated_or_skip
+from tests.contracts.sandbox.conftest import Runner, finish, isolated_or_skip
 from tidemill.sandbox.bubblewrap import BubblewrapSandbox
 from tidemill.sandbox.port import ExitReason
+from tidemill.sandbox.process import ProcessSandbox
 
 WORKER = """
 import asyncio, sys
@@ -150,3 +152,20 @@ def test_watchdog_survives_the_signals_of_a_terminal(tmp_path: Path, kind: str) 
     worker.kill()
     worker.communicate()
     assert all_end([watchdog, *job], within_s=5)
+
+
+async def test_a_program_dies_by_when_its_own_claim_was_sent(tmp_path: Path) -> None:
+    """However fresh it is, and however often old heartbeats are told again."""
+    sandbox = ProcessSandbox(state_dir=tmp_path / "state", self_kill_s=30)
+    try:
+        run = Runner(sandbox, tmp_path / "jobs")
+        long_ago = time.monotonic() - 31
+        sandbox.ping(long_ago)
+        running, work = await run.start("/bin/sleep", "60", confirmed_at_s=long_ago)
+        other, _ = await run.start("/bin/sleep", "60", confirmed_at_s=time.monotonic())
+        sandbox.ping(long_ago)
+        assert (await finish(running, work)).exit.reason is ExitReason.LOST
+        await other.kill("The test is over.")
+        assert (await other.wait()).reason is ExitReason.KILLED
+    finally:
+        await sandbox.close()

@@ -48,17 +48,9 @@ def main() -> None:
 
 
 def add_paths(paths: list[str]) -> None:
-    """Put the environments on the path; one with `.pth` files is treated as `site` would."""
+    """Put the environments on the path. Their `.pth` files are never read: they would run code at every start."""
     for path in paths:
-        try:
-            has_hooks = any(name.endswith(".pth") for name in os.listdir(path))
-        except OSError:
-            has_hooks = False
-        if has_hooks:
-            import site
-
-            site.addsitedir(path)
-        elif path not in sys.path:
+        if path not in sys.path:
             sys.path.append(path)
 
 
