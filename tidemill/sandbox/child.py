@@ -143,7 +143,8 @@ def _limit(order: Order, *, counts_by_user: bool) -> None:
     _set(resource.RLIMIT_CPU, limits["cpu_s"], limits["cpu_s"] + 5)
     if counts_by_user and order.is_isolated:
         # Without a control group a backstop against fork bombs: the kernel counts by user, not by program.
-        most = _processes_of(os.getuid() if order.user < 0 else order.user) + limits["processes"]
+        # Twice what is allowed, so that the watchdog sees who goes too far.
+        most = _processes_of(os.getuid() if order.user < 0 else order.user) + 2 * limits["processes"]
         _set(resource.RLIMIT_NPROC, most, most)
 
 

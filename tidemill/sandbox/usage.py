@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
+SIGN: Final = "/run/tidemill/tidemill_inside"
 _DEEPEST: Final = 100
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
@@ -33,13 +34,11 @@ class Disk:
     def _open(self, inner: int) -> None:
         """Hold on to the file systems, so that they can be asked even after the program has ended."""
         with contextlib.suppress(OSError):  # not mounted yet, or gone: the next look tells
-            own = os.stat("/tmp").st_dev  # noqa: PTH116, S108 # only compared
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+            # While bubblewrap is at work, its root holds other things; this one is there only in the finished sandbox.
+            os.close(os.open(f"/proc/{inner}/root{SIGN}", flags))
             for place in ("tmp", "dev/shm"):
-                descriptor = os.open(f"/proc/{inner}/root/{place}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                if os.fstat(descriptor).st_dev == own:  # the sandbox is not set up yet
-                    os.close(descriptor)
-                    return
-                self._tmp.append(descriptor)
+                self._tmp.append(os.open(f"/proc/{inner}/root/{place}", flags))
 
     def _work_complaint(self, most: int) -> str:
         files, size, too_deep = measure(self._work, most_files=self._limits["files"], most_bytes=most)
