@@ -1,0 +1,39 @@
+"""`tidemill`: one Tidemill for all end-to-end tests of a session; `workspace`: what a user does with it by HTTP.
+
+The tests that share it are kept on one worker of xdist, so that there is one.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.end_to_end.running import WAIT_TIMEOUT_S, Tidemill, Workspace, running
+
+MIB = 1024 * 1024
+HARD_LIMIT_BYTES = 32 * MIB
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses the shared Tidemill is of one group."""
+    for item in items:
+        if "tidemill" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("end_to_end"))
+
+
+@pytest.fixture(scope="session")
+def tidemill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tidemill]:
+    """`tidemill up`, with a lower hard limit for values than usual."""
+    data_dir = tmp_path_factory.mktemp("end_to_end") / "data"
+    with running(data_dir, TIDEMILL_MAX_VALUE_BYTES=str(HARD_LIMIT_BYTES)) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def workspace(tidemill: Tidemill) -> Iterator[Workspace]:
+    """Its workspace, as its admin sees it."""
+    headers = {"Authorization": f"Bearer {tidemill.token}"}
+    with httpx.Client(base_url=f"{tidemill.api}/", headers=headers, timeout=WAIT_TIMEOUT_S) as http:
+        yield Workspace(http, (f"u/admin/item_{number}" for number in _numbers))
