@@ -43,13 +43,13 @@ def _load() -> dict[str, Page]:
 PAGES: Final = _load()
 
 
-@router.api_route("/", methods=["GET", "HEAD"], response_class=Response)
+@router.get("/", response_class=Response)
 async def start_page(request: Request) -> Response:
     """The page itself; browsers ask each time whether it has changed."""
     return _answer(request, PAGES["index.html"], caching="no-cache")
 
 
-@router.api_route("/static/{digest}/{name}", methods=["GET", "HEAD"], response_class=Response)
+@router.get("/static/{digest}/{name}", response_class=Response)
 async def static_file(request: Request, digest: str, name: str) -> Response:
     """What the page is made of. Under a digest of another release it is sent as well, but not to be kept."""
     page = PAGES.get(name)
