@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter
 from starlette.routing import Route, WebSocketRoute
 
-from tests.api.conftest import Api, no_lifespan
+from tests.api.conftest import BASE_URL, Api, no_lifespan
 from tidemill.db.queries import inline
 from tidemill.model.errors import ConfigurationError, TidemillError
 from tidemill.server import policy
@@ -102,7 +102,7 @@ async def test_an_expired_token_gets_401_everywhere(api: Api) -> None:
 async def test_names_of_things_open_nothing(api: Api, name: str) -> None:
     """Paths that end like a public one: the table is matched by whole templates."""
     for method, path in routes(api):
-        if "{" in path:
+        if "{" in path and f"{method} {path}" not in REVIEWED:
             answer = await api.anonymous.request(method, address(path, name), json={})
             assert answer.status_code in {401, 404}, (method, path, name)
             assert answer.status_code == 401 or "/" in name or "%" in name
@@ -122,7 +122,7 @@ async def test_names_of_things_open_nothing(api: Api, name: str) -> None:
     ],
 )
 async def test_near_misses_of_public_paths_are_not_there(api: Api, path: str) -> None:
-    assert (await api.anonymous.get(path)).status_code in {400, 401, 404}
+    assert (await api.anonymous.get(BASE_URL + path)).status_code in {400, 401, 404}
 
 
 async def test_a_route_without_a_policy_stops_the_start(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,9 +131,9 @@ async def run_preview_and_wait(parts: InParts, caller: Caller, request: Request,
     return await _waited(parts, caller, submitted, errors_as_text=True)
 
 
-@router.api_route(
+@router.get("/api/w/{workspace}/jobs/run_wait_result/p/{path:path}", response_class=Response, responses={200: _RESULT})
+@router.post(
     "/api/w/{workspace}/jobs/run_wait_result/p/{path:path}",
-    methods=["GET", "POST"],
     response_class=Response,
     responses={200: _RESULT},
     openapi_extra=_ANY_BODY,
@@ -146,9 +146,9 @@ async def run_by_path_and_wait(
     return await _waited(parts, caller, await _submit(parts, caller, request, script, query=query, wanted=wanted))
 
 
-@router.api_route(
+@router.get("/api/w/{workspace}/jobs/run_wait_result/h/{hash}", response_class=Response, responses={200: _RESULT})
+@router.post(
     "/api/w/{workspace}/jobs/run_wait_result/h/{hash}",
-    methods=["GET", "POST"],
     response_class=Response,
     responses={200: _RESULT},
     openapi_extra=_ANY_BODY,
@@ -166,9 +166,9 @@ async def run_by_hash_and_wait(
     return await _waited(parts, caller, await _submit(parts, caller, request, script, query=query, wanted=wanted))
 
 
-@router.api_route(
+@router.get("/api/w/{workspace}/jobs/run_and_stream/p/{path:path}", response_class=Response, responses={200: _EVENTS})
+@router.post(
     "/api/w/{workspace}/jobs/run_and_stream/p/{path:path}",
-    methods=["GET", "POST"],
     response_class=Response,
     responses={200: _EVENTS},
     openapi_extra=_ANY_BODY,
@@ -182,9 +182,9 @@ async def run_by_path_and_stream(
     return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View())
 
 
-@router.api_route(
+@router.get("/api/w/{workspace}/jobs/run_and_stream/h/{hash}", response_class=Response, responses={200: _EVENTS})
+@router.post(
     "/api/w/{workspace}/jobs/run_and_stream/h/{hash}",
-    methods=["GET", "POST"],
     response_class=Response,
     responses={200: _EVENTS},
     openapi_extra=_ANY_BODY,
