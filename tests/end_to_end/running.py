@@ -1,5 +1,6 @@
 """A Tidemill that runs, as its users have it: started by its command, spoken to over HTTP."""
 
+import ast
 import json
 import os
 import signal
@@ -12,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 VENVS = ROOT / ".test-venvs"
+PROGRAMS = Path(__file__).parent / "programs"
 START_TIMEOUT_S = 120
 WAIT_TIMEOUT_S = 120
+PROGRAM_TIMEOUT_S = 300
 
 # A package index that is reached through a mirror in a private network is closed to jobs and builds by default.
 SETTINGS = {"TIDEMILL_JOB_EGRESS_ALLOW": "0.0.0.0/0:443"}
@@ -145,8 +149,31 @@ class Workspace:
         return self.run(self.deploy(source, **more), args)
 
 
-def program(name: str, release: str) -> list[str]:
-    """The command that runs a program of `programs/` in the environment of a published client's release."""
+def start_program(name: str, release: str, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
+    """Start a program of `programs/` in the environment of a published client's release."""
     python = VENVS / release / "bin" / "python"
     assert python.exists(), f"{python} is missing: run python tests/prepare.py"
-    return [str(python), "-X", "utf8", str(Path(__file__).parent / "programs" / name)]
+    command = [str(python), "-X", "utf8", str(PROGRAMS / name)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def outcomes_of(process: "subprocess.Popen[str]") -> dict[str, str]:
+    """What each check of a program came to: "" where it holds, see `programs/outcomes.py`."""
+    output, errors = process.communicate(timeout=PROGRAM_TIMEOUT_S)
+    assert process.returncode == 0, errors
+    told: dict[str, str] = json.loads(output.splitlines()[-1])
+    return told
+
+
+def checks_of(name: str) -> list[str]:
+    """The names of the checks of a program, which may need packages that are not here."""
+    tree = ast.parse((PROGRAMS / name).read_text())
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return [function.name for function in functions if function.name.startswith("test_")]
+
+
+def expect_ok(outcome: str) -> None:
+    """Let the test of a check fail or be skipped with it."""
+    if outcome.startswith("skipped: "):
+        pytest.skip(outcome.removeprefix("skipped: "))
+    assert outcome == "", f"\n{outcome}"

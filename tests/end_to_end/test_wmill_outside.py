@@ -1,23 +1,11 @@
 """The published `wmill` releases from outside of jobs: each call, as `programs/wmill_outside.py` makes it."""
 
-import ast
-import json
-import subprocess
-from pathlib import Path
-
 import pytest
 
-from tests.end_to_end.running import Tidemill, Workspace, program
+from tests.end_to_end.running import Tidemill, Workspace, checks_of, expect_ok, outcomes_of, start_program
 
 RELEASES = ["wmill-1.850.0", "wmill-1.707.0", "wmill-1.583.1"]
-PROGRAM_TIMEOUT_S = 300
-PROGRAM = Path(__file__).parent / "programs" / "wmill_outside.py"
-NAMES = [
-    node.name
-    for node in ast.walk(ast.parse(PROGRAM.read_text()))
-    if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-]
-
+PROGRAM = "wmill_outside.py"
 ECHO = "def main(value: object = None):\n    return value\n"
 FAIL = "def main(message: str = 'gone'):\n    raise ValueError(message)\n"
 SLOW = "import threading\n\ndef main():\n    threading.Event().wait()\n"
@@ -35,27 +23,13 @@ def outcomes(tidemill: Tidemill, workspace: Workspace) -> dict[str, dict[str, st
         EMAIL=tidemill.email,
     )
     started = {
-        release: subprocess.Popen(
-            program(PROGRAM.name, release),
-            env={**environment, "SLOW_OF_ITS_OWN": workspace.deploy(SLOW)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        release: start_program(PROGRAM, release, {**environment, "SLOW_OF_ITS_OWN": workspace.deploy(SLOW)})
         for release in RELEASES
     }
-    told = {}
-    for release, process in started.items():
-        output, errors = process.communicate(timeout=PROGRAM_TIMEOUT_S)
-        assert process.returncode == 0, f"{release}: {errors}"
-        told[release] = json.loads(output.splitlines()[-1])
-    return told
+    return {release: outcomes_of(process) for release, process in started.items()}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", checks_of(PROGRAM))
 @pytest.mark.parametrize("release", RELEASES)
 def test_call(outcomes: dict[str, dict[str, str]], release: str, name: str) -> None:
-    outcome = outcomes[release][name]
-    if outcome.startswith("skipped: "):
-        pytest.skip(f"{release}: {outcome}")
-    assert outcome == ""
+    expect_ok(outcomes[release][name])
