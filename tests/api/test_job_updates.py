@@ -15,6 +15,7 @@ from tidemill.db import jobs
 from tidemill.server import job_stream
 from tidemill.server.job_stream import View, resumed
 from tidemill.server.live import from_unit, read_text, units
+from tidemill.server.updates import Updates
 
 SMILE = "😀"
 
@@ -252,6 +253,14 @@ async def test_a_thousand_viewers_cost_few_looks(api: Api, monkeypatch: pytest.M
     texts = await asyncio.gather(*viewers)
     assert set(texts) == {"0\n1\n2\n3\n4\n"}
     assert looks < 60
+
+
+async def test_a_slow_poll_makes_up_for_a_lost_notification(api: Api) -> None:
+    _, job_id = await started(api)
+    async with Updates(api.parts.updates._listener, poll_s=0.01) as updates:
+        with updates.watch(job_id) as watch:
+            for _ in range(3):
+                assert await watch.wait(10)
 
 
 async def test_nobody_watches_when_all_have_left(api: Api) -> None:

@@ -114,6 +114,7 @@ async def test_a_job_that_waits_for_later_can_be_run_now(api: Api) -> None:
         ({"priority": "1000"}, 400),
         ({"scheduled_for": "tomorrow"}, 400),
         ({"scheduled_in_secs": "-1"}, 400),
+        ({"scheduled_for": "9999-12-31T23:59:59-14:00"}, 400),
         ({"parent_job": "x"}, 400),
         ({"parent_job": str(uuid4())}, 404),
         ({"job_id": "00000000-0000-4000-8000-000000000000"}, 400),

@@ -107,6 +107,7 @@ async def test_operators_deploy_nothing(api: Api) -> None:
         ({"content": "def main(:"}, "Line 1"),
         ({"kind": "flow"}, "kind must be"),
         ({"timeout": -1}, "timeout"),
+        ({"cache_ttl": 1e300}, "cache_ttl"),
         ({"tag": "a b"}, "tag name"),
         ({"on_worker_loss": "maybe"}, "on_worker_loss"),
         ({"schema": [1]}, "schema"),

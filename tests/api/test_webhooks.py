@@ -45,6 +45,14 @@ async def test_a_body_that_is_no_object_becomes_the_argument_body(api: Api, body
     assert await args_of(api, answer) == {"body": json.loads(body)}
 
 
+async def test_a_wrapped_body_may_not_be_deeper_than_arguments_are(api: Api) -> None:
+    await deploy(api.developer)
+    for depth, status in ((511, 201), (512, 400)):
+        body = b"[" * depth + b"]" * depth
+        answer = await api.developer.post(URL, content=body, headers={"content-type": "application/json"})
+        assert answer.status_code == status
+
+
 async def test_no_body_is_no_arguments(api: Api) -> None:
     await deploy(api.developer)
     assert await args_of(api, await api.developer.post(URL)) == {}

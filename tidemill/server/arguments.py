@@ -109,9 +109,9 @@ def _from_body(request: Request, body: bytes, wanted: Shape, schema: bytes | Non
 
 
 def _from_json(body: bytes, *, wrap: bool, max_bytes: int) -> bytes:
-    jsontext.check(body, max_bytes=max_bytes)
-    is_object = body.lstrip().startswith(b"{")
-    return body if is_object and not wrap else jsontext.build_object({BODY: body})
+    is_passed_on = body.lstrip().startswith(b"{") and not wrap
+    jsontext.check(body, max_bytes=max_bytes, max_depth=jsontext.MAX_DEPTH - (0 if is_passed_on else 1))
+    return body if is_passed_on else jsontext.build_object({BODY: body})
 
 
 def _urlencoded(body: bytes) -> list[Field]:
@@ -154,7 +154,7 @@ def _value(field: Field, described: dict[str, Any]) -> bytes:
     text = _text(field.value)
     if described.get("type") in _JSON_TYPES:
         try:
-            jsontext.check(field.value, max_bytes=len(field.value))
+            jsontext.check(field.value, max_bytes=len(field.value), max_depth=jsontext.MAX_DEPTH - 2)
         except InvalidJson:
             return jsontext.dumps(text)
         return field.value

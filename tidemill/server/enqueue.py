@@ -21,6 +21,7 @@ from tidemill.engine.concurrency import concurrency_key, fill
 from tidemill.engine.permit import Action
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, TooManyRequests
+from tidemill.model.failpoint import failpoint
 from tidemill.model.identity import Principal
 from tidemill.model.ids import milliseconds, new_id
 from tidemill.model.path import check_name
@@ -28,6 +29,7 @@ from tidemill.server.jobs_seen import not_there
 from tidemill.server.parts import Parts, actor_of
 
 KEY_HEADER: Final = "Idempotency-Key"
+_LAST_YEAR: Final = 9000
 _MAX_KEY_CHARS: Final = 255
 _MAX_SECONDS: Final = 10 * 366 * 86400
 _PASSED_ON: Final = (
@@ -159,6 +161,8 @@ async def submit(
         await put(tx, caller, new)
         if claim is not None:
             await idempotency.keep(tx, claim, new.id)
+        failpoint("enqueue.before_commit")
+    failpoint("enqueue.after_commit")
     return Submitted(new.id)
 
 
@@ -255,9 +259,12 @@ def _retry(text: str | None, on_worker_loss: str) -> Json | None:
 
 
 def _aware(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=UTC)
+    if moment is None:
+        return None
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if moment.year > _LAST_YEAR:
+        raise BadRequest(f"scheduled_for must not lie behind the year {_LAST_YEAR}.")
+    return moment
 
 
 def _first(*values: int | float | None) -> int | None:

@@ -33,7 +33,7 @@ class Settings(msgspec.Struct, omit_defaults=True, kw_only=True):
     delete_after_secs: int | None = None
     visible_to_runner_only: bool | None = None
     auto_kind: str | None = None
-    assets: list[Raw] | None = None
+    assets: list[dict[str, Any]] | None = None
 
 
 class NewScript(Settings, kw_only=True):
@@ -159,7 +159,7 @@ def check_supported(new: NewScript) -> None:
             raise Unsupported(f"Scripts with '{name}' are not supported: leave it out.")
     for name, (least, most) in _RANGES.items():
         value = getattr(new, name)
-        if value is not None and not (value == int(value) and least <= value <= most):
+        if value is not None and not (least <= value <= most and value == int(value)):
             raise BadRequest(f"{name} must be a whole number from {least} to {most}.")
     if new.kind not in {None, *KINDS}:
         raise BadRequest(f"kind must be one of {', '.join(KINDS)}.")
