@@ -112,9 +112,13 @@ class Worker:
 
     async def _exchange(self, ended: list[Ended], free: int) -> list[ClaimedJob]:
         options, database = self._parts.options, self._parts.database
-        failpoint("complete.before_commit")
+        if ended:
+            failpoint("complete.before_commit")
         turn = await queue.turn(database.single, worker=options.name, ended=ended, tags=options.tags, limit=free)
-        failpoint("complete.after_commit" if ended else "claim.after_commit")
+        if ended:
+            failpoint("complete.after_commit")
+        if turn.claimed:
+            failpoint("claim.after_commit")
         for one in ended:
             self._running.pop(one.id, None)
             self.jobs_executed += 1

@@ -1,0 +1,47 @@
+-- What must hold at any moment on which nothing is half done. Each query gives the rows that break its rule: none.
+-- Parameters: %(accepted)s the ids that were acknowledged, %(oldest_s)s how old a heartbeat may get. I5 (two attempts
+-- alive at once) is told by what jobs did, not by the database, and I10 needs keys: both are in invariants.py.
+
+-- name: I1 an acknowledged job is in the queue or completed
+select id from unnest(%(accepted)s::uuid[]) as accepted (id)
+where not exists (select from job_queue where job_queue.id = accepted.id)
+  and not exists (select from job_completed where job_completed.id = accepted.id);
+
+-- name: I1 no job is both in the queue and completed
+select id from job_queue join job_completed using (id);
+
+-- name: I1 what is in the queue or completed has its input
+select id from (select id from job_queue union select id from job_completed) known
+where not exists (select from job where job.id = known.id);
+
+-- name: I2 there is one completed row for a job
+select id from job_completed group by id having count(*) > 1;
+
+-- name: I3 a job that must not start twice was started once at most
+select id, attempt from (select id, attempt from job_queue union all select id, attempt from job_completed) known
+join job using (id) where on_worker_loss = 'fail' and attempt > 1;
+
+-- name: I4 the result is that of the last attempt
+select c.id, c.attempt, a.attempt from job_completed c join job_attempt a on a.job_id = c.id
+where a.attempt > c.attempt or (a.attempt = c.attempt and c.started_at is not null);
+
+-- name: I4 every earlier attempt is on record
+select id, attempt from (
+  select id, attempt - 1 as earlier, attempt from job_completed where started_at is not null
+  union all select id, attempt, attempt from job_completed where started_at is null
+  union all select id, attempt - (state = 'running')::int, attempt from job_queue) known
+where earlier <> (select count(*) from job_attempt a where a.job_id = known.id);
+
+-- name: I4 a result is not older than its log
+select c.id, l.attempt from job_completed c join job_log l on l.job_id = c.id where l.attempt > c.attempt;
+
+-- name: I6 whatever runs was confirmed lately
+select id, heartbeat_at from job_queue
+where state = 'running' and (heartbeat_at is null or heartbeat_at < now() - make_interval(secs => %(oldest_s)s));
+
+-- name: I7 no job is without its parent
+select id from job where parent_job is not null and not exists (select from job p where p.id = job.parent_job);
+
+-- name: I9 no more run than a limit allows
+select concurrency_key from job_queue where state = 'running' and concurrency_key is not null
+group by concurrency_key having count(*) > max(concurrency_limit);
