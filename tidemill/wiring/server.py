@@ -80,7 +80,7 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
         history_versions=settings.history_versions,
     )
     chores = [
-        Chore("rescue", RESCUE_S, lambda: rescue(database, lease_s=settings.lease_s)),
+        Chore("rescue", min(RESCUE_S, settings.lease_s / 6), lambda: rescue(database, lease_s=settings.lease_s)),
         Chore("prune", PRUNE_S, lambda: prune(database, values, retention)),
     ]
 
