@@ -47,9 +47,10 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """One finding after the other; those that need the database only where it answers. Leaves nothing behind."""
     async with AsyncExitStack() as stack:
         database = None
+        runs_already = bool(running_embedded(settings.data_dir))
         try:
             dsn = await stack.enter_async_context(reach_database(settings))
-            yield _kind_of_database(settings)
+            yield _kind_of_database(settings, runs_already=runs_already)
             yield await _migrations(dsn)
             database = await stack.enter_async_context(use_database(settings, dsn, application="tidemill doctor"))
         except ConfigurationError as error:
@@ -68,10 +69,10 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _server(settings)
 
 
-def _kind_of_database(settings: Settings) -> Finding:
+def _kind_of_database(settings: Settings, *, runs_already: bool) -> Finding:
     if settings.database_url:
         return Finding("database", "ok", "The one of DATABASE_URL answers.")
-    if running_embedded(settings.data_dir):
+    if runs_already:
         return Finding("database", "ok", "The embedded one runs, under `tidemill up`.")
     return Finding(
         "database",
