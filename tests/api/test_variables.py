@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Api, audited
-from tidemill.db import variables
+from tidemill.db import prune
 
 W = "/api/w/main/variables"
 
@@ -176,8 +176,8 @@ async def test_a_variable_past_its_time_is_gone(api: Api) -> None:
     assert (await api.developer.get(f"{W}/list")).json() == []
     await make(api.developer, "u/dev/v", "again")
     await api.developer.post(f"{W}/create", json=body("u/dev/w") | {"expires_at": past})
-    async with api.parts.database.system() as tx:
-        assert await variables.delete_expired(tx) == 1
+    await prune.remove_leftovers(api.parts.database)
+    assert (await api.developer.get(f"{W}/history/p/u/dev/w")).json()["versions"][0]["operation"] == "delete"
 
 
 async def test_bulk_delete_takes_all_or_nothing_and_is_silent_on_what_is_hidden(api: Api) -> None:

@@ -68,12 +68,3 @@ def unknown_version(version_id: int) -> NotFound:
 async def clear(tx: Transaction, workspace: str, kind: Kind, path: str) -> int:
     """Forget all versions of an item but the newest; how many."""
     return await tx.execute(_SQL.clear, workspace=workspace, kind=kind, path=path)
-
-
-async def prune(tx: Transaction, keep_versions: int, *, limit: int = 10_000) -> int:
-    """Forget versions beyond the newest `keep_versions` (at least 1) of each item, at most `limit`; how many.
-
-    What is younger than a day stays: running jobs may have read it, and their output is masked by it. `tx` is one of
-    `Database.system`.
-    """
-    return await tx.execute(_SQL.prune, keep=max(1, keep_versions), limit=limit)

@@ -38,8 +38,15 @@ async def remove_versions(database: Database, *, keep: int) -> int:
 
 
 async def remove_leftovers(database: Database) -> None:
-    """Remove what has served its time: cached results, idempotency keys, concurrency starts, throttles, old tokens."""
-    for name in ("expired_cache", "old_idempotency_keys", "old_starts", "old_throttles", "expired_tokens"):
+    """Remove what has served its time: cached results, idempotency keys, variables and tokens past their time."""
+    for name in (
+        "expired_cache",
+        "expired_variables",
+        "old_idempotency_keys",
+        "old_starts",
+        "old_throttles",
+        "expired_tokens",
+    ):
         await database.single.execute(_SQL[name])
     await database.single.execute(_SQL["absent_workers"])
 

@@ -174,11 +174,6 @@ async def delete(tx: Transaction, held: Variable, *, workspace: str, versions: C
         raise version_mismatch(held.item, current=held.version)
 
 
-async def delete_expired(tx: Transaction, *, limit: int = 1000) -> int:
-    """Delete variables of all workspaces whose time is over, at most `limit`; how many. For the scheduler."""
-    return await tx.execute(_SQL.delete_expired_anywhere, limit=limit)
-
-
 async def _stored(tx: Transaction, keys: Keyring, content: Content, *, workspace: str) -> dict[str, object]:
     """The columns of `content`, sealed for a new version where it is a secret."""
     version: int = await tx.fetch_value(_SQL.next_version)

@@ -18,10 +18,3 @@ delete from history h
 where workspace_id = :workspace and kind = :kind and path = :path
   and id < (select max(id) from history n
             where n.workspace_id = :workspace and n.kind = :kind and n.path = :path);
-
--- name: prune
--- Forget up to :limit versions that are older than a day and have :keep newer ones of the same item.
-delete from history where id = any(array(
-  select id from (
-    select id, at, row_number() over (partition by workspace_id, kind, path order by id desc) as age from history) h
-  where age > :keep and at < now() - interval '1 day' limit :limit));

@@ -34,11 +34,17 @@ delete from storage_access where id in (
   select id from storage_access where at < now() - make_interval(days => :days::int) order by at limit :batch);
 
 -- name: remove_versions
--- Remove up to :batch versions that have :keep newer ones of the same item.
+-- Remove up to :batch versions that have :keep newer ones of the same item. What is younger than a day stays: running
+-- jobs may have read it, and their output is masked by it.
 delete from history where id in (
   select id from (
-    select id, row_number() over (partition by workspace_id, kind, path order by id desc) as place from history) ranked
-  where place > :keep limit :batch);
+    select id, at, row_number() over (partition by workspace_id, kind, path order by id desc) as place from history
+  ) ranked
+  where place > :keep and at < now() - interval '1 day' limit :batch);
+
+-- name: expired_variables
+-- Remove variables whose time is over.
+delete from variable where expires_at <= now();
 
 -- name: expired_cache
 -- Remove cached results that are not fresh any more.

@@ -35,14 +35,8 @@ order by path collate "C" limit :limit;
 select nextval('item_version');
 
 -- name: delete_expired
--- Delete variables whose time is over: the one at :path, or all of :workspace where that is null.
-delete from variable
-where workspace_id = :workspace and (:path::text is null or path = :path) and expires_at <= now();
-
--- name: delete_expired_anywhere
--- Delete up to :limit variables of all workspaces whose time is over.
-delete from variable where ctid = any(array(
-  select ctid from variable where expires_at <= now() limit :limit));
+-- Delete the variable at :path if its time is over, so that another can take its place.
+delete from variable where workspace_id = :workspace and path = :path and expires_at <= now();
 
 -- name: create
 -- A new variable.

@@ -15,7 +15,7 @@ from tidemill.db.resources import Content, Filter, Resource
 from tidemill.db.storage_access import Touched
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Item, ItemKind, Listing
-from tidemill.model.errors import AlreadyExists, BadRequest, Conflict, Unsupported
+from tidemill.model.errors import AlreadyExists, BadRequest, Conflict
 from tidemill.model.identity import Principal
 from tidemill.model.jsontext import loads
 from tidemill.model.path import check_name, parse_path
@@ -353,9 +353,7 @@ async def _tested(resource_type: str, value: bytes) -> Response:
         raise BadRequest(f"The value of a {resource_type} must be a JSON object.")
     try:
         message = await tester_of(resource_type).test(loaded)
-    except Unsupported:
-        raise
-    except (Conflict, OSError) as error:
+    except Conflict as error:
         return json_answer(TestResult(success=False, message=str(error)))
     return json_answer(TestResult(success=True, message=message))
 
