@@ -257,7 +257,7 @@ class Chaosbox:
         """Enqueue a run of a source; its id."""
         return self.submit("jobs/run/preview", {"content": content, "language": language, "args": args or {}}, **query)
 
-    def tick(self, seconds: float, **query: object) -> str:
+    def tick(self, seconds: int, **query: object) -> str:
         """A job that tells of itself for so long."""
         return self.preview(EFFECTS, args={"file": str(self.effects_file), "seconds": str(seconds)}, **query)
 

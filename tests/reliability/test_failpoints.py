@@ -1,0 +1,75 @@
+"""Every failpoint is somewhere in the code and is armed somewhere in the tests; those of a job's life are killed at."""
+
+import ast
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+import tidemill
+from tests.reliability.harness import DETECTED_S, SLACK_S, Chaosbox
+from tidemill.model.failpoint import NAMES
+
+SOURCES = Path(tidemill.__file__).parent
+TESTS = Path(__file__).resolve().parents[1]
+AT_A_WORKER = tuple(
+    name for name in NAMES if name.startswith(("claim.", "prepare.", "run.", "complete.", "heartbeat."))
+)
+AT_A_SERVER = tuple(name for name in NAMES if name.startswith("enqueue."))
+
+
+def passed_in_code() -> list[str]:
+    """The names that the code passes, from its syntax trees."""
+    calls = (node for file in SOURCES.rglob("*.py") for node in ast.walk(ast.parse(file.read_text())))
+    return [
+        node.args[0].value
+        for node in calls
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "failpoint"
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    ]
+
+
+def test_every_declared_failpoint_is_passed_in_one_place() -> None:
+    assert sorted(passed_in_code()) == sorted(NAMES)
+
+
+def test_every_failpoint_is_armed_in_a_test() -> None:
+    elsewhere = "".join(file.read_text() for file in TESTS.rglob("test_*.py"))
+    assert {name for name in NAMES if name not in {*AT_A_WORKER, *AT_A_SERVER} and name not in elsewhere} == set()
+
+
+def test_a_worker_may_die_at_each_point_of_a_job(box: Chaosbox) -> None:
+    """A12: each of the workers dies there with a job of its own; later every job has ended as if nothing had been."""
+    box.start_server()
+    jobs = {name: box.tick(2, tag=name.replace(".", "_")) for name in AT_A_WORKER}
+    workers = {
+        name: box.start_worker(
+            ready=False,
+            TIDEMILL_WORKER_TAGS=name.replace(".", "_"),
+            FAILPOINT=f"{name}:1:kill",
+            TIDEMILL_WORKER_SLOTS="1",
+        )
+        for name in AT_A_WORKER
+    }
+    for name, worker in workers.items():
+        assert worker.wait() == -signal.SIGKILL, name
+    box.start_worker(TIDEMILL_WORKER_TAGS=",".join(name.replace(".", "_") for name in AT_A_WORKER))
+    for name, job in jobs.items():
+        row = box.ended(job, DETECTED_S + 5 + SLACK_S + 20)
+        # Before the commit of the end nobody knows that the job had run; after it, it is not run again.
+        assert (row["state"], row["attempt"]) == ("success", 1 if name == "complete.after_commit" else 2), name
+
+
+@pytest.mark.parametrize("name", AT_A_SERVER)
+def test_a_server_may_die_when_it_takes_a_job_in(box: Chaosbox, name: str) -> None:
+    """Not acknowledged is not promised: before the commit there is no job, after it there is one that runs."""
+    server = box.start_server(FAILPOINT=f"{name}:1:kill")
+    with pytest.raises(httpx.TransportError):
+        box.tick(0)
+    assert server.wait() == -signal.SIGKILL
+    (row,) = box.rows("select count(*) as jobs from job_queue")
+    assert row["jobs"] == (0 if name == "enqueue.before_commit" else 1)
