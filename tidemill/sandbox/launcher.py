@@ -135,7 +135,12 @@ class Launcher:
         copies = tuple(os.dup(number) for number in (process.out.write_end, *descriptors))
         self.tell({"op": "start", "order": message}, *copies)
         process.out.handed_over()
-        await process.started
+        try:
+            await process.started
+        except BaseException:  # whoever asked for it does not get it, so nobody else would end it
+            process.end("Its start was given up.")
+            process.out.close()
+            raise
         return process
 
     def ping(self, sent_at_s: float | None = None) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from tidemill.sandbox.port import WORK, Exit, ExitReason, Limits, Mount, Network
 
 _READY_LIMIT_S: Final = 60.0
 _CLEAN_LIMIT_S: Final = 5.0
+_MOVED: Final = "The job moved its working directory away; what it left there is lost."
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +126,12 @@ class WarmRun:
         if not self.done.done():
             self._parked.process.end(reason)
 
-    async def outcome(self, env: Mapping[str, str]) -> Exit:
+    async def outcome(self, program: Program) -> Exit:
         """Hand the job over and wait for its end."""
         process = self._parked.process
         try:
-            await self._parked.hand_over(env, self.out.write_end)
+            await self._parked.hand_over(program.env, self.out.write_end)
+            process.begin(self._parked.directory / WORK.name, moment(program.confirmed_at_s))
             self.out.handed_over()
             message = await self._parked.hear()
         except (EOFError, OSError):
@@ -176,17 +179,17 @@ class Pool:
         if parked is None:
             return await self._start_cold(program)
         self._give(program.work, parked.user)
-        place = parked.directory / WORK.name
-        program.work.rename(place)
-        parked.process.begin(place, moment(program.confirmed_at_s))
+        program.work.rename(parked.directory / WORK.name)
         run = WarmRun(parked)
         self._do(self._attend(run, parked, program))
         return run
 
     async def _attend(self, run: WarmRun, parked: Parked, program: Program) -> None:
         """See a job through, and its sandbox to the next one."""
-        exit_ = await run.outcome(program.env)
-        (parked.directory / WORK.name).rename(program.work)
+        before = _identity(parked.directory / WORK.name)
+        exit_ = await run.outcome(program)
+        if not _give_back(parked.directory / WORK.name, program.work, before):
+            exit_ = replace(exit_, reason=ExitReason.KILLED, message=_MOVED)
         if exit_.reason is ExitReason.FINISHED and not parked.process.ended.done():
             parked.process.rest()
         fine = exit_.reason is ExitReason.FINISHED and exit_.signal is None
@@ -198,6 +201,8 @@ class Pool:
             self._cleaning[parked.key].remove((cleaning, parked))
             if is_clean:
                 self._keep(parked)
+        if not self._cleaning.get(parked.key):
+            self._cleaning.pop(parked.key, None)
         if not is_clean:
             await self._drop(parked)
 
@@ -265,6 +270,9 @@ class Pool:
             message = await asyncio.wait_for(parked.hear(), _READY_LIMIT_S)
         except (EOFError, TimeoutError):
             message = {}
+        except asyncio.CancelledError:
+            self._do(self._drop(parked))
+            raise
         if "ready" in message:
             return parked
         await self._drop(parked)  # a cold start tells the user what is wrong with this interpreter
@@ -300,13 +308,35 @@ class Pool:
 
 def _key(program: Program) -> Key:
     assert program.python is not None
-    return Key(program.python, program.mounts, program.limits, program.network, program.work.resolve().parent)
+    return Key(program.python, program.mounts, program.limits, program.network, program.work.parent)
 
 
 def _make_directory(home: Path) -> Path:
     directory = Path(tempfile.mkdtemp(prefix=".warm-", dir=home))
     directory.chmod(0o755)
     return directory
+
+
+def _identity(path: Path) -> tuple[int, int, bool]:
+    """Which file this is, and whether it is a directory; links are not followed."""
+    state = path.lstat()
+    return state.st_dev, state.st_ino, stat.S_ISDIR(state.st_mode)
+
+
+def _give_back(place: Path, work: Path, before: tuple[int, int, bool]) -> bool:
+    """Bring a work directory back to where it was.
+
+    A job may have put something else in its place where it is of the worker's own user (a link to a directory of the
+    host, say): then the caller gets an empty directory, and False.
+    """
+    try:
+        if _identity(place) == before:
+            place.rename(work)
+            return True
+    except FileNotFoundError:
+        pass  # moved away altogether
+    work.mkdir()
+    return False
 
 
 def _emptied(directory: Path) -> bool:

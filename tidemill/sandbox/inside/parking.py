@@ -13,15 +13,18 @@ import ctypes
 import gc
 import importlib
 import json
+import linecache
 import os
 import resource
 import signal
 import socket
 import stat
 import sys
+import tempfile
 import threading
 import time
-from .bootstrap import leave, run_job
+from .bootstrap import leave, perform, run_job, write
+from .results import to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 CONTROL_FD = 6
 WORK = "/work/job"
 TEMPORARY = ("/tmp", "/dev/shm")
-NEEDED = ("inspect", "traceback", "importlib.util", "linecache", "base64", "datetime", "enum", "atexit")
+REHEARSAL = "def main(a, b=2):\n    return {str(a): [b, 0.5, None]}\n"
+NEEDED = ("inspect", "traceback", "importlib.util", "base64", "datetime", "enum", "atexit")
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -44,6 +48,7 @@ def park(preload: list[str]) -> NoReturn:
     control = socket.socket(fileno=CONTROL_FD)
     try:
         import_ahead(preload)
+        rehearse()
         set_process(PR_SET_DUMPABLE, 0)
         set_process(PR_SET_CHILD_SUBREAPER, 1)
         gc.collect()
@@ -66,6 +71,16 @@ def import_ahead(names: list[str]) -> None:
         importlib.import_module(name)
     if threading.active_count() > 1:
         raise Odd("importing ahead started threads, which a fork would lose")
+
+
+def rehearse() -> None:
+    """Run a job that does nothing, so that all that Python prepares on first use is there before the first fork."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name, text in (("main.py", REHEARSAL), ("args.json", '{"a": 1}'), ("call.json", '{"file": "main.py"}')):
+            write(directory, name, text.encode())
+        write(directory, "result.json", to_json(perform(directory), "result"))
+    del sys.modules["main"]
+    linecache.clearcache()
 
 
 def serve(control: socket.socket) -> None:
