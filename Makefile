@@ -21,6 +21,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/uv
 	@echo "» installing Tidemill and what it needs (locked in requirements.lock)"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q tidemill clients/python  # some machines set PYTHONDONTWRITEBYTECODE: then each start would compile
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed

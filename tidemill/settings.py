@@ -11,6 +11,7 @@ from tidemill.model.errors import ConfigurationError
 
 PREFIX: Final = "TIDEMILL_"
 MIB: Final = 1024 * 1024
+DATA_DIR: Final = Path(".tidemill")
 
 
 def _setting(default: Any, doc: str, *, variable: str = "", secret: bool = False) -> Any:
@@ -22,7 +23,7 @@ def _setting(default: Any, doc: str, *, variable: str = "", secret: bool = False
 class Settings:
     """Everything that can be set, with units in the names. `from_environment` reads and checks it whole."""
 
-    data_dir: Path = _setting(Path(".tidemill"), "Directory of the embedded database, local objects, keys and caches.")
+    data_dir: Path = _setting(DATA_DIR, "Directory of the embedded database, local objects, keys and caches.")
     database_url: str = _setting(
         "", "Postgres 14 or later to use instead of the embedded one.", variable="DATABASE_URL", secret=True
     )
@@ -76,7 +77,7 @@ class Settings:
             ConfigurationError: a variable is unknown or its value does not fit; the message names it.
         """
         environ = os.environ if environ is None else environ
-        values: dict[str, object] = {}
+        values: dict[str, object] = {"data_dir": DATA_DIR}  # absolute below: what works in it may work elsewhere
         known = {_variable(item): item for item in fields(cls)}
         for name in environ:
             if name.startswith(PREFIX) and name not in known and name not in IGNORED:
@@ -88,6 +89,7 @@ class Settings:
             (name, value) for name, value in sorted(environ.items()) if name.startswith("UV_") or name in _FOR_BUILDS
         )
         values.update({key: value for key, value in overrides.items() if value is not None})
+        values = {key: value.absolute() if isinstance(value, Path) else value for key, value in values.items()}
         settings = cls(**values)  # type: ignore[arg-type]  # the fields were checked one by one above
         for fault in _faults(settings):
             raise ConfigurationError(fault)

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from tidemill.cli.output import stderr
-from tidemill.settings import Settings
+from tidemill.settings import DATA_DIR
 from tidemill.wiring.demo import SCRIPT
 from tidemill.wiring.login_file import Login
 
@@ -41,7 +41,7 @@ def _sign_in(login: Login) -> list[str]:
 def _what_to_try(url: str, login: Login, data_dir: Path) -> list[str]:
     if not login.token:
         return []
-    place = "" if data_dir == Settings().data_dir else f" --data-dir {shlex.quote(str(data_dir))}"
+    place = "" if data_dir == DATA_DIR.absolute() else f" --data-dir {shlex.quote(str(data_dir))}"
     return [
         "",
         "Try        a script that keeps its state; run it twice:",
