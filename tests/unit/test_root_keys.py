@@ -115,6 +115,7 @@ def test_keys_come_from_a_value_the_newest_last() -> None:
 @pytest.mark.parametrize(
     "key",
     [b"\0" * 32, b"changeme" * 4, bytes(range(32)), b"correct horse battery staple 123", b"short", os.urandom(31)],
+    ids=["zeros", "changeme", "counting", "words", "short", "one byte short"],
 )
 def test_a_key_that_is_short_or_can_be_guessed_is_refused(key: bytes) -> None:
     with pytest.raises(ConfigurationError, match="openssl rand"):
