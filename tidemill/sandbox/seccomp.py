@@ -7,6 +7,7 @@
 import errno
 import struct
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 KILL: Final = 0x8000_0000
@@ -85,6 +86,7 @@ _PROTOCOLS: Final = (0, 1, 6, 17, 58, 262)  # any, ICMP, TCP, UDP, ICMPv6, MPTCP
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
 
 
+@cache
 def denials(machine: str) -> bytes:
     """The filter of every program on this kind of processor.
 
@@ -107,6 +109,7 @@ def denials(machine: str) -> bytes:
     return _assemble([*program, _answer(ALLOW)])
 
 
+@cache
 def questions(machine: str) -> bytes:
     """The filter that asks the broker about `connect` and `listen`.
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from tidemill.sandbox import broker, cgroups, child, frames, kernel
+from tidemill.sandbox import broker, cgroups, child, frames, kernel, seccomp
 from tidemill.sandbox.addresses import Policy
 from tidemill.sandbox.watched import FIRST_LOOK_S, Watched
 
@@ -41,6 +41,7 @@ class Watchdog:
         self._selector = selectors.DefaultSelector()
         self._groups = cgroups.find() if sys.platform == "linux" else None
         self._worker_is_there = True
+        _assemble_filters()
 
     def run(self) -> None:
         """Serve until the worker is gone; then kill everything."""
@@ -270,6 +271,13 @@ def _routes(network: Any) -> broker.Routes:
         api=(network["api_host"], network["api_host_port"] or network["api_port"]),
         resolvers=tuple(network["resolvers"]),
     )
+
+
+def _assemble_filters() -> None:
+    """Once here and not in every child."""
+    if sys.platform == "linux" and kernel.machine() in seccomp.ARCHITECTURES:
+        seccomp.denials(kernel.machine())
+        seccomp.questions(kernel.machine())
 
 
 def _has_question(listener: int) -> bool:
