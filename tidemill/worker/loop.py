@@ -82,6 +82,7 @@ class Worker:
         """Take no more jobs; after the grace period the running ones are given back."""
         if not self.draining:
             self.draining = True
+            log.info("draining", running=self.running)
             asyncio.get_running_loop().call_later(self._parts.options.stop_grace_s, self.stop_jobs)
             self._turned.set()
 
