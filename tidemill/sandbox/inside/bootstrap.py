@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 
+VAR_KEYWORDS = 0x08  # inspect.CO_VARKEYWORDS
+
+
 def main() -> None:
     """Do what the command line says: `run PATHS` or `park PATHS MODULES`, both lists in JSON."""
     mode, paths = sys.argv[1], json.loads(sys.argv[2])
@@ -111,25 +114,43 @@ def load(directory: str, file: str, name: str) -> ModuleType:
 
 def invoke(module: ModuleType, name: str, args: dict[str, Any]) -> object:
     """Call a function with those of the arguments that it takes."""
-    import inspect
-
     function = getattr(module, name, None)
     if not callable(function):
         raise Refused(f"The script has no function {name!r}.")
-    parameters = inspect.signature(function).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        taken = dict(args)
-    else:
-        taken = {p.name: args[p.name] for p in parameters if p.name in args and p.kind is not p.VAR_POSITIONAL}
-    missing = [
-        p.name
-        for p in parameters
-        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in taken
-    ]
+    only_by_place, by_name, optional, takes_all = parameters_of(function)
+    taken = dict(args) if takes_all else {key: args[key] for key in (*only_by_place, *by_name) if key in args}
+    missing = [key for key in (*only_by_place, *by_name) if key not in taken and key not in optional]
     if missing:
         raise Refused(f"{name}() needs the argument {', '.join(map(repr, missing))}, which was not given.")
-    positional = [taken.pop(p.name) for p in parameters if p.kind is p.POSITIONAL_ONLY and p.name in taken]
+    positional = [taken.pop(key) for key in only_by_place if key in taken]
     return function(*positional, **taken)
+
+
+def parameters_of(function: Any) -> tuple[tuple[str, ...], tuple[str, ...], set[str], bool]:
+    """Parameters that go by place only, those that go by name, those with a default; whether it takes any other."""
+    code = getattr(function, "__code__", None)
+    if code is None or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
+        return inspected(function)
+    # As `inspect.signature` says it, whose import takes as long as the whole rest of the start.
+    names, places = code.co_varnames, code.co_argcount
+    if getattr(function, "__self__", None) is not None:
+        return inspected(function)
+    defaults = function.__defaults__ or ()
+    optional = {*names[places - len(defaults) : places], *(function.__kwdefaults__ or ())}
+    only_by_place = names[: code.co_posonlyargcount]
+    by_name = names[code.co_posonlyargcount : places + code.co_kwonlyargcount]
+    return only_by_place, by_name, optional, bool(code.co_flags & VAR_KEYWORDS)
+
+
+def inspected(function: Any) -> tuple[tuple[str, ...], tuple[str, ...], set[str], bool]:
+    """The same for classes, decorated functions and the like."""
+    import inspect
+
+    parameters = inspect.signature(function).parameters.values()
+    only_by_place = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
+    by_name = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+    optional = {p.name for p in parameters if p.default is not p.empty}
+    return only_by_place, by_name, optional, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def finish(value: Any) -> Any:
