@@ -7,13 +7,18 @@ the exit status is 1 when a page is not what its function gives.
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import typer
 
 import tidemill.server.app  # noqa: F401  # the errors that the server adds
+from tidemill.cli import COMMANDS
 from tidemill.model.errors import TidemillError
 from tidemill.model.resource_type import CatalogueType, catalogue
 from tidemill.server.errors import STATUSES
+from tidemill.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python packaging/write_reference.py"
@@ -123,9 +128,76 @@ def _kinds(base: type[TidemillError]) -> Iterator[type[TidemillError]]:
         yield from _kinds(kind)
 
 
+def settings() -> str:
+    """All settings with their variables and defaults."""
+    lines = [
+        "# Settings",
+        "",
+        "Settings are environment variables, read once at the start. Options of a command win over them. A variable",
+        "`TIDEMILL_…` that is none of these is refused by its name, so that a typing mistake does not pass unseen.",
+        "`tidemill config` shows what holds where you are. Those with 🔒 are secrets: they are never shown or logged.",
+        "",
+        "| variable | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for shown in Settings.from_environment({}).shown({}):
+        default = f"`{shown.default}`" if shown.default else ""
+        lines.append(f"| `{shown.variable}`{' 🔒' if shown.secret else ''} | {default} | {shown.doc} |")
+    lines += [
+        "",
+        "`_S` are seconds, `_BYTES` bytes. The heartbeat must be shorter than the time after which a worker kills its",
+        "jobs, and that shorter than the lease: otherwise two workers could run one job at once.",
+        "",
+        "`tidemill run` reads `BASE_URL` or `WM_BASE_URL`, `WM_TOKEN` and `WM_WORKSPACE` as well.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def commands() -> str:
+    """All commands with their arguments and options, from the text of their `--help`."""
+    lines = [
+        "# Commands",
+        "",
+        "Results go to stdout, everything else to stderr. With `--json` the result is one line of JSON; an error is",
+        '`{"error": {"code", "message"}}` then. The exit code is 0 when all is well, 1 on an error, 2 on wrong usage.',
+        "Commands without `--url` work on the database of `DATABASE_URL`, else on the one in the data directory,",
+        "whether `tidemill up` runs there or not.",
+        "",
+    ]
+    for name, what in COMMANDS.items():
+        app = import_module(f"tidemill.cli.{name}").app
+        found: Any = typer.main.get_command(app)
+        inner = getattr(found, "commands", None)
+        lines += [f"## `tidemill {name}`", ""]
+        if inner is None:
+            lines += _command(found)
+            continue
+        lines += [what, ""]
+        for part, command in inner.items():
+            lines += [f"### `tidemill {name} {part}`", "", *_command(command)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _command(command: Any) -> list[str]:
+    shown = [each for each in command.params if not getattr(each, "hidden", False) and each.name != "help"]
+    rows = [
+        f"| {_spelled(each)} | {each.help or ''} |" for each in sorted(shown, key=lambda each: each.param_type_name)
+    ]
+    table = ["| | |", "| --- | --- |", *rows, ""] if rows else []
+    return [(command.help or "").strip(), "", *table]
+
+
+def _spelled(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.name.upper()}`"
+    return ", ".join(f"`{spelling}`" for spelling in parameter.opts)
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/reference/cli.md": commands,
     "docs/reference/errors.md": errors,
     "docs/reference/resource-types.md": resource_types,
+    "docs/reference/settings.md": settings,
 }
 
 

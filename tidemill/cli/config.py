@@ -2,12 +2,10 @@
 
 from dataclasses import asdict
 
-import typer
-
-from tidemill.cli.output import Json, emit, show_table
+from tidemill.cli.output import Json, emit, new_app, show_table
 from tidemill.settings import Settings
 
-app = typer.Typer()
+app = new_app()
 
 
 @app.command()

@@ -18,20 +18,15 @@ from urllib.request import (
     Request,
 )
 
-from tidemill.model.errors import BadRequest, NotFound, TidemillError, Unauthenticated, Unavailable
+from tidemill.model.errors import BadRequest, NotFound, Unauthenticated, Unavailable
 from tidemill.wiring.login_file import Login, read_login, read_server_url
 
 DATA_DIR: Final = Path(".tidemill")
 _TIMEOUT_S: Final = 60.0
 _MOST_SAID: Final = 4000
+_CANNOT: Final = 500
 _SILENCE_S: Final = 45.0
 """A stream of events that says nothing for longer than this is dead: the server pings every 15 s."""
-
-
-class Refused(TidemillError):
-    """The server refused a request; the message is the server's."""
-
-    code = "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +84,8 @@ class Connection:
         """The body of the answer.
 
         Raises:
-            Unavailable: the server does not answer.
-            Refused: it says no.
+            Unavailable: the server does not answer, or cannot now.
+            BadRequest: it says no.
         """
         return self._send(path, body)
 
@@ -99,7 +94,7 @@ class Connection:
 
         Raises:
             Unavailable: the connection was lost, or stays silent.
-            Refused: the server says no.
+            BadRequest: the server says no.
         """
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
         with self._translated_errors(), self._open(path, None, headers=headers, timeout_s=_SILENCE_S) as answer:
@@ -130,7 +125,8 @@ class Connection:
         except HTTPError as error:
             with error:
                 said = error.read(_MOST_SAID).decode(errors="replace").strip() or error.reason
-            raise Refused(f"The server says: {said} ({error.code})") from error
+            kind = Unavailable if error.code >= _CANNOT else BadRequest
+            raise kind(f"The server says: {said} ({error.code})") from error
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise Unavailable(f"{self._server.url} does not answer ({reason}). Does `tidemill up` run?") from error

@@ -4,14 +4,12 @@ import asyncio
 import sys
 from dataclasses import asdict
 
-import typer
-
 from tidemill.cli.beside import command_settings
-from tidemill.cli.output import DataDir, Json, emit, stdout
+from tidemill.cli.output import DataDir, Json, emit, new_app, stdout
 from tidemill.settings import Settings
 from tidemill.wiring.checkup import Finding, examine
 
-app = typer.Typer()
+app = new_app()
 
 _MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[bold red]fail[/]"}
 

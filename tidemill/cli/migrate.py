@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from tidemill.cli.beside import command_settings
-from tidemill.cli.output import DataDir, Json, emit, write_line
+from tidemill.cli.output import DataDir, Json, emit, new_app, write_line
 from tidemill.db import migrate as migrations
 from tidemill.settings import Settings
 from tidemill.wiring.database import reach_database
 
-app = typer.Typer()
+app = new_app()
 
 
 @app.command()

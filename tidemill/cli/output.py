@@ -16,6 +16,14 @@ DataDir = Annotated[
     Path | None, typer.Option("--data-dir", file_okay=False, help="Directory of `tidemill up` (.tidemill).")
 ]
 
+
+def new_app(help: str = "") -> typer.Typer:  # noqa: A002
+    """The app of a command; with `help` one of several sub-commands. Tracebacks stay plain: pretty ones show values."""
+    return typer.Typer(
+        help=help or None, no_args_is_help=bool(help), add_completion=False, pretty_exceptions_enable=False
+    )
+
+
 stderr = Console(stderr=True, highlight=False)
 stdout = Console(highlight=False)
 

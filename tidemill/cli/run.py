@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from tidemill.cli.connection import Connection, find_server
-from tidemill.cli.output import DataDir, Json, stderr, write_line
+from tidemill.cli.output import DataDir, Json, new_app, stderr, write_line
 from tidemill.model.errors import BadRequest, Unavailable
 
 LANGUAGES: Final = {".py": "python3", ".sh": "bash"}
@@ -19,7 +19,7 @@ _RECONNECTS: Final = 5
 _PAUSE_S: Final = 1.0
 _INTERRUPTED: Final = 130
 
-app = typer.Typer()
+app = new_app()
 
 
 class Update(msgspec.Struct):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tidemill.cli.beside import command_settings, migrated_database, on_database
-from tidemill.cli.output import DataDir, Json, emit, stderr, write_line
+from tidemill.cli.output import DataDir, Json, emit, new_app, stderr, write_line
 from tidemill.db import rotation
 from tidemill.db.keys import CheckReport, check_root_key, check_secrets
 from tidemill.db.pool import Database
@@ -19,7 +19,7 @@ from tidemill.stores.secrets.recovery import parse_recovery_kit, recovery_kit
 from tidemill.wiring.database import reach_database, use_database
 from tidemill.wiring.keys import root_keys
 
-app = typer.Typer(no_args_is_help=True, help="Check, rotate and recover the keys of secrets.")
+app = new_app("Check, rotate and recover the keys of secrets.")
 
 
 @app.command()

@@ -9,6 +9,8 @@ import structlog
 import typer
 
 from tidemill.cli.logs import set_up_logs
+from tidemill.cli.output import new_app
+from tidemill.db import accounts
 from tidemill.model.errors import ConfigurationError
 from tidemill.model.failpoint import arm
 from tidemill.settings import Settings
@@ -17,13 +19,13 @@ from tidemill.wiring.keys import root_keys
 from tidemill.wiring.listening import listening_socket
 from tidemill.wiring.server import application, http_server, server_parts
 
-app = typer.Typer()
+app = new_app()
 log = structlog.get_logger(__name__)
 
 
 @app.command()
 def server(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(file_okay=False, help="Directory of the root key and local objects.")
@@ -51,4 +53,6 @@ async def _serve(settings: Settings) -> None:
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, lambda: setattr(serving, "should_exit", True))
             log.info("server ready", url=parts.options.base_url)
+            if not await accounts.page(database.single, limit=1):
+                log.warning("nobody can sign in yet: make the first account with `tidemill user create E-MAIL`")
             await serving.serve(sockets=[listening])

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from tidemill.cli.beside import OPERATING, OPERATOR, on_database
-from tidemill.cli.output import DataDir, Json, emit, show_table, write_line
+from tidemill.cli.output import DataDir, Json, emit, new_app, show_table, write_line
 from tidemill.db import accounts, audit, tokens, workspaces
 from tidemill.db.pool import Database
 from tidemill.engine import scopes as token_scopes
@@ -14,7 +14,7 @@ from tidemill.model.errors import NotFound
 from tidemill.server.auth import new_token
 from tidemill.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Make and revoke tokens.")
+app = new_app("Make and revoke tokens.")
 
 Email = Annotated[str, typer.Argument(help="E-mail of the account that the token acts for.")]
 

@@ -13,7 +13,7 @@ import structlog
 import typer
 
 from tidemill.cli.logs import set_up_logs
-from tidemill.cli.output import Json
+from tidemill.cli.output import Json, new_app
 from tidemill.cli.reload import run_reloading
 from tidemill.cli.worker_process import WorkerProcess, starting_worker
 from tidemill.model.errors import SandboxUnavailable
@@ -25,7 +25,7 @@ from tidemill.wiring.listening import listening_socket
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
-app = typer.Typer()
+app = new_app()
 log = structlog.get_logger(__name__)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tidemill.cli.beside import OPERATING, OPERATOR, confirm, on_database, read_password
-from tidemill.cli.output import DataDir, Json, emit, show_table, write_line
+from tidemill.cli.output import DataDir, Json, emit, new_app, show_table, write_line
 from tidemill.db import accounts, audit, members
 from tidemill.db.bootstrap import FirstAdmin, create_first_admin
 from tidemill.db.keys import add_workspace_key, check_root_key
@@ -16,7 +16,7 @@ from tidemill.model.identity import Role
 from tidemill.settings import Settings
 from tidemill.wiring.keys import root_keys
 
-app = typer.Typer(no_args_is_help=True, help="Make and change accounts.")
+app = new_app("Make and change accounts.")
 
 Email = Annotated[str, typer.Argument(help="E-mail of the account.")]
 PasswordStdin = Annotated[

@@ -11,14 +11,14 @@ from typing import Annotated
 import typer
 
 from tidemill.cli.logs import set_up_logs
-from tidemill.cli.output import write_line
+from tidemill.cli.output import new_app, write_line
 from tidemill.model.errors import ConfigurationError
 from tidemill.model.failpoint import arm
 from tidemill.sandbox.detect import harden_this_process
 from tidemill.settings import Settings
 from tidemill.wiring.worker import run_worker
 
-app = typer.Typer()
+app = new_app()
 
 
 @app.command()
