@@ -82,6 +82,16 @@ class Group:
         return True
 
 
+def sweep(hierarchy: Hierarchy) -> None:
+    """Remove the empty groups of watchdogs that were killed before they could."""
+    for directory in {hierarchy.memory, hierarchy.processes}:
+        for group in directory.glob("tidemill-*-*"):
+            owner = group.name.split("-")[1]
+            if not Path("/proc", owner).exists():
+                with contextlib.suppress(OSError):  # not empty, or somebody else was faster
+                    group.rmdir()
+
+
 def find() -> Hierarchy | None:
     """Where this process may make groups with limits on memory and processes, found out by making one; else None."""
     for hierarchy in (_version_1(), _version_2()):
@@ -92,6 +102,7 @@ def find() -> Hierarchy | None:
         except OSError:
             continue
         trial.remove()
+        sweep(hierarchy)
         return hierarchy
     return None
 

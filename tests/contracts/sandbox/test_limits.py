@@ -129,6 +129,18 @@ async def test_plain_program_is_limited_too(plain: Runner) -> None:
     assert (await plain.shell("echo next")).text == "next\n"
 
 
+def test_groups_of_dead_watchdogs_are_swept() -> None:
+    hierarchy = cgroups.find()
+    if hierarchy is None:
+        pytest.skip("this host gives us no control groups")
+    group = hierarchy.make(f"tidemill-{2**22 + 1}-7", memory_bytes=MIB, processes=3)
+    mine = hierarchy.make(f"tidemill-{os.getpid()}-7", memory_bytes=MIB, processes=3)
+    cgroups.find()
+    assert not group.memory.exists()
+    assert mine.memory.exists()
+    assert mine.remove()
+
+
 def test_groups_are_gone_after_use() -> None:
     hierarchy = cgroups.find()
     if hierarchy is None:
