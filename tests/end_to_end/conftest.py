@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from tests.end_to_end.running import WAIT_TIMEOUT_S, Tidemill, Workspace, running
+from tests.reliability.invariants import check
+from tidemill.wiring.database import running_embedded
 
 MIB = 1024 * 1024
 HARD_LIMIT_BYTES = 32 * MIB
@@ -37,3 +39,14 @@ def workspace(tidemill: Tidemill) -> Iterator[Workspace]:
     headers = {"Authorization": f"Bearer {tidemill.token}"}
     with httpx.Client(base_url=f"{tidemill.api}/", headers=headers, timeout=WAIT_TIMEOUT_S) as http:
         yield Workspace(http, (f"u/admin/item_{number}" for number in _numbers))
+
+
+@pytest.fixture(autouse=True)
+def invariants(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What must hold at any moment holds after each test that used the shared Tidemill."""
+    yield
+    if "tidemill" not in request.fixturenames:
+        return
+    dsn = running_embedded(request.getfixturevalue("tidemill").data_dir)
+    accepted = request.getfixturevalue("workspace").accepted if "workspace" in request.fixturenames else []
+    check(dsn, accepted=accepted)

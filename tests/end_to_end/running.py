@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -88,10 +89,14 @@ def running(data_dir: Path, **settings: str) -> Iterator[Tidemill]:
 
 @dataclass
 class Workspace:
-    """What a user does by HTTP: deploys scripts, runs them, looks at what they left."""
+    """What a user does by HTTP: deploys scripts, runs them, looks at what they left.
+
+    `accepted`: the jobs that it started.
+    """
 
     http: httpx.Client
     paths: Iterator[str] = field(repr=False)
+    accepted: list[UUID] = field(default_factory=list, repr=False)
 
     def path(self) -> str:
         """A path that nothing has yet."""
@@ -120,6 +125,7 @@ class Workspace:
         """Start a script; the id of the job."""
         answer = self.http.post(f"jobs/run/p/{path}", json=dict(args or {}), params=query)
         assert answer.status_code == 201, (path, answer.status_code, answer.text)
+        self.accepted.append(UUID(answer.text))
         return answer.text
 
     def ended(self, job_id: str) -> dict[str, Any]:
