@@ -233,13 +233,6 @@ async def test_a_preview_that_cannot_be_run_is_refused(api: Api, change: dict[st
     assert (await api.developer.post(f"{W}/jobs/run/preview", json=body)).status_code == status
 
 
-async def test_running_inline_tells_the_way_that_there_is(api: Api) -> None:
-    body = {"content": "def main(): ...", "language": "python3", "args": {}}
-    answer = await api.developer.post(f"{W}/jobs/run_inline/preview", json=body)
-    assert answer.status_code == 501
-    assert "run_wait_result/preview" in answer.text
-
-
 async def test_dependencies_are_resolved_by_a_job_of_their_own(api: Api) -> None:
     body = {
         "raw_scripts": [{"raw_code": "import requests", "language": "python3", "script_path": "u/dev/x"}],

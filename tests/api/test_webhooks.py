@@ -155,9 +155,10 @@ async def test_a_failure_is_told_with_its_error(api: Api) -> None:
     assert answer.json()["error"]["name"] == "ValueError"
 
 
-async def test_a_failed_preview_is_told_as_text(api: Api) -> None:
+@pytest.mark.parametrize("route", ["run_wait_result", "run_inline"])
+async def test_a_failed_preview_is_told_as_text(api: Api, route: str) -> None:
     body = {"content": "def main(): ...", "language": "python3", "args": {}}
-    async with waiting(api, f"{W}/jobs/run_wait_result/preview", json=body) as (job_id, task):
+    async with waiting(api, f"{W}/jobs/{route}/preview", json=body) as (job_id, task):
         await Worker(api).end(job_id, b'{"error": {"name": "ValueError", "message": "no"}}', status="failure")
     assert (task.result().status_code, task.result().text) == (500, "ValueError: no")
     assert task.result().headers["content-type"].startswith("text/plain")

@@ -209,13 +209,13 @@ async def run_by_hash_and_stream(
     responses={200: _RESULT},
     openapi_extra=accepts(Preview),
 )
-async def run_inline(caller: Caller, preview: Annotated[Preview, Depends(json_body(Preview))]) -> Response:
-    """Run a statement without a job: for SQL languages, of which there is none yet."""
-    permit.require(caller, Action.PREVIEW, _JOB_SCOPE)
-    load_language(preview.language)
-    raise Unsupported(
-        f"{preview.language} does not run inline: send it to jobs/run_wait_result/preview, which runs it as a job."
-    )
+async def run_inline(parts: InParts, caller: Caller, request: Request) -> Response:
+    """Run a script that is not deployed, and wait for its result: for clients that were told of a server beside them.
+
+    It runs as a job like any other preview: nothing that users wrote runs outside of a sandbox.
+    """
+    submitted = await _submit_preview(parts, caller, request, RunQuery())
+    return await _waited(parts, caller, submitted, errors_as_text=True)
 
 
 @router.post(
