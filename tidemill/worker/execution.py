@@ -153,23 +153,25 @@ class Execution:
     async def _in_directory(self, prepared: Prepared, args: bytes) -> bytes | Stop:
         launch = self._preparer.launch(self.job, prepared, args)
         work = self._parts.options.jobs_dir / f"{self.job.id}-{self.job.attempt}"
+        max_bytes = self._parts.values.max_bytes
+        names: set[str] = set()
         try:
             await asyncio.to_thread(files.lay_out, work, launch.files)
             ended = await self._in_sandbox(self._program(work, prepared, launch.argv))
-            if isinstance(ended, Stop):
-                return ended
-            max_bytes = self._parts.values.max_bytes
-            found = await asyncio.to_thread(files.collect, work, {*launch.result_files, ERROR}, max_bytes=max_bytes)
-            return result_of(
-                ended,
-                found,
-                prepared.language,
-                streamed=bytes(self._output.streamed),
-                last_line=self._output.last_line,
-                max_bytes=max_bytes,
-            )
+            if not isinstance(ended, Stop):
+                names = {*launch.result_files, ERROR}
         finally:
-            await asyncio.to_thread(files.clear, work)
+            found = await asyncio.to_thread(files.take_out, work, names, max_bytes=max_bytes)
+        if isinstance(ended, Stop):
+            return ended
+        return result_of(
+            ended,
+            found,
+            prepared.language,
+            streamed=bytes(self._output.streamed),
+            last_line=self._output.last_line,
+            max_bytes=max_bytes,
+        )
 
     def _program(self, work: Path, prepared: Prepared, argv: tuple[str, ...]) -> Program:
         token = job_token.issue(self._parts.job_secret, self.job.id, self.job.attempt)
@@ -187,9 +189,7 @@ class Execution:
         async with self._output.flushing():
             ended = await self._until_ended(running)
         failpoint("run.after_exit")
-        if isinstance(ended, Stop) and ended is Stop.LOST:
-            return ended
-        await self._output.flush(final=True)
+        self._output.end()
         return Stop.LOST if self._output.lost else ended
 
     async def _until_ended(self, running: Running) -> Exit | Stop:
@@ -228,6 +228,7 @@ class Execution:
             delay_s = retry.delay_s(policy, self.job.retries, random=random.random())  # noqa: S311
         if delay_s is None:
             return await self._ended("failure", result, reason=reason)
+        await self._output.learn_secrets()
         await self._output.flush(final=True)
         return Again(end_reason=reason, error=Json(self._output.mask(result)), retried=True, delay_s=delay_s)
 
@@ -241,6 +242,8 @@ class Execution:
                     "canceled", queue.error_result("Canceled", message).raw, reason=EndReason.CANCELED
                 )
             case Stop.WORKER_STOPS:
+                await self._output.learn_secrets()
+                await self._output.flush(final=True)
                 return Again(end_reason=EndReason.STOPPED)
 
     async def _ended(self, status: str, result: bytes, *, reason: EndReason | None = None) -> Outcome:

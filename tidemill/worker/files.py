@@ -45,6 +45,14 @@ def collect(directory: Path, names: Iterable[str], *, max_bytes: int) -> dict[st
     return found
 
 
+def take_out(directory: Path, names: Iterable[str], *, max_bytes: int) -> dict[str, bytes]:
+    """As `collect`, and the directory is removed after that, whatever happens."""
+    try:
+        return collect(directory, names, max_bytes=max_bytes)
+    finally:
+        clear(directory)
+
+
 def clear(directory: Path) -> None:
     """Remove `directory` with all that a job left in it, however deep."""
     try:

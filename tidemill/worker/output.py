@@ -144,15 +144,23 @@ class Output:
             self._arrived.clear()
             await self.flush()
 
+    def end(self) -> None:
+        """No more output comes: what waits for the end of its line is one."""
+        if self._line:
+            self._take_line(self._line + (b"\n" if self._line.startswith(STREAM_MARKER) else b""))
+            self._line = b""
+
     async def flush(self, *, final: bool = False) -> None:
-        """Write what has come. `final`: also what waits for the end of a line or of a secret."""
+        """Write what has come. `final`: also what waits for the end of a secret; the job has ended, and all that it
+        read was learned (`learn_secrets`) after that."""
         async with self._flushing:
-            if final and self._line:
-                self._take_line(self._line + (b"\n" if self._line.startswith(STREAM_MARKER) else b""))
-                self._line = b""
-            await self.learn_secrets()
+            if final:
+                self.end()
+            # Taken before the question: what is printed meanwhile may hold a secret that the answer does not know.
             log, self._log = bytes(self._log), bytearray()
             stream, self._stream = bytes(self._stream), bytearray()
+            if not final and (log or stream):
+                await self.learn_secrets()
             masked = self._masker.feed(log) + (self._masker.flush() if final else b"")
             text = self._decoder.decode(masked, final).replace("\x00", "\N{SYMBOL FOR NULL}")
             await self._append(text, stream=False)
