@@ -2,6 +2,9 @@
 
 A watch only says "look again". What there is to see is read once for all viewers of a job (`server/live.py` keeps it in
 `Watched.seen`). News of one job come at most every `PACE_S`; a slow poll makes up for a notification that was lost.
+
+That a job was claimed, or wrote to its log, is not notified: it would cost each job a commit that waits for others. Who
+follows it looks every `LIVE_S`, so that only jobs that somebody looks at cost anything.
 """
 
 import asyncio
@@ -15,6 +18,7 @@ from tidemill.db.listener import Listener
 from tidemill.db.queue import JOB_CHANNEL
 
 PACE_S: Final = 0.1
+LIVE_S: Final = 0.5
 POLL_S: Final = 5.0
 
 
@@ -54,6 +58,13 @@ class Watch:
         is_news = self.watched.version != self._version
         self._version = self.watched.version
         return is_news
+
+    async def follow(self, timeout_s: float) -> None:
+        """Return when there may be news: as `wait`, but after `LIVE_S` at the latest, for all viewers of the job."""
+        is_news = await self.wait(min(timeout_s, LIVE_S))
+        if not is_news and asyncio.get_running_loop().time() - self.watched.told_at >= LIVE_S:
+            self.watched.tell()
+            self._version = self.watched.version
 
 
 class Updates:
