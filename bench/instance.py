@@ -34,7 +34,7 @@ class Instance:
     """Give it as `async with Instance() as instance`. Nothing runs on the database but what was asked for."""
 
     def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="tidemill-bench-"))
+        self.directory = new_directory()
         self.port = _free_port()
         self.login = Login()
         self._postgres = EmbeddedPostgres(self.directory)
@@ -217,6 +217,13 @@ class Helper:
         assert self.process.stdin is not None
         self.process.stdin.close()
         await self.process.wait()
+
+
+def new_directory() -> Path:
+    """A data directory where users have theirs: on the disk of the checkout, not in /tmp."""
+    parent = Path(".tidemill")
+    parent.mkdir(exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="bench-", dir=parent)).absolute()
 
 
 def _free_port() -> int:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.figures import Figure
-from bench.instance import Instance, answering, plain_environment, stop
+from bench.instance import Instance, answering, new_directory, plain_environment, stop
 from bench.wire import Connection
 from tidemill.db.embedded import EmbeddedPostgres
 
@@ -56,7 +55,7 @@ async def measure(instance: Instance, quick: bool) -> list[Figure]:
 
 
 async def _in_new_directory(work: Callable[[Path], Awaitable[T]]) -> T:
-    directory = Path(tempfile.mkdtemp(prefix="tidemill-bench-up-"))
+    directory = new_directory()
     try:
         return await work(directory)
     finally:
