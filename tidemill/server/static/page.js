@@ -278,7 +278,11 @@ function lesson(username) {
 curl -X POST ${location.origin}/api/w/${state.workspace}/scripts/create \\
   -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
   -d '${body}'
-tidemill run u/${username}/count`;
+tidemill run u/${username}/count --workspace ${state.workspace}
+
+# or from Python, after pip install wmill
+export BASE_INTERNAL_URL=${location.origin} WM_TOKEN=$TOKEN WM_WORKSPACE=${state.workspace}
+python -c 'import wmill; print(wmill.run_script_by_path("u/${username}/count"))'`;
 }
 
 start();
