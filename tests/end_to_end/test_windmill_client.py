@@ -1,0 +1,53 @@
+"""The published npm package `windmill-client`, run by Node from outside of jobs: what most scripts call of it."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.end_to_end.running import PROGRAMS, VENVS, WAIT_TIMEOUT_S, Tidemill, Workspace
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """Where Node is."""
+    found = shutil.which("node")
+    if found is None:
+        reason = "Node is not on this machine (Debian: apt-get install nodejs npm)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def test_values_come_back_as_they_were_written(node: str, tidemill: Tidemill, workspace: Workspace) -> None:
+    place = VENVS / "node"
+    assert (place / "node_modules").exists(), f"{place} is missing: run python tests/prepare.py"
+    environment = tidemill.environment(
+        WM_STATE_PATH_NEW=workspace.path(),
+        VARIABLE=workspace.path(),
+        RESOURCE=workspace.path(),
+        SCRIPT=workspace.deploy("def main(value: object = None):\n    return value\n"),
+    )
+    command = [node, str(PROGRAMS / "windmill_client.mjs")]
+    done = subprocess.run(
+        command, cwd=place, env=environment, capture_output=True, text=True, timeout=WAIT_TIMEOUT_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert "There is no resource at 'u/admin/nothing_here'." in seen.pop("missing")
+    assert seen == {
+        "variable": "seconde 🌊\n",
+        "resource": {"a": [1, None, "é"], "password": "seconde 🌊\n"},
+        "undefinedIfEmpty": True,
+        "before": True,
+        "state": {"count": 2},
+        "results": [{"k": ["x"]}, [None]],
+        "waited": 1,
+        "read": 1,
+        "root": True,
+        "version": True,
+        "listed": True,
+    }
