@@ -220,10 +220,10 @@ class Helper:
 
 
 def new_directory() -> Path:
-    """A data directory where users have theirs: on the disk of the checkout, not in /tmp."""
-    parent = Path(".tidemill")
-    parent.mkdir(exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="bench-", dir=parent)).absolute()
+    """A data directory where users have theirs: on the disk of their home, not in a /tmp that may be memory."""
+    parent = Path.home() / ".cache" / "tidemill-bench"
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=parent))
 
 
 def _free_port() -> int:
