@@ -118,3 +118,17 @@ def test_the_checks_notice_two_attempts_at_once(box: Chaosbox) -> None:
     finally:
         os.kill(watchdog, signal.SIGKILL)
         frozen.signal(signal.SIGCONT)
+
+
+@pytest.mark.skipif(not SOAK, reason="takes more than a minute; make soak runs it")
+def test_a_claim_whose_answer_comes_too_late_is_not_started(box: Chaosbox) -> None:
+    """The worker hears of its claim a minute later: by then the job is somebody else's."""
+    box.start_server()
+    job = box.tick(0)
+    late = box.start_worker(ready=False, FAILPOINT="claim.after_commit:1:sleep")
+    until(lambda: box.is_running(job))
+    box.start_worker()
+    row = box.ended(job, DETECTED_S + 5 + SLACK_S)
+    assert (row["state"], row["attempt"]) == ("success", 2)
+    until(lambda: late.said("claimed too late"))
+    assert [effect.attempt for effect in box.starts(job)] == [2]
