@@ -2,8 +2,9 @@
 
 import json
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -112,7 +113,14 @@ async def isolated_or_skip(sandbox: Sandbox) -> None:
 
 
 @pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncIterator[BubblewrapSandbox]:
+def jobs(tmp_path: Path) -> Iterator[Path]:
+    """Where jobs have their directories. What they left is removed by a program that takes trees of any depth."""
+    yield tmp_path / "jobs"
+    subprocess.run(["rm", "-rf", str(tmp_path / "jobs")], check=True)
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path, jobs: Path) -> AsyncIterator[BubblewrapSandbox]:
     sandbox = BubblewrapSandbox(state_dir=tmp_path / "state", self_kill_s=0)
     try:
         await isolated_or_skip(sandbox)
@@ -122,27 +130,27 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[BubblewrapSandbox]:
 
 
 @pytest.fixture
-def run(sandbox: BubblewrapSandbox, tmp_path: Path) -> Runner:
-    return Runner(sandbox, tmp_path / "jobs")
+def run(sandbox: BubblewrapSandbox, jobs: Path) -> Runner:
+    return Runner(sandbox, jobs)
 
 
 @pytest.fixture
-async def plain(tmp_path: Path) -> AsyncIterator[Runner]:
+async def plain(tmp_path: Path, jobs: Path) -> AsyncIterator[Runner]:
     sandbox = ProcessSandbox(state_dir=tmp_path / "state", self_kill_s=0)
     try:
-        yield Runner(sandbox, tmp_path / "jobs")
+        yield Runner(sandbox, jobs)
     finally:
         await sandbox.close()
 
 
 @pytest.fixture(params=["bubblewrap", "process"])
-async def any_run(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Runner]:
+async def any_run(request: pytest.FixtureRequest, tmp_path: Path, jobs: Path) -> AsyncIterator[Runner]:
     """Each kind of sandbox: what is tested with it is promised by the port."""
     kinds = {"bubblewrap": BubblewrapSandbox, "process": ProcessSandbox}
     sandbox = kinds[request.param](state_dir=tmp_path / "state", self_kill_s=0)
     try:
         if request.param == "bubblewrap":
             await isolated_or_skip(sandbox)
-        yield Runner(sandbox, tmp_path / "jobs")
+        yield Runner(sandbox, jobs)
     finally:
         await sandbox.close()
