@@ -12,6 +12,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.postgres import Embedded, PostgresServer, System, make_template, new_database, system_binaries
+from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401
 from tidemill.db.pool import Database
 
 

@@ -1,6 +1,6 @@
 """`tidemill`: one Tidemill for all end-to-end tests of a session; `workspace`: what a user does with it by HTTP.
 
-The tests that share it are kept on one worker of xdist, so that there is one.
+The tests that share it are kept on one worker of xdist, see `tests/scheduling.py`, so that there is one.
 """
 
 import itertools
@@ -16,13 +16,6 @@ from tidemill.wiring.database import running_embedded
 MIB = 1024 * 1024
 HARD_LIMIT_BYTES = 32 * MIB
 _numbers = itertools.count(1)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the shared Tidemill is of one group."""
-    for item in items:
-        if "tidemill" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("end_to_end"))
 
 
 @pytest.fixture(scope="session")
