@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tidemill.db import queue
+from tidemill.db.listener import Listener
 from tidemill.db.pool import Database, Json
 from tidemill.db.queries import Query
 from tidemill.db.queue import ClaimedJob, Ended, NewJob
@@ -317,3 +318,27 @@ async def test_a_canceled_job_whose_worker_is_lost_ends_as_canceled(database: Da
     assert expired.outcome == "canceled"
     (row,) = await rows(database, "select status, attempt from job_completed")
     assert row == {"status": "canceled", "attempt": 1}
+
+
+async def test_a_piece_of_log_that_is_sent_again_is_kept_once(database: Database) -> None:
+    await enqueue(database)
+    (job,) = await claim(database)
+    for _ in range(2):
+        assert await queue.append_log(database.single, job, "once\n", start_unit=0) == 5
+    assert await rows(database, "select text from job_log") == [{"text": "once\n"}]
+
+
+async def test_followers_are_told_of_the_start_the_output_and_the_end(database: Database, database_dsn: str) -> None:
+    async with Listener(database_dsn) as listener:
+        with listener.subscribe(queue.JOB_CHANNEL) as heard:
+            assert (await heard.get()).missed
+            job_id = await enqueue(database)
+            (job,) = await claim(database)
+            assert (await heard.get()).payload == str(job_id)
+            await queue.append_log(database.single, job, "live", start_unit=0)
+            assert (await heard.get()).payload == str(job_id)
+            await queue.append_log(database.single, job, "last", start_unit=4, live=False)
+            await end(database, job)
+            assert (await heard.get()).payload == str(job_id)
+            await queue.wake(database.single, queue.JOB_CHANNEL, "nothing came between")
+            assert (await heard.get()).payload == "nothing came between"

@@ -466,11 +466,12 @@ def error_result(name: str, message: str) -> Json:
 
 
 async def append_log(
-    statements: Statements, job: ClaimedJob, text: str, *, start_unit: int, stream: bool = False
+    statements: Statements, job: ClaimedJob, text: str, *, start_unit: int, stream: bool = False, live: bool = True
 ) -> int | None:
     """Add `text` to a job's log (or to its result stream) at `start_unit`; its length in UTF-16 units.
 
-    None: the lease is lost, and nothing was written. `text` must not hold NUL.
+    None: the lease is lost, and nothing was written. `text` must not hold NUL. `live` tells those who follow the job;
+    leave it out where its end follows at once. The same piece may be sent again when its answer was lost.
     """
     units = len(text.encode("utf-16-le")) // 2
     row = await statements.fetch_optional(
@@ -481,6 +482,7 @@ async def append_log(
         units=units,
         attempt=job.attempt,
         text=text,
+        live=live,
     )
     return None if row is None else units
 

@@ -163,9 +163,11 @@ class Output:
                 await self.learn_secrets()
             masked = self._masker.feed(log) + (self._masker.flush() if final else b"")
             text = self._decoder.decode(masked, final).replace("\x00", "\N{SYMBOL FOR NULL}")
-            await self._append(text, stream=False)
+            await self._append(text, stream=False, live=not final)
             if stream:
-                await self._append(self.mask(stream).decode(errors="replace").replace("\x00", "␀"), stream=True)
+                await self._append(
+                    self.mask(stream).decode(errors="replace").replace("\x00", "␀"), stream=True, live=not final
+                )
             if text or stream:
                 self._flushes += 1
 
@@ -193,14 +195,14 @@ class Output:
                     raise
                 await asyncio.sleep(_PAUSE_S)
 
-    async def _append(self, text: str, *, stream: bool) -> None:
+    async def _append(self, text: str, *, stream: bool, live: bool) -> None:
         if not text or self.lost:
             return
         if self._ends is None:
             self._ends = await queue.log_ends(self._statements, self._job.id)
         start = self._ends[int(stream)]
         units = await self._insist(
-            lambda: queue.append_log(self._statements, self._job, text, start_unit=start, stream=stream)
+            lambda: queue.append_log(self._statements, self._job, text, start_unit=start, stream=stream, live=live)
         )
         if units is None:
             self.lost = True

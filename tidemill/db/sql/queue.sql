@@ -102,8 +102,6 @@ kept as (
     g.canceled_by, g.cancel_reason, g.progress
   from gone g join done d on d.id = g.id
   returning id),
-told as materialized (
-  select pg_notify('tidemill_job', string_agg(id::text, ',')) from kept having count(*) > 0),
 freed as materialized (
   select pg_notify('tidemill_queue', '*') from gone where concurrency_key is not null limit 1),
 due as materialized (
@@ -121,7 +119,10 @@ taken as (
   update job_queue q
   set state = 'running', attempt = q.attempt + 1, worker = :worker, started_at = now(), heartbeat_at = now()
   from due where q.id = due.id
-  returning q.*)
+  returning q.*),
+told as materialized (
+  select pg_notify('tidemill_job', string_agg(id::text, ',')) from (
+    select id from kept union all select id from taken) changed having count(*) > 0)
 select array(select id from kept) as ended,
   (select count(*) from told) + (select count(*) from freed) as notices,
   (select extract(epoch from w.run_at - now())::float8 from job_queue w
@@ -196,18 +197,25 @@ update job_queue set canceled_by = :canceled_by, cancel_reason = :cancel_reason,
 where id = :id;
 
 -- name: append_log
--- Add to a job's log at the place :start_unit (UTF-16 units from its start), while the attempt holds its lease.
-insert into job_log (job_id, start_unit, workspace_id, units, attempt, text)
-select :job_id, :start_unit::bigint, :workspace_id, :units, :attempt, :text
-where exists (select from job_queue where id = :job_id and attempt = :attempt and state = 'running')
-returning job_id;
+-- Add to a job's log at the place :start_unit (UTF-16 units from its start), while the attempt holds its lease; :live
+-- tells those who follow it.
+with added as (
+  insert into job_log (job_id, start_unit, workspace_id, units, attempt, text)
+  select :job_id, :start_unit::bigint, :workspace_id, :units, :attempt, :text
+  where exists (select from job_queue where id = :job_id and attempt = :attempt and state = 'running')
+  on conflict (job_id, start_unit) do update set text = excluded.text, units = excluded.units
+  returning job_id)
+select job_id, case when :live::boolean then pg_notify('tidemill_job', job_id::text) end as told from added;
 
 -- name: append_stream
--- Add to what a job streams as its result, while the attempt holds its lease.
-insert into job_stream (job_id, start_unit, workspace_id, units, attempt, text)
-select :job_id, :start_unit::bigint, :workspace_id, :units, :attempt, :text
-where exists (select from job_queue where id = :job_id and attempt = :attempt and state = 'running')
-returning job_id;
+-- Add to what a job streams as its result, while the attempt holds its lease; :live tells those who follow it.
+with added as (
+  insert into job_stream (job_id, start_unit, workspace_id, units, attempt, text)
+  select :job_id, :start_unit::bigint, :workspace_id, :units, :attempt, :text
+  where exists (select from job_queue where id = :job_id and attempt = :attempt and state = 'running')
+  on conflict (job_id, start_unit) do update set text = excluded.text, units = excluded.units
+  returning job_id)
+select job_id, case when :live::boolean then pg_notify('tidemill_job', job_id::text) end as told from added;
 
 -- name: log_end
 -- Where the log and the stream of a job end, for an attempt that goes on after an earlier one.
