@@ -281,10 +281,3 @@ async def test_the_log_is_read_from_any_place(api: Api) -> None:
     assert found.end == 800
     other = await read_text(api.parts.database, "other", job_id, stream=False, start=0)
     assert other.text == ""
-
-
-async def test_who_follows_a_job_looks_again_without_being_told(api: Api) -> None:
-    updates, job_id = Updates(api.parts.updates._listener, poll_s=3600), uuid4()
-    with updates.watch(job_id) as follower, updates.watch(job_id) as other:
-        await follower.follow(60)
-        assert await other.wait(0)

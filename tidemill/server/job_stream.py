@@ -142,7 +142,7 @@ async def _look_for_news(
         left_s = deadline - anyio.current_time()
         if left_s <= 0 or _is_news(seen, view):
             return seen
-        await watch.follow(left_s)
+        await watch.wait(left_s)
 
 
 def _is_news(seen: Look, view: View) -> bool:
