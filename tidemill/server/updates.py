@@ -1,10 +1,8 @@
 """Tells those who watch a job that it has news: one LISTEN connection, however many they are.
 
 A watch only says "look again". What there is to see is read once for all viewers of a job (`server/live.py` keeps it in
-`Watched.seen`). News of one job come at most every `PACE_S`; a slow poll makes up for a notification that was lost.
-
-That a job was claimed, or wrote to its log, is not notified: it would cost each job a commit that waits for others. Who
-follows it looks every `LIVE_S`, so that only jobs that somebody looks at cost anything.
+`Watched.seen`). News of one job come at most every `PACE_S`, but for the first ones: a short job that is claimed and ends
+at once must not keep whoever waits for its result. A slow poll makes up for a notification that was lost.
 """
 
 import asyncio
@@ -18,17 +16,24 @@ from tidemill.db.listener import Listener
 from tidemill.db.queue import JOB_CHANNEL
 
 PACE_S: Final = 0.1
-LIVE_S: Final = 0.5
+BURST: Final = 4
+"""News of one job that may follow each other at once, after some quiet: its start, some output, its end."""
 POLL_S: Final = 5.0
 
 
 @dataclass(eq=False, slots=True)
 class Watched:
-    """One job with viewers. `version` grows with its news; `seen` holds what was read of it, by kind of look."""
+    """One job with viewers.
+
+    Attributes:
+        version: grows with its news.
+        calm_at: when its news will have come no faster than one each `PACE_S`, by the clock of the loop.
+        seen: what was read of it, by kind of look.
+    """
 
     viewers: int = 0
     version: int = 0
-    told_at: float = 0.0
+    calm_at: float = 0.0
     later: asyncio.TimerHandle | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
     seen: dict[object, tuple[int, asyncio.Task[object]]] = field(default_factory=dict)
@@ -36,7 +41,7 @@ class Watched:
     def tell(self) -> None:
         """Wake all viewers."""
         self.later = None
-        self.told_at = asyncio.get_running_loop().time()
+        self.calm_at = max(self.calm_at, asyncio.get_running_loop().time()) + PACE_S
         self.version += 1
         self.news.set()
         self.news = asyncio.Event()
@@ -58,13 +63,6 @@ class Watch:
         is_news = self.watched.version != self._version
         self._version = self.watched.version
         return is_news
-
-    async def follow(self, timeout_s: float) -> None:
-        """Return when there may be news: as `wait`, but after `LIVE_S` at the latest, for all viewers of the job."""
-        is_news = await self.wait(min(timeout_s, LIVE_S))
-        if not is_news and asyncio.get_running_loop().time() - self.watched.told_at >= LIVE_S:
-            self.watched.tell()
-            self._version = self.watched.version
 
 
 class Updates:
@@ -118,7 +116,7 @@ class Updates:
     def _tell(self, jobs: list[Watched]) -> None:
         loop = asyncio.get_running_loop()
         for watched in jobs:
-            wait_s = watched.told_at + PACE_S - loop.time()
+            wait_s = watched.calm_at - (BURST - 1) * PACE_S - loop.time()
             if watched.later is None and wait_s <= 0:
                 watched.tell()
             elif watched.later is None:
