@@ -1,8 +1,8 @@
 """Tells those who watch a job that it has news: one LISTEN connection, however many they are.
 
 A watch only says "look again". What there is to see is read once for all viewers of a job (`server/live.py` keeps it in
-`Watched.seen`). News of one job come at most every `PACE_S`, but for the first ones: a short job that is claimed and ends
-at once must not keep whoever waits for its result. A slow poll makes up for a notification that was lost.
+`Watched.seen`). News of one job come at most every `PACE_S`, but for the first: who waits for the result of a short
+job is told of its end at once. A slow poll makes up for a notification that was lost.
 """
 
 import asyncio
