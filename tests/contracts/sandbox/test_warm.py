@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.contracts.sandbox.conftest import Runner, isolated_or_skip, limits
 from tidemill.sandbox.bubblewrap import BubblewrapSandbox
-from tidemill.sandbox.port import ExitReason
+from tidemill.sandbox.port import ExitReason, Mount
 
 ME = "demo/u/alice"
 BOOT = "import os\ndef main(): return open('/proc/1/stat').read().split()[21]\n"
@@ -129,8 +130,6 @@ async def test_modules_are_imported_ahead(run: Runner, tmp_path: Path) -> None:
 
 
 async def test_environments_are_on_the_path_and_their_hooks_are_not_run(run: Runner, tmp_path: Path) -> None:
-    from tidemill.sandbox.port import Mount
-
     site = tmp_path / "site"
     (site / "extra").mkdir(parents=True)
     (site / "lib.py").write_text("value = 1")
@@ -142,6 +141,19 @@ async def test_environments_are_on_the_path_and_their_hooks_are_not_run(run: Run
     for identity in ("", ME):
         ran = await run.python(source, identity=identity, paths=(str(site),), mounts=(Mount(site, site),))
         assert ran.result == [1, False, False]
+
+
+async def test_an_environment_below_tmp_stays_and_keeps_the_sandbox_warm(run: Runner) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        site = Path(directory) / "deep" / "site"
+        site.mkdir(parents=True)
+        (site / "lib.py").write_text("value = 1")
+        source = f"import lib, os, pathlib\npathlib.Path('{site.parent}/left').write_text('x')\n{BOOT}"
+        told = {"paths": (str(site),), "mounts": (Mount(site, site),), "identity": ME}
+        boots = [(await run.python(source, **told)).result for _ in range(3)]
+        assert boots[0] == boots[1] == boots[2]
+        seen = f"import os, lib\ndef main(): return [lib.value, sorted(os.listdir('{site.parent}'))]"
+        assert (await run.python(seen, **told)).result == [1, ["site"]]
 
 
 async def test_jobs_of_one_identity_run_at_once(run: Runner) -> None:

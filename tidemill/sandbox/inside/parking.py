@@ -86,6 +86,7 @@ def rehearse() -> None:
 def serve(control: socket.socket) -> None:
     """One child runs its job while the next one waits."""
     before = own_state()
+    mounted = mounts_below(TEMPORARY)
     tell(control, {"ready": True})
     child, began = fork_ahead(control)
     while True:
@@ -98,7 +99,7 @@ def serve(control: socket.socket) -> None:
             os.close(began)
             child, began = fork_ahead(control)
         tell(control, {"status": status, "peak": used.ru_maxrss * 1024})
-        clear_files()
+        clear_files(mounted)
         if own_state() != before:
             raise Odd("the job changed the limits or the priority of the parked interpreter")
         if has_shared_memory():
@@ -196,26 +197,43 @@ def others(known: set[int]) -> set[int]:
     return {int(name) for name in os.listdir("/proc") if name.isdigit()} - known
 
 
-def clear_files() -> None:
-    """Empty the temporary directories."""
+def mounts_below(places: tuple[str, ...]) -> frozenset[str]:
+    """What is mounted below the temporary directories (environments may be kept there), and the way to it."""
+    found = set()
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+        for line in mounts:
+            path = line.split()[4].encode().decode("unicode_escape")
+            while any(path.startswith(place + "/") for place in places):
+                found.add(path)
+                path = os.path.dirname(path)
+    return frozenset(found)
+
+
+def clear_files(mounted: frozenset[str]) -> None:
+    """Empty the temporary directories of all but what is mounted there."""
     for place in TEMPORARY:
         try:
             for name in os.listdir(place):
-                remove(os.path.join(place, name))
+                remove(os.path.join(place, name), mounted)
             os.chmod(place, 0o1777)
         except OSError as error:
             raise Odd(f"{place} could not be emptied: {error}") from error
 
 
-def remove(path: str) -> None:
-    """Remove a file or a directory with all that is in it, whatever its mode."""
+def remove(path: str, mounted: frozenset[str]) -> None:
+    """Remove a file or a directory with all that is in it, whatever its mode; what is `mounted` stays."""
     if not stat.S_ISDIR(os.lstat(path).st_mode):
         os.unlink(path)
         return
+    if os.path.ismount(path) and path in mounted:
+        return
     os.chmod(path, 0o700)
     for name in os.listdir(path):
-        remove(os.path.join(path, name))
-    os.rmdir(path)
+        remove(os.path.join(path, name), mounted)
+    if path in mounted:
+        os.chmod(path, 0o755)
+    else:
+        os.rmdir(path)
 
 
 def own_state() -> tuple[Any, ...]:
