@@ -342,3 +342,14 @@ async def test_followers_are_told_of_the_start_the_output_and_the_end(database: 
             assert (await heard.get()).payload == str(job_id)
             await queue.wake(database.single, queue.JOB_CHANNEL, "nothing came between")
             assert (await heard.get()).payload == "nothing came between"
+
+
+async def test_a_full_worker_takes_only_what_its_own_jobs_started(database: Database) -> None:
+    parent = await enqueue(database)
+    await claim(database)
+    await enqueue(database)
+    child = await enqueue(database, parent_job=parent)
+    turn = await queue.turn(
+        database.single, worker="one", ended=[], tags=["noop"], limit=0, parents=[parent], child_limit=5
+    )
+    assert [job.id for job in turn.claimed] == [child]

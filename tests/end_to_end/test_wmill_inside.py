@@ -112,8 +112,8 @@ def test_jobs_that_wait_for_others_do_not_block_them(workspace: Workspace) -> No
     middle = workspace.deploy(
         "import wmill\n\ndef main(inner: str, x: int):\n    return wmill.run_script_by_path(inner, args={'x': x})\n"
     )
-    jobs = [workspace.start(middle, {"inner": inner, "x": x}) for x in range(6)]
-    assert [workspace.ended(job)["result"] for job in jobs] == list(range(6))
+    jobs = [workspace.start(middle, {"inner": inner, "x": x}) for x in range(12)]  # more than a worker has slots
+    assert [workspace.ended(job)["result"] for job in jobs] == list(range(12))
 
 
 def test_job_started_by_a_job_knows_its_parent_and_its_root(workspace: Workspace) -> None:

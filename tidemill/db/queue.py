@@ -174,8 +174,20 @@ class Turn:
 _OF_TURN: Final = frozenset({"ended", "notices", "due_in_s", "limited"})
 
 
-async def turn(statements: Statements, *, worker: str, ended: Sequence[Ended], tags: Sequence[str], limit: int) -> Turn:
-    """End the jobs `ended` that `worker` holds, and hand it up to `limit` due jobs without a concurrency limit."""
+async def turn(
+    statements: Statements,
+    *,
+    worker: str,
+    ended: Sequence[Ended],
+    tags: Sequence[str],
+    limit: int,
+    parents: Sequence[UUID] = (),
+    child_limit: int = 0,
+) -> Turn:
+    """End the jobs `ended` that `worker` holds, and hand it up to `limit` due jobs without a concurrency limit.
+
+    Beyond these, up to `child_limit` jobs that `parents` (jobs that it runs) started: they may be waiting for them.
+    """
     rows = await statements.fetch_all(
         _SQL["turn"],
         worker=worker,
@@ -188,6 +200,8 @@ async def turn(statements: Statements, *, worker: str, ended: Sequence[Ended], t
         peaks=[one.memory_peak_bytes for one in ended],
         tags=list(tags),
         limit=limit,
+        parents=list(parents),
+        child_limit=child_limit,
     )
     first = rows[0]
     claimed = [ClaimedJob(**{name: row[name] for name in row.keys() - _OF_TURN}) for row in rows if row["id"]]

@@ -30,6 +30,9 @@ from tidemill.worker.presence import show_presence
 
 SAFETY_POLL_S: Final = 5.0
 _RETRY_S: Final = 1.0
+_CROWD: Final = 8
+"""A worker whose slots are full still takes jobs that its own jobs started and may be waiting for: up to so many times
+its slots in all. Otherwise parents that fill all slots would wait for children that nobody takes."""
 
 log = structlog.get_logger(__name__)
 
@@ -94,9 +97,9 @@ class Worker:
     async def _turn(self) -> None:
         """Report what ended and take what is due, until there is nothing of either."""
         options = self._parts.options
-        while self._ended or (self._look and not self.draining and self.running < options.slots):
+        while self._ended or (self._look and not self.draining and self.running < options.slots * _CROWD):
             ended, self._ended = self._ended[:100], self._ended[100:]
-            free = 0 if self.draining else options.slots - self.running + len(ended)
+            free = 0 if self.draining else max(0, options.slots - self.running + len(ended))
             self._look = False
             sent_at_s = time.monotonic()
             try:
@@ -115,7 +118,16 @@ class Worker:
         options, database = self._parts.options, self._parts.database
         if ended:
             failpoint("complete.before_commit")
-        turn = await queue.turn(database.single, worker=options.name, ended=ended, tags=options.tags, limit=free)
+        is_full = free == 0 and not self.draining
+        turn = await queue.turn(
+            database.single,
+            worker=options.name,
+            ended=ended,
+            tags=options.tags,
+            limit=free,
+            parents=list(self._running) if is_full else (),
+            child_limit=max(0, options.slots * _CROWD - self.running) if is_full else 0,
+        )
         if ended:
             failpoint("complete.after_commit")
         if turn.claimed:

@@ -79,6 +79,7 @@ returning q.id, q.canceled_by, q.cancel_reason, q.cancel_forced;
 
 -- name: turn
 -- End jobs that :worker runs, each under its attempt, and give it up to :limit due jobs of :tags: one commit for both.
+-- Beyond these, up to :child_limit jobs that one of its jobs :parents started, and may be waiting for.
 -- There is always a row; without a job it only tells which ends were taken (one that is missing has been taken away
 -- before), when the next job is due, and whether jobs under a concurrency limit wait for `claim_limited`.
 with done as (
@@ -104,7 +105,7 @@ kept as (
   returning id),
 freed as materialized (
   select pg_notify('tidemill_queue', '*') from gone where concurrency_key is not null limit 1),
-due as materialized (
+urgent as materialized (
   select picked.id
   from unnest(:tags::text[]) as wanted (tag)
   cross join lateral (
@@ -115,6 +116,14 @@ due as materialized (
     for update skip locked) picked
   order by picked.priority desc, picked.run_at, picked.id
   limit :limit),
+children as materialized (
+  select q.id from job j join job_queue q on q.id = j.id
+  where j.parent_job = any(:parents::uuid[]) and q.state = 'queued' and q.run_at <= now()
+    and q.concurrency_key is null and q.tag = any(:tags::text[])
+  order by q.priority desc, q.run_at, q.id
+  limit :child_limit
+  for update of q skip locked),
+due as (select id from urgent union select id from children),
 taken as (
   update job_queue q
   set state = 'running', attempt = q.attempt + 1, worker = :worker, started_at = now(), heartbeat_at = now()
