@@ -35,7 +35,7 @@ class Shape:
     payload: str = ""
 
 
-def shape(
+async def shape(
     *,
     include_header: Annotated[str, Query(description="Headers to pass on as arguments: names, with commas.")] = "",
     include_query: Annotated[str, Query(description="Query parameters to pass on as arguments.")] = "",

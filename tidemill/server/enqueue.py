@@ -60,7 +60,7 @@ class RunQuery:
     queue_limit: int | None = None
 
 
-def run_query(
+async def run_query(
     *,
     scheduled_for: Annotated[datetime | None, Query(description="When it shall run; without a zone it is UTC.")] = None,
     scheduled_in_secs: Annotated[float | None, Query(ge=0, le=_MAX_SECONDS)] = None,
@@ -69,7 +69,7 @@ def run_query(
     tag: str | None = None,
     job_id: Annotated[UUID | None, Query(description="The id to give it: a UUID of version 7, made now.")] = None,
     cache_ttl: Annotated[int | None, Query(ge=0, le=_MAX_SECONDS)] = None,
-    timeout: Annotated[int | None, Query(ge=1, le=_MAX_SECONDS)] = None,
+    timeout: Annotated[int | None, Query(ge=1, le=_MAX_SECONDS)] = None,  # noqa: ASYNC109  # of the job
     priority: Annotated[int | None, Query(ge=0, le=100)] = None,
     retry: Annotated[str | None, Query(description='JSON: {"constant": {"attempts": 3, "seconds": 10}}.')] = None,
     invisible_to_owner: bool = False,

@@ -10,7 +10,7 @@ _MAX_PAGE: Final = 1_000_000
 _CLI_PER_PAGE: Final = 10
 
 
-def item_page(
+async def item_page(
     page: Annotated[int, Query(ge=0, le=_MAX_PAGE)] = 1,
     per_page: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = MAX_PER_PAGE,
     x_windmill_client: Annotated[str | None, Header(include_in_schema=False)] = None,

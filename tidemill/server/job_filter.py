@@ -27,7 +27,7 @@ class Wanted:
     before_id: UUID | None
 
 
-def job_filter(
+async def job_filter(
     *,
     order_desc: bool = True,
     created_by: str | None = None,

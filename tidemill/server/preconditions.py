@@ -69,7 +69,7 @@ class Preconditions:
             raise version_mismatch(item, current=version)
 
 
-def preconditions_of(
+async def preconditions_of(
     request: Request,
     if_match: Annotated[str | None, Header()] = None,  # both are here for the API's description
     if_none_match: Annotated[str | None, Header()] = None,
