@@ -38,7 +38,7 @@ def main() -> None:
     if arguments.json:
         print(text)
     else:
-        show(report, Console(width=None if sys.stdout.isatty() else 140))
+        show(report, Console(width=None if sys.stdout.isatty() else 170))
         print(f"Kept in {kept}.")
     sys.exit(1 if report.failures else 0)
 
