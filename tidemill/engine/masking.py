@@ -33,24 +33,30 @@ class Masker:
     def __init__(self, secrets: Iterable[bytes]) -> None:
         self.unmaskable: list[bytes] = []
         self._patterns: set[bytes] = set()
-        self._search = _Search(self._patterns)
+        self._built: _Search | None = None
         self._held = b""
         self._masked = 0  # so many bytes at the start of `_held` belong to a mask that is already given out
         for secret in secrets:
             self._take(secret)
-        self._search = _Search(self._patterns)
+
+    @property
+    def _search(self) -> "_Search":
+        """Built when there is something to search: most jobs print and return little."""
+        if self._built is None:
+            self._built = _Search(self._patterns)
+        return self._built
 
     def add(self, secret: bytes) -> bool:
         """Mask `secret` too, in all that is not given out yet; False if it is too short to be masked."""
         before = len(self._patterns)
         taken = self._take(secret)
         if len(self._patterns) != before:
-            self._search = _Search(self._patterns)
+            self._built = None
         return taken
 
     def feed(self, chunk: bytes) -> bytes:
         """What can be given out after `chunk`: all but an end that may be the beginning of a secret."""
-        if not self._patterns:
+        if not self._patterns or not (chunk or self._held):
             return chunk
         buffer = self._held + chunk
         keep_from = self._search.unfinished_from(buffer)
@@ -58,7 +64,7 @@ class Masker:
 
     def flush(self) -> bytes:
         """The rest, at the end of the stream."""
-        if not self._patterns:
+        if not self._held:
             return b""
         return self._give_out(self._held, len(self._held))
 
@@ -86,6 +92,14 @@ class Masker:
         self._held = buffer[keep_from:]
         self._masked = max(masked - keep_from, 0)
         return b"".join(output)
+
+    def mask_whole(self, text: bytes) -> bytes:
+        """`text`, which is no part of the stream, with everything masked that is known so far."""
+        if not self._patterns or len(text) < MIN_CHARS:
+            return text
+        whole = Masker([])
+        whole._patterns, whole._built = self._patterns, self._search
+        return whole.feed(text) + whole.flush()
 
 
 def mask_text(text: str, secrets: Iterable[bytes]) -> str:

@@ -68,7 +68,6 @@ class Output:
         self._flushes = 0
         self._is_continued = False
         self._warned = False
-        self.secrets: list[bytes] = list(secrets)
         self.lost = False
         self.last_line = b""
         self.streamed = bytearray()
@@ -174,7 +173,6 @@ class Output:
     def remember(self, secrets: list[bytes]) -> None:
         """Mask `secrets` from now on."""
         for secret in secrets:
-            self.secrets.append(secret)
             self._masker.add(secret)
 
     async def learn_secrets(self) -> None:
@@ -211,10 +209,7 @@ class Output:
 
     def mask(self, text: bytes) -> bytes:
         """`text` with all secrets masked that the job has read so far."""
-        if not self.secrets:
-            return text
-        masker = Masker(self.secrets)
-        return masker.feed(text) + masker.flush()
+        return self._masker.mask_whole(text)
 
     def mask_result(self, raw: bytes) -> bytes:
         """A result with the job's secrets masked; the log says so when there were any."""
