@@ -118,8 +118,9 @@ def counter(postgres_server: PostgresServer, database_name: str, tmp_path: Path)
 
 async def test_idle_server_and_worker_make_fewer_than_two_transactions_a_second(counter: Counter) -> None:
     await counter.rate(0.01)  # what only a first start does
-    rate = await counter.rate(WINDOW_S)
-    assert 0 < rate < PROMISED
+    # No lower bound: a start costs ten transactions more or less, so a quiet while may come out below none at all. That
+    # the counter sees what there is to see is shown by the next test.
+    assert await counter.rate(WINDOW_S) < PROMISED
 
 
 async def test_a_poller_breaks_the_promise(counter: Counter) -> None:

@@ -13,7 +13,8 @@ GREEDY = {
     "memory": ("b = bytearray(4 << 30)", ExitReason.OUT_OF_MEMORY),
     "memory in small steps": ("x = []\n    while True: x.append(bytearray(1 << 20))", ExitReason.OUT_OF_MEMORY),
     "memory of children": (
-        "import os\n    for _ in range(40): os.fork() or bytearray(100 << 20)\n    os.wait()",
+        "import os, time\n    for _ in range(40):\n        if os.fork() == 0:\n"
+        "            x = b'x' * (100 << 20)\n            time.sleep(100)\n    time.sleep(100)",
         ExitReason.OUT_OF_MEMORY,
     ),
     "processes": (
