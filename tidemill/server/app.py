@@ -1,6 +1,6 @@
 """Puts the server together: routes, guards, error answers, limits."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from copy import copy
 from http import HTTPStatus
@@ -16,10 +16,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import tidemill
 from tidemill.model.errors import BadRequest, Denied, NotFound, TidemillError, TooLarge
 from tidemill.server import auth
+from tidemill.server.document import Documented
 from tidemill.server.errors import answer, on_error
 from tidemill.server.guard import guard_routes
 from tidemill.server.parts import Parts
-from tidemill.server.policy import POLICIES, Who
+from tidemill.server.policy import POLICIES, Policy, Who
 from tidemill.server.routes import ROUTERS
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
@@ -31,8 +32,10 @@ _HEADERS: Final = (
 )
 
 
-def make_app(parts: Parts, lifespan: Lifespan) -> ASGIApp:
+def make_app(parts: Parts, lifespan: Lifespan, *, policies: Mapping[str, Policy] = POLICIES) -> ASGIApp:
     """The whole server. `lifespan` is entered before the first request and left after the last.
+
+    `policies` are those of `server/policy.py` but in tests of what would come of others.
 
     Raises:
         ConfigurationError: a route has no policy.
@@ -43,7 +46,7 @@ def make_app(parts: Parts, lifespan: Lifespan) -> ASGIApp:
         async with lifespan():
             yield
 
-    app = FastAPI(
+    app = Documented(
         title="Tidemill",
         version=tidemill.__version__,
         summary="Runs scripts and flows as jobs and keeps the data that they work on.",
@@ -54,12 +57,13 @@ def make_app(parts: Parts, lifespan: Lifespan) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.parts = parts
+    app.state.policies = policies
     app.router.routes.clear()
     for router in ROUTERS:
         for route in router.routes:
             app.router.routes.append(copy(route))  # guards are put in front of it, for this app only
     app.setup()
-    guard_routes(app.router.routes, POLICIES, parts)
+    guard_routes(app.router.routes, policies, parts)
     app.add_exception_handler(TidemillError, on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -102,7 +106,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
 async def _refusal_of_stranger(request: Request) -> Response | None:
     """What somebody without a credential is told instead of the methods of a route that is not public."""
     path = getattr(request.scope.get("route"), "path", "")
-    if any(policy.who is Who.PUBLIC for key, policy in POLICIES.items() if key.partition(" ")[2] == path):
+    policies: Mapping[str, Policy] = request.app.state.policies
+    if any(policy.who is Who.PUBLIC for key, policy in policies.items() if key.partition(" ")[2] == path):
         return None
     parts: Parts = request.app.state.parts
     workspace = request.path_params.get("workspace", "")

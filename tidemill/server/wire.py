@@ -98,6 +98,10 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
         "description": "What is wrong and how to mend it; the code is in X-Tidemill-Error.",
         "content": {"text/plain": {"schema": {"type": "string"}}},
     },
+    "501": {
+        "description": "The request asks for something of Windmill's that is not supported here.",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    },
     "503": {
         "description": "Something that the server needs does not answer now; try again after Retry-After.",
         "content": {"text/plain": {"schema": {"type": "string"}}},

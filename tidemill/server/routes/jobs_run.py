@@ -36,6 +36,13 @@ _ANY_BODY: Final = {
     }
 }
 _RESULT: Final = {"description": "The result of the job.", "content": {"application/json": {"schema": {}}}}
+_FAILED: Final = {
+    "description": "The job failed (X-Tidemill-Error: job_failed): its error, as previews tell it as text.",
+    "content": {
+        "application/json": {"schema": {"type": "object", "required": ["error"]}},
+        "text/plain": {"schema": {"type": "string"}},
+    },
+}
 _ID: Final = {**TEXT, "description": "The id of the job."}
 _EVENTS: Final = {"description": "Updates as events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
 
@@ -122,7 +129,7 @@ async def run_preview(parts: InParts, caller: Caller, request: Request, query: I
 @router.post(
     "/api/w/{workspace}/jobs/run_wait_result/preview",
     response_class=Response,
-    responses={200: _RESULT},
+    responses={200: _RESULT, 500: _FAILED},
     openapi_extra=accepts(Preview),
 )
 async def run_preview_and_wait(parts: InParts, caller: Caller, request: Request, query: InQuery) -> Response:
@@ -131,11 +138,15 @@ async def run_preview_and_wait(parts: InParts, caller: Caller, request: Request,
     return await _waited(parts, caller, submitted, errors_as_text=True)
 
 
-@router.get("/api/w/{workspace}/jobs/run_wait_result/p/{path:path}", response_class=Response, responses={200: _RESULT})
+@router.get(
+    "/api/w/{workspace}/jobs/run_wait_result/p/{path:path}",
+    response_class=Response,
+    responses={200: _RESULT, 500: _FAILED},
+)
 @router.post(
     "/api/w/{workspace}/jobs/run_wait_result/p/{path:path}",
     response_class=Response,
-    responses={200: _RESULT},
+    responses={200: _RESULT, 500: _FAILED},
     openapi_extra=_ANY_BODY,
 )
 async def run_by_path_and_wait(
@@ -146,11 +157,13 @@ async def run_by_path_and_wait(
     return await _waited(parts, caller, await _submit(parts, caller, request, script, query=query, wanted=wanted))
 
 
-@router.get("/api/w/{workspace}/jobs/run_wait_result/h/{hash}", response_class=Response, responses={200: _RESULT})
+@router.get(
+    "/api/w/{workspace}/jobs/run_wait_result/h/{hash}", response_class=Response, responses={200: _RESULT, 500: _FAILED}
+)
 @router.post(
     "/api/w/{workspace}/jobs/run_wait_result/h/{hash}",
     response_class=Response,
-    responses={200: _RESULT},
+    responses={200: _RESULT, 500: _FAILED},
     openapi_extra=_ANY_BODY,
 )
 async def run_by_hash_and_wait(
@@ -206,7 +219,7 @@ async def run_by_hash_and_stream(
 @router.post(
     "/api/w/{workspace}/jobs/run_inline/preview",
     response_class=Response,
-    responses={200: _RESULT},
+    responses={200: _RESULT, 500: _FAILED},
     openapi_extra=accepts(Preview),
 )
 async def run_inline(parts: InParts, caller: Caller, request: Request) -> Response:
@@ -239,7 +252,7 @@ async def run_dependencies(
     "/api/w/{workspace}/jobs/run/dependencies",
     status_code=201,
     response_class=Response,
-    responses={201: _RESULT},
+    responses={201: _RESULT, 500: _FAILED},
     openapi_extra=accepts(Dependencies),
 )
 async def run_dependencies_and_wait(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidemill.db import accounts, audit, members, tokens
+from tidemill.db import accounts, audit, members, tokens, workspaces
 from tidemill.db.pool import Statements
 from tidemill.engine import permit, scopes
 from tidemill.engine.permit import AccountTarget, Action
@@ -169,10 +169,14 @@ async def _expiry(parts: Parts, request: Request, wanted: datetime | None) -> da
 
 
 async def _require_workspace(statements: Statements, owner: Principal, workspace: str | None) -> None:
-    """Make sure that whoever the token is for has a part in the workspace that it is to be bound to."""
-    if workspace is None or owner.superadmin:
+    """Make sure that whoever the token is for may be in the workspace that it is to be bound to, which is there."""
+    if workspace is None:
         return
-    if not any(each.workspace_id == workspace for each in await members.of_account(statements, owner.email)):
+    if owner.superadmin:
+        is_there = await workspaces.find(statements, workspace) is not None
+    else:
+        is_there = any(each.workspace_id == workspace for each in await members.of_account(statements, owner.email))
+    if not is_there:
         raise NotFound(f"There is no workspace '{workspace}'.")
 
 
