@@ -1,6 +1,7 @@
 """Bash scripts: positional arguments by name, no packages, the last line of stdout as the result."""
 
 import re
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -17,11 +18,12 @@ MAX_ARGUMENTS_BYTES: Final = 1024 * 1024  # Linux gives all arguments and the en
 
 COMPUTED_NOTE: Final = "The default is computed when the script runs; leave the field out to use it."
 
+# The arguments are set by what Bash reads first: on a command line every process of the machine could read secrets.
 # Shows the output as it comes and keeps its last line. A named pipe, since a process substitution is not waited for.
 LAUNCHER: Final = b"""\
 mkfifo .stdout
 tail -n 1 < .stdout > .last_line &
-/bin/bash main.sh "$@" | tee .stdout
+BASH_ENV=.arguments /bin/bash main.sh | tee .stdout
 code=${PIPESTATUS[0]}
 wait
 exit "$code"
@@ -102,9 +104,15 @@ class Bash:
     ) -> Launch:
         """Text arguments are passed as they are, other JSON values as JSON text; null is no argument."""
         del path, signature, modules, environment
+        given = " ".join(map(shlex.quote, _argv(positionals(content), jsontext.object_fields(args))))
         return Launch(
-            files={"main.sh": content.encode(), "launch.sh": LAUNCHER, "args.json": args},
-            argv=("/bin/bash", "launch.sh", *_argv(positionals(content), jsontext.object_fields(args))),
+            files={
+                "main.sh": content.encode(),
+                "launch.sh": LAUNCHER,
+                "args.json": args,
+                ".arguments": f"unset BASH_ENV\nset -- {given}\n".encode(),
+            },
+            argv=("/bin/bash", "launch.sh"),
             result_files=("result.json", "result.out", ".last_line"),
         )
 

@@ -1,5 +1,7 @@
 """Which form a Bash script gets, and how its arguments are passed."""
 
+import shlex
+
 import pytest
 
 from tidemill.languages.bash import MAX_ARGUMENT_BYTES, Bash
@@ -13,7 +15,9 @@ def launch(content: str, args: bytes) -> Launch:
 
 
 def arguments(content: str, args: bytes) -> list[str]:
-    return list(launch(content, args).argv[2:])
+    given = launch(content, args)
+    assert given.argv == ("/bin/bash", "launch.sh")  # where every process of the machine can read
+    return shlex.split(given.files[".arguments"].decode())[4:]  # after: unset BASH_ENV, set --
 
 
 @pytest.mark.parametrize(
