@@ -9,7 +9,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 SHARED = "tests/end_to_end/"
-OF_THEIR_OWN = frozenset({"test_apart.py", "test_idle.py", "test_up.py"})
+OF_THEIR_OWN = frozenset({"test_apart.py", "test_idle.py", "test_secrets_at_rest.py", "test_up.py"})
 """Files of that folder whose tests start what they need by themselves."""
 
 
