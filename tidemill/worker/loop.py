@@ -30,6 +30,8 @@ from tidemill.worker.presence import show_presence
 
 SAFETY_POLL_S: Final = 5.0
 _RETRY_S: Final = 1.0
+_BATCH: Final = 200
+"""Jobs that one turn ends, and takes, at most: their ids fit into one notification (8,000 bytes) each."""
 _CROWD: Final = 8
 """A worker whose slots are full still takes jobs that its own jobs started and may be waiting for: up to so many times
 its slots in all. Otherwise parents that fill all slots would wait for children that nobody takes."""
@@ -78,8 +80,7 @@ class Worker:
             while not (self.draining and not self._running and not self._ended):
                 await self._turn()
                 await self._until_something_happens()
-            for helper in helpers:
-                helper.cancel()
+            await _end(helpers)
 
     def drain(self) -> None:
         """Take no more jobs; after the grace period the running ones are given back."""
@@ -98,8 +99,8 @@ class Worker:
         """Report what ended and take what is due, until there is nothing of either."""
         options = self._parts.options
         while self._ended or (self._look and not self.draining and self.running < options.slots * _CROWD):
-            ended, self._ended = self._ended[:100], self._ended[100:]
-            free = 0 if self.draining else max(0, options.slots - self.running + len(ended))
+            ended, self._ended = self._ended[:_BATCH], self._ended[_BATCH:]
+            free = 0 if self.draining else min(_BATCH, max(0, options.slots - self.running + len(ended)))
             self._look = False
             sent_at_s = time.monotonic()
             try:
@@ -126,7 +127,7 @@ class Worker:
             tags=options.tags,
             limit=free,
             parents=list(self._running) if is_full else (),
-            child_limit=max(0, options.slots * _CROWD - self.running) if is_full else 0,
+            child_limit=min(_BATCH, max(0, options.slots * _CROWD - self.running)) if is_full else 0,
         )
         if ended:
             failpoint("complete.after_commit")
@@ -233,3 +234,11 @@ class Worker:
                     why = Stop.LOST if beat is None else Stop.CANCELED
                     message = queue.cancel_message(beat.canceled_by or "", beat.cancel_reason) if beat else ""
                     execution.stop(why, message)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel `tasks` until they have ended: before Python 3.12 a wait that ends just then can swallow one."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=_RETRY_S)

@@ -130,8 +130,10 @@ taken as (
   from due where q.id = due.id
   returning q.*),
 told as materialized (
-  select pg_notify('tidemill_job', string_agg(id::text, ',')) from (
-    select id from kept union all select id from taken) changed having count(*) > 0)
+  select pg_notify('tidemill_job', ids) from (
+    select string_agg(id::text, ',') as ids from kept having count(*) > 0
+    union all
+    select string_agg(id::text, ',') from taken having count(*) > 0) changed)
 select array(select id from kept) as ended,
   (select count(*) from told) + (select count(*) from freed) as notices,
   (select extract(epoch from w.run_at - now())::float8 from job_queue w
