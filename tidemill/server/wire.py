@@ -93,6 +93,12 @@ TEXT: Final[dict[str, Any]] = {
 }
 """One entry of a route's `responses` for a plain text body."""
 
+EVENTS: Final[dict[str, Any]] = {
+    "description": "Updates as events.",
+    "content": {"text/event-stream": {"schema": {"description": "Server-sent events; the data of each is JSON."}}},
+}
+"""One entry of a route's `responses` for a stream. Without a type: some readers apply the schema to each event."""
+
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {
         "description": "What is wrong and how to mend it; the code is in X-Tidemill-Error.",

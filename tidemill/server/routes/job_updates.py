@@ -9,7 +9,7 @@ from tidemill.server import job_stream
 from tidemill.server.job_stream import Update, View, resumed
 from tidemill.server.jobs_seen import require_job
 from tidemill.server.parts import Caller, InParts
-from tidemill.server.wire import ERRORS, json_answer, returns
+from tidemill.server.wire import ERRORS, EVENTS, json_answer, returns
 
 router = APIRouter(tags=["job"], responses=ERRORS)
 
@@ -45,9 +45,7 @@ async def get_update(
 @router.get(
     "/api/w/{workspace}/jobs_u/getupdate_sse/{id}",
     response_class=Response,
-    responses={
-        200: {"description": "Updates as events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
-    },
+    responses={200: EVENTS},
 )
 async def get_updates_as_events(
     parts: InParts,

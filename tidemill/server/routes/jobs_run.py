@@ -21,7 +21,7 @@ from tidemill.server.arguments import Shape, arguments, checked_object, shape
 from tidemill.server.enqueue import Runnable, RunQuery, Submitted, of_script, run_query, submit
 from tidemill.server.outcome import answer_of, wait_for
 from tidemill.server.parts import Caller, InParts, Parts
-from tidemill.server.wire import ERRORS, TEXT, accepts, decode, json_body, read_json, text_answer
+from tidemill.server.wire import ERRORS, EVENTS, TEXT, accepts, decode, json_body, read_json, text_answer
 
 router = APIRouter(tags=["job"], responses=ERRORS)
 
@@ -44,7 +44,6 @@ _FAILED: Final = {
     },
 }
 _ID: Final = {**TEXT, "description": "The id of the job."}
-_EVENTS: Final = {"description": "Updates as events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
 
 
 class Preview(msgspec.Struct, kw_only=True):
@@ -179,11 +178,11 @@ async def run_by_hash_and_wait(
     return await _waited(parts, caller, await _submit(parts, caller, request, script, query=query, wanted=wanted))
 
 
-@router.get("/api/w/{workspace}/jobs/run_and_stream/p/{path:path}", response_class=Response, responses={200: _EVENTS})
+@router.get("/api/w/{workspace}/jobs/run_and_stream/p/{path:path}", response_class=Response, responses={200: EVENTS})
 @router.post(
     "/api/w/{workspace}/jobs/run_and_stream/p/{path:path}",
     response_class=Response,
-    responses={200: _EVENTS},
+    responses={200: EVENTS},
     openapi_extra=_ANY_BODY,
 )
 async def run_by_path_and_stream(
@@ -195,11 +194,11 @@ async def run_by_path_and_stream(
     return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View())
 
 
-@router.get("/api/w/{workspace}/jobs/run_and_stream/h/{hash}", response_class=Response, responses={200: _EVENTS})
+@router.get("/api/w/{workspace}/jobs/run_and_stream/h/{hash}", response_class=Response, responses={200: EVENTS})
 @router.post(
     "/api/w/{workspace}/jobs/run_and_stream/h/{hash}",
     response_class=Response,
-    responses={200: _EVENTS},
+    responses={200: EVENTS},
     openapi_extra=_ANY_BODY,
 )
 async def run_by_hash_and_stream(

@@ -1,0 +1,385 @@
+"""One call of every operation of the API that succeeds, on data that `seed` makes.
+
+The table names operations as the OpenAPI document does. Calls do not build on each other: what one takes away is seeded
+for it alone, so that a failure tells about its own operation.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from tests.api.at_work import SOURCE, Worker, deploy, run
+from tests.api.conftest import PASSWORD, Api
+from tidemill.db.queries import inline
+
+W: Final = "/api/w/main"
+SCRIPT: Final = "u/dev/hello"
+DOOMED: Final = "u/dev/doomed"
+PREVIEW: Final = {"language": "python3", "content": SOURCE}
+DEPENDENCIES: Final = {"raw_scripts": [{"raw_code": SOURCE, "language": "python3"}]}
+
+
+@dataclass(kw_only=True)
+class Call:
+    """What an operation is called with.
+
+    Attributes:
+        at: the values of the placeholders of its path; `workspace` is `main` unless said.
+        by: the member of `Api` that calls, or another client.
+        waits: whether it answers only once the job that it starts has ended.
+        status: where the only right answer is no success; `why` says why.
+    """
+
+    at: Mapping[str, object] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    by: str | httpx.AsyncClient = "superadmin"
+    waits: bool = False
+    status: int | None = None
+    why: str = ""
+
+    def url(self, template: str) -> str:
+        """The path, placeholders filled in."""
+        return template.format(**{"workspace": "main", **self.at})
+
+
+@dataclass(kw_only=True)
+class Seeded:
+    """What is there: ids are of jobs of `SCRIPT` unless said."""
+
+    script_hash: str
+    spare_hash: str
+    doomed_hash: str
+    waiting: list[str]
+    running: str
+    ended: str
+    erased: str
+    flow: str
+    fence: dict[str, int]
+    versions: dict[str, list[int]]
+    audit_id: int
+    token_prefix: str
+    leaver: httpx.AsyncClient
+    left: httpx.AsyncClient
+    signed_in: httpx.AsyncClient
+
+
+PLAIN: Final = """
+GET /api/version
+GET /api/uptodate
+GET /api/health/status
+GET /health
+GET /ready
+GET /api/users/whoami
+GET /api/users/email
+GET /api/users/list_as_super_admin
+GET /api/users/tokens/list
+GET /api/workspaces/list
+GET /api/workspaces/list_as_superadmin
+GET /api/workspaces/users
+GET /api/settings/list_global
+GET /api/workers/list
+GET /api/workers/queue_counts
+GET /api/workers/get_default_tags
+GET /api/workers/custom_tags
+GET /api/concurrency_groups/list
+GET /api/jobs/db_clock
+GET /api/w/{workspace}/workers/custom_tags
+GET /api/w/{workspace}/audit/list
+GET /api/w/{workspace}/concurrency_groups/list_jobs
+GET /api/w/{workspace}/folders/list
+GET /api/w/{workspace}/folders/listnames
+GET /api/w/{workspace}/groups/list
+GET /api/w/{workspace}/groups/listnames
+GET /api/w/{workspace}/users/whoami
+GET /api/w/{workspace}/users/list
+GET /api/w/{workspace}/users/list_usernames
+GET /api/w/{workspace}/workspaces/get_workspace_name
+GET /api/w/{workspace}/workspaces/get_settings
+GET /api/w/{workspace}/variables/list
+GET /api/w/{workspace}/variables/list_contextual
+GET /api/w/{workspace}/resources/list
+GET /api/w/{workspace}/resources/list_search
+GET /api/w/{workspace}/resources/file_resource_type_to_file_ext_map
+GET /api/w/{workspace}/resources/type/list
+GET /api/w/{workspace}/resources/type/listnames
+GET /api/w/{workspace}/resources/type/resource_counts
+GET /api/w/{workspace}/scripts/list
+GET /api/w/{workspace}/scripts/list_paths
+GET /api/w/{workspace}/scripts/list_search
+GET /api/w/{workspace}/jobs/list
+GET /api/w/{workspace}/jobs/queue/list
+GET /api/w/{workspace}/jobs/completed/list
+GET /api/w/{workspace}/jobs/list_filtered_uuids
+GET /api/w/{workspace}/jobs/queue/list_filtered_uuids
+GET /api/w/{workspace}/jobs/queue/count
+GET /api/w/{workspace}/jobs/completed/count
+GET /api/w/{workspace}/jobs/completed/count_jobs
+"""
+"""Operations that need no arguments."""
+
+
+def calls(seeded: Seeded) -> dict[str, Call]:
+    """`METHOD /path/{template}` -> its call."""
+    plain = {line: Call() for line in PLAIN.split("\n") if line}
+    within = {**_people(seeded), **_items(seeded), **_scripts(seeded), **_jobs(seeded)}
+    return {**plain, **_instance(seeded), **{_whole(key): call for key, call in within.items()}}
+
+
+def _whole(key: str) -> str:
+    """`GET users/get/{username}` -> `GET /api/w/{workspace}/users/get/{username}`."""
+    method, path = key.split(" ")
+    return f"{method} /api/w/{{workspace}}/{path}"
+
+
+def _instance(seeded: Seeded) -> dict[str, Call]:
+    return {
+        "POST /api/auth/login": Call(body={"email": "pass@x.org", "password": PASSWORD}, by="anonymous"),
+        "POST /api/auth/logout": Call(by=seeded.left),
+        "GET /api/users/exists/{email}": Call(at={"email": "dev@x.org"}),
+        "POST /api/users/create": Call(body={"email": "new@x.org", "password": PASSWORD, "name": "New"}),
+        "POST /api/users/update/{email}": Call(at={"email": "dev@x.org"}, body={"name": "Dev"}),
+        "DELETE /api/users/delete/{email}": Call(at={"email": "gone@x.org"}),
+        "POST /api/users/setpassword": Call(body={"password": PASSWORD}, by=seeded.signed_in),
+        "POST /api/users/set_password_of/{user}": Call(at={"user": "op@x.org"}, body={"password": PASSWORD}),
+        "POST /api/users/tokens/create": Call(body={"label": "ci", "workspace_id": "main", "scopes": ["jobs:read"]}),
+        "DELETE /api/users/tokens/delete/{token_prefix}": Call(at={"token_prefix": seeded.token_prefix}),
+        "POST /api/users/tokens/impersonate": Call(body={"impersonate_email": "dev@x.org"}),
+        "POST /api/workspaces/create": Call(body={"id": "fresh", "name": "Fresh", "username": "root"}),
+        "POST /api/workspaces/exists": Call(body={"id": "main"}),
+        "POST /api/workspaces/exists_username": Call(body={"id": "main", "username": "dev"}),
+        "DELETE /api/workspaces/delete/{workspace_id}": Call(at={"workspace_id": "doomed"}),
+        "POST /api/workspaces/unarchive/{workspace_id}": Call(at={"workspace_id": "stored"}),
+        "GET /api/settings/global/{key}": Call(at={"key": "custom_tags"}),
+        "POST /api/settings/global/{key}": Call(at={"key": "custom_tags"}, body={"value": ["gpu"]}),
+        "GET /api/workers/exists_workers_with_tags": Call(query={"tags": "python3,bash"}),
+        "GET /api/concurrency_groups/{id}/key": Call(at={"id": seeded.running}),
+    }
+
+
+def _people(seeded: Seeded) -> dict[str, Call]:
+    dev, folder, group = {"username": "dev"}, {"name": "shared"}, {"name": "crew"}
+    script = {"kind": "script", "path": SCRIPT}
+    return {
+        "POST workspaces/archive": Call(at={"workspace": "other"}),
+        "POST workspaces/change_workspace_name": Call(body={"new_name": "Main"}),
+        "POST workspaces/change_workspace_color": Call(body={"color": "#00aa00"}),
+        "POST workspaces/add_user": Call(body={"email": "added@x.org", "username": "added", "role": "operator"}),
+        "POST workspaces/leave": Call(by=seeded.leaver),
+        "GET users/get/{username}": Call(at=dev),
+        "GET users/whois/{username}": Call(at=dev),
+        "GET users/exists/{username}": Call(at=dev),
+        "GET users/username_to_email/{username}": Call(at=dev),
+        "GET users/is_owner/{path}": Call(at={"path": SCRIPT}),
+        "POST users/update/{username}": Call(at={"username": "op"}, body={"role": "developer"}),
+        "DELETE users/delete/{username}": Call(at={"username": "former"}),
+        "GET groups/get/{name}": Call(at=group),
+        "POST groups/create": Call(body={"name": "night", "summary": "At night"}),
+        "POST groups/update/{name}": Call(at=group, body={"summary": "All of us"}),
+        "DELETE groups/delete/{name}": Call(at={"name": "doomed"}),
+        "POST groups/adduser/{name}": Call(at=group, body={"username": "op"}),
+        "POST groups/removeuser/{name}": Call(at=group, body={"username": "dev"}),
+        "GET folders/get/{name}": Call(at=folder),
+        "GET folders/exists/{name}": Call(at=folder),
+        "GET folders/getusage/{name}": Call(at=folder),
+        "GET folders/is_owner/{name}": Call(at=folder),
+        "POST folders/create": Call(body={"name": "another"}),
+        "POST folders/update/{name}": Call(at=folder, body={"summary": "For all"}),
+        "DELETE folders/delete/{name}": Call(at={"name": "doomed"}),
+        "POST folders/addowner/{name}": Call(at=folder, body={"owner": "u/op"}),
+        "POST folders/removeowner/{name}": Call(at=folder, body={"owner": "u/op"}),
+        "GET acls/get/{kind}/{path}": Call(at=script),
+        "POST acls/add/{kind}/{path}": Call(at=script, body={"owner": "u/op", "write": True}),
+        "POST acls/remove/{kind}/{path}": Call(at=script, body={"owner": "u/op"}),
+        "GET audit/get/{id}": Call(at={"id": seeded.audit_id}),
+    }
+
+
+def _items(seeded: Seeded) -> dict[str, Call]:
+    variable, resource, doomed, kind = {"path": "u/dev/v"}, {"path": "u/dev/r"}, {"path": DOOMED}, {"name": "shelf"}
+    untested = "no store brings a test of its connections, and the answer says so"
+    found = {
+        "POST variables/create": Call(body={"path": "u/dev/v2", "value": "x", "is_secret": True, "description": ""}),
+        "POST variables/update/{path}": Call(at=variable, body={"value": "three"}),
+        "POST variables/encrypt": Call(body="a secret"),
+        "GET variables/get/{path}": Call(at=variable, query={"decrypt_secret": True}),
+        "GET variables/get_value/{path}": Call(at=variable),
+        "GET variables/exists/{path}": Call(at=variable),
+        "POST resources/create": Call(body={"path": "u/dev/r2", "value": {"a": 1}, "resource_type": "any"}),
+        "POST resources/update/{path}": Call(at=resource, body={"value": {"n": 4}, "description": "Four"}),
+        "POST resources/update_value/{path}": Call(at=resource, body={"value": {"n": 5}}),
+        "GET resources/get/{path}": Call(at=resource),
+        "GET resources/get_value/{path}": Call(at=resource),
+        "GET resources/get_value_interpolated/{path}": Call(at=resource),
+        "GET resources/exists/{path}": Call(at=resource),
+        "GET resources/list_names/{name}": Call(at={"name": "any"}),
+        "POST resources/test/{path}": Call(at=resource, status=501, why=untested),
+        "POST resources/test_value": Call(body={"resource_type": "any", "value": {}}, status=501, why=untested),
+        "GET resources/type/get/{name}": Call(at=kind),
+        "GET resources/type/exists/{name}": Call(at=kind),
+        "POST resources/type/create": Call(body={"name": "crate", "schema": {"type": "object"}}),
+        "POST resources/type/update/{name}": Call(at=kind, body={"description": "A shelf"}),
+        "DELETE resources/type/delete/{name}": Call(at={"name": "doomed"}),
+        "POST leases/acquire/{path}": Call(at={"path": "u/dev/l1"}, body={"holder": "me", "ttl_s": 60}),
+        "POST leases/renew/{path}": Call(at={"path": "u/dev/l2"}, body={"fence": seeded.fence["u/dev/l2"]}),
+        "POST leases/release/{path}": Call(at={"path": "u/dev/l3"}, body={"fence": seeded.fence["u/dev/l3"]}),
+        "GET leases/get/{path}": Call(at={"path": "u/dev/l2"}),
+    }
+    for noun in ("variables", "resources"):
+        old, new = seeded.versions[noun]
+        found |= {
+            f"DELETE {noun}/delete/{{path}}": Call(at=doomed),
+            f"DELETE {noun}/delete_bulk": Call(body={"paths": ["u/dev/bulk"]}),
+            f"GET {noun}/history/p/{{path}}": Call(at={"path": "u/dev/old"}),
+            f"DELETE {noun}/history/p/{{path}}": Call(at={"path": "u/dev/forget"}),
+            f"GET {noun}/history/v/{{id}}": Call(at={"id": old}),
+            f"GET {noun}/history/diff": Call(query={"from": old, "to": new}),
+            f"POST {noun}/history/restore/v/{{id}}": Call(at={"id": old}),
+        }
+    return found
+
+
+def _scripts(seeded: Seeded) -> dict[str, Call]:
+    by_path, by_hash = {"path": SCRIPT}, {"hash": seeded.script_hash}
+    new = {"summary": "", "content": SOURCE, "language": "python3"}
+    return {
+        "POST scripts/create": Call(body={"path": "u/dev/new", **new}),
+        "POST scripts/update/{path}": Call(at={"path": "u/dev/spare"}, body={"path": "u/dev/spare", **new}),
+        "POST scripts/archive/p/{path}": Call(at={"path": "u/dev/archived"}),
+        "POST scripts/archive/h/{hash}": Call(at={"hash": seeded.spare_hash}),
+        "POST scripts/delete/h/{hash}": Call(at={"hash": seeded.doomed_hash}),
+        "POST scripts/delete/p/{path}": Call(at={"path": "u/dev/deleted"}),
+        "GET scripts/history/p/{path}": Call(at=by_path),
+        "GET scripts/get_latest_version/{path}": Call(at=by_path),
+        "POST scripts/history_update/h/{hash}/p/{path}": Call(at=by_path | by_hash, body={"deployment_msg": "First"}),
+        "POST scripts/toggle_workspace_error_handler/p/{path}": Call(at=by_path, body={"muted": True}),
+        "GET scripts/deployment_status/h/{hash}": Call(at=by_hash),
+        "GET scripts/get/p/{path}": Call(at=by_path),
+        "GET scripts/get/h/{hash}": Call(at=by_hash),
+        "GET scripts/exists/p/{path}": Call(at=by_path),
+        "GET scripts/raw/p/{path}": Call(at={"path": f"{SCRIPT}.py"}),
+        "GET scripts/raw/h/{path}": Call(at={"path": f"{seeded.script_hash}.py"}),
+        "POST scripts/infer_schema": Call(body=PREVIEW),
+    }
+
+
+def _jobs(seeded: Seeded) -> dict[str, Call]:
+    by_path, by_hash = {"path": SCRIPT}, {"hash": seeded.script_hash}
+    ended, running, state = {"id": seeded.ended}, {"id": seeded.running}, {"id": seeded.flow, "key": "a"}
+    found = {
+        f"GET jobs_u/{name}/{{id}}": Call(at=ended)
+        for name in (
+            "get", "get_root_job_id", "get_args", "get_logs", "get_completed_logs_tail", "getupdate", "getupdate_sse",
+            "completed/get", "completed/get_result", "completed/get_result_maybe", "completed/get_timing",
+        )
+    }  # fmt: skip
+    for verb in ("run_wait_result", "run_and_stream"):
+        for part, at in (("p/{path}", by_path), ("h/{hash}", by_hash)):
+            found[f"GET jobs/{verb}/{part}"] = Call(at=at, waits=True)
+            found[f"POST jobs/{verb}/{part}"] = Call(at=at, body={"name": "ada"}, waits=True)
+    return found | {
+        "POST jobs/run/p/{path}": Call(at=by_path, body={"name": "ada"}),
+        "POST jobs/run/h/{hash}": Call(at=by_hash, body={"name": "ada"}),
+        "POST jobs/run/preview": Call(body=PREVIEW),
+        "POST jobs/run_wait_result/preview": Call(body=PREVIEW, waits=True),
+        "POST jobs/run_inline/preview": Call(body=PREVIEW, waits=True),
+        "POST jobs/run/dependencies_async": Call(body=DEPENDENCIES),
+        "POST jobs/run/dependencies": Call(body=DEPENDENCIES, waits=True),
+        "POST jobs/run/batch_rerun_jobs": Call(body={"job_ids": [seeded.ended]}),
+        "POST jobs_u/queue/cancel/{id}": Call(at={"id": seeded.waiting[0]}, body={"reason": "enough"}),
+        "POST jobs_u/queue/force_cancel/{id}": Call(at={"id": seeded.waiting[1]}, body={}),
+        "POST jobs/queue/cancel_selection": Call(body=[seeded.waiting[2]]),
+        "POST jobs/completed/delete/{id}": Call(at={"id": seeded.erased}),
+        "POST jobs/delete": Call(body=[seeded.waiting[3]]),
+        "GET jobs/queue/position/{scheduled_for}": Call(at={"scheduled_for": time.time_ns() // 1_000_000}),
+        "GET jobs/queue/scheduled_for/{id}": Call(at={"id": seeded.waiting[4]}),
+        "POST jobs/queue/run_now/{id}": Call(at={"id": seeded.waiting[4]}),
+        "GET jobs/worker_is_draining/{id}": Call(at=running),
+        "POST job_metrics/set_progress/{id}": Call(at=running, body={"percent": 10}),
+        "GET job_metrics/get_progress/{id}": Call(at=running),
+        "POST job_metrics/get/{id}": Call(at=running, body={}),
+        "GET jobs/flow/user_states/{id}/{key}": Call(at=state),
+        "POST jobs/flow/user_states/{id}/{key}": Call(at=state, body={"n": 1}),
+    }
+
+
+async def seed(api: Api) -> Seeded:
+    """Make what the calls need."""
+    await _seed_people(api)
+    fence, versions = await _seed_items(api)
+    script_hash = await deploy(api.developer, SCRIPT)
+    spare_hash = await deploy(api.developer, "u/dev/by_hash")
+    doomed_hash = await deploy(api.developer, "u/dev/erased")
+    for name in ("spare", "archived", "deleted"):
+        await deploy(api.developer, f"u/dev/{name}")
+    worker = Worker(api)
+    first = [await run(api.developer, SCRIPT) for _ in range(4)]
+    ended, erased, running, flow = first
+    await worker.end(ended, b'{"n": 1}')
+    await worker.log(running, "at work\n")
+    await worker.end(erased)
+    await api.parts.database.single.execute(inline("update job set kind = 'flow' where id = :id"), id=flow)
+    waiting = [str(await run(api.developer, SCRIPT, scheduled_in_secs=3600)) for _ in range(5)]
+    audit = (await api.superadmin.get(f"{W}/audit/list")).json()
+    leaver = await api.person("leaver")
+    left = await api.client(await api.token("leaver@x.org"))
+    tokens = (await _ok(api.superadmin, "POST", "/api/users/tokens/create", {"label": "short"})).text
+    return Seeded(
+        script_hash=script_hash, spare_hash=spare_hash, doomed_hash=doomed_hash, waiting=waiting, running=str(running),
+        ended=str(ended), erased=str(erased), flow=str(flow), fence=fence, versions=versions, audit_id=audit[0]["id"],
+        token_prefix=tokens[:10], leaver=leaver, left=left,
+        signed_in=await api.client(await api.token("pass@x.org")),
+    )  # fmt: skip
+
+
+async def _seed_people(api: Api) -> None:
+    for username in ("gone", "added"):
+        await api.person(username, None)
+    await api.person("former")
+    await _ok(api.superadmin, "POST", "/api/users/create", {"email": "pass@x.org", "password": PASSWORD})
+    for workspace in ("doomed", "stored"):
+        await _ok(
+            api.superadmin, "POST", "/api/workspaces/create", {"id": workspace, "name": workspace, "username": "root"}
+        )
+    await _ok(api.superadmin, "POST", "/api/w/stored/workspaces/archive")
+    for name in ("crew", "doomed"):
+        await _ok(api.admin, "POST", f"{W}/groups/create", {"name": name})
+    await _ok(api.admin, "POST", f"{W}/groups/adduser/crew", {"username": "dev"})
+    for name in ("shared", "doomed"):
+        await _ok(api.admin, "POST", f"{W}/folders/create", {"name": name})
+    await _ok(api.admin, "POST", f"{W}/folders/addowner/shared", {"owner": "u/dev"})
+
+
+async def _seed_items(api: Api) -> tuple[dict[str, int], dict[str, list[int]]]:
+    """Fences of leases by path, and two versions of an item by noun."""
+    for name in ("shelf", "doomed"):
+        await _ok(api.admin, "POST", f"{W}/resources/type/create", {"name": name, "schema": {"type": "object"}})
+    for path in ("v", "doomed", "bulk", "old", "forget"):
+        body = {"path": f"u/dev/{path}", "value": "one", "is_secret": False, "description": ""}
+        await _ok(api.developer, "POST", f"{W}/variables/create", body)
+        await _ok(api.developer, "POST", f"{W}/variables/update/u/dev/{path}", {"value": "two"})
+    for path in ("r", "doomed", "bulk", "old", "forget"):
+        made = {"path": f"u/dev/{path}", "value": {"n": 1}, "resource_type": "any"}
+        await _ok(api.developer, "POST", f"{W}/resources/create", made)
+        await _ok(api.developer, "POST", f"{W}/resources/update_value/u/dev/{path}", {"value": {"n": 2}})
+    fence = {}
+    for path in ("u/dev/l2", "u/dev/l3"):
+        lease = await _ok(api.superadmin, "POST", f"{W}/leases/acquire/{path}", {"holder": "me", "ttl_s": 60})
+        fence[path] = lease.json()["fence"]
+    versions = {}
+    for noun in ("variables", "resources"):
+        history = (await _ok(api.developer, "GET", f"{W}/{noun}/history/p/u/dev/old")).json()["versions"]
+        versions[noun] = [history[1]["id"], history[0]["id"]]
+    return fence, versions
+
+
+async def _ok(client: httpx.AsyncClient, method: str, url: str, body: object = None) -> httpx.Response:
+    content = None if body is None else json.dumps(body)
+    answer = await client.request(method, url, content=content, headers={"content-type": "application/json"})
+    assert answer.is_success, (method, url, answer.text)
+    return answer
