@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -34,6 +35,9 @@ class Settings:
         "", "Public URL of the server, without a path; used in links. Default: from host and port."
     )
     internal_url: str = _setting("", "http:// URL by which workers reach the server. Default: the port on 127.0.0.1.")
+    trusted_proxies: str = _setting(
+        "", "Addresses or CIDR of reverse proxies whose X-Forwarded-For and -Proto hold, separated by commas."
+    )
     root_key_file: Path | None = _setting(None, "File with the root key. Default: keys/root.key in the data directory.")
     root_key: str = _setting("", "The root key itself, base64, instead of a file.", secret=True)
     objects_url: str = _setting("", "Instance object store for large values. Default: objects/ in the data directory.")
@@ -199,6 +203,9 @@ def _faults(settings: Settings) -> Iterator[str]:
     if settings.root_key and settings.root_key_file:
         yield "Set TIDEMILL_ROOT_KEY or TIDEMILL_ROOT_KEY_FILE, not both."
     yield from _url_faults(settings)
+    for text in filter(None, map(str.strip, settings.trusted_proxies.split(","))):
+        if not _is_network(text):
+            yield f"TIDEMILL_TRUSTED_PROXIES: {text!r} is not an address or a network, as in 10.0.0.5 or 10.0.0.0/24."
 
 
 def _url_faults(settings: Settings) -> Iterator[str]:
@@ -208,6 +215,14 @@ def _url_faults(settings: Settings) -> Iterator[str]:
     internal = urlsplit(settings.internal_url)
     if settings.internal_url and (internal.scheme != "http" or not internal.hostname):
         yield f"TIDEMILL_INTERNAL_URL={settings.internal_url!r} must be http://host[:port] of the server."
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _parse(name: str, text: str, default: object) -> object:

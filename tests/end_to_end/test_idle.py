@@ -41,7 +41,7 @@ async def working(settings: Settings, dsn: str) -> AsyncIterator[None]:
             Database(dsn, application="idle server") as database,
             server_parts(settings, database, keys, dsn=dsn, port=port) as parts,
         ):
-            server = http_server(application(settings, parts))
+            server = http_server(application(settings, parts), trusted_proxies="")
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             worker = asyncio.create_task(run_worker(settings, dsn, is_probed=True, on_ready=ready.set))
             try:

@@ -54,6 +54,8 @@ def test_paths_are_absolute() -> None:
         ("TIDEMILL_BASE_URL", "http://a.example.org/prefix"),
         ("TIDEMILL_BASE_URL", "a.example.org"),
         ("TIDEMILL_INTERNAL_URL", "https://a.example.org"),
+        ("TIDEMILL_TRUSTED_PROXIES", "*"),
+        ("TIDEMILL_TRUSTED_PROXIES", "10.0.0.1, proxy.example.org"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_its_name(variable: str, text: str) -> None:

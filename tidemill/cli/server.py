@@ -49,7 +49,7 @@ async def _serve(settings: Settings) -> None:
             open_database(settings, dsn, application="tidemill server") as database,
             server_parts(settings, database, keys, dsn=dsn, port=port) as parts,
         ):
-            serving = http_server(application(settings, parts))
+            serving = http_server(application(settings, parts), trusted_proxies=settings.trusted_proxies)
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, lambda: setattr(serving, "should_exit", True))
             log.info("server ready", url=parts.options.base_url)

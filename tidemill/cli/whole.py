@@ -37,7 +37,7 @@ async def running(
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(server_parts(settings, database, keys, dsn=dsn, port=settings.port))
         app = application(settings, parts)
-        await stack.enter_async_context(_serving(app, listening))
+        await stack.enter_async_context(_serving(app, listening, trusted_proxies=settings.trusted_proxies))
         stack.push_async_callback(worker.stop)
         _, login = await asyncio.gather(
             worker.work(replace(settings, database_url=dsn)), first_start(settings.data_dir, parts)
@@ -52,9 +52,9 @@ async def running(
 
 
 @asynccontextmanager
-async def _serving(app: ASGIApp, listening: socket) -> AsyncIterator[None]:
+async def _serving(app: ASGIApp, listening: socket, *, trusted_proxies: str) -> AsyncIterator[None]:
     """The server, during the block."""
-    server = http_server(app)
+    server = http_server(app, trusted_proxies=trusted_proxies)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield

@@ -98,8 +98,12 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
     return make_app(parts, lifespan)
 
 
-def http_server(app: ASGIApp) -> QuietServer:
-    """uvicorn with our settings: quiet, and patient with long polls when it stops."""
+def http_server(app: ASGIApp, *, trusted_proxies: str) -> QuietServer:
+    """uvicorn with our settings: quiet, and patient with long polls when it stops.
+
+    A request is from the peer that sent it, except where that is one of `trusted_proxies` (addresses or CIDR, separated
+    by commas): those say whom it is from. Else everybody on this machine could sign in from any address they like.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -107,6 +111,8 @@ def http_server(app: ASGIApp) -> QuietServer:
         lifespan="on",
         ws="none",
         server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies,
         timeout_graceful_shutdown=3,
         timeout_keep_alive=75,
         backlog=1024,
