@@ -27,12 +27,11 @@ from tests.end_to_end.running import WAIT_TIMEOUT_S, Tidemill, Workspace, runnin
 from tidemill.db.cluster import SUPERUSER
 from tidemill.db.embedded import find_binaries
 from tidemill.wiring.database import running_embedded
+from tidemill.wiring.login_file import LOGIN
 
 JOBS = 30
 SAMPLES_PER_S = 50
 PIECE = 8 * 1024 * 1024
-OWN_LOGIN = frozenset({"login.json"})
-"""Files that hold a credential on purpose: how the one who started Tidemill signs in."""
 END_OF_WELCOME = b"Ctrl-C stops it."
 """Up to here the first start tells on stderr how to sign in."""
 
@@ -179,6 +178,7 @@ class Left:
     answers: dict[str, bytes] = field(default_factory=dict)
     command_lines: set[bytes] = field(default_factory=set)
     log: bytes = b""
+    login: bytes = b""
     files: list[Path] = field(default_factory=list)
 
     def places(self) -> Iterator[tuple[str, Iterable[bytes]]]:
@@ -335,9 +335,10 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
         fill(tidemill, left)
         left.dump = dumped(data_dir)
     left.files = [path for path in data_dir.rglob("*") if path.is_file() and not path.is_symlink()]
-    left.files = [path for path in left.files if path.name not in OWN_LOGIN and path != tidemill.log]
+    left.files = [path for path in left.files if path != data_dir / LOGIN]
     left.log = tidemill.log.read_bytes().partition(END_OF_WELCOME)[2]
     assert left.log
+    left.login = (data_dir / LOGIN).read_bytes()
     return left
 
 
@@ -366,5 +367,6 @@ def test_no_secret_is_left_anywhere_but_everything_else_is(left: Left) -> None:
     assert public.names_in(left.command_lines) == {"argument"}
     assert {name for path in left.files for name in public.names_in(pieces_of(path))} == set(left.public)
     search = Search(left.secret)
+    assert search.names_in([left.login]) == {"admin_token", "admin_password"}  # on purpose: its owner signs in with it
     found = {place: sorted(names) for place, pieces in left.places() if (names := search.names_in(pieces))}
     assert found == {}
