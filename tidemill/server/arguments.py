@@ -2,11 +2,11 @@
 
 import base64
 import binascii
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import anyio.to_thread
-import msgspec
 from fastapi import Query
 from starlette.requests import Request
 
@@ -129,7 +129,7 @@ def _text(body: bytes) -> str:
 
 def _from_fields(form: list[Field], schema: bytes | None) -> bytes:
     """One argument a name; a list where a name comes several times or the parameter is one."""
-    described: Any = msgspec.json.decode(schema) if schema else {}
+    described: Any = json.loads(schema) if schema else {}  # a default may be too large for msgspec
     properties = described.get("properties") if isinstance(described, dict) else None
     properties = properties if isinstance(properties, dict) else {}
     values: dict[str, list[bytes]] = {}
@@ -172,6 +172,8 @@ def _with_extras(raw: bytes, request: Request, wanted: Shape) -> bytes:
         if name.lower() in _CREDENTIALS:
             raise BadRequest(f"{name!r} holds the credential of the request: it is not kept among arguments.")
     for name in _names(wanted.include_header):
+        if not name.isascii():
+            raise BadRequest(f"include_header names {name[:80]!r}: the names of headers are plain ASCII.")
         if (value := request.headers.get(name)) is not None:
             extras[name.lower().replace("-", "_")] = jsontext.dumps(value)
     for name in _names(wanted.include_query):

@@ -1,5 +1,6 @@
 """Deploying a version of a script: which version it follows, what its source says, and its lock."""
 
+import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -221,7 +222,8 @@ def _is_same(old: Script, new: NewVersion) -> bool:
 
 
 def _same_json(one: bytes, other: bytes) -> bool:
-    same: bool = msgspec.json.decode(one) == msgspec.json.decode(other)
+    """Numbers with a point or an exponent are compared as they are written: a float cannot hold all of them."""
+    same: bool = json.loads(one, parse_float=str) == json.loads(other, parse_float=str)
     return same
 
 

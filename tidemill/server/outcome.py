@@ -96,9 +96,9 @@ def _error_text(raw: bytes) -> str:
 
 
 def _shaped(fields: dict[str, bytes], headers: dict[str, str], status: int) -> Response:
-    code = msgspec.json.decode(fields.get("windmill_status_code", b"null"))
-    content_type = msgspec.json.decode(fields.get("windmill_content_type", b"null"))
-    wanted = msgspec.json.decode(fields.get("windmill_headers", b"null"))
+    code = jsontext.loads(fields.get("windmill_status_code", b"null"))
+    content_type = jsontext.loads(fields.get("windmill_content_type", b"null"))
+    wanted = jsontext.loads(fields.get("windmill_headers", b"null"))
     if code is not None and not (isinstance(code, int) and 200 <= code <= 599):
         raise BadRequest(
             f"The script answered with windmill_status_code {code!r}: it must be a number from 200 to 599."

@@ -13,6 +13,7 @@ from tidemill.db import audit, resource_types, resources
 from tidemill.db.resource_types import ADMINS, Origin, ResourceType
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Listing, Need, WorkspaceTarget
+from tidemill.model import jsontext
 from tidemill.model.errors import AlreadyExists, BadRequest, Conflict, NotFound
 from tidemill.model.path import check_name
 from tidemill.model.resource_type import check_schema
@@ -218,7 +219,7 @@ def _checked_schema(raw: msgspec.Raw | UnsetType) -> bytes | None:
     if isinstance(raw, UnsetType):
         return None
     text = bytes(raw)
-    schema = msgspec.json.decode(text)
+    schema = jsontext.loads(text)
     if schema is None:
         return None
     if not isinstance(schema, dict):
