@@ -164,6 +164,8 @@ async def test_calls_that_do_not_fit_break_nothing(api: Api, tmp_path: Path) -> 
     async with serving(api) as url:
         output, status = await schemathesis_says(tmp_path, url, token)
     assert status == 0, output[-20_000:]
+    still = await (await api.client(token)).get("/api/w/main/users/whoami")
+    assert still.status_code == 200, "the calls lost their token on the way: they reached less than they should"
 
 
 def with_examples(document: dict[str, Any], seeded: Seeded) -> dict[str, Any]:
@@ -196,7 +198,7 @@ async def serving(api: Api) -> AsyncIterator[str]:
 
 async def schemathesis_says(folder: Path, url: str, token: str) -> tuple[str, int]:
     """What it prints about the document in `folder`, and its exit status."""
-    examples = 100 if os.environ.get("TIDEMILL_SOAK") == "1" else 2
+    examples = 100 if os.environ.get("TIDEMILL_SOAK") == "1" else 1
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", "schemathesis.toml", "--no-color",
         "run", "openapi.json", "--url", url, "--header", f"Authorization: Bearer {token}", "--checks", CHECKS,
