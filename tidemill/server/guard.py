@@ -1,6 +1,6 @@
 """The gate in front of every route: looks up its policy, finds out who calls, and lets them in or not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from starlette.requests import HTTPConnection
@@ -98,7 +98,7 @@ _NAMES: Final = {
 }
 
 
-def guard_routes(routes: Iterable[BaseRoute], table: dict[str, Policy], parts: Parts) -> None:
+def guard_routes(routes: Iterable[BaseRoute], table: Mapping[str, Policy], parts: Parts) -> None:
     """Put a guard in front of each route.
 
     Raises:
