@@ -22,7 +22,8 @@ from tests.api.conftest import Api, api  # noqa: F401  # the fixture
 from tests.postgres import Embedded
 from tests.security.bad_input import Route, W, World, encoded, routes_of, sample, seed
 from tidemill.db.queries import inline
-from tidemill.server import policy
+from tidemill.model.errors import InvalidJson
+from tidemill.server import deploy, outcome, policy
 from tidemill.server.routes import ROUTERS
 
 SOAK = os.environ.get("TIDEMILL_SOAK") == "1"
@@ -92,7 +93,20 @@ TRAVERSALS = [
 NAMES = [
     *("a", "n" * 255, "n" * 256, "n" * 4096, "\U0001f30a", "\u202eabc", "\u05d0\u05d1", "con", "-rf", ".", "..", ""),
     *("$(touch x)", "`id`", "a\nb", "a\r\nSet-Cookie: x=1", "a\tb", "é", "e\u0301", " a ", "a/b", "a\\b", "A", "\0"),
-    *("%2e%2e", "<script>", "a;b", "a'b", 'a"b', "\x1b[31m", "\ufeffa", "\u200b", "null", "0", "__proto__"),
+    *(
+        "%2e%2e",
+        "<script>",
+        "a;b",
+        "a'b",
+        'a"b',
+        "\x1b[31m",
+        "\ufeffa",
+        "\u200b",
+        "null",
+        "0",
+        "__proto__",
+        "u/ada/named",
+    ),
 ]
 
 
@@ -354,12 +368,23 @@ async def test_the_search_finds_a_route_that_falls_over(world: World, monkeypatc
     route = next(route for route in routes_of(world.document) if "fragile" in route.template)
     assert (await fallen.call(route)).status == 200
     await fallen.call(route, path=route.address(fallen.address_values(route), name=encoded(MARKERS[0])))
-    assert fallen.faults[0].endswith("500 ValueError: fell over")
+    assert fallen.faults[0].endswith("-> 500 ValueError: fell over")
 
 
 async def test_the_search_finds_a_statement_that_was_spliced(api: Api, postgres_server: Embedded) -> None:  # noqa: F811
     log = Log(postgres_server)
     quoted, spliced = f"select '{MARK}'", f"select 1 as {MARK}"
     for statement in (quoted, spliced):
-        await api.parts.database.single.execute(inline(statement))  # type: ignore[arg-type]
+        await api.parts.database.single.execute(inline(statement))
     assert log.spliced() == [spliced]
+
+
+@pytest.mark.parametrize("field", ["windmill_status_code", "windmill_content_type", "windmill_headers"])
+def test_a_result_that_shapes_its_answer_by_a_huge_number_is_refused(field: str) -> None:
+    with pytest.raises(InvalidJson, match="too large"):
+        outcome._shaped({field: b"1e400", "result": b"1"}, {}, 200)
+
+
+def test_a_schema_with_a_huge_number_is_compared_as_it_is_written() -> None:
+    assert deploy._same_json(b'{"default": 1e400}', b'{ "default":1e400}')
+    assert not deploy._same_json(b'{"default": 1e400}', b'{"default": 1e500}')
