@@ -161,9 +161,8 @@ class World:
         answer = await send(self.app, route.method, path, query=query, headers=headers, body=body)
         self.answers[answer.status] += 1
         if answer.is_fault:
-            self.faults.append(
-                f"{route.key} {str(what)[:60]} -> {answer.status} {answer.crash or answer.body[:150].decode(errors='replace')}"
-            )
+            told = answer.crash or answer.body[:150].decode(errors="replace")
+            self.faults.append(f"{route.key} {str(what)[:60]} -> {answer.status} {told}")
         return answer
 
 
