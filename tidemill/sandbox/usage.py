@@ -17,16 +17,22 @@ class Disk:
         self._limits = limits
         self._work = work
         self._tmp: list[int] = []
+        self._was_full = False
 
-    def complaint(self, inner: int) -> str:
-        """What is full, as a sentence; "" when nothing is. `inner` is any process inside, 0 when none is known."""
+    def complaint(self, inner: int, *, has_ended: bool = False) -> str:
+        """What is full, as a sentence; "" when nothing is. `inner` is any process inside, 0 when none is known.
+
+        Full temporary files are complained of from the second look on, or when the program `has_ended`: it hears of
+        them first by its own writes, and what it says of that tells more than we can.
+        """
         if inner and not self._tmp:
             self._open(inner)
         most = self._limits["tmp_bytes"]
-        for descriptor in self._tmp:
-            state = os.statvfs(descriptor)
-            if state.f_bavail == 0 and state.f_blocks:
-                return f"The temporary files filled their {most} bytes (job_tmp_bytes)."
+        states = [os.statvfs(descriptor) for descriptor in self._tmp]
+        was_full, self._was_full = self._was_full, any(state.f_bavail == 0 and state.f_blocks for state in states)
+        if self._was_full and (was_full or has_ended):
+            return f"The temporary files filled their {most} bytes (job_tmp_bytes)."
+        for state in states:
             if state.f_files - state.f_ffree > self._limits["files"]:
                 return f"There were more than {self._limits['files']} temporary files."
         return self._work_complaint(most)

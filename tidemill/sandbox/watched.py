@@ -114,7 +114,7 @@ class Watched:
         if found and not self._reason:
             self.kill(*found)
 
-    def _complaint(self) -> tuple[str, str] | None:
+    def _complaint(self, *, has_ended: bool = False) -> tuple[str, str] | None:
         """Reason and sentence, or None when all is well."""
         limits = self.order.limits
         if self.group is not None:
@@ -135,7 +135,7 @@ class Watched:
                 )
             if tasks > limits["processes"] + 2:
                 return "too_many_processes", f"The job had more than {limits['processes']} processes (job_processes)."
-        full = self._disk.complaint(self._inside())
+        full = self._disk.complaint(self._inside(), has_ended=has_ended)
         return ("disk_full", full) if full else None
 
     def outcome(self, status: int, largest_kib: int) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class Watched:
         elif number == signal.SIGXCPU:
             found = "cpu_time", f"A process of the job used more than {limits['cpu_s']} s of processor time."
         else:
-            found = self._complaint()
+            found = self._complaint(has_ended=True)
         if found:
             self._reason, self._message = found
 
