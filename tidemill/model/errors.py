@@ -31,6 +31,12 @@ class InvalidName(BadRequest):
     code = "invalid_name"
 
 
+class InvalidKey(BadRequest):
+    """The key of an object has a form that is not allowed, or that its storage cannot keep."""
+
+    code = "invalid_key"
+
+
 class InvalidJson(BadRequest):
     """A body is not JSON that Tidemill keeps faithfully (see `model/jsontext.py`)."""
 
@@ -111,6 +117,18 @@ class LeaseLost(Conflict):
     code = "lease_lost"
 
 
+class PreconditionFailed(TidemillError):
+    """An object is not as the request says it must be: it is there already, or has another ETag."""
+
+    code = "precondition_failed"
+
+
+class RangeUnsatisfiable(TidemillError):
+    """The bytes that were asked for lie outside of the object; the message tells its size."""
+
+    code = "range_unsatisfiable"
+
+
 class IdempotencyMismatch(BadRequest):
     """An `Idempotency-Key` was used before with another request."""
 
@@ -149,6 +167,24 @@ class Unavailable(TidemillError):
     """Something that Tidemill needs (its database, an object store) does not answer now; send it again."""
 
     code = "unavailable"
+
+
+class StorageDenied(TidemillError):
+    """A storage refuses the credentials that were set for it, or does not let them do this."""
+
+    code = "storage_denied"
+
+
+class StorageMisconfigured(TidemillError):
+    """A storage cannot be used as it is set: no such bucket, another region, another kind of endpoint."""
+
+    code = "storage_misconfigured"
+
+
+class StorageFull(TidemillError):
+    """A storage has no room left."""
+
+    code = "storage_full"
 
 
 class WaitTimeout(TidemillError):
