@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import typer
 
+import tidemill.engine.s3_faults
 import tidemill.server.app  # noqa: F401  # the errors that the server adds
 from tidemill.cli import COMMANDS
 from tidemill.model.errors import TidemillError

@@ -45,6 +45,7 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "storage_denied": HTTPStatus.FAILED_DEPENDENCY,
     "storage_misconfigured": HTTPStatus.FAILED_DEPENDENCY,
     "storage_full": HTTPStatus.INSUFFICIENT_STORAGE,
+    "s3": HTTPStatus.BAD_REQUEST,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "database_unusable": HTTPStatus.SERVICE_UNAVAILABLE,
     "sandbox_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
