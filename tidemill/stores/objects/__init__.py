@@ -1,1 +1,37 @@
-"""Object stores: one port, one file a backend."""
+"""Object stores: one port, one file a backend, and the table that names them all."""
+
+from collections.abc import Mapping
+from typing import Final, Protocol, cast
+
+from tidemill.registry import Entry, lookup
+from tidemill.stores.objects.port import ObjectStore
+
+BACKENDS: Final = {
+    "memory": Entry("tidemill.stores.objects.memory:MemoryStore"),
+}
+"""The kind of a storage -> its backend."""
+
+
+class Backend(Protocol):
+    """What an entry of the table leads to."""
+
+    @classmethod
+    def open(cls, value: Mapping[str, object]) -> ObjectStore:
+        """A store as the value of a resource says. It does not connect yet: what is wrong out there shows at first use.
+
+        Raises:
+            StorageMisconfigured: the value lacks something, or has what cannot be.
+        """
+        ...
+
+
+def open_store(kind: str, value: Mapping[str, object]) -> ObjectStore:
+    """The store of this kind that `value` tells of; close it after use.
+
+    Raises:
+        BadRequest: there is no such kind; the message lists what there is.
+        MissingExtra: its vendor's library is not installed.
+        StorageMisconfigured: the value lacks something, or has what cannot be.
+    """
+    backend = cast("type[Backend]", lookup(BACKENDS, "kind of object storage", kind))
+    return backend.open(value)

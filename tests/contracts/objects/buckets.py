@@ -1,0 +1,25 @@
+"""The backends that the suite runs on: name -> how to come by a fresh, empty bucket.
+
+A factory is an async context manager. It is given the test's request (`request.getfixturevalue("tmp_path")`, or a
+fixture that starts a server), and gives `open_store`: each call opens another store object on the same bucket, as a
+process that starts anew does. The suite closes them. Where a server is missing the factory skips the test and says why.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+import pytest
+
+from tests.contracts.objects import in_memory
+from tidemill.stores.objects.port import ObjectStore
+
+OpenStore = Callable[[], ObjectStore]
+Factory = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[OpenStore]]
+
+BUCKETS: Final[dict[str, Factory]] = {
+    "memory": in_memory.bucket,
+}
+
+KEPT_IN_MEMORY: Final = frozenset({"memory"})
+"""Those that hold whole objects in memory, and nothing else can be asked of them."""
