@@ -41,6 +41,9 @@ class Settings:
     root_key_file: Path | None = _setting(None, "File with the root key. Default: keys/root.key in the data directory.")
     root_key: str = _setting("", "The root key itself, base64, instead of a file.", secret=True)
     objects_url: str = _setting("", "Instance object store for large values. Default: objects/ in the data directory.")
+    storage_dir: Path | None = _setting(
+        None, "Storages of workspaces on disk. Default: storage/ in the data directory."
+    )
     inline_value_bytes: int = _setting(256 * 1024, "Results and arguments above this size move to the object store.")
     max_value_bytes: int = _setting(128 * MIB, "Hard limit of one result or one body of arguments.")
     max_log_bytes: int = _setting(16 * MIB, "Log kept per job; what is beyond is cut with a visible marker.")
@@ -112,6 +115,11 @@ class Settings:
         """All settings as a user may see them: secrets hidden, each with where it comes from."""
         environ = os.environ if environ is None else environ
         return [_shown(item, getattr(self, item.name), environ) for item in fields(self)]
+
+    @property
+    def storage_folder(self) -> Path:
+        """Where the storages of workspaces are kept that need no bucket."""
+        return self.storage_dir or self.data_dir / "storage"
 
     @property
     def root_key_path(self) -> Path:

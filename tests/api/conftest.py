@@ -30,9 +30,14 @@ from tidemill.model.ids import new_id
 from tidemill.model.rootkey import RootKeys, key_id_of
 from tidemill.server import auth
 from tidemill.server.app import make_app
+from tidemill.server.objects.access_log import AccessLog
+from tidemill.server.objects.service import Objects
 from tidemill.server.parts import Parts, ServerOptions
 from tidemill.server.updates import Updates
+from tidemill.stores.objects import open_store
 from tidemill.stores.objects.content import open_content
+from tidemill.stores.objects.memory import MemoryStore
+from tidemill.stores.objects.port import ObjectStore
 
 BASE_URL = "http://tidemill.test"
 JOB_SECRET = b"j" * 32
@@ -54,6 +59,25 @@ class OneRootKey:
         return self._key
 
 
+class InMemory:
+    """Storages that the instance keeps, in memory: those of one name are the same however often they are opened."""
+
+    def __init__(self) -> None:
+        self._stores: dict[tuple[str, str], MemoryStore] = {}
+
+    async def instance(self, workspace: str, name: str) -> ObjectStore:
+        return self._stores.setdefault((workspace, name), MemoryStore())
+
+    async def folder(self, path: str, workspace: str, name: str) -> ObjectStore:
+        return await self.instance(f"{path}/{workspace}", name)
+
+    async def bucket(self, kind: str, value: dict[str, object]) -> ObjectStore:
+        return open_store(kind, value)
+
+    async def erase(self, workspace: str) -> None:
+        self._stores = {place: store for place, store in self._stores.items() if place[0] != workspace}
+
+
 @asynccontextmanager
 async def make_parts(database: Database, directory: Path, root: RootKeys) -> AsyncIterator[Parts]:
     """What a server works with, as `tidemill/wiring` makes it: the one place of the tests that knows."""
@@ -62,7 +86,12 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
         await add_workspace_key(tx, root, workspace=workspace)
 
     await check_root_key(database, root)
-    async with Listener(database.direct_dsn, application="test listener") as listener:
+    keyring = Keyring(root)
+    async with (
+        Listener(database.direct_dsn, application="test listener") as listener,
+        AccessLog(database) as access_log,
+        Objects(database, keyring, InMemory(), access_log) as objects,
+    ):
         yield Parts(
             options=ServerOptions(
                 base_url=BASE_URL,
@@ -74,7 +103,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
             ),
             database=database,
             job_secret=JOB_SECRET,
-            keyring=Keyring(root),
+            keyring=keyring,
             values=Values(
                 database,
                 open_content("", default_folder=directory / "objects"),
@@ -83,6 +112,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
             ),
             make_workspace_key=make_workspace_key,
             updates=Updates(listener),
+            objects=objects,
         )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from tidemill.db import audit, resource_types, storage_access
 from tidemill.db.items import item_of
 from tidemill.db.keys import Keyring
-from tidemill.db.pool import Actor, Database, Transaction
+from tidemill.db.pool import Actor, Database, Statements, Transaction
 from tidemill.db.queries import queries
 from tidemill.db.storage_access import ReadByJob, Touched
 from tidemill.db.variables import place_of
@@ -59,6 +59,22 @@ async def resolve_in(
     tx: Transaction, database: Database, keys: Keyring, principal: Principal, raw: bytes
 ) -> tuple[bytes, list[bytes]]:
     """As `resolve`, in a transaction of the principal's workspace."""
+    result, secrets, _ = await _resolve(tx, database, keys, principal, raw)
+    return result, secrets
+
+
+async def resolve_with_sources(
+    database: Database, keys: Keyring, principal: Principal, raw: bytes
+) -> tuple[bytes, frozenset[Reference]]:
+    """`raw` with every reference replaced, as `resolve` does it, and all that this was made of, however far away."""
+    async with database.transaction(principal.workspace, actor=Actor(name=principal.actor)) as tx:
+        result, _, read = await _resolve(tx, database, keys, principal, raw)
+    return result, frozenset(read)
+
+
+async def _resolve(
+    tx: Transaction, database: Database, keys: Keyring, principal: Principal, raw: bytes
+) -> tuple[bytes, list[bytes], dict[Reference, _Target]]:
     plan = Interpolation(raw)
     read: dict[Reference, _Target] = {}
     secrets: list[bytes] = []
@@ -80,7 +96,12 @@ async def resolve_in(
     result = plan.result()
     secrets += await _secrets_in(database, principal.workspace, list(read.values()))
     await _note(tx, principal, list(read.values()))
-    return result, secrets
+    return result, secrets, read
+
+
+async def may_read(statements: Statements, principal: Principal, wanted: Collection[Reference]) -> bool:
+    """Whether all of these are there and `principal` may read their values."""
+    return not wanted or len(await _readable(statements, principal, wanted)) == len(set(wanted))
 
 
 async def missing(tx: Transaction, principal: Principal, raw: bytes) -> list[str]:
@@ -111,7 +132,7 @@ async def secrets_of_resource(database: Database, workspace: str, resource_type:
     return [text.encode() for text in secret_values(value, places.get(resource_type, ()))]
 
 
-async def _readable(tx: Transaction, principal: Principal, wanted: Collection[Reference]) -> list[_Target]:
+async def _readable(tx: Statements, principal: Principal, wanted: Collection[Reference]) -> list[_Target]:
     rows = await tx.fetch_all(
         _SQL.targets,
         _Target,

@@ -500,6 +500,34 @@ CREATE TABLE public.member (
 
 ALTER TABLE ONLY public.member FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.object_upload (
+    id uuid NOT NULL,
+    workspace_id text NOT NULL,
+    place text NOT NULL,
+    key text NOT NULL,
+    attributes json NOT NULL,
+    backend_upload text NOT NULL,
+    started_by text NOT NULL,
+    job_id uuid,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    completed_at timestamp with time zone,
+    completed_etag text
+);
+
+ALTER TABLE ONLY public.object_upload FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.object_upload_part (
+    workspace_id text NOT NULL,
+    upload_id uuid NOT NULL,
+    number integer NOT NULL,
+    size_bytes bigint NOT NULL,
+    etag text NOT NULL,
+    receipt text NOT NULL,
+    stored_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.object_upload_part FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.resource (
     workspace_id text NOT NULL,
     path text NOT NULL,
@@ -584,7 +612,7 @@ CREATE TABLE public.storage_access (
     address text NOT NULL,
     access text NOT NULL,
     version bigint,
-    CONSTRAINT storage_access_access_check CHECK ((access = ANY (ARRAY['read'::text, 'write'::text])))
+    size_bytes bigint
 );
 
 ALTER TABLE ONLY public.storage_access FORCE ROW LEVEL SECURITY;
@@ -597,6 +625,17 @@ ALTER TABLE public.storage_access ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.storage_usage (
+    workspace_id text NOT NULL,
+    storage text NOT NULL,
+    size_bytes bigint NOT NULL,
+    objects bigint NOT NULL,
+    complete boolean NOT NULL,
+    computed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.storage_usage FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.token (
     hash bytea NOT NULL,
@@ -681,6 +720,23 @@ CREATE TABLE public.workspace_key (
 );
 
 ALTER TABLE ONLY public.workspace_key FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.workspace_storage (
+    workspace_id text NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    resource_path text,
+    root_path text,
+    public_resource boolean DEFAULT false NOT NULL,
+    rules json,
+    version bigint DEFAULT nextval('public.item_version'::regclass) NOT NULL,
+    edited_at timestamp with time zone DEFAULT now() NOT NULL,
+    edited_by text NOT NULL,
+    CONSTRAINT workspace_storage_check CHECK (((resource_path IS NULL) = (kind = ANY (ARRAY['instance'::text, 'local'::text])))),
+    CONSTRAINT workspace_storage_check1 CHECK (((root_path IS NOT NULL) = (kind = 'local'::text)))
+);
+
+ALTER TABLE ONLY public.workspace_storage FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE ONLY public.job_attempt ATTACH PARTITION public.job_attempt_default DEFAULT;
 
@@ -773,6 +829,12 @@ ALTER TABLE ONLY public.member
 ALTER TABLE ONLY public.member
     ADD CONSTRAINT member_workspace_id_email_key UNIQUE (workspace_id, email);
 
+ALTER TABLE ONLY public.object_upload_part
+    ADD CONSTRAINT object_upload_part_pkey PRIMARY KEY (upload_id, number);
+
+ALTER TABLE ONLY public.object_upload
+    ADD CONSTRAINT object_upload_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.resource
     ADD CONSTRAINT resource_pkey PRIMARY KEY (workspace_id, path);
 
@@ -785,8 +847,14 @@ ALTER TABLE ONLY public.result_cache
 ALTER TABLE ONLY public.script
     ADD CONSTRAINT script_pkey PRIMARY KEY (workspace_id, hash);
 
+ALTER TABLE public.storage_access
+    ADD CONSTRAINT storage_access_access_check CHECK ((access = ANY (ARRAY['read'::text, 'write'::text, 'delete'::text]))) NOT VALID;
+
 ALTER TABLE ONLY public.storage_access
     ADD CONSTRAINT storage_access_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.storage_usage
+    ADD CONSTRAINT storage_usage_pkey PRIMARY KEY (workspace_id, storage);
 
 ALTER TABLE ONLY public.token
     ADD CONSTRAINT token_pkey PRIMARY KEY (hash);
@@ -805,6 +873,9 @@ ALTER TABLE ONLY public.workspace_key
 
 ALTER TABLE ONLY public.workspace
     ADD CONSTRAINT workspace_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.workspace_storage
+    ADD CONSTRAINT workspace_storage_pkey PRIMARY KEY (workspace_id, name);
 
 CREATE INDEX audit_at ON public.audit USING btree (at);
 
@@ -860,6 +931,10 @@ CREATE INDEX login_throttle_at ON public.login_throttle USING btree (at);
 
 CREATE INDEX member_email ON public.member USING btree (email);
 
+CREATE INDEX object_upload_age ON public.object_upload USING btree (started_at);
+
+CREATE INDEX object_upload_page ON public.object_upload USING btree (workspace_id, place, key COLLATE "C", id) WHERE (completed_at IS NULL);
+
 CREATE INDEX resource_by_type ON public.resource USING btree (workspace_id, resource_type, path);
 
 CREATE INDEX result_cache_expiry ON public.result_cache USING btree (expires_at);
@@ -874,7 +949,11 @@ CREATE INDEX storage_access_at ON public.storage_access USING btree (at);
 
 CREATE INDEX storage_access_job ON public.storage_access USING btree (job_id, id) WHERE (job_id IS NOT NULL);
 
+CREATE INDEX storage_access_object ON public.storage_access USING btree (workspace_id, address COLLATE "C", id DESC) WHERE (kind = 'object'::text);
+
 CREATE INDEX token_email ON public.token USING btree (email, created_at);
+
+CREATE INDEX workspace_storage_resource ON public.workspace_storage USING btree (workspace_id, resource_path);
 
 ALTER INDEX public.job_attempt_pkey ATTACH PARTITION public.job_attempt_default_pkey;
 
@@ -926,6 +1005,15 @@ ALTER TABLE ONLY public.member
 ALTER TABLE ONLY public.member
     ADD CONSTRAINT member_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.object_upload_part
+    ADD CONSTRAINT object_upload_part_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES public.object_upload(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.object_upload_part
+    ADD CONSTRAINT object_upload_part_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.object_upload
+    ADD CONSTRAINT object_upload_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.resource_type
     ADD CONSTRAINT resource_type_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
@@ -934,6 +1022,9 @@ ALTER TABLE ONLY public.resource
 
 ALTER TABLE ONLY public.script
     ADD CONSTRAINT script_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.storage_usage
+    ADD CONSTRAINT storage_usage_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.token
     ADD CONSTRAINT token_email_fkey FOREIGN KEY (email) REFERENCES public.account(email) ON UPDATE CASCADE ON DELETE CASCADE;
@@ -949,6 +1040,9 @@ ALTER TABLE ONLY public.variable
 
 ALTER TABLE ONLY public.workspace_key
     ADD CONSTRAINT workspace_key_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.workspace_storage
+    ADD CONSTRAINT workspace_storage_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
 ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
 
@@ -990,6 +1084,10 @@ ALTER TABLE public.lease ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.member ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.object_upload ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.object_upload_part ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY of_workspace ON public.audit USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.flow_user_state USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
@@ -1030,6 +1128,10 @@ CREATE POLICY of_workspace ON public.lease USING (((workspace_id = current_setti
 
 CREATE POLICY of_workspace ON public.member USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
+CREATE POLICY of_workspace ON public.object_upload USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.object_upload_part USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
 CREATE POLICY of_workspace ON public.resource USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.resource_type USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
@@ -1040,11 +1142,15 @@ CREATE POLICY of_workspace ON public.script USING (((workspace_id = current_sett
 
 CREATE POLICY of_workspace ON public.storage_access USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
+CREATE POLICY of_workspace ON public.storage_usage USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
 CREATE POLICY of_workspace ON public.user_group USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.variable USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.workspace_key USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.workspace_storage USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 ALTER TABLE public.resource ENABLE ROW LEVEL SECURITY;
 
@@ -1056,8 +1162,12 @@ ALTER TABLE public.script ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.storage_access ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.storage_usage ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.user_group ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.variable ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.workspace_key ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.workspace_storage ENABLE ROW LEVEL SECURITY;

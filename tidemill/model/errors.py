@@ -37,6 +37,18 @@ class InvalidKey(BadRequest):
     code = "invalid_key"
 
 
+class InvalidPart(BadRequest):
+    """A multipart upload is to be completed with a part that is not there, or not as it is named."""
+
+    code = "invalid_part"
+
+
+class PartTooSmall(BadRequest):
+    """A part of a multipart upload that is not the last has less than 5 MiB."""
+
+    code = "part_too_small"
+
+
 class InvalidJson(BadRequest):
     """A body is not JSON that Tidemill keeps faithfully (see `model/jsontext.py`)."""
 

@@ -17,6 +17,8 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "invalid_name": HTTPStatus.BAD_REQUEST,
     "invalid_json": HTTPStatus.BAD_REQUEST,
     "invalid_key": HTTPStatus.BAD_REQUEST,
+    "invalid_part": HTTPStatus.BAD_REQUEST,
+    "part_too_small": HTTPStatus.BAD_REQUEST,
     "invalid_schema": HTTPStatus.BAD_REQUEST,
     "invalid_script": HTTPStatus.BAD_REQUEST,
     "interpolation_failed": HTTPStatus.BAD_REQUEST,

@@ -19,11 +19,14 @@ from tidemill.scheduler.loop import Chore, run_chores
 from tidemill.scheduler.prune import Retention, prune
 from tidemill.scheduler.rescue import rescue
 from tidemill.server.app import make_app
+from tidemill.server.objects.access_log import AccessLog
+from tidemill.server.objects.service import Objects
 from tidemill.server.parts import Parts, ServerOptions
 from tidemill.server.updates import Updates
 from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content
 from tidemill.wiring.keys import job_secret
+from tidemill.wiring.objects import Stores
 
 RESCUE_S = 5.0
 PRUNE_S = 3600.0
@@ -54,12 +57,17 @@ async def server_parts(
     async def make_workspace_key(transaction: Transaction, workspace: str) -> None:
         await add_workspace_key(transaction, keys, workspace=workspace)
 
-    async with Listener(dsn, application="tidemill server listener") as listener:
+    keyring = Keyring(keys)
+    async with (
+        Listener(dsn, application="tidemill server listener") as listener,
+        AccessLog(database) as access_log,
+        Objects(database, keyring, Stores(settings.storage_folder), access_log) as objects,
+    ):
         yield Parts(
             options=server_options(settings, port),
             database=database,
             job_secret=job_secret(keys),
-            keyring=Keyring(keys),
+            keyring=keyring,
             values=Values(
                 database,
                 open_content(settings.objects_url, default_folder=settings.data_dir / "objects"),
@@ -68,6 +76,7 @@ async def server_parts(
             ),
             make_workspace_key=make_workspace_key,
             updates=Updates(listener),
+            objects=objects,
         )
 
 

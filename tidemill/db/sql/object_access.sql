@@ -1,0 +1,21 @@
+-- name: record
+-- Note accesses to objects, many at once.
+insert into storage_access (at, workspace_id, job_id, actor, kind, address, access, size_bytes)
+select at, workspace_id, job_id, actor, 'object', address, access, size_bytes
+from unnest(:times::timestamptz[], :workspaces::text[], :jobs::uuid[], :actors::text[], :addresses::text[],
+            :accesses::text[], :sizes::bigint[]) with ordinality
+  as touched (at, workspace_id, job_id, actor, address, access, size_bytes, place)
+where exists (select from workspace w where w.id = touched.workspace_id)
+order by place;
+
+-- name: page
+-- Up to :limit accesses before the record :before, newest first.
+select id, at, job_id, actor, address, access, size_bytes from storage_access
+where workspace_id = :workspace and kind = 'object' and (:before::bigint is null or id < :before)
+  and (:address::text is null or address = :address)
+  and (:lowest::text is null or (address collate "C" >= :lowest and starts_with(address, :lowest)))
+  and (:job::uuid is null or job_id = :job)
+  and (:actor::text is null or actor = :actor)
+  and (:access::text is null or access = :access)
+  and (:since::timestamptz is null or at >= :since)
+order by id desc limit :limit;

@@ -1,0 +1,102 @@
+"""Notes who touched which object, in batches: at most a second after the access, or 500 together.
+
+What was noted and not yet written is lost with a crash of the server, and the oldest of it when the database does not
+answer for long. That is the price of a small read that costs no statement of its own.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final, Self
+
+import structlog
+
+from tidemill.db import object_access
+from tidemill.db.object_access import Access, Touched
+from tidemill.db.pool import Database
+from tidemill.model.errors import Unavailable
+from tidemill.model.identity import Principal
+from tidemill.model.object_address import Address
+
+log = structlog.get_logger(__name__)
+
+BATCH: Final = 500
+WAIT_S: Final = 1.0
+MOST_WAITING: Final = 50_000
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class AccessLog:
+    """Use it as `async with`; on leaving, what is left is written. Idle, it does nothing at all."""
+
+    def __init__(self, database: Database, *, wait_s: float = WAIT_S, clock: Callable[[], datetime] = _now) -> None:
+        self._database = database
+        self._wait_s = wait_s
+        self._clock = clock
+        self._waiting: deque[Touched] = deque(maxlen=MOST_WAITING)
+        self._some = asyncio.Event()
+        self._batch = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._keep_writing(), name="object access log")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        with suppress(Unavailable):
+            await self.flush()
+
+    def note(self, caller: Principal, at: Address, access: Access, size_bytes: int | None = None) -> None:
+        """Note an access; returns at once."""
+        touched = Touched(
+            at=self._clock(),
+            workspace=caller.workspace,
+            job_id=caller.credential.job_id,
+            actor=caller.actor,
+            address=str(at),
+            access=access,
+            size_bytes=size_bytes,
+        )
+        self._waiting.append(touched)
+        self._some.set()
+        if len(self._waiting) >= BATCH:
+            self._batch.set()
+
+    async def flush(self) -> None:
+        """Write all that was noted so far.
+
+        Raises:
+            Unavailable: the database does not take it now; it is kept.
+        """
+        async with self._writing:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                try:
+                    await object_access.record(self._database.single, batch)
+                except BaseException:
+                    self._waiting.extendleft(reversed(batch))
+                    raise
+
+    async def _keep_writing(self) -> None:
+        while True:
+            await self._some.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._wait_s):
+                    await self._batch.wait()
+            self._some.clear()
+            self._batch.clear()
+            try:
+                await self.flush()
+            except Unavailable as error:
+                log.warning("accesses to objects are not written yet", waiting=len(self._waiting), error=str(error))
+                self._some.set()
