@@ -11,9 +11,9 @@ from bench.deployed import deploy
 from bench.figures import Figure
 from bench.instance import Instance
 from bench.wire import Connection
-from tidemill.db import queue
+from tidemill.db import intake
+from tidemill.db.intake import NewJob
 from tidemill.db.pool import Database, Json
-from tidemill.db.queue import NewJob
 from tidemill.db.values import Kept
 from tidemill.model.ids import milliseconds, new_id
 
@@ -111,9 +111,7 @@ async def _through_queue(database: Database) -> float:
     jobs = [_new_job(now) for _ in range(_BULK)]
     began = time.perf_counter()
     async with database.transaction("main") as tx:
-        for job in jobs:
-            await queue.enqueue(tx, job)
-        await queue.wake(tx, queue.QUEUE_CHANNEL, "bulk")
+        await intake.take_in_all(tx, jobs)
     return _BULK / (time.perf_counter() - began)
 
 

@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tidemill.db import queue
+from tidemill.db import intake, queue
+from tidemill.db.intake import NewJob
 from tidemill.db.listener import Listener
 from tidemill.db.pool import Database, Json
 from tidemill.db.queries import Query
-from tidemill.db.queue import ClaimedJob, Ended, NewJob
+from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.values import Kept
 from tidemill.model.errors import BadRequest
 
@@ -34,7 +35,7 @@ def new_job(**changes: object) -> NewJob:
 
 async def enqueue(database: Database, **changes: object) -> UUID:
     job = new_job(**changes)
-    await queue.enqueue(database.single, job)
+    await intake.take_in(database.single, job)
     return job.id
 
 

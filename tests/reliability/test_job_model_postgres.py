@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.job_model import LIMITS, RETRY, NewJob, Queue, QueueMachine, Row
 from tests.reliability.harness import SOAK
-from tidemill.db import queue
+from tidemill.db import intake, queue
 from tidemill.db.pool import Database, Json
 from tidemill.db.queries import inline
 from tidemill.db.queue import ClaimedJob, Ended
@@ -54,7 +54,7 @@ class PostgresQueue(Queue):
     def enqueue(self, job: NewJob) -> None:
         self.retries[job.id] = job.retries
         limit, window_s = LIMITS[job.key] if job.key else (None, None)
-        new = queue.NewJob(
+        new = intake.NewJob(
             id=job.id,
             workspace_id="w",
             kind="noop",
@@ -71,7 +71,7 @@ class PostgresQueue(Queue):
             concurrency_limit=limit,
             concurrency_window_s=window_s,
         )
-        self.runner.run(queue.enqueue(self.database.single, new))
+        self.runner.run(intake.take_in(self.database.single, new))
 
     def claim(self, worker: str) -> tuple[UUID, int] | None:
         turn = self.runner.run(queue.turn(self.database.single, worker=worker, ended=[], tags=["noop"], limit=1))

@@ -9,9 +9,9 @@ only then. For a role that policies bind (the embedded database's is one) no sec
 are FORCEd on owners.
 
 Two pools. The first is for transactions and needs nothing of a session but its transaction. The system pool is for
-single statements that see all workspaces (claim, heartbeat, sign-in): its connections commit each statement, and the
-settings are made once for a session. It needs a direct connection, as LISTEN does: behind a transaction pooler give
-`direct_dsn`. Prepared statements are used on it, and on the first pool only when asked for.
+single statements that see all workspaces (claim, heartbeat, sign-in, taking a job in): its connections commit each
+statement, and the settings are made once for a session. It needs a direct connection, as LISTEN does: behind a
+transaction pooler give `direct_dsn`. Prepared statements are used on it, and on the first pool only when asked for.
 
 Idle connections cost nothing: no keep-alive statements, and no test statement before use. A connection that the server
 closed is noticed by looking at its socket, which is a local call; and BEGIN, the first message of every transaction,

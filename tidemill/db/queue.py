@@ -1,19 +1,19 @@
-"""The queue: take a job in, hand it to a worker, hear from the worker, end it. Every write of a worker is fenced.
+"""The queue: hand a job to a worker, hear from the worker, end it. Every write of a worker is fenced.
 
 `engine/jobs.py` says what each step may do; the statements in `sql/queue.sql` do it, each in one statement.
 """
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from tidemill.db.pool import Database, Json, Statements, Transaction
 from tidemill.db.queries import queries
 from tidemill.db.values import Kept
-from tidemill.engine import jobs, retry
+from tidemill.engine import jobs
 from tidemill.model import jsontext
 from tidemill.model.job import EndReason, JobState, OnWorkerLoss
 
@@ -25,42 +25,6 @@ JOB_CHANNEL: Final = "tidemill_job"
 """Jobs have news or have ended; the payload is their ids, separated by commas."""
 CANCEL_CHANNEL: Final = "tidemill_cancel"
 """A running job is to be canceled; the payload is its id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
-    """A job to take in. Its source is a deployed script (`script_hash`) or `content` with `language`."""
-
-    id: UUID
-    workspace_id: str
-    kind: str
-    tag: str
-    created_by: str
-    permissioned_as: str
-    email: str
-    args: Kept
-    script_hash: int | None = None
-    script_path: str | None = None
-    language: str | None = None
-    content: str | None = None
-    lock: str | None = None
-    priority: int = 0
-    scheduled_for: datetime | None = None
-    delay_s: float = 0.0
-    parent_job: UUID | None = None
-    root_job: UUID | None = None
-    flow_step_id: str | None = None
-    schedule_path: str | None = None
-    timeout_s: int | None = None
-    cache_ttl_s: int | None = None
-    retry: Json | None = None
-    on_worker_loss: str = "restart"
-    options: Json = field(default_factory=lambda: Json(b"{}"))
-    labels: list[str] = field(default_factory=list)
-    visible_to_owner: bool = True
-    concurrency_key: str | None = None
-    concurrency_limit: int | None = None
-    concurrency_window_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,35 +82,6 @@ class Beat:
     canceled_by: str | None
     cancel_reason: str | None
     cancel_forced: bool
-
-
-async def enqueue(tx: Statements, job: NewJob) -> datetime:
-    """Take `job` in; it exists once the transaction commits. Gives the moment from which it is due.
-
-    Raises:
-        BadRequest: it must never start twice, and has a retry policy.
-    """
-    _check(job)
-    run_at = await tx.fetch_value(
-        _SQL["enqueue"],
-        **{name: getattr(job, name) for name in _SQL["enqueue"].parameters - {"args", "args_object"}},
-        args=job.args.inline,
-        args_object=job.args.digest,
-    )
-    assert isinstance(run_at, datetime)
-    return run_at
-
-
-def _check(job: NewJob) -> None:
-    policy = None if job.retry is None else retry.parse(jsontext.loads(job.retry.raw))
-    jobs.check_new(
-        jobs.JobRecord(
-            id=job.id,
-            run_at=job.scheduled_for or datetime.min.replace(tzinfo=UTC),
-            on_worker_loss=OnWorkerLoss(job.on_worker_loss),
-            retry=policy,
-        )
-    )
 
 
 async def wake(statements: Statements, channel: str, payload: str) -> None:

@@ -10,8 +10,8 @@ import anyio.to_thread
 import msgspec
 
 from tidemill.db import audit, identity, scripts
+from tidemill.db.intake import NewJob
 from tidemill.db.pool import Json, Transaction
-from tidemill.db.queue import NewJob
 from tidemill.db.scripts import NewVersion, Script, hash_of, hash_text, parse_hash
 from tidemill.db.values import Kept
 from tidemill.engine import permit

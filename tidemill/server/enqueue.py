@@ -1,4 +1,4 @@
-"""From a request to a job in the queue: one transaction, with its audit record and its idempotency key."""
+"""From a request to a job in the queue: one statement, or one transaction where something is looked at before."""
 
 import hashlib
 import json
@@ -12,8 +12,9 @@ import msgspec
 from fastapi import Query
 from starlette.requests import Request
 
-from tidemill.db import audit, idempotency, identity, jobs, queue
-from tidemill.db.pool import Json, Transaction, unique
+from tidemill.db import idempotency, identity, intake, jobs
+from tidemill.db.intake import NewJob
+from tidemill.db.pool import Json, Statements, Transaction, unique
 from tidemill.db.scripts import Script, hash_text
 from tidemill.db.values import Kept
 from tidemill.engine import permit, retry
@@ -58,6 +59,11 @@ class RunQuery:
     retry: str | None = None
     invisible_to_owner: bool = False
     queue_limit: int | None = None
+
+    @property
+    def looks_first(self) -> bool:
+        """Whether it asks for something that depends on other jobs."""
+        return self.parent_job is not None or self.root_job is not None or self.queue_limit is not None
 
 
 async def run_query(
@@ -152,40 +158,50 @@ async def submit(
     claim = _claim_of(request, caller, runnable, args=args, about=about)
     kept = await parts.values.keep(args, what="The body of arguments")
     new = _new_job(caller, runnable, kept, args_text=args, query=query)
+    if claim is None and not query.looks_first:
+        await put(parts.database.single, caller, new)
+    elif (earlier := await _put_with_care(parts, caller, new, claim=claim, query=query)) is not None:
+        return Submitted(earlier, is_repeat=True)
+    failpoint("enqueue.after_commit")
+    return Submitted(new.id)
+
+
+async def _put_with_care(
+    parts: Parts, caller: Principal, new: NewJob, *, claim: idempotency.Claim | None, query: RunQuery
+) -> UUID | None:
+    """As `put`, where the database has to be asked something before; the job that the same request made earlier."""
     async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
         await identity.hold_attempt(tx, caller)
         if claim is not None and (earlier := await idempotency.earlier_job(tx, claim)) is not None:
-            return Submitted(earlier, is_repeat=True)
+            return earlier
         new = await _with_lineage(tx, caller, new, query)
         await _check_queue(tx, caller, query)
         await put(tx, caller, new)
         if claim is not None:
             await idempotency.keep(tx, claim, new.id)
-        failpoint("enqueue.before_commit")
-    failpoint("enqueue.after_commit")
-    return Submitted(new.id)
+    return None
 
 
-async def put(tx: Transaction, caller: Principal, new: queue.NewJob) -> None:
-    """Enqueue `new` with its audit record, and wake workers when `tx` commits.
+async def put(statements: Statements, caller: Principal, new: NewJob) -> None:
+    """Enqueue `new` with its audit record, and wake workers with the commit.
 
     Raises:
         AlreadyExists: there is a job of this id.
+        LeaseLost: the caller is a job that does not run any more.
     """
+    failpoint("enqueue.before_commit")
     with unique(f"There is a job {new.id} already: leave out job_id, or choose another."):
-        await queue.enqueue(tx, new)
-    await audit.record(tx, caller, "jobs.run", "Execute", new.script_path, {"job": str(new.id), "kind": new.kind})
-    await queue.wake(tx, queue.QUEUE_CHANNEL, new.tag)
+        await intake.take_in(statements, new, caller=caller)
 
 
-def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes, query: RunQuery) -> queue.NewJob:
+def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes, query: RunQuery) -> NewJob:
     settings = what.settings
     priority = _first(query.priority, settings.get("priority")) or 0
     options = {name: settings[name] for name in _PASSED_ON if settings.get(name)}
     if priority:
         options["priority"] = priority
     limit = settings.get("concurrent_limit")
-    return queue.NewJob(
+    return NewJob(
         id=_id_for(query.job_id),
         workspace_id=caller.workspace,
         kind=what.kind,
@@ -275,7 +291,7 @@ def _least(*values: int | None) -> int | None:
     return min((int(value) for value in values if value), default=None)
 
 
-async def _with_lineage(tx: Transaction, caller: Principal, new: queue.NewJob, query: RunQuery) -> queue.NewJob:
+async def _with_lineage(tx: Transaction, caller: Principal, new: NewJob, query: RunQuery) -> NewJob:
     """`new` under the parent and root that the request names; both must be visible to the caller."""
     wanted = [each for each in (query.parent_job, query.root_job) if each is not None]
     if not wanted:

@@ -35,7 +35,9 @@ from tidemill.server.routes import (
     workspaces,
 )
 
+# The first that matches answers, so what is called most comes first: looking through the others costs time.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
+    jobs_run.router,
     accounts.router,
     acls.router,
     audit.router,
@@ -50,7 +52,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     job_reruns.router,
     job_updates.router,
     jobs.router,
-    jobs_run.router,
     leases.router,
     members.router,
     pages.router,

@@ -18,12 +18,13 @@ from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server import job_stream
 from tidemill.server.arguments import Shape, arguments, checked_object, shape
+from tidemill.server.direct import DirectRoute
 from tidemill.server.enqueue import Runnable, RunQuery, Submitted, of_script, run_query, submit
 from tidemill.server.outcome import answer_of, wait_for
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, EVENTS, TEXT, accepts, decode, json_body, read_json, text_answer
 
-router = APIRouter(tags=["job"], responses=ERRORS)
+router = APIRouter(tags=["job"], responses=ERRORS, route_class=DirectRoute)
 
 _JOB_SCOPE: Final = WorkspaceTarget("jobs", Need.DEVELOPER)
 InQuery = Annotated[RunQuery, Depends(run_query)]
