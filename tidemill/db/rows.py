@@ -58,8 +58,9 @@ def row_factory(row_type: type[Any] | None) -> AsyncRowFactory[Any]:
         return dict_row
 
     def factory(cursor: Any) -> Callable[[Sequence[Any]], Any]:
-        columns = cursor.description
-        return _maker(row_type, tuple(c.name for c in columns)) if columns else _no_row  # type: ignore[arg-type]
+        found = cursor.pgresult  # its `description` would make an object a column
+        names = tuple([found.fname(at).decode() for at in range(found.nfields)]) if found else ()
+        return _maker(row_type, names) if names else _no_row  # type: ignore[arg-type]
 
     return factory
 

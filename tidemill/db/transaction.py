@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection, errors, sql
+from psycopg.pq import ExecStatus
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from tidemill.db.queries import Query
@@ -107,7 +108,9 @@ async def run(
     cursor = connection.cursor(row_factory=row_factory(row_type))
     with translated_errors():
         await cursor.execute(query.encoded, parameters)
-        return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
+        result = cursor.pgresult
+        gives_rows = result is not None and result.status == ExecStatus.TUPLES_OK
+        return (await cursor.fetchall() if gives_rows else []), cursor.rowcount
 
 
 class Transaction(Statements):
