@@ -9,8 +9,9 @@ from tidemill.model.errors import BadRequest
 
 MAX_FIELDS: Final = 1000
 _HEADERS_END: Final = b"\r\n\r\n"
-_PLACED: Final = re.compile(r'"(\d+)"')
-_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_PARAMETER: Final = re.compile(r';([^=;"]*+)(?:=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^;"]*+)))?[^;]*+', re.DOTALL)
+"""One parameter of a header and all up to the next. Nothing in it is tried twice, however odd the header is."""
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ def parse_multipart(content_type: str, body: bytes) -> list[Field]:
     if not boundary:
         raise BadRequest("The header Content-Type of a multipart body must name its boundary.")
     marker = b"\r\n--" + boundary.encode("latin-1", "replace")
-    sections = (b"\r\n" + body).split(marker)
-    if len(sections) < 2 or not sections[-1].startswith(b"--"):
-        raise BadRequest("The multipart body has no end: its last boundary is missing.")
+    sections = (b"\r\n" + body).split(marker, MAX_FIELDS + 2)  # not more: a body may hold millions of boundaries
     if len(sections) - 2 > MAX_FIELDS:
         raise BadRequest(f"The form has more than {MAX_FIELDS} fields.")
+    if len(sections) < 2 or not sections[-1].startswith(b"--"):
+        raise BadRequest("The multipart body has no end: its last boundary is missing.")
     return [_part(section) for section in sections[1:-1]]
 
 
@@ -72,16 +73,12 @@ def _part(section: bytes) -> Field:
 
 def _parameter(header: str, name: str) -> str | None:
     """A parameter of a header such as `form-data; name="a"`; None where it is missing."""
-    quoted: list[str] = []
-
-    def keep(found: re.Match[str]) -> str:
-        quoted.append(re.sub(r"\\(.)", r"\1", found[1]))
-        return f'"{len(quoted) - 1}"'
-
-    for parameter in _QUOTED.sub(keep, header).split(";")[1:]:
-        key, equals, value = parameter.strip().partition("=")
-        if key.strip().lower() == name and equals:
-            value = value.strip()
-            found = _PLACED.fullmatch(value)
-            return value if found is None else quoted[int(found[1])]
+    position = header.find(";")
+    while found := _PARAMETER.match(header, position) if 0 <= position < len(header) else None:
+        key, quoted, plain = found.groups()
+        if key.strip().lower() == name and quoted is not None:
+            return _ESCAPED.sub(r"\1", quoted)
+        if key.strip().lower() == name and plain is not None:
+            return str(plain).strip()
+        position = found.end()
     return None
