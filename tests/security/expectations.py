@@ -45,6 +45,7 @@ class Traits:
     is_job: bool = False
     read_only: bool = False
     lacks_scope: bool = False
+    is_bound: bool = False
 
 
 CALLERS: Final[Mapping[str, Traits]] = {
@@ -62,6 +63,8 @@ CALLERS: Final[Mapping[str, Traits]] = {
     "job of the other workspace": Traits(standing=None, is_job=True),
     "read-only token": Traits(standing=Who.ADMIN, read_only=True),
     "near-miss scope": Traits(standing=Who.ADMIN, lacks_scope=True),
+    "token of the workspace": Traits(standing=None, superadmin=True, is_bound=True),
+    "token of the other workspace": Traits(standing=None, is_bound=True),
 }
 
 
@@ -80,6 +83,7 @@ def expected(caller: Traits, policy: Policy, *, in_workspace: bool) -> Outcome:
         or (caller.is_job and not policy.jobs)
         or (caller.read_only and policy.writes)
         or (caller.lacks_scope and policy.scope != "")
+        or (caller.is_bound and not in_workspace and policy.scope != "" and not policy.jobs)
     )
     return Outcome.DENIED if lacking else Outcome.LET_IN
 
@@ -93,6 +97,7 @@ def outcome(answer: httpx.Response, policy: Policy, *, workspace: str) -> Outcom
     if answer.status_code == 403 and (
         re.fullmatch(r"Only [a-z ]+ may call this\.", answer.text)
         or answer.text in {"This token is read-only.", "The token of a job may not call this.", policy.no_jobs}
+        or answer.text == "This token belongs to one workspace: it may not reach the instance."
         or answer.text == f"This token's scopes do not cover the call: it needs '{policy.scope}'."
     ):
         return Outcome.DENIED

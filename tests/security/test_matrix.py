@@ -22,7 +22,7 @@ from tests.security.expectations import (
 )
 from tests.security.world import BODY, Callers, call, digest, done, make_callers, make_world
 from tidemill.server.app import make_app
-from tidemill.server.policy import POLICIES, Policy, developer, member, public
+from tidemill.server.policy import POLICIES, Policy, account, developer, member, public
 
 
 def rows_of(caller: str, policies: Mapping[str, Policy]) -> Iterator[tuple[str, Policy, Outcome]]:
@@ -85,6 +85,7 @@ async def test_every_route_answers_as_its_policy_says_and_refusals_change_nothin
         ("read-only token", "POST /api/w/{workspace}/variables/create", member("variables:write")),
         ("near-miss scope", "POST /api/w/{workspace}/scripts/infer_schema", member("")),
         ("job of the developer", "GET /api/w/{workspace}/audit/list", member("audit:read")),
+        ("token of the workspace", "GET /api/users/tokens/list", account("users:read", jobs=True)),
     ],
 )
 async def test_the_matrix_turns_red_where_a_route_is_opened(api: Api, caller: str, route: str, opened: Policy) -> None:

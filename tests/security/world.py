@@ -167,6 +167,8 @@ async def make_callers(api: Api) -> Callers:
         "job of the superadmin": await run_job(api.parts, "sam", workspace="main"),
         "job of the other workspace": await run_job(api.parts, "out", workspace="other"),
         "read-only token": await make_token(api.parts, "ada@x.org", read_only=True),
+        "token of the workspace": await make_token(api.parts, "root@x.org", workspace="main"),
+        "token of the other workspace": await make_token(api.parts, "out@x.org", workspace="other"),
     }
     needed = {policy.scope for policy in POLICIES.values()}
     lacking = {scope: await make_token(api.parts, "ada@x.org", scopes=sorted(ALL_SCOPES - {scope})) for scope in needed}

@@ -63,5 +63,5 @@ def test_a_flood_of_boundaries_is_not_taken_apart() -> None:
 @pytest.mark.parametrize("unit", ['\\"', '"', ";", '="', ';name="\\"', ';name="\\', "; ", " ", ";=", "\\"])
 def test_no_header_is_looked_at_twice(unit: str) -> None:
     """A pattern that tries each place of a header to its end takes hours for a header of a megabyte."""
-    header = 'form-data; name="' + unit * (4 << 20)
+    header = 'form-data; name="' + unit * (1 << 19)
     assert form._parameter(header, "boundary") is None

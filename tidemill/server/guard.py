@@ -63,6 +63,8 @@ def check(principal: Principal, policy: Policy) -> None:
         raise Denied(policy.no_jobs or "The token of a job may not call this.")
     if principal.workspace and credential.workspace not in {None, principal.workspace}:
         raise NotFound(f"There is no workspace '{principal.workspace}'.")
+    if credential.workspace is not None and not principal.workspace and policy.scope and not policy.jobs:
+        raise Denied("This token belongs to one workspace: it may not reach the instance.")
     if credential.read_only and policy.writes:
         raise Denied("This token is read-only.")
     if _standing(principal) < policy.who:
