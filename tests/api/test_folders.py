@@ -146,3 +146,22 @@ async def test_lists_hold_what_one_may_read(api: Api) -> None:
     assert page.json() == ["c"]
     for params in ({"page": -1}, {"per_page": 0}, {"per_page": 1001}, {"page": 10**30}, {"page": "x"}):
         assert (await api.admin.get(f"{W}/folders/list", params=params)).status_code == 400
+
+
+@pytest.mark.parametrize("body", [{"owners": ["u/dev"]}, {"extra_perms": {"u/dev": False}}, {"owners": ["g/all"]}])
+async def test_a_job_gives_rights_in_a_folder_to_nobody(api: Api, body: dict[str, object]) -> None:
+    """A script that an admin runs was written by somebody else."""
+    job = await api.job("ada")
+    answer = await job.post(f"{W}/folders/create", json={"name": "f1", **body})
+    assert (answer.status_code, answer.headers["x-tidemill-error"]) == (403, "denied")
+    assert (await job.post(f"{W}/folders/create", json={"name": "f1", "owners": ["u/ada"]})).status_code == 201
+    assert (await job.post(f"{W}/folders/update/f1", json=body)).status_code == 403
+    assert (await job.delete(f"{W}/folders/delete/f1")).status_code == 403
+
+
+async def test_a_job_of_an_admin_does_not_bring_back_what_an_old_folder_left(api: Api) -> None:
+    await api.admin.post(f"{W}/folders/create", json={"name": "f1"})
+    new = {"path": "f/f1/v", "value": "x", "is_secret": False, "description": ""}
+    assert (await api.admin.post(f"{W}/variables/create", json=new)).status_code == 201
+    await api.admin.delete(f"{W}/folders/delete/f1")
+    assert (await (await api.job("ada")).post(f"{W}/folders/create", json={"name": "f1"})).status_code == 409

@@ -126,7 +126,7 @@ async def usage(tx: Transaction, workspace: str, name: str) -> Usage:
 
 
 async def require_empty(tx: Transaction, workspace: str, name: str) -> None:
-    """Before somebody who is no admin makes a folder: what an earlier one of that name left must not fall to it.
+    """Before somebody who is no admin, or a job, makes a folder: what an earlier one left must not fall to it.
 
     Raises:
         Conflict: there is something under that name.

@@ -147,7 +147,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/folders/is_owner/{name}": member("folders:read"),
     "POST /api/w/{workspace}/folders/create": developer("folders:write"),
     "POST /api/w/{workspace}/folders/update/{name}": developer("folders:write"),
-    "DELETE /api/w/{workspace}/folders/delete/{name}": developer("folders:write"),
+    "DELETE /api/w/{workspace}/folders/delete/{name}": developer("folders:write", jobs=False),
     "POST /api/w/{workspace}/folders/addowner/{name}": developer("acls:write", jobs=False),
     "POST /api/w/{workspace}/folders/removeowner/{name}": developer("acls:write", jobs=False),
     # shares

@@ -15,7 +15,8 @@ from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
-from tidemill.server.parts import Caller, InParts, actor_of
+from tidemill.server.changes import changing
+from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
 router = APIRouter(tags=["granular_acl"], responses=ERRORS)
@@ -71,7 +72,7 @@ async def add_share(
     body: Annotated[Share, Depends(json_body(Share))],
 ) -> Response:
     """Share with a member or a group, or change what it may do."""
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         shared, _ = await _permitted(tx, caller, kind, path=path, action=Action.SHARE)
         await members.require_keys(tx, workspace, [body.owner])
         await shares.add(tx, workspace, shared, path=path, owner=body.owner, may_write=body.write)
@@ -95,7 +96,7 @@ async def remove_share(
     body: Annotated[Unshare, Depends(json_body(Unshare))],
 ) -> Response:
     """Stop sharing."""
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         shared, _ = await _permitted(tx, caller, kind, path=path, action=Action.SHARE)
         await shares.remove(tx, workspace, shared, path=path, owner=body.owner)
         parameters = {"kind": kind, "owner": body.owner, "removed": True}

@@ -6,13 +6,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidemill.db import identity, jobs
+from tidemill.db import jobs
 from tidemill.db.pool import Json
 from tidemill.engine.permit import Action
 from tidemill.model.errors import BadRequest, NotFound, TooLarge
 from tidemill.model.identity import Principal
+from tidemill.server.changes import changing
 from tidemill.server.jobs_seen import require_job
-from tidemill.server.parts import Caller, InParts, Parts, actor_of
+from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, TEXT, raw_answer, read_json, text_answer
 
 router = APIRouter(tags=["job"], responses=ERRORS)
@@ -45,8 +46,7 @@ async def set_user_state(parts: InParts, caller: Caller, request: Request, id: s
     raw = await read_json(request, max_bytes=parts.values.max_bytes)
     if len(raw) > parts.options.inline_value_bytes:
         raise TooLarge(f"A user state has at most {parts.options.inline_value_bytes} bytes; this one has {len(raw)}.")
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
-        await identity.hold_attempt(tx, caller)
+    async with changing(parts, caller) as tx:
         await jobs.set_user_state(tx, caller.workspace, flow.id, key=_checked(key), value=Json(raw))
     return text_answer("ok")
 

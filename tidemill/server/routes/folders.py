@@ -12,10 +12,11 @@ from tidemill.db import audit, folders, members
 from tidemill.db.pool import Transaction
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Listing
-from tidemill.model.errors import BadRequest
+from tidemill.model.errors import BadRequest, Denied
 from tidemill.model.identity import FolderRight, Principal
+from tidemill.server.changes import changing
 from tidemill.server.paging import InPage
-from tidemill.server.parts import Caller, InParts, actor_of
+from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
 router = APIRouter(tags=["folder"], responses=ERRORS)
@@ -147,9 +148,11 @@ async def create_folder(
     own = f"u/{caller.username}"
     if caller.username and own not in (new.owners or ()) and not (caller.is_admin and new.owners):
         new = _change(body, owners=[own, *(new.owners or ())])
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    if caller.is_job and set(new.keys) - {own}:
+        raise Denied("The token of a job may not change who has which right: it makes folders for its user alone.")
+    async with changing(parts, caller) as tx:
         await members.require_keys(tx, workspace, new.keys)
-        if not caller.is_admin:
+        if caller.is_job or not caller.is_admin:
             await folders.require_empty(tx, workspace, body.name)
         await folders.create(tx, workspace, body.name, new=new, created_by=caller.actor)
         parameters = {"owners": new.owners, "extra_perms": new.extra_perms}
@@ -172,7 +175,7 @@ async def update_folder(
 ) -> Response:
     """Change a folder; what is given replaces what was there."""
     change = _change(body)
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await _permitted(tx, caller, name, Action.WRITE)
         if change.keys:
             permit.require(caller, Action.SHARE, permit.Folder(name))
@@ -186,7 +189,7 @@ async def update_folder(
 @router.delete("/api/w/{workspace}/folders/delete/{name}", response_class=Response, responses={200: TEXT})
 async def delete_folder(workspace: str, name: str, parts: InParts, caller: Caller) -> Response:
     """Delete a folder. What is in it stays, for admins only."""
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await _permitted(tx, caller, name, Action.DELETE)
         await folders.delete(tx, workspace, name)
         await audit.record(tx, caller, "folder.delete", "Delete", name)
@@ -203,7 +206,7 @@ async def add_owner_to_folder(
     workspace: str, name: str, parts: InParts, caller: Caller, body: Annotated[Owner, Depends(json_body(Owner))]
 ) -> Response:
     """One more owner."""
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await _permitted(tx, caller, name, Action.SHARE)
         await members.require_keys(tx, workspace, [body.owner])
         await folders.add_owner(tx, workspace, name, owner=body.owner)
@@ -225,7 +228,7 @@ async def remove_owner_of_folder(
     body: Annotated[FolderOwner, Depends(json_body(FolderOwner))],
 ) -> Response:
     """One owner less; it stays a writer (`write` true) or a reader (`write` false) where that is said."""
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         folder = await _permitted(tx, caller, name, Action.SHARE)
         await folders.remove_owner(tx, workspace, name, owner=body.owner)
         if body.write is not None:

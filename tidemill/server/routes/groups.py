@@ -12,8 +12,9 @@ from tidemill.db.pool import Transaction
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Listing
 from tidemill.model.identity import Principal
+from tidemill.server.changes import changing
 from tidemill.server.paging import InPage
-from tidemill.server.parts import Caller, InParts, actor_of
+from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
 router = APIRouter(tags=["group"], responses=ERRORS)
@@ -86,7 +87,7 @@ async def create_group(
     """Make a group; its maker may change it."""
     permit.require(caller, Action.CREATE, permit.Group(body.name))
     managers = [f"u/{caller.username}"] if caller.username else []
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await groups.create(tx, workspace, body.name, summary=body.summary or "", managers=managers)
         await audit.record(tx, caller, "group.create", "Create", body.name)
     return text_answer(body.name, status=201)
@@ -106,7 +107,7 @@ async def update_group(
     body: Annotated[GroupChange, Depends(json_body(GroupChange))],
 ) -> Response:
     """Change a group's summary."""
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         group = await _permitted(tx, caller, name, Action.WRITE)
         await groups.update(tx, workspace, name, summary=group.summary if body.summary is None else body.summary)
         await audit.record(tx, caller, "group.edit", "Update", name)
@@ -116,7 +117,7 @@ async def update_group(
 @router.delete("/api/w/{workspace}/groups/delete/{name}", response_class=Response, responses={200: TEXT})
 async def delete_group(workspace: str, name: str, parts: InParts, caller: Caller) -> Response:
     """Delete a group, and its rights in folders and shares with it."""
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await _permitted(tx, caller, name, Action.DELETE)
         await groups.delete(tx, workspace, name)
         await audit.record(tx, caller, "group.delete", "Delete", name)
@@ -137,7 +138,7 @@ async def add_user_to_group(
     body: Annotated[GroupMember, Depends(json_body(GroupMember))],
 ) -> Response:
     """Put a member into a group."""
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await _permitted(tx, caller, name, Action.WRITE)
         await groups.add_member(tx, workspace, name, username=body.username)
         await audit.record(tx, caller, "group.adduser", "Update", name, {"username": body.username})
@@ -158,7 +159,7 @@ async def remove_user_from_group(
     body: Annotated[GroupMember, Depends(json_body(GroupMember))],
 ) -> Response:
     """Take a member out of a group."""
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await _permitted(tx, caller, name, Action.WRITE)
         await groups.remove_member(tx, workspace, name, username=body.username)
         await audit.record(tx, caller, "group.removeuser", "Update", name, {"username": body.username})

@@ -11,12 +11,13 @@ from tidemill.db import audit, jobs, queue
 from tidemill.engine import permit
 from tidemill.engine.permit import Action
 from tidemill.model.errors import BadRequest, Conflict, NotFound
+from tidemill.server.changes import changing
 from tidemill.server.job_filter import Wanted, job_filter
 from tidemill.server.job_pages import JOBS, find
 from tidemill.server.job_wire import CompletedJob, QueuedJob, any_job, listed
 from tidemill.server.jobs_seen import require_job
 from tidemill.server.paging import PageNumber, PerPage
-from tidemill.server.parts import Caller, InParts, actor_of
+from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, json_answer, returns, text_answer
 
 router = APIRouter(tags=["job"], responses=ERRORS)
@@ -158,7 +159,7 @@ async def get_scheduled_for(parts: InParts, caller: Caller, id: str) -> Response
 async def run_now(parts: InParts, caller: Caller, id: str) -> Response:  # noqa: A002
     """Make a job that waits for a later moment due now."""
     seen = await require_job(parts, caller, id, action=Action.CANCEL)
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         tag = await jobs.run_now(tx, caller.workspace, seen.id)
         if tag is None:
             raise Conflict(f"Job {seen.id} does not wait.")

@@ -7,11 +7,12 @@ import msgspec
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tidemill.db import identity, jobs, queue
+from tidemill.db import jobs, queue
 from tidemill.engine.permit import Action
 from tidemill.model.errors import BadRequest, Conflict
+from tidemill.server.changes import changing
 from tidemill.server.jobs_seen import require_job
-from tidemill.server.parts import Caller, InParts, actor_of
+from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, accepts, json_answer, json_body, returns
 
 router = APIRouter(tags=["metrics"], responses=ERRORS)
@@ -70,8 +71,7 @@ async def set_progress(
     seen = await require_job(parts, caller, id, action=Action.CANCEL)
     if body.percent is None or not 0 <= body.percent <= 100:
         raise BadRequest("percent must be a number from 0 to 100.")
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
-        await identity.hold_attempt(tx, caller)
+    async with changing(parts, caller) as tx:
         if not await jobs.set_progress(tx, caller.workspace, seen.id, percent=int(body.percent)):
             raise Conflict(f"Job {seen.id} does not run.")
         await queue.wake(tx, queue.JOB_CHANNEL, str(seen.id))

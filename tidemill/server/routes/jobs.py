@@ -9,16 +9,17 @@ from fastapi import APIRouter, Depends, Query
 from msgspec import UNSET, Raw, UnsetType
 from starlette.responses import Response
 
-from tidemill.db import audit, identity, jobs, queue
+from tidemill.db import audit, jobs, queue
 from tidemill.engine import permit
 from tidemill.engine.permit import Action
 from tidemill.model.errors import BadRequest, Conflict, NotFound
 from tidemill.model.identity import Principal
+from tidemill.server.changes import changing
 from tidemill.server.job_wire import CompletedJob, any_job, whole
 from tidemill.server.jobs_seen import not_there, parse_job_id, require_job
 from tidemill.server.live import read_text
 from tidemill.server.outcome import JOB_HEADER
-from tidemill.server.parts import Caller, InParts, Parts, actor_of
+from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, raw_answer, returns, text_answer
 
 router = APIRouter(tags=["job"], responses=ERRORS)
@@ -184,8 +185,7 @@ async def cancel_selection(
     """Cancel those of the jobs that are in the queue and that the caller may cancel; gives their ids."""
     wanted = _ids(body)
     canceled: list[str] = []
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
-        await identity.hold_attempt(tx, caller)
+    async with changing(parts, caller) as tx:
         for seen in await jobs.all_seen(tx, caller.workspace, wanted):
             if not permit.decide(caller, Action.CANCEL, jobs.target_of(seen)).allowed:
                 continue
@@ -202,7 +202,7 @@ async def cancel_selection(
 async def erase_job(parts: InParts, caller: Caller, id: str) -> Response:  # noqa: A002
     """Erase arguments, result and log of a job that has ended; it stays in the lists."""
     seen = await require_job(parts, caller, id, action=Action.DELETE)
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         if not await jobs.erase(tx, caller.workspace, seen.id):
             raise _not_ended(seen.id)
         await audit.record(tx, caller, "jobs.delete", "Delete", seen.script_path, {"job": str(seen.id)})
@@ -222,7 +222,7 @@ async def delete_jobs(
 ) -> Response:
     """Remove jobs that have ended, with all that belongs to them."""
     wanted = _ids(body)
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         for seen in await jobs.all_seen(tx, caller.workspace, wanted):
             permit.require(caller, Action.DELETE, jobs.target_of(seen))
         count = await jobs.remove(tx, caller.workspace, wanted)
@@ -256,8 +256,7 @@ async def _log(parts: Parts, workspace: str, job_id: UUID) -> str:
 async def _cancel_one(parts: Parts, caller: Principal, text: str, *, reason: str | None, forced: bool) -> Response:
     seen = await require_job(parts, caller, text, action=Action.CANCEL)
     name = caller.username or caller.email
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
-        await identity.hold_attempt(tx, caller)
+    async with changing(parts, caller) as tx:
         found = await queue.ask_to_cancel(tx, seen.id, canceled_by=name, reason=reason, forced=forced)
         if found:
             details = {"job": str(seen.id), "reason": reason, "forced": forced}

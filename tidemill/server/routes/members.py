@@ -16,7 +16,8 @@ from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.model.errors import BadRequest, Denied, NotFound
 from tidemill.model.identity import EVERYONE, FolderRight, Principal, Role
 from tidemill.model.path import parse_path
-from tidemill.server.parts import Caller, InParts, actor_of
+from tidemill.server.changes import changing
+from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
 router = APIRouter(tags=["user"], responses=ERRORS)
@@ -183,7 +184,7 @@ async def add_member(
     """Make an account that exists a member."""
     permit.require(caller, Action.MANAGE, _MANAGE)
     role = _role(body.role, is_admin=body.is_admin, operator=body.operator) or Role.DEVELOPER
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         account = await accounts.find(tx, body.email)
         if account is None:
             raise NotFound(f"There is no account '{body.email}': a superadmin has to make it first.")
@@ -211,7 +212,7 @@ async def update_member(
 ) -> Response:
     """Change a member's role, or disable it: then it keeps what it has and may do nothing."""
     permit.require(caller, Action.MANAGE, _MANAGE)
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         member = await members.get(tx, workspace, username)
         role = _role(body.role, is_admin=body.is_admin, operator=body.operator, present=member.role)
         if role not in {None, Role.ADMIN} or body.disabled:
@@ -226,7 +227,7 @@ async def update_member(
 async def remove_member(workspace: str, username: str, parts: InParts, caller: Caller) -> Response:
     """Remove a member from the workspace, its groups, folders and shares. Its name is never given to somebody else."""
     permit.require(caller, Action.MANAGE, _MANAGE)
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         member = await members.get(tx, workspace, username)
         await _keep_an_admin(tx, caller, member)
         await members.remove(tx, workspace, username)
@@ -238,7 +239,7 @@ async def remove_member(workspace: str, username: str, parts: InParts, caller: C
 async def leave_workspace(workspace: str, parts: InParts, caller: Caller) -> Response:
     """Stop being a member."""
     permit.require(caller, Action.WRITE, WorkspaceTarget("users", Need.MEMBER))
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         member = await members.get(tx, workspace, caller.username)
         await members.keep_an_admin(tx, workspace, member.username)
         await members.remove(tx, workspace, member.username)

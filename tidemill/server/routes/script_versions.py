@@ -14,9 +14,10 @@ from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.model.errors import NotFound
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
+from tidemill.server.changes import changing
 from tidemill.server.deploy import deploy
 from tidemill.server.paging import MOST_PER_PAGE, PageNumber, PerPage
-from tidemill.server.parts import Caller, InParts, Parts, actor_of
+from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.script_wire import (
     HistoryLine,
     NewScript,
@@ -95,7 +96,7 @@ async def update_script(
 async def archive_by_path(parts: InParts, caller: Caller, path: str) -> Response:
     """Take a script out of use; its versions can still be run by hash."""
     script = await _head(parts, caller, path, action=Action.WRITE)
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await scripts.archive(tx, caller.workspace, script.path)
         await audit.record(tx, caller, "scripts.archive", "Delete", script.path)
     return text_answer(script.path)
@@ -107,7 +108,7 @@ async def archive_by_path(parts: InParts, caller: Caller, path: str) -> Response
 async def archive_by_hash(parts: InParts, caller: Caller, number: InHash) -> Response:
     """Take one version out of use."""
     script = await version_by_hash(parts, caller, number, action=Action.WRITE)
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await scripts.archive_version(tx, caller.workspace, script.hash)
         await audit.record(tx, caller, "scripts.archive", "Delete", script.path, {"hash": hash_text(script.hash)})
         changed = await scripts.version(tx, caller.workspace, script.hash)
@@ -118,7 +119,7 @@ async def archive_by_hash(parts: InParts, caller: Caller, number: InHash) -> Res
 async def erase_version(parts: InParts, caller: Caller, number: InHash) -> Response:
     """Erase what a version held; its hash stays."""
     script = await version_by_hash(parts, caller, number, action=Action.DELETE)
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await scripts.erase(tx, caller.workspace, script.hash)
         await audit.record(tx, caller, "scripts.delete", "Delete", script.path, {"hash": hash_text(script.hash)})
         changed = await scripts.version(tx, caller.workspace, script.hash)
@@ -129,7 +130,7 @@ async def erase_version(parts: InParts, caller: Caller, number: InHash) -> Respo
 async def delete_by_path(parts: InParts, caller: Caller, path: str) -> Response:
     """Remove all versions of a script for good."""
     script = await latest_version(parts, caller, path, action=Action.DELETE)
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await scripts.remove(tx, caller.workspace, script.path)
         await audit.record(tx, caller, "scripts.delete", "Delete", script.path)
     return json_answer(script.path)
@@ -179,7 +180,7 @@ async def update_history(
 ) -> Response:
     """Change what a deployment says about itself."""
     script = await version_by_hash(parts, caller, number, action=Action.WRITE)
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         if not await scripts.set_message(
             tx, caller.workspace, script.hash, path=parse_path(path).text, message=body.deployment_msg
         ):
@@ -201,7 +202,7 @@ async def toggle_error_handler(
 ) -> Response:
     """Keep failures of the script from the error handler of the workspace, or not."""
     script = await _head(parts, caller, path, action=Action.WRITE)
-    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await scripts.set_muted(tx, caller.workspace, script.path, muted=body.muted)
         await audit.record(tx, caller, "scripts.update", "Update", script.path, {"muted": body.muted})
     return text_answer(script.path)

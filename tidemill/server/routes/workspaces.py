@@ -11,6 +11,7 @@ from tidemill.engine import permit
 from tidemill.engine.permit import Action, InstanceTarget, Need, WorkspaceTarget
 from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal, Role
+from tidemill.server.changes import changing
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts, Parts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
@@ -221,7 +222,7 @@ async def unarchive_workspace(workspace_id: str, parts: InParts, caller: Caller)
 async def archive_workspace(workspace: str, parts: InParts, caller: Caller) -> Response:
     """Hide a workspace: its tokens and jobs stop working until a superadmin brings it back."""
     permit.require(caller, Action.MANAGE, WorkspaceTarget("workspaces", Need.ADMIN))
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await workspaces.archive(tx, workspace)
         await audit.record(tx, caller, "workspaces.archive", "Update", workspace)
     return text_answer(f"workspace {workspace} was archived")
@@ -258,7 +259,7 @@ async def change_workspace_name(
 ) -> Response:
     """Give a workspace another title; its id stays."""
     permit.require(caller, Action.WRITE, WorkspaceTarget("workspaces", Need.ADMIN))
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await workspaces.rename(tx, workspace, _title(body.new_name))
         await audit.record(tx, caller, "workspaces.update", "Update", workspace, {"name": body.new_name})
     return text_answer("name was changed")
@@ -276,7 +277,7 @@ async def change_workspace_color(
     """Give a workspace another colour."""
     permit.require(caller, Action.WRITE, WorkspaceTarget("workspaces", Need.ADMIN))
     color = _color(body.color)
-    async with parts.database.transaction(workspace, actor=actor_of(caller)) as tx:
+    async with changing(parts, caller) as tx:
         await workspaces.set_setting(tx, workspace, "color", color)
         await audit.record(tx, caller, "workspaces.update", "Update", workspace, {"color": color})
     return text_answer("color was changed")
