@@ -11,6 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.object_servers import ObjectServers, object_servers_of_session
 from tests.postgres import Embedded, PostgresServer, System, make_template, new_database, system_binaries
 from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401
 from tidemill.db.pool import Database
@@ -96,3 +97,10 @@ async def database(database_dsn: str) -> AsyncIterator[Database]:
     """An open `Database` on a new migrated database."""
     async with Database(database_dsn) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def object_servers() -> Iterator[ObjectServers]:
+    """Object servers by name, each started when it is first asked for and kept for the session."""
+    with object_servers_of_session() as servers:
+        yield servers

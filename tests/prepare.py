@@ -1,4 +1,4 @@
-"""Installs what the tests need beside Tidemill itself: the published clients that they run, and a second Postgres.
+"""Installs what the tests need beside Tidemill itself: published clients, a second Postgres, object servers.
 
 Every `tests/requirements/<name>.txt` becomes the environment `.test-venvs/<name>`, and `tests/requirements/node`
 becomes `.test-venvs/node`. What is there already is left alone, so that a second run costs nothing; two runs at once
@@ -28,6 +28,7 @@ def main() -> int:
     VENVS.mkdir(exist_ok=True)
     missing = [name for name, ready in (*python_environments(), ("node", prepare_node())) if not ready]
     prepare_postgres()
+    prepare_debian("ceph", programs=("ceph-mon", "ceph-osd", "radosgw"), packages=("ceph-mon", "ceph-osd", "radosgw"))
     if missing:
         print(f"✗ not installed: {', '.join(missing)}", file=sys.stderr)
     return 1 if missing else 0
@@ -86,15 +87,21 @@ def prepare_node() -> bool:
 
 def prepare_postgres() -> None:
     """A Postgres of the system's: the tests of the database run on it as well, and skip where it is missing."""
-    there = shutil.which("postgres") or any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not any(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
+        prepare_debian("postgresql", programs=("postgres",), packages=("postgresql",))
+
+
+def prepare_debian(name: str, *, programs: tuple[str, ...], packages: tuple[str, ...]) -> None:
+    """Debian's packages, unless their programs are there; where they cannot be had, the tests say so as they skip."""
     apt = shutil.which("apt-get")
-    if there or apt is None or os.geteuid() != 0:
+    if all(map(shutil.which, programs)) or apt is None or os.geteuid() != 0:
         return
-    print("» installing Debian's postgresql for the tests")
+    print(f"» installing Debian's {name} for the tests")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with only_one(VENVS / "postgresql"):
+    with only_one(VENVS / "debian"):
         if run([apt, "update", "--quiet", "--quiet"], environment):
-            run([apt, "install", "--quiet", "--quiet", "--yes", "--no-install-recommends", "postgresql"], environment)
+            options = ["--quiet", "--quiet", "--yes", "--no-install-recommends"]
+            run([apt, "install", *options, *packages], environment)
 
 
 def fingerprint(*texts: str) -> str:

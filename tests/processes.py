@@ -1,0 +1,69 @@
+"""Servers that tests start: on free ports of loopback, with what they say in a file, ended by their process id."""
+
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+START_S = 60
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        assert isinstance(port, int)
+        return port
+
+
+class Processes:
+    """Started programs; `stop` ends them in the opposite order."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "output.log"
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:
+        with self._log.open("ab") as log:
+            self._running.append(
+                subprocess.Popen(
+                    command,
+                    env={**os.environ, **(environment or {})},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C ends the tests first, which then end the servers
+                )
+            )
+
+    def assert_alive(self) -> None:
+        for process in self._running:
+            assert process.poll() is None, f"{process.args!r} ended: {self._log.read_text(errors='replace')[-4000:]}"
+
+    def stop(self) -> None:
+        """By SIGKILL: what they hold is thrown away anyhow, and some take seconds to tidy up."""
+        for process in reversed(self._running):
+            process.kill()
+        for process in self._running:
+            process.wait()
+        self._running.clear()
+
+
+def wait_for_http(url: str, processes: Processes) -> None:
+    """Until `url` answers, whatever it says; fails when a process ended or a minute has passed."""
+    deadline = time.monotonic() + START_S
+    while True:
+        processes.assert_alive()
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.05)
