@@ -142,8 +142,8 @@ async def test_a_part_has_a_number_up_to_ten_thousand(store: ObjectStore, number
 
 
 async def test_conditions_are_decided_at_the_end(store: ObjectStore) -> None:
-    if not store.can.conditional:
-        pytest.skip("this store decides no conditions")
+    if not store.can.conditional_uploads:
+        pytest.skip("this store decides no conditions when an upload is completed")
     upload = await store.start_upload("a")
     parts = [await part(store, upload, 1, LAST)]
     present = await put(store, "a", b"meanwhile")
@@ -156,8 +156,8 @@ async def test_conditions_are_decided_at_the_end(store: ObjectStore) -> None:
 
 
 async def test_of_eight_uploads_that_create_one_wins(store: ObjectStore) -> None:
-    if not store.can.conditional:
-        pytest.skip("this store decides no conditions")
+    if not store.can.conditional_uploads:
+        pytest.skip("this store decides no conditions when an upload is completed")
     uploads = [await store.start_upload("a") for _ in range(8)]
     parts = [[await part(store, upload, 1, noise(1000, number))] for number, upload in enumerate(uploads)]
     ends = await asyncio.gather(

@@ -8,6 +8,8 @@ from tidemill.stores.objects.port import ObjectStore
 
 BACKENDS: Final = {
     "memory": Entry("tidemill.stores.objects.memory:MemoryStore"),
+    "s3": Entry("tidemill.stores.objects.s3.store:S3Store"),
+    "s3_aws_oidc": Entry("tidemill.stores.objects.s3.store:RoleStore"),
 }
 """The kind of a storage -> its backend."""
 

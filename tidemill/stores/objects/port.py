@@ -101,12 +101,14 @@ class Capabilities:
     Attributes:
         signed_urls: `sign` gives addresses that reach the object without us.
         conditional: `Condition` is decided by the store itself, atomically against all other writers.
+        conditional_uploads: and so it is when a multipart upload is completed.
         any_key: every key can be kept; otherwise those with empty, `.` or `..` segments or control characters cannot.
         metadata: `Attributes.metadata` is kept; without it a put that brings some is refused.
     """
 
     signed_urls: bool = False
     conditional: bool = True
+    conditional_uploads: bool = True
     any_key: bool = True
     metadata: bool = True
 

@@ -1,0 +1,1 @@
+"""What backends that are reached over HTTP share."""

@@ -1,0 +1,148 @@
+"""Signed requests to one bucket of an S3 server."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import unquote
+
+import aiohttp
+
+from tidemill.engine import sigv4
+from tidemill.stores.objects.remote.bodies import EMPTY, Body, Held
+from tidemill.stores.objects.remote.http import Answer, Http, Request, headers_of
+from tidemill.stores.objects.s3.config import S3Config
+from tidemill.stores.objects.s3.credentials import Credentials, credentials_of
+from tidemill.stores.objects.s3.errors import error_of
+from tidemill.stores.objects.s3.xml import parse
+
+_IN_LINE_BYTES: Final = 64 * 1024
+"""Up to here hashing is faster than going to another thread for it."""
+
+Now = Callable[[], datetime]
+
+
+class S3Client:
+    """Sends requests about the bucket or a key of it; what is not a success is raised.
+
+    Attributes:
+        bucket_is_there: one of them was a success, so that it is the key that is missing when something is.
+    """
+
+    def __init__(self, config: S3Config, *, now: Now) -> None:
+        self.config = config
+        self._now = now
+        self._credentials: Credentials = credentials_of(config, now=now)
+        self._http = Http(config.origin, self._sign, ca_certificate=config.ca_certificate)
+        self._signs_bodies = config.endpoint.scheme == "http"
+        self.bucket_is_there = False
+
+    async def call(
+        self,
+        method: str,
+        key: str | None,
+        *,
+        what: str,
+        query: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        body: Body = EMPTY,
+        once: bool = False,
+    ) -> Answer:
+        """The whole answer to a request about `key`, None for the bucket. `what` it is for stands in errors."""
+        answer = await self._http.fetch(self._request(method, key, query, headers or {}, body, once=once))
+        if not 200 <= answer.status < 300:
+            raise error_of(answer, self.config, what)
+        self.bucket_is_there = True
+        return answer
+
+    async def call_slow(
+        self,
+        method: str,
+        key: str | None,
+        *,
+        what: str,
+        query: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        body: Body = EMPTY,
+        once: bool = False,
+    ) -> Answer:
+        """As `call`, for what may take a while: S3 then says 200 at once, and an error may still follow in the body."""
+        answer = await self.call(method, key, what=what, query=query, headers=headers, body=body, once=once)
+        if parse(answer.body).tag == "Error":
+            raise error_of(replace(answer, status=500), self.config, what)
+        return answer
+
+    async def open(self, key: str, *, what: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+        """The answer to a GET, whose body is still to be read."""
+        response = await self._http.open(self._request("GET", key, (), headers, EMPTY))
+        if 200 <= response.status < 300:
+            return response
+        try:
+            answer = Answer(response.status, headers_of(response), await response.content.read(64 * 1024))
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._http.explained(error) from error
+        finally:
+            response.close()
+        raise error_of(answer, self.config, what)
+
+    async def presign(self, method: str, key: str, *, expires_s: int) -> str:
+        """An address that is good for `expires_s` seconds without our keys."""
+        path = self._path(key)
+        request = sigv4.Request(method, unquote(path), (), (("host", self.config.host),))
+        keys = await self._credentials.keys()
+        assert keys is not None, "asked for where there are keys"
+        query = sigv4.presign(request, keys, region=self.config.region, moment=self._now(), expires_s=expires_s)
+        return f"{self.config.origin}{path}?{query}"
+
+    async def close(self) -> None:
+        await self._http.close()
+        await self._credentials.close()
+
+    def _request(
+        self,
+        method: str,
+        key: str | None,
+        query: Sequence[tuple[str, str]],
+        headers: Mapping[str, str],
+        body: Body,
+        *,
+        once: bool = False,
+    ) -> Request:
+        path = (self.config.root or "/") if key is None else self._path(key)
+        return Request(method=method, path=path, query=query, headers=headers, body=body, once=once)
+
+    def _path(self, key: str) -> str:
+        return sigv4.encode_path(f"{self.config.root}/{self.config.prefix}{key}")
+
+    async def _sign(self, request: Request) -> Request:
+        keys = await self._credentials.keys()
+        headers = {**request.headers, "host": self.config.host}
+        if keys is None:
+            return replace(request, headers=headers)
+        signed = sigv4.Request(request.method, unquote(request.path), request.query, tuple(headers.items()))
+        payload = await self._hash(request.body)
+        added = sigv4.sign(signed, keys, region=self.config.region, moment=self._now(), payload_hash=payload)
+        return replace(request, headers={**headers, **added})
+
+    async def _hash(self, body: Body) -> str:
+        """Of what is sent in the clear, so that no byte changes on its way; TLS takes care of that by itself."""
+        if not body.size_bytes:
+            return sigv4.EMPTY_SHA256
+        if not isinstance(body, Held) or not self._signs_bodies:
+            return sigv4.UNSIGNED
+        if body.size_bytes <= _IN_LINE_BYTES:
+            return _sha256(body)
+        return await asyncio.to_thread(_sha256, body)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _sha256(body: Held) -> str:
+    digest = hashlib.sha256()
+    for part in body.parts:
+        digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,123 @@
+"""The XML of S3: what is sent, and what comes back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from tidemill.model.errors import StorageMisconfigured
+from tidemill.stores.objects.port import Folder, ObjectInfo, Part
+from tidemill.stores.objects.remote.pages import Page
+
+_NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as S3 tells it; all is "" where the answer is something else."""
+
+    code: str = ""
+    message: str = ""
+    region: str = ""
+    endpoint: str = ""
+
+
+def parse_failure(body: bytes) -> Failure:
+    """Of an answer that is not a success."""
+    try:
+        root = parse(body)
+    except StorageMisconfigured:
+        return Failure()
+    if root.tag == "ErrorResponse":  # as STS tells it
+        root = root.find("Error") or root
+    return Failure(
+        root.findtext("Code", ""),
+        root.findtext("Message", ""),
+        root.findtext("Region", ""),
+        root.findtext("Endpoint", ""),
+    )
+
+
+def parse_listing(body: bytes) -> Page:
+    """Of ListObjectsV2."""
+    root = parse(body)
+    text = unquote_plus if root.findtext("EncodingType") == "url" else str
+    objects = [
+        ObjectInfo(
+            key=text(entry.findtext("Key", "")),
+            size_bytes=int(entry.findtext("Size", "0")),
+            modified_at=parse_time(entry.findtext("LastModified", "")),
+            etag=entry.findtext("ETag", "").strip('"'),
+        )
+        for entry in root.iterfind("Contents")
+    ]
+    folders = [Folder(text(entry.findtext("Prefix", ""))) for entry in root.iterfind("CommonPrefixes")]
+    more = root.findtext("IsTruncated", "false") == "true"
+    return Page(objects, folders, root.findtext("NextContinuationToken", "") if more else "")
+
+
+def parse_not_deleted(body: bytes) -> Mapping[str, tuple[str, str]]:
+    """Of DeleteObjects: key -> code and message."""
+    return {
+        entry.findtext("Key", ""): (entry.findtext("Code", ""), entry.findtext("Message", ""))
+        for entry in parse(body).iterfind("Error")
+    }
+
+
+def completion(parts: Sequence[Part]) -> bytes:
+    """The body of CompleteMultipartUpload."""
+    return _document(
+        "CompleteMultipartUpload",
+        "".join(
+            f"<Part><PartNumber>{part.number}</PartNumber><ETag>&quot;{escape(part.etag)}&quot;</ETag></Part>"
+            for part in parts
+        ),
+    )
+
+
+def deletion(keys: Sequence[str]) -> bytes:
+    """The body of DeleteObjects. The keys hold nothing that XML cannot carry."""
+    return _document(
+        "Delete", "<Quiet>true</Quiet>" + "".join(f"<Object><Key>{_escape(key)}</Key></Object>" for key in keys)
+    )
+
+
+def can_carry(key: str) -> bool:
+    """XML 1.0 has no control characters."""
+    return all((character >= " " and character not in "\ufffe\uffff") or character in "\t\n\r" for character in key)
+
+
+def parse(body: bytes) -> ElementTree.Element:
+    """Without namespaces. Types of documents are refused, so that nothing is expanded.
+
+    Raises:
+        StorageMisconfigured: it is no XML.
+    """
+    if b"<!DOCTYPE" in body:
+        raise StorageMisconfigured(
+            "The storage answers with a page and not with S3: is endPoint that of its S3 service?"
+        )
+    try:
+        root = ElementTree.fromstring(body)  # noqa: S314 - no DTD gets here, so there are no entities
+    except ElementTree.ParseError as error:
+        raise StorageMisconfigured("The storage does not answer in XML: is endPoint that of its S3 service?") from error
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
+
+
+def parse_time(text: str) -> datetime:
+    """As in a listing."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _document(name: str, content: str) -> bytes:
+    return f'<?xml version="1.0" encoding="UTF-8"?><{name} xmlns="{_NAMESPACE}">{content}</{name}>'.encode()
+
+
+def _escape(text: str) -> str:
+    """Line ends and tabs as references, for parsers make blanks and line feeds of them."""
+    return escape(text, {"\t": "&#9;", "\n": "&#10;", "\r": "&#13;"})
