@@ -28,6 +28,9 @@ NAMES: Final = (
     "rotate.after_delete",
     "rotate_root.after_wrap",
     "rotate_root.after_canary",
+    "objects.after_blob",
+    "objects.before_commit",
+    "objects.after_commit",
 )
 """All failpoints there are, so that a test can go through them."""
 

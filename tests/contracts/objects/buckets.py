@@ -11,13 +11,14 @@ from typing import Final
 
 import pytest
 
-from tests.contracts.objects import in_memory, in_s3
+from tests.contracts.objects import in_folder, in_memory, in_s3
 from tidemill.stores.objects.port import ObjectStore
 
 OpenStore = Callable[[], ObjectStore]
 Factory = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[OpenStore]]
 
 BUCKETS: Final[dict[str, Factory]] = {
+    "local": in_folder.bucket,
     "memory": in_memory.bucket,
     "ceph": in_s3.bucket_on("ceph"),
     "ministack": in_s3.bucket_on("ministack"),

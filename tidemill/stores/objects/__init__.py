@@ -7,6 +7,7 @@ from tidemill.registry import Entry, lookup
 from tidemill.stores.objects.port import ObjectStore
 
 BACKENDS: Final = {
+    "local": Entry("tidemill.stores.objects.local.store:LocalStore"),
     "memory": Entry("tidemill.stores.objects.memory:MemoryStore"),
     "s3": Entry("tidemill.stores.objects.s3.store:S3Store"),
     "s3_aws_oidc": Entry("tidemill.stores.objects.s3.store:RoleStore"),
