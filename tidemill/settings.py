@@ -44,6 +44,9 @@ class Settings:
     storage_dir: Path | None = _setting(
         None, "Storages of workspaces on disk. Default: storage/ in the data directory."
     )
+    storage_roots: str = _setting(
+        "", "Folders, separated by commas, below which superadmins may put storages of their own (root_path)."
+    )
     inline_value_bytes: int = _setting(256 * 1024, "Results and arguments above this size move to the object store.")
     max_value_bytes: int = _setting(128 * MIB, "Hard limit of one result or one body of arguments.")
     max_log_bytes: int = _setting(16 * MIB, "Log kept per job; what is beyond is cut with a visible marker.")
@@ -120,6 +123,11 @@ class Settings:
     def storage_folder(self) -> Path:
         """Where the storages of workspaces are kept that need no bucket."""
         return self.storage_dir or self.data_dir / "storage"
+
+    @property
+    def storage_root_folders(self) -> list[Path]:
+        """`storage_roots` as paths."""
+        return [Path(text) for part in self.storage_roots.split(",") if (text := part.strip())]
 
     @property
     def root_key_path(self) -> Path:
@@ -211,6 +219,13 @@ def _faults(settings: Settings) -> Iterator[str]:
     if settings.root_key and settings.root_key_file:
         yield "Set TIDEMILL_ROOT_KEY or TIDEMILL_ROOT_KEY_FILE, not both."
     yield from _url_faults(settings)
+    yield from _list_faults(settings)
+
+
+def _list_faults(settings: Settings) -> Iterator[str]:
+    for root in settings.storage_root_folders:
+        if not root.is_absolute():
+            yield f"TIDEMILL_STORAGE_ROOTS: '{root}' is not the absolute path of a folder."
     for text in filter(None, map(str.strip, settings.trusted_proxies.split(","))):
         if not _is_network(text):
             yield f"TIDEMILL_TRUSTED_PROXIES: {text!r} is not an address or a network, as in 10.0.0.5 or 10.0.0.0/24."

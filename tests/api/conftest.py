@@ -25,6 +25,7 @@ from tidemill.db.pool import Database, Transaction
 from tidemill.db.queries import inline
 from tidemill.db.values import Values
 from tidemill.engine import job_token
+from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Role
 from tidemill.model.ids import new_id
 from tidemill.model.rootkey import RootKeys, key_id_of
@@ -34,7 +35,6 @@ from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.service import Objects
 from tidemill.server.parts import Parts, ServerOptions
 from tidemill.server.updates import Updates
-from tidemill.stores.objects import open_store
 from tidemill.stores.objects.content import open_content
 from tidemill.stores.objects.memory import MemoryStore
 from tidemill.stores.objects.port import ObjectStore
@@ -60,19 +60,28 @@ class OneRootKey:
 
 
 class InMemory:
-    """Storages that the instance keeps, in memory: those of one name are the same however often they are opened."""
+    """All storages in memory: those of one name, folder or bucket are the same however often they are opened.
+
+    `opened` are the values of the resources that led to buckets.
+    """
 
     def __init__(self) -> None:
         self._stores: dict[tuple[str, str], MemoryStore] = {}
+        self.opened: list[dict[str, object]] = []
 
     async def instance(self, workspace: str, name: str) -> ObjectStore:
         return self._stores.setdefault((workspace, name), MemoryStore())
+
+    def check_folder(self, path: str) -> None:
+        if not path.startswith("/allowed/"):
+            raise BadRequest(f"root_path {path!r} is not below a folder that storages may be put into (/allowed).")
 
     async def folder(self, path: str, workspace: str, name: str) -> ObjectStore:
         return await self.instance(f"{path}/{workspace}", name)
 
     async def bucket(self, kind: str, value: dict[str, object]) -> ObjectStore:
-        return open_store(kind, value)
+        self.opened.append(value)
+        return self._stores.setdefault((f"{kind}:", str(value["bucket"])), MemoryStore())
 
     async def erase(self, workspace: str) -> None:
         self._stores = {place: store for place, store in self._stores.items() if place[0] != workspace}

@@ -15,6 +15,7 @@ from tidemill.model.errors import (
     Denied,
     InvalidKey,
     InvalidPart,
+    InvalidPath,
     NotFound,
     PartTooSmall,
     PreconditionFailed,
@@ -179,8 +180,12 @@ async def test_what_is_no_key_is_refused(objects: Objects, ada: Principal, key: 
 
 
 async def test_there_is_no_storage_that_was_not_made(objects: Objects, ada: Principal) -> None:
-    with pytest.raises(NotFound, match="There is no storage 'lake'"):
-        await objects.head(ada, Address("lake", "a"))
+    for name in ("lake", "no\0", "../main", "x" * 1000, "_default_x"):
+        with pytest.raises(NotFound, match="There is no storage"):
+            await objects.head(ada, Address(name, "a"))
+    for path in ("../x", "u/ada", "u/ada/no\0"):
+        with pytest.raises(InvalidPath):
+            await objects.head(ada, Address(key="a", resource=path))
 
 
 async def test_workspaces_share_nothing(api: Api, objects: Objects, ada: Principal) -> None:

@@ -101,6 +101,11 @@ GET /api/w/{workspace}/users/list
 GET /api/w/{workspace}/users/list_usernames
 GET /api/w/{workspace}/workspaces/get_workspace_name
 GET /api/w/{workspace}/workspaces/get_settings
+GET /api/w/{workspace}/workspaces/get_secondary_storage_names
+GET /api/w/{workspace}/storages/list
+GET /api/w/{workspace}/storages/usage
+GET /api/w/{workspace}/job_helpers/storage_usage
+GET /api/w/{workspace}/storage_access/list
 GET /api/w/{workspace}/variables/list
 GET /api/w/{workspace}/variables/list_contextual
 GET /api/w/{workspace}/resources/list
@@ -169,6 +174,12 @@ def _people(seeded: Seeded) -> dict[str, Call]:
         "POST workspaces/archive": Call(at={"workspace": "other"}),
         "POST workspaces/change_workspace_name": Call(body={"new_name": "Main"}),
         "POST workspaces/change_workspace_color": Call(body={"color": "#00aa00"}),
+        "POST workspaces/edit_large_file_storage_config": Call(
+            body={"large_file_storage": {"secondary_storage": {"lake": {}, "spare": {}, "doomed": {}}}}
+        ),
+        "POST storages/create": Call(body={"name": "fresh"}),
+        "DELETE storages/delete/{name}": Call(at={"name": "doomed"}),
+        "POST storages/explain": Call(body={"key": "u/dev/a", "action": "read"}),
         "POST workspaces/add_user": Call(body={"email": "added@x.org", "username": "added", "role": "operator"}),
         "POST workspaces/leave": Call(by=seeded.leaver),
         "GET users/get/{username}": Call(at=dev),
@@ -347,6 +358,7 @@ async def _seed_people(api: Api) -> None:
             api.superadmin, "POST", "/api/workspaces/create", {"id": workspace, "name": workspace, "username": "root"}
         )
     await _ok(api.superadmin, "POST", "/api/w/stored/workspaces/archive")
+    await _ok(api.admin, "POST", f"{W}/storages/create", {"name": "doomed"})
     for name in ("crew", "doomed"):
         await _ok(api.admin, "POST", f"{W}/groups/create", {"name": name})
     await _ok(api.admin, "POST", f"{W}/groups/adduser/crew", {"username": "dev"})

@@ -18,7 +18,8 @@ from typing import Final
 
 from tidemill.engine.glob_syntax import ANYTHING, Element, Literal, One, Segments, Star, Token
 
-_MAX_REMEMBERED: Final = 512
+_MAX_REMEMBERED: Final = 4096
+_MAX_CHARACTERS: Final = 512
 _SEGMENT_OF_ANYTHING: Final = Star(crosses=False)
 
 
@@ -30,7 +31,7 @@ class Glob:
     """One alternative of a pattern, without tokens, ready to match.
 
     It is run as a set of places that the key may have reached. The set is one whole number, a bit a place, so that a
-    character costs the same few operations however many places there are.
+    character costs the same few operations however many places there are. Steps that were worked out are remembered.
     """
 
     def __init__(self, elements: Sequence[Element]) -> None:
@@ -42,16 +43,18 @@ class Glob:
             program += [each, _Inside()] if isinstance(each, Segments) else [each]
         self._program = program
         self._head = _plain_head(elements)
+        self._tail = _plain_head(elements[::-1])[::-1]
         self._end = 1 << len(program)
         self._stars = _bits(isinstance(each, Star) for each in program)
         self._forks = _bits(isinstance(each, Segments) for each in program)
         self._universal = _bits(_is_anything(program[index:]) for index in range(len(program)))
-        self._remembered: dict[str, tuple[int, int]] = {}
+        self._characters: dict[str, tuple[int, int]] = {}
+        self._steps: dict[tuple[int, str], int] = {}
 
     def matches(self, key: str) -> bool:
         """Whether it matches the whole of `key`."""
         start = len(self._head)
-        if not key.startswith(self._head):
+        if not (key.startswith(self._head) and key.endswith(self._tail)):
             return False
         return bool(1 << start & self._universal) or bool(self._reached(key, start) & self._end)
 
@@ -68,21 +71,32 @@ class Glob:
     def _reached(self, key: str, start: int) -> int:
         """The places that may be reached behind `key`, of which the first `start` characters are known to match."""
         places = self._closed(1 << start)
+        steps = self._steps
         for character in key[start:]:
+            following = steps.get((places, character))
+            places = self._step(places, character) if following is None else following
             if not places:
                 break
-            moves, stays = self._remembered.get(character) or self._moves(character)
-            places = self._closed((places & moves) << 1 | places & stays)
         return places
+
+    def _step(self, places: int, character: str) -> int:
+        moves, stays = self._moves(character)
+        following = self._closed((places & moves) << 1 | places & stays)
+        if len(self._steps) >= _MAX_REMEMBERED:
+            self._steps.clear()
+        self._steps[places, character] = following
+        return following
 
     def _moves(self, character: str) -> tuple[int, int]:
         """The places that `character` leads on from, and those that it may stay in."""
-        moves = _bits(_leads_on(each, character) for each in self._program)
-        stays = _bits(_holds(each, character) for each in self._program)
-        if len(self._remembered) >= _MAX_REMEMBERED:
-            self._remembered.clear()
-        self._remembered[character] = moves, stays
-        return moves, stays
+        found = self._characters.get(character)
+        if found is None:
+            moves = _bits(_leads_on(each, character) for each in self._program)
+            found = moves, _bits(_holds(each, character) for each in self._program)
+            if len(self._characters) >= _MAX_CHARACTERS:
+                self._characters.clear()
+            self._characters[character] = found
+        return found
 
     def _closed(self, places: int) -> int:
         """`places` with those that are reached from them without a character."""

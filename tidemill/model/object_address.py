@@ -54,6 +54,12 @@ def parse_address(text: str) -> Address:
     return Address(named(storage), key)
 
 
+def split_place(text: str) -> tuple[str, str]:
+    """The place and the key of an address that was written by us."""
+    key = text.split(":", 2)[2] if text.startswith(_RESOURCE) else text.split("/", 3)[3]
+    return text.removesuffix(key), key
+
+
 def parse_place(text: str) -> Address:
     """The empty key at a place, from what `Address.place` gave."""
     if text.startswith(_RESOURCE):
@@ -66,13 +72,18 @@ def named(storage: str) -> str:
     return "" if storage == DEFAULT else storage
 
 
+def is_storage_name(name: str) -> bool:
+    """Whether a storage beside the default one may be called so."""
+    return _NAME.fullmatch(name) is not None and ".." not in name
+
+
 def check_storage_name(name: str) -> str:
     """`name`, if a storage may be called so: as buckets are, so that every S3 client takes it.
 
     Raises:
         InvalidName: it is not; the message says what is.
     """
-    if _NAME.fullmatch(name) is None or ".." in name:
+    if not is_storage_name(name):
         raise InvalidName(
             f"{name[:80]!r} is not the name of a storage: it has 3 to 63 small letters, digits, '-', '_' and '.', and "
             "begins and ends with a letter or digit."

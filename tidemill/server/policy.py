@@ -212,6 +212,16 @@ POLICIES: Final[dict[str, Policy]] = {
     "DELETE /api/w/{workspace}/resources/type/delete/{name}": developer("resources:write"),
     "POST /api/w/{workspace}/resources/test/{path:path}": developer("resources:write"),
     "POST /api/w/{workspace}/resources/test_value": developer("resources:write"),
+    # storages
+    "POST /api/w/{workspace}/workspaces/edit_large_file_storage_config": admin("workspaces:write"),
+    "GET /api/w/{workspace}/workspaces/get_secondary_storage_names": member("workspaces:read"),
+    "GET /api/w/{workspace}/storages/list": member("workspaces:read"),
+    "POST /api/w/{workspace}/storages/create": admin("workspaces:write"),
+    "DELETE /api/w/{workspace}/storages/delete/{name}": admin("workspaces:write"),
+    "POST /api/w/{workspace}/storages/explain": member("job_helpers:read"),
+    "GET /api/w/{workspace}/storages/usage": member("job_helpers:read"),
+    "GET /api/w/{workspace}/job_helpers/storage_usage": member("job_helpers:read"),
+    "GET /api/w/{workspace}/storage_access/list": member("job_helpers:read"),
     # leases
     "POST /api/w/{workspace}/leases/acquire/{path:path}": member("resources:write", writes=True),
     "POST /api/w/{workspace}/leases/renew/{path:path}": member("resources:write", writes=True),

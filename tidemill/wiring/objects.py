@@ -2,25 +2,47 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+from tidemill.model.errors import BadRequest, StorageMisconfigured, Unavailable
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.port import ObjectStore
 
 
 class Stores:
-    """`Opener` with local folders below `folder`: `<folder>/<workspace>/<storage>`."""
+    """`Opener` that keeps what the instance keeps itself in `<folder>/<workspace>/<storage>`.
 
-    def __init__(self, folder: Path) -> None:
+    `roots` are the folders of the host below which superadmins may put storages.
+    """
+
+    def __init__(self, folder: Path, roots: Sequence[Path]) -> None:
         self._folder = folder
+        self._roots = roots
 
     async def instance(self, workspace: str, name: str) -> ObjectStore:
         """See `Opener.instance`."""
-        return open_store("local", {"path": str(self._folder / workspace / name)})
+        return open_store("local", {"root_path": str(self._folder / workspace / name)})
+
+    def check_folder(self, path: str) -> None:
+        """See `Opener.check_folder`. Links are followed first: what counts is where the folder really is."""
+        wanted = Path(path)
+        if "\0" in path or not wanted.is_absolute():
+            raise BadRequest(f"root_path {path[:200]!r} must be the absolute path of a folder.")
+        if not any(wanted.resolve().is_relative_to(root.resolve()) for root in self._roots):
+            allowed = ", ".join(map(str, self._roots)) or "none is set"
+            raise BadRequest(
+                f"root_path {path[:200]!r} is not below a folder that storages may be put into ({allowed}): "
+                "whoever runs the server lists these in TIDEMILL_STORAGE_ROOTS."
+            )
 
     async def folder(self, path: str, workspace: str, name: str) -> ObjectStore:
         """See `Opener.folder`."""
-        return open_store("local", {"path": str(Path(path) / workspace / name)})
+        try:
+            self.check_folder(path)
+        except BadRequest as error:
+            raise StorageMisconfigured(str(error)) from error
+        return open_store("local", {"root_path": str(Path(path) / workspace / name)})
 
     async def bucket(self, kind: str, value: dict[str, object]) -> ObjectStore:
         """See `Opener.bucket`."""
@@ -28,4 +50,9 @@ class Stores:
 
     async def erase(self, workspace: str) -> None:
         """See `Opener.erase`."""
-        await asyncio.to_thread(shutil.rmtree, self._folder / workspace, ignore_errors=True)
+        try:
+            await asyncio.to_thread(shutil.rmtree, self._folder / workspace)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise Unavailable(f"The objects of the workspace '{workspace}' cannot be removed: {error}") from error

@@ -61,7 +61,9 @@ async def server_parts(
     async with (
         Listener(dsn, application="tidemill server listener") as listener,
         AccessLog(database) as access_log,
-        Objects(database, keyring, Stores(settings.storage_folder), access_log) as objects,
+        Objects(
+            database, keyring, Stores(settings.storage_folder, settings.storage_root_folders), access_log
+        ) as objects,
     ):
         yield Parts(
             options=server_options(settings, port),
@@ -91,6 +93,7 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
     chores = [
         Chore("rescue", min(RESCUE_S, settings.lease_s / 6), lambda: rescue(database, lease_s=settings.lease_s)),
         Chore("prune", PRUNE_S, lambda: prune(database, values, retention)),
+        Chore("expire uploads", PRUNE_S, parts.objects.uploads.expire),
     ]
 
     @asynccontextmanager

@@ -42,9 +42,7 @@ async def visible_page(
     Raises:
         Denied: no key below `prefix` could be listed, whatever is there.
     """
-    if not storage.may_list_below(caller, prefix):
-        mend = "An admin of the workspace can change the rules of the storage."
-        raise Denied(f"{storage.label}: you may list nothing below {prefix[:200]!r}. {mend}")
+    require_listable(storage, caller, prefix)
     found: list[EntryT] = []
     restricted = False
     for _ in range(MOST_PAGES):
@@ -64,6 +62,13 @@ async def visible_page(
         if len(found) == limit:
             break
     return Listing(found, after, restricted)
+
+
+def require_listable(storage: Storage, caller: Principal, prefix: str) -> None:
+    """Raises Denied where no key below `prefix` could be listed, whatever is there."""
+    if not storage.may_list_below(caller, prefix):
+        mend = "An admin of the workspace can change the rules of the storage."
+        raise Denied(f"{storage.label}: you may list nothing below {prefix[:200]!r}. {mend}")
 
 
 def _place(entry: ObjectInfo | Folder) -> str:

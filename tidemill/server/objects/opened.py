@@ -53,16 +53,21 @@ class OpenStores:
         if (ready := slot.opened) is not None and ready.config == config:
             return self._held(ready)
         async with slot.opening:
-            if slot.opened is None or slot.opened.config != config:
-                fresh = Opened(await open_store(), config, self._clock())
-                stale, slot.opened = slot.opened, fresh
-                self._places[place] = slot
-                fresh.holders += 1
-                if stale is not None:
-                    await self._retire(stale)
-                await self._make_room()
-                return fresh
-            return self._held(slot.opened)
+            if slot.opened is not None and slot.opened.config == config:
+                return self._held(slot.opened)
+            try:
+                store = await open_store()
+            except BaseException:
+                if slot.opened is None:
+                    self._places.pop(place, None)
+                raise
+            stale, slot.opened = slot.opened, Opened(store, config, self._clock(), holders=1)
+            self._places[place] = slot
+            fresh = slot.opened
+        if stale is not None:
+            await self._retire(stale)
+        await self._make_room()
+        return fresh
 
     async def release(self, opened: Opened) -> None:
         """Let go of what `hold` gave."""

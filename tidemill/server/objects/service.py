@@ -13,7 +13,7 @@ from tidemill.db.pool import Database
 from tidemill.engine.object_rules import Access, Verdict
 from tidemill.model.errors import Conflict
 from tidemill.model.identity import Principal
-from tidemill.model.object_address import Address
+from tidemill.model.object_address import Address, parse_place
 from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.body import Body
 from tidemill.server.objects.listing import Listing, visible_page
@@ -51,6 +51,10 @@ class Objects:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stores.close()
+
+    def check_folder(self, path: str) -> None:
+        """See `Opener.check_folder`."""
+        self._opener.check_folder(path)
 
     async def flush_log(self) -> None:
         """Write the accesses that were noted so far, for who is about to read them."""
@@ -214,6 +218,11 @@ class Objects:
             url = await storage.store.sign(method, at.key, expires_s=expires_s)
         self._log.note(caller, at, "read" if access is Access.READ else "write")
         return url
+
+    async def reader(self, caller: Principal, place: str) -> Callable[[str], bool]:
+        """Tells of keys at a place (`Address.place`) whether `caller` may read them; raises as `storage` does."""
+        async with self.storage(caller, parse_place(place)) as storage:
+            return lambda key: storage.allows(caller, Access.READ, key)
 
     async def explain(self, caller: Principal, at: Address, access: Access) -> Verdict:
         """Which rule decides whether `caller` may do `access` with this key, and why."""

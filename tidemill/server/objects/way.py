@@ -18,7 +18,8 @@ from tidemill.engine.object_rules import Rules
 from tidemill.engine.permit import Action, ItemKind
 from tidemill.model.errors import InterpolationFailed, NotFound, StorageMisconfigured
 from tidemill.model.identity import Principal, Role
-from tidemill.model.object_address import DEFAULT, Address
+from tidemill.model.object_address import DEFAULT, Address, is_storage_name
+from tidemill.model.path import parse_path
 from tidemill.stores.objects.port import ObjectStore
 
 RESOURCE_TYPES: Final = frozenset({"s3", "s3_aws_oidc", "azure_blob", "azure_workload_identity", "gcloud_storage"})
@@ -35,8 +36,16 @@ class Opener(Protocol):
         """The store that the instance keeps itself for the storage `name` of `workspace`."""
         ...
 
+    def check_folder(self, path: str) -> None:
+        """Raises BadRequest unless storages may be put into this folder of the host."""
+        ...
+
     async def folder(self, path: str, workspace: str, name: str) -> ObjectStore:
-        """The store in a folder of the host that the settings of a storage name."""
+        """The store in a folder of the host that the settings of a storage name.
+
+        Raises:
+            StorageMisconfigured: storages may not be put into it (any more).
+        """
         ...
 
     async def erase(self, workspace: str) -> None:
@@ -80,6 +89,7 @@ class Ways:
 
         Raises:
             NotFound: there is no such storage or resource, as far as the caller may know.
+            InvalidPath: the path of the resource is none.
             Denied: the caller may not read the value of the resource.
             StorageMisconfigured: it leads nowhere.
         """
@@ -90,7 +100,9 @@ class Ways:
         known = self._known.get(key)
         sources = known.sources if known else Sources()
         name = at.storage or DEFAULT
-        found = await storages.find(self._database.single, workspace, name, sources=sources)
+        found = None
+        if not at.storage or is_storage_name(at.storage):
+            found = await storages.find(self._database.single, workspace, name, sources=sources)
         if found is None:
             if at.storage:
                 raise NotFound(f"There is no storage '{at.storage[:80]}' in the workspace.")
@@ -119,7 +131,7 @@ class Ways:
         return found.versions, sources, way
 
     async def _by_resource(self, caller: Principal, at: Address) -> Way:
-        path = at.resource
+        path = parse_path(at.resource).text
         key = caller.workspace, at.place, caller.actor
         known = self._known.get(key)
         sources = known.sources if known else Sources()

@@ -6,12 +6,13 @@ import msgspec
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tidemill.db import audit, members, workspaces
+from tidemill.db import audit, members, storages, workspaces
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, InstanceTarget, Need, WorkspaceTarget
 from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal, Role
 from tidemill.server.changes import changing
+from tidemill.server.objects.settings import to_wire
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts, Parts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
@@ -205,6 +206,7 @@ async def delete_workspace(workspace_id: str, parts: InParts, caller: Caller) ->
     async with parts.database.system(actor=actor_of(caller)) as tx:
         await workspaces.erase(tx, workspace_id)
         await audit.record(tx, caller, "workspaces.delete", "Delete", workspace_id)
+        await parts.objects.erase(workspace_id)
     return text_answer(f"workspace {workspace_id} was deleted")
 
 
@@ -245,6 +247,8 @@ async def get_settings(workspace: str, parts: InParts, caller: Caller) -> Respon
     settings: dict[str, Any] = msgspec.json.decode(found.settings)
     if not caller.is_admin:
         settings = {name: value for name, value in settings.items() if name == "color"}
+    elif (kept := to_wire(await storages.all_of(parts.database.single, workspace))) is not None:
+        settings["large_file_storage"] = kept
     return json_answer({"workspace_id": workspace, "name": found.name, **settings})
 
 

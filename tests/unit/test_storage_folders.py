@@ -1,0 +1,52 @@
+"""Folders of the host that storages may be put into (C05)."""
+
+from pathlib import Path
+
+import pytest
+
+from tidemill.model.errors import BadRequest, StorageMisconfigured
+from tidemill.wiring.objects import Stores
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    for name in ("allowed", "allowed-not", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "allowed" / "link").symlink_to(tmp_path / "elsewhere")
+    return Stores(tmp_path / "own", [tmp_path / "allowed"])
+
+
+@pytest.mark.parametrize(
+    "name", ["allowed", "allowed/a", "allowed/a/b", "allowed/../allowed/a", "elsewhere/../allowed"]
+)
+def test_what_is_really_below_an_allowed_folder_is_taken(stores: Stores, tmp_path: Path, name: str) -> None:
+    stores.check_folder(f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "allowed-not", "elsewhere", "allowed/../elsewhere", "allowed/link", "allowed/link/a", "allowed/\0"]
+)
+async def test_what_is_elsewhere_is_refused(stores: Stores, tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadRequest):
+        stores.check_folder(f"{tmp_path}/{name}")
+    with pytest.raises(StorageMisconfigured):
+        await stores.folder(f"{tmp_path}/{name}", "main", "lake")
+
+
+@pytest.mark.parametrize("path", ["", "allowed", "./allowed", "~/x"])
+def test_a_path_must_be_absolute(stores: Stores, path: str) -> None:
+    with pytest.raises(BadRequest, match="absolute"):
+        stores.check_folder(path)
+
+
+def test_nothing_is_allowed_where_nothing_is_set(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="none is set"):
+        Stores(tmp_path, []).check_folder(str(tmp_path))
+
+
+async def test_only_the_folder_of_the_workspace_is_erased(stores: Stores, tmp_path: Path) -> None:
+    for workspace in ("main", "main2"):
+        (tmp_path / "own" / workspace / "x").mkdir(parents=True)
+    await stores.erase("main")
+    await stores.erase("main")
+    assert [each.name for each in (tmp_path / "own").iterdir()] == ["main2"]
