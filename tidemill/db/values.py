@@ -1,14 +1,17 @@
 """Arguments and results: small ones in their row, large ones in the instance's object store; whole either way."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from tidemill.db.pool import Database, Json
 from tidemill.db.queries import queries
 from tidemill.model.content import Content
-from tidemill.model.errors import TooLarge
+from tidemill.model.errors import ContentDamaged, NotFound, TooLarge
 
 _SQL: Final = queries("values")
+_BATCH: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,14 @@ class Kept:
 
     inline: Json | None = None
     digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A value that a row names and that cannot be read; `problem` says why."""
+
+    digest: str
+    problem: str
 
 
 class Values:
@@ -42,14 +53,17 @@ class Values:
             )
         if len(raw) <= self._inline_bytes:
             return Kept(inline=Json(raw))
-        stored = await self._content.put(raw)
+        packed = await self._content.pack(raw)
+        # First the note and then the bytes: `collect_garbage` removes these while it holds the note, so that whoever
+        # comes after it waits here and then writes them again.
         await self._database.single.execute(
             _SQL["note_object"],
-            digest=stored.digest,
-            size_bytes=stored.size_bytes,
-            stored_bytes=stored.stored_bytes,
+            digest=packed.digest,
+            size_bytes=packed.size_bytes,
+            stored_bytes=len(packed.content),
         )
-        return Kept(digest=stored.digest)
+        await self._content.put(packed)
+        return Kept(digest=packed.digest)
 
     async def fetch(self, inline: bytes | None, digest: str | None) -> bytes | None:
         """The JSON text of a value, wherever it is; None where there is none.
@@ -64,7 +78,40 @@ class Values:
         """Remove up to `limit` objects that no row has named for a day; how many were removed."""
         unused = await self._database.single.fetch_all(_SQL["unused_objects"], limit=limit)
         for row in unused:
-            forgotten = await self._database.single.execute(_SQL["forget_object"], digest=row["digest"])
-            if forgotten:
-                await self._content.delete(row["digest"])
+            async with self._database.system() as tx:
+                if await tx.execute(_SQL["forget_object"], digest=row["digest"]):
+                    await self._content.delete(row["digest"])
         return len(unused)
+
+    async def check(self, *, after: str = "", limit: int = 100) -> tuple[list[Damaged], str]:
+        """Read up to `limit` values that rows name, in order of their digests, from behind `after` on.
+
+        What is wrong with them, and where to go on; "" when that was the last of them.
+
+        Raises:
+            Unavailable: the object store does not answer now.
+        """
+        rows = await self._database.single.fetch_all(_SQL["named_objects"], after=after, limit=limit)
+        damaged = []
+        for row in rows:
+            try:
+                await self._content.get(row["digest"])
+            except (NotFound, ContentDamaged) as error:
+                damaged.append(Damaged(row["digest"], str(error)))
+        return damaged, rows[-1]["digest"] if len(rows) == limit else ""
+
+    async def adopt(self) -> int:
+        """Note what is stored for an hour without a note, as after a restore, so that it is collected; how many."""
+        adopted = 0
+        batch: dict[str, datetime] = {}
+        async for digest, put_at in self._content.stored():
+            batch[digest] = put_at
+            if len(batch) == _BATCH:
+                adopted += await self._adopt(batch)
+                batch = {}
+        return adopted + await self._adopt(batch)
+
+    async def _adopt(self, batch: Mapping[str, datetime]) -> int:
+        return await self._database.single.execute(
+            _SQL["adopt_objects"], digests=list(batch), times=list(batch.values())
+        )

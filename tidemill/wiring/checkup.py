@@ -17,6 +17,7 @@ import uv
 from tidemill.db import health, migrate
 from tidemill.db.keys import check_root_key
 from tidemill.db.pool import Database
+from tidemill.db.values import Values
 from tidemill.model.errors import ConfigurationError, DatabaseUnusable, TidemillError
 from tidemill.sandbox.detect import probe
 from tidemill.settings import Settings
@@ -30,6 +31,7 @@ Level = Literal["ok", "warn", "fail"]
 _LEAST_FREE_BYTES: Final = 1024**3
 _MOST_SKEW_S: Final = 2.0
 _UV_TIMEOUT_S: Final = 20
+_MOST_VALUES: Final = 1000
 _ANSWER_TIMEOUT_S: Final = 5
 
 
@@ -108,6 +110,7 @@ async def _of_database(settings: Settings, database: Database) -> AsyncIterator[
         yield await _canary(settings, database)
         yield await _workers(database)
         yield await _clocks(database)
+        yield await _large_values(settings, database)
     except TidemillError as error:
         yield Finding("database use", "fail", str(error), "Run `tidemill migrate`, then look again.")
 
@@ -173,15 +176,31 @@ def _root_key_file(settings: Settings) -> Finding:
     return Finding("root key kept", "ok", f"In {settings.root_key_path}, which only its owner can read.")
 
 
+async def _large_values(settings: Settings, database: Database) -> Finding:
+    content = open_content(settings.objects_url, default_folder=settings.data_dir / "objects")
+    values = Values(database, content, inline_bytes=settings.inline_value_bytes, max_bytes=settings.max_value_bytes)
+    try:
+        damaged, following = await values.check(limit=_MOST_VALUES)
+    except (TidemillError, OSError) as error:
+        return Finding("large values", "fail", str(error), "Check TIDEMILL_OBJECTS_URL and its credentials.")
+    if damaged:
+        names = ", ".join(each.digest[:12] for each in damaged[:5])
+        text = f"{len(damaged)} cannot be read: {names}. {damaged[0].problem}"
+        return Finding("large values", "fail", text, "Restore the object store from a backup.")
+    extent = f"The first {_MOST_VALUES}" if following else "All"
+    return Finding("large values", "ok", f"{extent} have the digests that they were put with.")
+
+
 async def _objects(settings: Settings) -> Finding:
     place = settings.objects_url or str(settings.data_dir / "objects")
     mend = "Check TIDEMILL_OBJECTS_URL, its credentials, and that the folder can be written."
     trial = secrets.token_bytes(32)
     try:
         content = open_content(settings.objects_url, default_folder=settings.data_dir / "objects")
-        stored = await content.put(trial)
-        read = await content.get(stored.digest)
-        await content.delete(stored.digest)
+        packed = await content.pack(trial)
+        await content.put(packed)
+        read = await content.get(packed.digest)
+        await content.delete(packed.digest)
     except (TidemillError, OSError) as error:
         return Finding("object store", "fail", f"{place}: {error}", mend)
     if read != trial:

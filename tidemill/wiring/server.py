@@ -18,6 +18,7 @@ from tidemill.model.rootkey import RootKeys
 from tidemill.scheduler.loop import Chore, run_chores
 from tidemill.scheduler.prune import Retention, prune
 from tidemill.scheduler.rescue import rescue
+from tidemill.scheduler.scrub import Scrub
 from tidemill.server.app import make_app
 from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.service import Objects
@@ -30,6 +31,7 @@ from tidemill.wiring.objects import Stores
 
 RESCUE_S = 5.0
 PRUNE_S = 3600.0
+SCRUB_S = 3600.0
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +95,7 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
     chores = [
         Chore("rescue", min(RESCUE_S, settings.lease_s / 6), lambda: rescue(database, lease_s=settings.lease_s)),
         Chore("prune", PRUNE_S, lambda: prune(database, values, retention)),
+        Chore("scrub", SCRUB_S, Scrub(values).go_on),
         Chore("expire uploads", PRUNE_S, parts.objects.uploads.expire),
     ]
 

@@ -16,3 +16,19 @@ order by o.touched_at limit :limit;
 -- name: forget_object
 -- Remove the note of an object, unless it was put again meanwhile.
 delete from instance_object where digest = :digest and touched_at < now() - interval '1 day';
+
+-- name: named_objects
+-- Up to :limit digests behind :after that rows name, in order.
+select o.digest from instance_object o
+where o.digest > :after
+  and (exists (select from job j where j.args_object = o.digest)
+       or exists (select from job_completed c where c.result_object = o.digest)
+       or exists (select from result_cache r where r.result_object = o.digest))
+order by o.digest limit :limit;
+
+-- name: adopt_objects
+-- Note those objects that were put more than an hour ago and that have no note; they are collected in a day.
+insert into instance_object (digest, size_bytes, stored_bytes)
+select digest, 0, 0 from unnest(:digests::text[], :times::timestamptz[]) as stored (digest, put_at)
+where put_at < now() - interval '1 hour'
+on conflict do nothing;

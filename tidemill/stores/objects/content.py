@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import os
 import re
+from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +14,12 @@ import zstandard
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from tidemill.model.content import Stored
+from tidemill.model.content import Packed
 from tidemill.model.errors import ConfigurationError, ContentDamaged, NotFound, Unavailable
 
 _LEVEL: Final = 3
+_FOLDER: Final = "values"
+_SUFFIX: Final = ".zst"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -27,17 +31,20 @@ class ContentStore:
         self._store = store
         self._folder = folder
 
-    async def put(self, raw: bytes) -> Stored:
+    async def pack(self, raw: bytes) -> Packed:
+        """See `Content.pack`."""
+        return await asyncio.to_thread(_pack, raw)
+
+    async def put(self, packed: Packed) -> None:
         """See `Content.put`. An object that is there already is written again: it may be half of one after a crash."""
-        digest, packed = await asyncio.to_thread(_pack, raw)
-        key = _key(digest)
+        key = _key(packed.digest)
         try:
-            await obstore.put_async(self._store, key, packed)
+            await obstore.put_async(self._store, key, packed.content)
         except (BaseError, OSError) as error:
-            raise Unavailable(f"The object store does not take a value of {len(raw)} bytes now: {error}") from error
+            size = packed.size_bytes
+            raise Unavailable(f"The object store does not take a value of {size} bytes now: {error}") from error
         if self._folder is not None:
             await asyncio.to_thread(_sync, self._folder / key)
-        return Stored(digest, len(raw), len(packed))
 
     async def get(self, digest: str) -> bytes:
         """See `Content.get`."""
@@ -49,6 +56,17 @@ class ContentStore:
         except (BaseError, OSError) as error:
             raise Unavailable(f"The object store does not answer now: {error}") from error
         return await asyncio.to_thread(_unpack, digest, packed)
+
+    async def stored(self) -> AsyncIterator[tuple[str, datetime]]:
+        """See `Content.stored`."""
+        try:
+            async for page in obstore.list(self._store, prefix=_FOLDER):
+                for meta in page:
+                    digest = meta["path"].rpartition("/")[2].removesuffix(_SUFFIX)
+                    if _DIGEST.fullmatch(digest):
+                        yield digest, meta["last_modified"]
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"The object store does not answer now: {error}") from error
 
     async def delete(self, digest: str) -> None:
         """See `Content.delete`."""
@@ -81,11 +99,12 @@ def open_content(url: str, *, default_folder: Path) -> ContentStore:
 def _key(digest: str) -> str:
     if _DIGEST.fullmatch(digest) is None:
         raise NotFound(f"{digest[:80]!r} is not the digest of a value.")
-    return f"values/{digest[:2]}/{digest}.zst"
+    return f"{_FOLDER}/{digest[:2]}/{digest}{_SUFFIX}"
 
 
-def _pack(raw: bytes) -> tuple[str, bytes]:
-    return hashlib.sha256(raw).hexdigest(), zstandard.ZstdCompressor(level=_LEVEL).compress(raw)
+def _pack(raw: bytes) -> Packed:
+    packed = zstandard.ZstdCompressor(level=_LEVEL).compress(raw)
+    return Packed(hashlib.sha256(raw).hexdigest(), len(raw), packed)
 
 
 def _unpack(digest: str, packed: bytes) -> bytes:
