@@ -1,6 +1,7 @@
 """The Linux system calls that Python has no name for. Every function raises OSError with the kernel's errno."""
 
 import ctypes
+import errno
 import os
 import platform
 import struct
@@ -28,6 +29,7 @@ PIDFD_THREAD: Final = os.O_EXCL
 _SECCOMP: Final = {"x86_64": 317, "aarch64": 277}
 _PIDFD_GETFD: Final = 438
 _SECCOMP_SET_MODE_FILTER: Final = 1
+_SECCOMP_FILTER_FLAG_TSYNC: Final = 1
 _SECCOMP_FILTER_FLAG_NEW_LISTENER: Final = 8
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -63,11 +65,24 @@ def install_listener(program: bytes) -> int:
     Raises:
         OSError: EBUSY when a filter above has a listener already, EINVAL or ENOSYS when the kernel cannot.
     """
+    return _install(program, _SECCOMP_FILTER_FLAG_NEW_LISTENER)
+
+
+def install_filter(program: bytes) -> None:
+    """Install a seccomp filter for all threads of this process, which must have `PR_SET_NO_NEW_PRIVS`.
+
+    Raises:
+        OSError: the kernel cannot; ESRCH when a thread has a filter that this one did not get.
+    """
+    if _install(program, _SECCOMP_FILTER_FLAG_TSYNC):
+        raise OSError(errno.ESRCH, "a thread of this process has a filter of its own")
+
+
+def _install(program: bytes, flags: int) -> int:
     buffer = ctypes.create_string_buffer(program, len(program))
     fprog = _Filter(len(program) // 8, ctypes.addressof(buffer))
-    call = ctypes.c_long(_SECCOMP[machine()])
-    flags = ctypes.c_ulong(_SECCOMP_FILTER_FLAG_NEW_LISTENER)
-    return _checked(_libc.syscall(call, ctypes.c_ulong(_SECCOMP_SET_MODE_FILTER), flags, ctypes.byref(fprog)))
+    call, operation = ctypes.c_long(_SECCOMP[machine()]), ctypes.c_ulong(_SECCOMP_SET_MODE_FILTER)
+    return _checked(_libc.syscall(call, operation, ctypes.c_ulong(flags), ctypes.byref(fprog)))
 
 
 def unshare(flags: int) -> None:

@@ -122,6 +122,17 @@ def questions(machine: str) -> bytes:
     return _assemble(program)
 
 
+def only(machine: str, numbers: Iterable[int]) -> bytes:
+    """The filter of a program that may make these calls and no others: the rest fails with EACCES.
+
+    Raises:
+        KeyError: the processor is not known.
+    """
+    program = _native_only(machine)
+    program += [step for number in numbers for step in _on(number, ALLOW)]
+    return _assemble([*program, _answer(ERRNO | errno.EACCES)])
+
+
 def _native_only(machine: str) -> list[Instruction]:
     """Kill whoever calls with another processor's numbers; leave the call's number in A."""
     program = [_load(_ARCHITECTURE_AT), (_EQUAL, 1, 0, ARCHITECTURES[machine]), _answer(KILL), _load(_NUMBER_AT)]
