@@ -159,6 +159,12 @@ class TooLarge(TidemillError):
     code = "too_large"
 
 
+class PreviewFailed(TidemillError):
+    """An object cannot be read as what it seems to be; the message says where, or how its reader ended."""
+
+    code = "preview_failed"
+
+
 class ContentDamaged(TidemillError):
     """A stored value is not what was put; the message names its digest."""
 

@@ -36,6 +36,7 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "idempotency_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
     "lock_failed": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "preview_failed": HTTPStatus.UNPROCESSABLE_ENTITY,
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
     "content_damaged": HTTPStatus.INTERNAL_SERVER_ERROR,
