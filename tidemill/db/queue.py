@@ -29,7 +29,10 @@ CANCEL_CHANNEL: Final = "tidemill_cancel"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedJob:
-    """A job as its worker gets it. `lock` is None where its dependencies have not been resolved yet."""
+    """A job as its worker gets it. `lock` is None where its dependencies have not been resolved yet.
+
+    `may_run`: whom it acts for is still there, and may be in its workspace, which is not archived.
+    """
 
     id: UUID
     workspace_id: str
@@ -60,6 +63,7 @@ class ClaimedJob:
     on_worker_loss: str
     options: bytes
     concurrency_key: str | None
+    may_run: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from tidemill.db.values import Kept
 from tidemill.engine import job_token, jobs, retry
 from tidemill.engine.cache_key import cache_key
 from tidemill.model import jsontext
-from tidemill.model.errors import LeaseLost, TidemillError, TooLarge, Unavailable
+from tidemill.model.errors import Denied, LeaseLost, TidemillError, TooLarge, Unavailable
 from tidemill.model.failpoint import failpoint
 from tidemill.model.job import EndReason
 from tidemill.sandbox.port import Exit, Program, Running
@@ -107,6 +107,8 @@ class Execution:
 
     async def _attempt(self) -> bytes | Stop:
         job = self.job
+        if not job.may_run:
+            raise Denied("Whoever the job acts for is not a member of its workspace any more.")
         match job.kind:
             case "noop":
                 return NULL

@@ -47,7 +47,10 @@ select q.id, q.workspace_id, q.attempt, q.retries, q.run_at, q.started_at, q.tag
   j.kind, j.script_hash, j.script_path, coalesce(j.language, s.language) as language,
   coalesce(j.content, s.content) as content, case when j.content is null then s.lock else j.lock end as lock,
   j.args, j.args_object, j.created_by, j.permissioned_as, j.email, j.parent_job, j.root_job, j.flow_step_id,
-  j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key
+  j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key,
+  exists (select from account a join workspace w on w.id = q.workspace_id and w.archived_at is null
+    left join member m on m.workspace_id = w.id and m.email = a.email and not m.disabled
+    where a.email = j.email and not a.disabled and (a.superadmin or m.email is not null)) as may_run
 from taken q
 join job j on j.id = q.id
 left join script s on s.workspace_id = j.workspace_id and s.hash = j.script_hash
@@ -127,7 +130,10 @@ select array(select id from kept) as ended,
   j.kind, j.script_hash, j.script_path, coalesce(j.language, s.language) as language,
   coalesce(j.content, s.content) as content, case when j.content is null then s.lock else j.lock end as lock,
   j.args, j.args_object, j.created_by, j.permissioned_as, j.email, j.parent_job, j.root_job, j.flow_step_id,
-  j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key
+  j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key,
+  exists (select from account a join workspace w on w.id = q.workspace_id and w.archived_at is null
+    left join member m on m.workspace_id = w.id and m.email = a.email and not m.disabled
+    where a.email = j.email and not a.disabled and (a.superadmin or m.email is not null)) as may_run
 from (select) as always
 left join taken q on true
 left join job j on j.id = q.id
