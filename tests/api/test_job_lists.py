@@ -133,6 +133,9 @@ async def test_pages_are_full_though_rows_between_are_not_visible(api: Api) -> N
     [
         {"args": "{"},
         {"args": '{"a": "\\u0000"}'},
+        {"args": "1e200000"},
+        {"result": '{"a": -1e-200000}'},
+        {"result": "9" * 4000},
         {"created_by": "a\x00b"},
         {"status": "maybe"},
         {"created_after": "yesterday"},
@@ -160,3 +163,10 @@ async def test_filters_by_value_pass_over_what_postgres_cannot_compare(api: Api)
 async def test_the_clock_is_the_databases(api: Api) -> None:
     told = (await api.developer.get("/api/jobs/db_clock")).json()
     assert abs(told - datetime.now(UTC).timestamp() * 1000) < 60_000
+
+
+async def test_a_text_that_looks_like_an_exponent_is_found(api: Api) -> None:
+    await deploy(api.developer)
+    wanted = await run(api.developer, args={"name": "file2024"})
+    rows = (await api.developer.get(f"{W}/jobs/list", params={"args": '{"name": "file2024"}'})).json()
+    assert [row["id"] for row in rows] == [str(wanted)]

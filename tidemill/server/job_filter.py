@@ -1,5 +1,6 @@
 """The filters of job lists, from the query of a request to what the database is asked."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -15,6 +16,8 @@ from tidemill.model.errors import BadRequest
 
 _MOST_JSON_BYTES: Final = 64 * 1024
 _STATUSES: Final = frozenset({"success", "failure", "canceled", "skipped"})
+_NOT_COMPARABLE: Final = re.compile(rb"\\u0000|\d[eE][-+]?\d{4}|\d{255}")
+"""What the comparison of JSON in Postgres cannot hold. The same in a job's values takes the job out of the list."""
 _JSON: Final = "JSON that the value must contain, such as an object with some of its members."
 
 
@@ -130,8 +133,10 @@ def _json(name: str, text: str | None) -> Json | None:
         return None
     raw = text.encode("utf-8", "surrogatepass")
     jsontext.check(raw, max_bytes=_MOST_JSON_BYTES)
-    if b"\\u0000" in raw:
-        raise BadRequest(f"{name} cannot ask for the character NUL.")
+    if _NOT_COMPARABLE.search(raw):
+        raise BadRequest(
+            f"{name} cannot ask for the character NUL, for an exponent of over 3 digits, or for 255 digits in a row."
+        )
     return Json(raw)
 
 

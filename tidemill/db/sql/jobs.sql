@@ -78,7 +78,7 @@ where j.workspace_id = :workspace_id
   and (:tag::text is null or j.tag = :tag)
   and (:label::text is null or :label = any(j.labels))
   and (:ids::uuid[] is null or j.id = any(:ids))
-  and (:args::json is null or case when j.args::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
+  and (:args::json is null or case when j.args::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
   and (:running::boolean is null or (q.state = 'running') = :running)
   and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
   and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
@@ -88,7 +88,7 @@ where j.workspace_id = :workspace_id
   and (:statuses::text[] is null or c.status = any(:statuses))
   and (:completed_before::timestamptz is null or c.completed_at < :completed_before)
   and (:completed_after::timestamptz is null or c.completed_at > :completed_after)
-  and (:result::json is null or case when c.result::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then c.result::jsonb @> :result::jsonb else false end)
+  and (:result::json is null or case when c.result::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then c.result::jsonb @> :result::jsonb else false end)
 order by case when :descending then j.id end desc, case when not :descending then j.id end
 limit :limit;
 
@@ -130,7 +130,7 @@ where q.workspace_id = :workspace_id
   and (:tag::text is null or j.tag = :tag)
   and (:label::text is null or :label = any(j.labels))
   and (:ids::uuid[] is null or j.id = any(:ids))
-  and (:args::json is null or case when j.args::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
+  and (:args::json is null or case when j.args::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
   and (:running::boolean is null or (q.state = 'running') = :running)
   and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
   and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
@@ -140,7 +140,7 @@ where q.workspace_id = :workspace_id
   and (:statuses::text[] is null or c.status = any(:statuses))
   and (:completed_before::timestamptz is null or c.completed_at < :completed_before)
   and (:completed_after::timestamptz is null or c.completed_at > :completed_after)
-  and (:result::json is null or case when c.result::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then c.result::jsonb @> :result::jsonb else false end)
+  and (:result::json is null or case when c.result::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then c.result::jsonb @> :result::jsonb else false end)
 order by case when :descending then q.id end desc, case when not :descending then q.id end
 limit :limit;
 
@@ -182,7 +182,7 @@ where c.workspace_id = :workspace_id
   and (:tag::text is null or j.tag = :tag)
   and (:label::text is null or :label = any(j.labels))
   and (:ids::uuid[] is null or j.id = any(:ids))
-  and (:args::json is null or case when j.args::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
+  and (:args::json is null or case when j.args::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
   and (:running::boolean is null or (q.state = 'running') = :running)
   and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
   and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
@@ -192,7 +192,7 @@ where c.workspace_id = :workspace_id
   and (:statuses::text[] is null or c.status = any(:statuses))
   and (:completed_before::timestamptz is null or c.completed_at < :completed_before)
   and (:completed_after::timestamptz is null or c.completed_at > :completed_after)
-  and (:result::json is null or case when c.result::text !~ '\\u0000|[eE][-+]?\d{4}|\d{255}' then c.result::jsonb @> :result::jsonb else false end)
+  and (:result::json is null or case when c.result::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then c.result::jsonb @> :result::jsonb else false end)
 order by case when :descending then c.id end desc, case when not :descending then c.id end
 limit :limit;
 
