@@ -1,5 +1,7 @@
 """Signing in by password, browser sessions, throttling, and requests that another site forged."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
@@ -223,3 +225,18 @@ async def test_no_answer_lets_other_origins_read(api: Api) -> None:
     for headers in ({"Origin": "https://evil.example"}, {"Origin": BASE_URL}):
         answer = await api.developer.get("/api/w/main/users/whoami", headers=headers)
         assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def test_of_a_body_without_end_little_is_taken_in(api: Api) -> None:
+    """Whoever has not signed in must not be able to fill the memory of the server."""
+    given = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal given
+        while given < 1000:
+            given += 1
+            yield b" " * 65536
+
+    answer = await api.anonymous.post("/api/auth/login", content=endless())
+    assert (answer.status_code, answer.headers["x-tidemill-error"]) == (413, "too_large")
+    assert given < 10

@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from tidemill.model.errors import BadRequest, InvalidJson
+from tidemill.model.errors import BadRequest, InvalidJson, TooLarge
 from tidemill.model.jsontext import check
 
 T = TypeVar("T")
@@ -26,12 +26,23 @@ async def read_json(request: Request, *, max_bytes: int = MAX_BODY_BYTES) -> byt
         InvalidJson: it is not JSON that we keep faithfully.
         TooLarge: it has more than `max_bytes` bytes.
     """
-    raw = await request.body() or b"{}"
+    raw = await _body(request, max_bytes) or b"{}"
     if len(raw) < _THREAD_FROM_BYTES:
         check(raw, max_bytes=max_bytes)
     else:
         await anyio.to_thread.run_sync(lambda: check(raw, max_bytes=max_bytes))
     return raw
+
+
+async def _body(request: Request, max_bytes: int) -> bytes:
+    """The body, of which no more is taken in than is allowed, whatever it was announced as."""
+    pieces, taken = [], 0
+    async for piece in request.stream():
+        taken += len(piece)
+        if taken > max_bytes:
+            raise TooLarge(f"The body has more than {max_bytes} bytes.")
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def decode(raw: bytes, wanted: type[T]) -> T:

@@ -18,6 +18,8 @@ router = APIRouter(tags=["sessions"], responses=ERRORS)
 
 SECONDS_A_DAY: Final = 86_400
 _LONGEST_EMAIL: Final = 254
+_MOST_BYTES: Final = 256 * 1024
+"""Of a body that anybody may send; it is far more than an e-mail and a password take."""
 
 
 class Login(msgspec.Struct):
@@ -30,7 +32,9 @@ class Login(msgspec.Struct):
 @router.post(
     "/api/auth/login", response_class=Response, responses={200: TEXT}, openapi_extra=accepts(Login), tags=["user"]
 )
-async def login(request: Request, parts: InParts, body: Annotated[Login, Depends(json_body(Login))]) -> Response:
+async def login(
+    request: Request, parts: InParts, body: Annotated[Login, Depends(json_body(Login, max_bytes=_MOST_BYTES))]
+) -> Response:
     """Sign in: the answer is the session's token, which is set as the cookie `token`, too.
 
     Unknown, disabled and right accounts with a wrong password look the same, and all tries count.
