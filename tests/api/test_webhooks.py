@@ -196,6 +196,8 @@ async def test_nothing_that_a_browser_runs_is_answered(api: Api) -> None:
         {"windmill_status_code": "200"},
         {"windmill_headers": {"Set-Cookie": "token=x"}},
         {"windmill_headers": {"Content-Security-Policy": ""}},
+        {"windmill_headers": {"NEL": "{}", "Report-To": "{}"}},
+        {"windmill_headers": {"Alt-Svc": 'h2="evil.example:443"'}},
         {"windmill_headers": {"X": "a\r\nSet-Cookie: b"}},
         {"windmill_headers": "x"},
         {"windmill_content_type": 3},

@@ -27,7 +27,10 @@ _HEADER_VALUE: Final = re.compile(r"[\x20-\x7e\t]{0,8000}")
 _OURS: Final = re.compile(
     r"set-cookie2?|content-(length|type|encoding|security-policy.*)|transfer-encoding|connection|keep-alive|upgrade|"
     r"trailer|te|date|server|x-content-type-options|x-tidemill-.*|access-control-.*|strict-transport-security|"
-    r"clear-site-data|service-worker-allowed|cross-origin-.*|proxy-.*|refresh|link|sourcemap",
+    r"clear-site-data|service-worker-allowed|cross-origin-.*|proxy-.*|refresh|link|sourcemap|"
+    # Those speak for the whole origin: browsers would report or send elsewhere what others ask of this server.
+    r"nel|report-to|reporting-endpoints|alt-svc|public-key-pins.*|expect-ct|origin-.*|accept-ch|critical-ch|"
+    r"speculation-rules|permissions-policy.*|document-policy.*|(www|proxy)-authenticate|x-frame-options",
     re.IGNORECASE,
 )
 _MARKUP: Final = re.compile(r"html|xml|svg", re.IGNORECASE)
