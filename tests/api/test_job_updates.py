@@ -7,14 +7,19 @@ from contextlib import aclosing
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from tests.api.at_work import W, Worker, deploy, run
 from tests.api.conftest import Api
 from tidemill.db import jobs
-from tidemill.server import job_stream
+from tidemill.db.queries import inline
+from tidemill.model.identity import Principal
+from tidemill.server import auth, guard, job_stream
 from tidemill.server.job_stream import View, resumed
+from tidemill.server.jobs_seen import still_sees
 from tidemill.server.live import from_unit, read_text, units
+from tidemill.server.policy import POLICIES
 from tidemill.server.updates import Updates
 
 SMILE = "😀"
@@ -36,7 +41,11 @@ async def update(api: Api, job_id: UUID, **query: object) -> dict[str, Any]:
 
 
 def events_of(api: Api, job_id: UUID, view: View | None = None, **times: float) -> AsyncGenerator[bytes, None]:
-    return job_stream.events(api.parts, "main", job_id, view or View(), **times)
+    return job_stream.events(api.parts, "main", job_id, view or View(), check=believed, **times)
+
+
+async def believed() -> None:
+    """Whoever looks may go on looking."""
 
 
 def read(event: bytes) -> tuple[str, dict[str, Any]]:
@@ -281,3 +290,63 @@ async def test_the_log_is_read_from_any_place(api: Api) -> None:
     assert found.end == 800
     other = await read_text(api.parts.database, "other", job_id, stream=False, start=0)
     assert other.text == ""
+
+
+async def stream_of(api: Api, client: httpx.AsyncClient, job_id: UUID, **times: float) -> AsyncGenerator[bytes, None]:
+    """The events as the route makes them for a caller, with other times."""
+    request = client.build_request("GET", f"{W}/jobs_u/getupdate_sse/{job_id}")
+    token = request.headers["authorization"].removeprefix("Bearer ")
+
+    async def readmit() -> Principal:
+        shown = auth.Shown(token, by_cookie=False)
+        principal = await auth.authenticate(api.parts.database, api.parts.job_secret, shown, workspace="main")
+        guard.check(principal, POLICIES["GET /api/w/{workspace}/jobs_u/getupdate_sse/{id}"])
+        return principal
+
+    check = still_sees(api.parts, readmit, job_id)
+    stream = job_stream.events(api.parts, "main", job_id, View(), check=check, **times)
+    async with aclosing(stream):
+        async for event in stream:
+            yield event
+
+
+REVOKED = {
+    "token revoked": "delete from token where email = 'guest@x.org'",
+    "account disabled": "update account set disabled = true where email = 'guest@x.org'",
+    "no member any more": "delete from member where email = 'guest@x.org'",
+    "share taken away": "update folder set extra_perms = '{}' where name = 'shop'",
+}
+
+
+@pytest.mark.parametrize("change", REVOKED.values(), ids=REVOKED)
+async def test_a_stream_ends_with_the_rights_of_its_viewer(api: Api, change: str) -> None:
+    """D12: rights are believed in for some seconds, not for as long as a stream lasts."""
+    guest = await api.person("guest")
+    await api.admin.post(f"{W}/folders/create", json={"name": "shop", "extra_perms": {"u/guest": False}})
+    await deploy(api.admin, "f/shop/hello")
+    worker, job_id = Worker(api), await run(api.admin, "f/shop/hello")
+    await worker.start(job_id)
+    async with aclosing(stream_of(api, guest, job_id, believed_s=0.0)) as stream:
+        await anext(stream)
+        await worker.log(job_id, "seen\n")
+        assert read(await anext(stream))[1]["new_logs"] == "seen\n"
+        async with api.parts.database.system() as tx:
+            await tx.execute(inline(change))
+        await worker.log(job_id, "secret\n")
+        left = [read(event)[1] async for event in stream]
+    assert [each["type"] for each in left] in (["error"], ["not_found"])
+    assert "secret" not in str(left)
+
+
+async def test_the_rights_of_a_viewer_are_not_asked_for_with_each_event(api: Api) -> None:
+    asked = []
+
+    async def check() -> None:
+        asked.append(1)
+
+    worker, job_id = await started(api)
+    async with aclosing(job_stream.events(api.parts, "main", job_id, View(), check=check, believed_s=1e9)) as stream:
+        await anext(stream)
+        await worker.end(job_id)
+        assert [event async for event in stream]
+    assert asked == []

@@ -1,6 +1,7 @@
 """The gate in front of every route: looks up its policy, finds out who calls, and lets them in or not."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from starlette.requests import HTTPConnection
@@ -36,7 +37,9 @@ class Guard:
         except TidemillError as error:
             await answer(error)(scope, receive, send)
             return
-        scope.setdefault("state", {})["principal"] = principal
+        state = scope.setdefault("state", {})
+        state["principal"] = principal
+        state["readmit"] = partial(self._admit, HTTPConnection(scope), policy)
         await self._app(scope, receive, send)
 
     async def _admit(self, connection: HTTPConnection, policy: Policy) -> Principal:

@@ -1,7 +1,7 @@
 """Updates of one job: as the answer to a long poll, and as server-sent events that can be resumed."""
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
@@ -22,6 +22,8 @@ LONG_POLL_S: Final = 10.0
 PING_S: Final = 15.0
 STREAM_S: Final = 300.0
 """So long one stream of events lasts; clients then connect again and go on where they were."""
+BELIEVED_S: Final = 5.0
+"""So long a viewer of a stream is taken to have the rights that it had."""
 
 _EVENT_ID: Final = re.compile(r"(\d{1,15})-(\d{1,15})")
 _HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -80,19 +82,37 @@ async def poll(parts: Parts, workspace: str, job_id: UUID, view: View, *, timeou
     return _update(seen, view)
 
 
-def respond(parts: Parts, workspace: str, job_id: UUID, view: View) -> Response:
-    """The stream of events as a response."""
-    return StreamingResponse(events(parts, workspace, job_id, view), headers=_HEADERS, media_type="text/event-stream")
+def respond(
+    parts: Parts, workspace: str, job_id: UUID, view: View, *, check: Callable[[], Awaitable[object]]
+) -> Response:
+    """The stream of events as a response. `check` raises once the viewer may not see the job any more."""
+    stream = events(parts, workspace, job_id, view, check=check)
+    return StreamingResponse(stream, headers=_HEADERS, media_type="text/event-stream")
 
 
 async def events(
-    parts: Parts, workspace: str, job_id: UUID, view: View, *, lasts_s: float = STREAM_S, ping_s: float = PING_S
+    parts: Parts,
+    workspace: str,
+    job_id: UUID,
+    view: View,
+    *,
+    check: Callable[[], Awaitable[object]],
+    lasts_s: float = STREAM_S,
+    ping_s: float = PING_S,
+    believed_s: float = BELIEVED_S,
 ) -> AsyncGenerator[bytes, None]:
-    """Updates until the job has ended, `lasts_s` are over or it is not there (any more), each as one event."""
+    """Updates until the job has ended, `lasts_s` are over or it is not there (any more), each as one event.
+
+    Nothing is told to a viewer whose rights were looked at longer than `believed_s` ago.
+    """
     stream = _updates(parts, workspace, job_id, view, lasts_s=lasts_s, ping_s=ping_s)
+    believed_until = anyio.current_time() + believed_s
     try:
         async with aclosing(stream):
             async for event in stream:
+                if anyio.current_time() >= believed_until:
+                    await check()
+                    believed_until = anyio.current_time() + believed_s
                 yield event
     except NotFound:
         yield _event(Note("not_found"))

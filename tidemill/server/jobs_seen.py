@@ -1,5 +1,6 @@
 """Finding a job that the path of a request names, for a caller that may see it."""
 
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from tidemill.db import jobs
@@ -7,7 +8,7 @@ from tidemill.engine import permit
 from tidemill.engine.permit import Action
 from tidemill.model.errors import NotFound
 from tidemill.model.identity import Principal
-from tidemill.server.parts import Parts
+from tidemill.server.parts import Parts, Readmit
 
 
 def parse_job_id(text: str) -> UUID:
@@ -40,3 +41,12 @@ async def require_job(parts: Parts, caller: Principal, text: str, *, action: Act
         raise not_there(job_id)
     permit.require(caller, action, jobs.target_of(seen))
     return seen
+
+
+def still_sees(parts: Parts, readmit: Readmit, job_id: UUID) -> Callable[[], Awaitable[None]]:
+    """Raises as `require_job` does, or as the guard, once whoever calls may not see the job any more."""
+
+    async def check() -> None:
+        await require_job(parts, await readmit(), str(job_id))
+
+    return check

@@ -15,6 +15,9 @@ from tidemill.server.objects.service import Objects
 from tidemill.server.updates import Updates
 
 
+Readmit = Callable[[], Awaitable[Principal]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
     """The settings that routes need; units are in the names."""
@@ -53,6 +56,11 @@ async def principal_of(request: Request) -> Principal:
     return cast("Principal", request.state.principal)
 
 
+async def readmission_of(request: Request) -> Readmit:
+    """Asks the guard once more who is calling; for answers that go on for longer than rights may be believed in."""
+    return cast("Readmit", request.state.readmit)
+
+
 def actor_of(principal: Principal) -> Actor:
     """How changes that `principal` makes are signed in the history."""
     return Actor(name=principal.actor, email=principal.email, job=principal.credential.job_id)
@@ -60,3 +68,4 @@ def actor_of(principal: Principal) -> Actor:
 
 InParts = Annotated[Parts, Depends(parts_of)]
 Caller = Annotated[Principal, Depends(principal_of)]
+Readmission = Annotated[Readmit, Depends(readmission_of)]

@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from tidemill.server import job_stream
 from tidemill.server.job_stream import Update, View, resumed
-from tidemill.server.jobs_seen import require_job
-from tidemill.server.parts import Caller, InParts
+from tidemill.server.jobs_seen import require_job, still_sees
+from tidemill.server.parts import Caller, InParts, Readmission
 from tidemill.server.wire import ERRORS, EVENTS, json_answer, returns
 
 router = APIRouter(tags=["job"], responses=ERRORS)
@@ -50,6 +50,7 @@ async def get_update(
 async def get_updates_as_events(
     parts: InParts,
     caller: Caller,
+    readmit: Readmission,
     id: str,  # noqa: A002
     *,
     running: Running = False,
@@ -72,4 +73,5 @@ async def get_updates_as_events(
         with_progress=get_progress,
         only_result=only_result,
     )
-    return job_stream.respond(parts, caller.workspace, seen.id, resumed(view, last_event_id))
+    check = still_sees(parts, readmit, seen.id)
+    return job_stream.respond(parts, caller.workspace, seen.id, resumed(view, last_event_id), check=check)

@@ -192,7 +192,7 @@ async def run_by_path_and_stream(
     """Run the newest version of a script and follow it as a stream of events."""
     script = await _by_path(parts, caller, path)
     submitted = await _submit(parts, caller, request, script, query=query, wanted=wanted)
-    return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View())
+    return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View(), check=request.state.readmit)
 
 
 @router.get("/api/w/{workspace}/jobs/run_and_stream/h/{hash}", response_class=Response, responses={200: EVENTS})
@@ -213,7 +213,7 @@ async def run_by_hash_and_stream(
     """Run one version of a script and follow it as a stream of events."""
     script = await _by_hash(parts, caller, number)
     submitted = await _submit(parts, caller, request, script, query=query, wanted=wanted)
-    return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View())
+    return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View(), check=request.state.readmit)
 
 
 @router.post(
