@@ -14,7 +14,6 @@ from tidemill.model.identity import Principal
 from tidemill.server.objects.service import Objects
 from tidemill.server.updates import Updates
 
-
 Readmit = Callable[[], Awaitable[Principal]]
 
 
