@@ -1,5 +1,7 @@
 """Listings: by prefix and by folder, in byte order, page by page, and seen at once."""
 
+import asyncio
+
 import pytest
 
 from tests.contracts.objects.bytes_of import all_keys, keys_of, put, remove_all
@@ -12,8 +14,8 @@ TREE = ("a", "a-b", "a/1", "a/2", "a/b/1", "a0", "b/1", "b/c/d/1", "foo", "foo/b
 
 
 async def plant(store: ObjectStore, keys: tuple[str, ...] = TREE) -> None:
-    for key in reversed(keys):
-        await put(store, key, key.encode())
+    for place in range(0, len(keys), 50):
+        await asyncio.gather(*(put(store, key, key.encode()) for key in reversed(keys[place : place + 50])))
 
 
 async def test_a_listing_is_in_byte_order_and_tells_of_each_object(store: ObjectStore) -> None:
@@ -127,8 +129,7 @@ async def test_keys_that_end_with_the_delimiter_are_objects_of_their_folder(stor
 
 async def test_more_objects_than_a_page_holds(store: ObjectStore) -> None:
     keys = [f"{'abc'[number % 3]}/{number:04}" for number in range(1205)]
-    for key in keys:
-        await put(store, key)
+    await plant(store, tuple(keys))
     first = await store.scan("")
     assert len(first) == 1000
     assert await all_keys(store) == sorted(keys)
