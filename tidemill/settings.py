@@ -31,6 +31,10 @@ class Settings:
     database_pool_size: int = _setting(10, "Most connections of one process to the database.")
     host: str = _setting("127.0.0.1", "Address that the server listens on.")
     port: int = _setting(8000, "Port that the server listens on; 0 takes a free one.")
+    s3_port: str = _setting(
+        "auto",
+        "Port of the S3 endpoint; 0 takes a free one, 'off' none, 'auto' 9000 or a free one where that is taken.",
+    )
     base_url: str = _setting(
         "", "Public URL of the server, without a path; used in links. Default: from host and port."
     )
@@ -211,6 +215,8 @@ def _faults(settings: Settings) -> Iterator[str]:
             yield f"{name} must be one of {', '.join(choices)}, not {value!r}."
     if settings.port > 65535:
         yield f"TIDEMILL_PORT must be at most 65535, not {settings.port}."
+    if settings.s3_port not in {"auto", "off"} and not _is_port(settings.s3_port):
+        yield f"TIDEMILL_S3_PORT must be a port, 'auto' or 'off', not {settings.s3_port!r}."
     if not settings.heartbeat_s < settings.self_kill_s < settings.lease_s:
         yield (
             "TIDEMILL_HEARTBEAT_S must be shorter than TIDEMILL_SELF_KILL_S, and that shorter than TIDEMILL_LEASE_S: "
@@ -238,6 +244,10 @@ def _url_faults(settings: Settings) -> Iterator[str]:
     internal = urlsplit(settings.internal_url)
     if settings.internal_url and (internal.scheme != "http" or not internal.hostname):
         yield f"TIDEMILL_INTERNAL_URL={settings.internal_url!r} must be http://host[:port] of the server."
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) <= 65535
 
 
 def _is_network(text: str) -> bool:

@@ -41,6 +41,7 @@ from tidemill.stores.objects.port import ObjectStore
 
 BASE_URL = "http://tidemill.test"
 JOB_SECRET = b"j" * 32
+S3_SECRET = b"s" * 32
 PASSWORD = "a-long-enough-password"
 MIB = 1024 * 1024
 
@@ -112,6 +113,8 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
             ),
             database=database,
             job_secret=JOB_SECRET,
+            s3_secret=S3_SECRET,
+            s3_url="",
             keyring=keyring,
             values=Values(
                 database,

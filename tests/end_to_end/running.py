@@ -36,6 +36,7 @@ class Tidemill:
     email: str
     password: str
     token: str
+    s3: dict[str, str]
     data_dir: Path
     process: "subprocess.Popen[str]"
     log: Path

@@ -64,6 +64,7 @@ class Seeded:
     versions: dict[str, list[int]]
     audit_id: int
     token_prefix: str
+    access_key: str
     leaver: httpx.AsyncClient
     left: httpx.AsyncClient
     signed_in: httpx.AsyncClient
@@ -91,6 +92,7 @@ GET /api/concurrency_groups/list
 GET /api/jobs/db_clock
 GET /api/w/{workspace}/workers/custom_tags
 GET /api/w/{workspace}/audit/list
+GET /api/w/{workspace}/access_keys/list
 GET /api/w/{workspace}/concurrency_groups/list_jobs
 GET /api/w/{workspace}/folders/list
 GET /api/w/{workspace}/folders/listnames
@@ -208,6 +210,9 @@ def _people(seeded: Seeded) -> dict[str, Call]:
         "POST acls/add/{kind}/{path}": Call(at=script, body={"owner": "u/op", "write": True}),
         "POST acls/remove/{kind}/{path}": Call(at=script, body={"owner": "u/op"}),
         "GET audit/get/{id}": Call(at={"id": seeded.audit_id}),
+        "POST s3_credentials": Call(),
+        "POST access_keys/create": Call(body={"label": "ci", "read_only": True}, by="developer"),
+        "DELETE access_keys/delete/{access_key}": Call(at={"access_key": seeded.access_key}),
     }
 
 
@@ -340,10 +345,11 @@ async def seed(api: Api) -> Seeded:
     leaver = await api.person("leaver")
     left = await api.client(await api.token("leaver@x.org"))
     tokens = (await _ok(api.superadmin, "POST", "/api/users/tokens/create", {"label": "short"})).text
+    access_key = await _ok(api.developer, "POST", f"{W}/access_keys/create", {"label": "short"})
     return Seeded(
         script_hash=script_hash, spare_hash=spare_hash, doomed_hash=doomed_hash, waiting=waiting, running=str(running),
         ended=str(ended), erased=str(erased), flow=str(flow), fence=fence, versions=versions, audit_id=audit[0]["id"],
-        token_prefix=tokens[:10], leaver=leaver, left=left,
+        token_prefix=tokens[:10], leaver=leaver, left=left, access_key=access_key.json()["access_key"],
         signed_in=await api.client(await api.token("pass@x.org")),
     )  # fmt: skip
 

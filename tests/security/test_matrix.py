@@ -28,6 +28,8 @@ from tidemill.server.policy import POLICIES, Policy, account, developer, member,
 def rows_of(caller: str, policies: Mapping[str, Policy]) -> Iterator[tuple[str, Policy, Outcome]]:
     """(route, policy, what must come out) for one kind of caller."""
     for route, policy in policies.items():
+        if policy.signed:
+            continue  # tests/security/test_s3_signature.py
         yield route, policy, expected(CALLERS[caller], policy, in_workspace=IN_WORKSPACE in route)
 
 

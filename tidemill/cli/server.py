@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,8 @@ from tidemill.model.failpoint import arm
 from tidemill.settings import Settings
 from tidemill.wiring.database import open_database
 from tidemill.wiring.keys import root_keys
-from tidemill.wiring.listening import listening_socket
-from tidemill.wiring.server import application, http_server, server_parts
+from tidemill.wiring.listening import listening_socket, s3_socket
+from tidemill.wiring.server import application, http_server, server_parts, serving_s3
 
 app = new_app()
 log = structlog.get_logger(__name__)
@@ -43,11 +44,12 @@ def server(
 async def _serve(settings: Settings) -> None:
     dsn = settings.database_url
     keys = root_keys(settings, announce=lambda kit: typer.echo(kit, err=True))
-    with listening_socket(settings.host, settings.port) as listening:
+    with listening_socket(settings.host, settings.port) as listening, s3_socket(settings) or nullcontext() as s3:
         port = listening.getsockname()[1]
+        s3_port = None if s3 is None else s3.getsockname()[1]
         async with (
             open_database(settings, dsn, application="tidemill server") as database,
-            server_parts(settings, database, keys, dsn=dsn, port=port) as parts,
+            server_parts(settings, database, keys, dsn=dsn, port=port, s3_port=s3_port) as parts,
         ):
             serving = http_server(application(settings, parts), trusted_proxies=settings.trusted_proxies)
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -55,4 +57,5 @@ async def _serve(settings: Settings) -> None:
             log.info("server ready", url=parts.options.base_url)
             if not await accounts.page(database.single, limit=1):
                 log.warning("nobody can sign in yet: make the first account with `tidemill user create E-MAIL`")
-            await serving.serve(sockets=[listening])
+            async with serving_s3(parts, s3, trusted_proxies=settings.trusted_proxies):
+                await serving.serve(sockets=[listening])

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +21,7 @@ from tidemill.model.failpoint import arm
 from tidemill.settings import Settings
 from tidemill.wiring.database import open_database, running_database
 from tidemill.wiring.isolation import lack_of_isolation
-from tidemill.wiring.listening import listening_socket
+from tidemill.wiring.listening import listening_socket, s3_socket
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -48,7 +48,7 @@ def up(
 ) -> None:
     """Start everything and say how to sign in. SIGTERM and Ctrl-C stop it in good order, a second one at once.
 
-    With --json one line is printed on stdout once everything is ready: url, workspace, email, password, token.
+    With --json one line is printed on stdout once everything is ready: url, workspace, email, password, token, s3.
     """
     if reload:
         run_reloading([argument for argument in sys.argv if argument != "--reload"])
@@ -69,6 +69,7 @@ async def _up(settings: Settings, *, as_json: bool) -> None:
         worker = await stack.enter_async_context(starting_worker())
         _listen_to_signals(stop, worker)
         listening = stack.enter_context(listening_socket(settings.host, settings.port))
+        s3 = stack.enter_context(s3_socket(settings) or nullcontext())
         settings = replace(settings, port=listening.getsockname()[1])
         probing = asyncio.create_task(lack_of_isolation(settings))
         loading = asyncio.create_task(asyncio.to_thread(import_module, "tidemill.cli.whole"))
@@ -77,7 +78,7 @@ async def _up(settings: Settings, *, as_json: bool) -> None:
         settings, warning = _accept_unisolated(settings, await probing)
         whole = await loading
         await stack.enter_async_context(
-            whole.running(settings, database, listening, worker=worker, dsn=dsn, warning=warning, as_json=as_json)
+            whole.running(settings, database, listening, s3, worker=worker, dsn=dsn, warning=warning, as_json=as_json)
         )
         await stop.wait()
         log.info("stopping")

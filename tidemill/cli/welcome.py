@@ -12,9 +12,12 @@ from tidemill.cli.output import stderr
 from tidemill.settings import DATA_DIR
 from tidemill.wiring.demo import SCRIPT
 from tidemill.wiring.login_file import Login
+from tidemill.wiring.s3_access import S3Access
 
 
-def show_welcome(url: str, login: Login, *, data_dir: Path, recovery_kits: list[str], warning: str) -> None:
+def show_welcome(
+    url: str, login: Login, s3: S3Access | None, *, data_dir: Path, recovery_kits: list[str], warning: str
+) -> None:
     """Tell it on stderr; stdout is kept for `--json`."""
     for kit in recovery_kits:
         stderr.rule("[bold yellow]Recovery kit: write it down, it is shown only once", style="yellow")
@@ -22,7 +25,14 @@ def show_welcome(url: str, login: Login, *, data_dir: Path, recovery_kits: list[
     if warning:
         text = f"{warning} Run only scripts that you trust. docs/guides/isolation.md says what isolation takes."
         stderr.print(Panel(escape(text), title="JOBS ARE NOT ISOLATED", border_style="bold red", style="red"))
-    lines = [f"Open       {url}", *_sign_in(login), *_what_to_try(url, login, data_dir), "", "Ctrl-C stops it."]
+    lines = [
+        f"Open       {url}",
+        *_sign_in(login),
+        *_objects(s3),
+        *_what_to_try(url, login, data_dir),
+        "",
+        "Ctrl-C stops it.",
+    ]
     stderr.rule("[bold green]Tidemill is ready")
     stderr.print("\n".join(lines), soft_wrap=True, markup=False)  # no frame: commands must stay whole to be copied
     stderr.rule(style="green")
@@ -36,6 +46,12 @@ def _sign_in(login: Login) -> list[str]:
             f"Sign in    as {login.email}, with the password that you chose (`tidemill user set-password` if lost)."
         ]
     return [f"Sign in    {login.email}", f"Password   {login.password}"]
+
+
+def _objects(s3: S3Access | None) -> list[str]:
+    if s3 is None:
+        return []
+    return [f"S3         {s3.endpoint}", f"           key {s3.access_key}", f"           secret {s3.secret_key}"]
 
 
 def _what_to_try(url: str, login: Login, data_dir: Path) -> list[str]:

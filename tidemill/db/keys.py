@@ -28,6 +28,8 @@ CACHE_S: Final = 10.0
 CURRENT_ATTEMPTS: Final = 3
 """A statement that waited for a rotation to begin sees the old key retired but not yet the new one; the next does."""
 PAGE: Final = 500
+ACCESS_KEY: Final = "access key"
+"""The kind of the place of an access key's secret, which has one version: it never changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ class SealedRow:
 
 
 async def check_secrets(database: Database, root: RootKeys) -> CheckReport:
-    """Open every stored ciphertext, page by page: the wrapped keys, the secrets, and the secrets in the history."""
+    """Open every stored ciphertext, page by page: wrapped keys, secrets, those in the history, access keys."""
     report = CheckReport()
     keys: dict[tuple[str, int], bytes] = {}
     async for row in _sealed_rows(database):
@@ -255,5 +257,15 @@ async def _sealed_rows(database: Database) -> AsyncIterator[SealedRow]:
             place = Place(row["workspace_id"], row["kind"], row["path"], row["version"])
             name = f"{row['workspace_id']} {row['path']} (version {row['version']} in the history)"
             yield SealedRow(place, row["key_id"], row["sealed"], name)
+        if len(page) < PAGE:
+            break
+    after_id = ""
+    while True:
+        async with database.system() as transaction:
+            page = await transaction.fetch_all(SQL.sealed_access_keys, after=after_id, limit=PAGE)
+        for row in page:
+            after_id = row["id"]
+            place = Place(row["workspace_id"], ACCESS_KEY, row["id"], 1)
+            yield SealedRow(place, row["key_id"], row["sealed"], f"{row['workspace_id']} access key {row['id']}")
         if len(page) < PAGE:
             break

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tidemill.db.keys import SQL, WrappedKey, add_workspace_key, unwrap
+from tidemill.db.keys import ACCESS_KEY, SQL, WrappedKey, add_workspace_key, unwrap
 from tidemill.db.pool import Database, Row, Transaction
 from tidemill.engine.sealing import Place, key_id_of_sealed, make_canary, open_sealed, seal, wrap_key
 from tidemill.model.errors import SecretsUnreadable
@@ -139,12 +139,13 @@ class _Resealing:
         self.count = 0
 
     async def reseal_all(self, pause: Callable[[float], Awaitable[None]]) -> None:
-        """Go over variables and history until nothing is left but what cannot be opened."""
+        """Go over variables, history and access keys until nothing is left but what cannot be opened."""
         while True:
             before = self.count
             self._failed.clear()
             await self._reseal_variables()
             await self._reseal_history()
+            await self._reseal_access_keys()
             async with self._database.transaction(self._workspace) as transaction:
                 left = await transaction.fetch_value(SQL.count_stale, workspace=self._workspace, key_id=self._key_id)
             if left == 0:
@@ -199,6 +200,28 @@ class _Resealing:
             if len(rows) < self._batch:
                 return
             after = rows[-1]["id"]
+
+    async def _reseal_access_keys(self) -> None:
+        after = ""
+        while True:
+            async with self._database.transaction(self._workspace) as transaction:
+                rows = await transaction.fetch_all(
+                    SQL.stale_access_keys,
+                    workspace=self._workspace,
+                    key_id=self._key_id,
+                    after=after,
+                    limit=self._batch,
+                )
+                changed = [
+                    {"workspace": self._workspace, "path": row["path"]} | sealed
+                    for row in rows
+                    if (sealed := await self._resealed(transaction, {**row, "version": 1}, kind=ACCESS_KEY))
+                ]
+                await transaction.execute_many(SQL.reseal_access_key, changed)
+            self._count(changed)
+            if len(rows) < self._batch:
+                return
+            after = rows[-1]["path"]
 
     def _count(self, changed: list[Row]) -> None:
         self.count += len(changed)

@@ -101,6 +101,22 @@ begin
        or current_setting(''tidemill.workspace'', true) = ''*'')', target);
 end $$;
 
+CREATE TABLE public.access_key (
+    id text NOT NULL,
+    workspace_id text NOT NULL,
+    email text NOT NULL,
+    label text DEFAULT ''::text NOT NULL,
+    scopes text[],
+    read_only boolean DEFAULT false NOT NULL,
+    sealed bytea NOT NULL,
+    key_id integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.access_key FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.account (
     email text NOT NULL,
     name text DEFAULT ''::text NOT NULL,
@@ -500,6 +516,29 @@ CREATE TABLE public.member (
 
 ALTER TABLE ONLY public.member FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.object_checksum (
+    workspace_id text NOT NULL,
+    place text NOT NULL,
+    key text NOT NULL,
+    etag text NOT NULL,
+    algorithm text NOT NULL,
+    kind text NOT NULL,
+    value text NOT NULL,
+    CONSTRAINT object_checksum_kind_check CHECK ((kind = ANY (ARRAY['COMPOSITE'::text, 'FULL_OBJECT'::text])))
+);
+
+ALTER TABLE ONLY public.object_checksum FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.object_part_checksum (
+    workspace_id text NOT NULL,
+    upload_id uuid NOT NULL,
+    number integer NOT NULL,
+    algorithm text NOT NULL,
+    value text NOT NULL
+);
+
+ALTER TABLE ONLY public.object_part_checksum FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.object_upload (
     id uuid NOT NULL,
     workspace_id text NOT NULL,
@@ -748,6 +787,9 @@ ALTER TABLE ONLY public.job_log ATTACH PARTITION public.job_log_default DEFAULT;
 
 ALTER TABLE ONLY public.job_stream ATTACH PARTITION public.job_stream_default DEFAULT;
 
+ALTER TABLE ONLY public.access_key
+    ADD CONSTRAINT access_key_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.account
     ADD CONSTRAINT account_pkey PRIMARY KEY (email);
 
@@ -829,6 +871,12 @@ ALTER TABLE ONLY public.member
 ALTER TABLE ONLY public.member
     ADD CONSTRAINT member_workspace_id_email_key UNIQUE (workspace_id, email);
 
+ALTER TABLE ONLY public.object_checksum
+    ADD CONSTRAINT object_checksum_pkey PRIMARY KEY (workspace_id, place, key);
+
+ALTER TABLE ONLY public.object_part_checksum
+    ADD CONSTRAINT object_part_checksum_pkey PRIMARY KEY (upload_id, number);
+
 ALTER TABLE ONLY public.object_upload_part
     ADD CONSTRAINT object_upload_part_pkey PRIMARY KEY (upload_id, number);
 
@@ -876,6 +924,8 @@ ALTER TABLE ONLY public.workspace
 
 ALTER TABLE ONLY public.workspace_storage
     ADD CONSTRAINT workspace_storage_pkey PRIMARY KEY (workspace_id, name);
+
+CREATE INDEX access_key_owner ON public.access_key USING btree (workspace_id, email, created_at);
 
 CREATE INDEX audit_at ON public.audit USING btree (at);
 
@@ -981,6 +1031,12 @@ CREATE TRIGGER resource_history AFTER INSERT OR DELETE OR UPDATE ON public.resou
 
 CREATE TRIGGER variable_history AFTER INSERT OR DELETE OR UPDATE ON public.variable FOR EACH ROW EXECUTE FUNCTION public.record_history();
 
+ALTER TABLE ONLY public.access_key
+    ADD CONSTRAINT access_key_workspace_id_email_fkey FOREIGN KEY (workspace_id, email) REFERENCES public.member(workspace_id, email) ON UPDATE CASCADE ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.access_key
+    ADD CONSTRAINT access_key_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.flow_user_state
     ADD CONSTRAINT flow_user_state_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
@@ -1004,6 +1060,15 @@ ALTER TABLE ONLY public.member
 
 ALTER TABLE ONLY public.member
     ADD CONSTRAINT member_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.object_checksum
+    ADD CONSTRAINT object_checksum_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.object_part_checksum
+    ADD CONSTRAINT object_part_checksum_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES public.object_upload(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.object_part_checksum
+    ADD CONSTRAINT object_part_checksum_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.object_upload_part
     ADD CONSTRAINT object_upload_part_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES public.object_upload(id) ON DELETE CASCADE;
@@ -1043,6 +1108,8 @@ ALTER TABLE ONLY public.workspace_key
 
 ALTER TABLE ONLY public.workspace_storage
     ADD CONSTRAINT workspace_storage_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE public.access_key ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
 
@@ -1084,9 +1151,15 @@ ALTER TABLE public.lease ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.member ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.object_checksum ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.object_part_checksum ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.object_upload ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.object_upload_part ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY of_workspace ON public.access_key USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.audit USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
@@ -1127,6 +1200,10 @@ CREATE POLICY of_workspace ON public.job_stream_default USING (((workspace_id = 
 CREATE POLICY of_workspace ON public.lease USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.member USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.object_checksum USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.object_part_checksum USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.object_upload USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 

@@ -62,11 +62,16 @@ _COMBINED: Final = {"crc32": _CRC32.combine, "crc32c": _CRC32C.combine, "crc64nv
 
 def parse(name: str, text: str) -> bytes | None:
     """The checksum in base64, or None where it is not one of that algorithm."""
+    value = parse_base64(text)
+    return value if value is not None and len(value) == _SIZES[name] else None
+
+
+def parse_base64(text: str) -> bytes | None:
+    """What `text` holds, or None where it is not base64."""
     try:
-        value = base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
-    return value if len(value) == _SIZES[name] else None
 
 
 def show(value: bytes) -> str:

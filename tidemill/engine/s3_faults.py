@@ -16,6 +16,7 @@ FAULTS: Final[dict[str, tuple[HTTPStatus, str]]] = {
         "The query parameters of the signature are not valid.",
     ),
     "BadDigest": (HTTPStatus.BAD_REQUEST, "The digest that you specified did not match what we received."),
+    "BadRequest": (HTTPStatus.BAD_REQUEST, "Bad Request"),
     "BucketAlreadyExists": (HTTPStatus.CONFLICT, "There is a storage of this name already."),
     "BucketAlreadyOwnedByYou": (HTTPStatus.CONFLICT, "You have a storage of this name already."),
     "BucketNotEmpty": (HTTPStatus.CONFLICT, "The bucket that you tried to delete is not empty."),
@@ -70,7 +71,8 @@ FAULTS: Final[dict[str, tuple[HTTPStatus, str]]] = {
         "The request signature we calculated does not match the signature you provided. "
         "Check your key and signing method.",
     ),
-    "XAmzContentChecksumMismatch": (HTTPStatus.BAD_REQUEST, "The checksum did not match what we received."),
+    "SlowDown": (HTTPStatus.SERVICE_UNAVAILABLE, "Please reduce your request rate."),
+    "StorageUnusable": (HTTPStatus.FAILED_DEPENDENCY, "The storage cannot be used as it is set."),
     "XAmzContentSHA256Mismatch": (
         HTTPStatus.BAD_REQUEST,
         "The provided 'x-amz-content-sha256' header does not match what was computed.",

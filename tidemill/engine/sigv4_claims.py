@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -117,7 +117,7 @@ def _of_query(request: Request, query: dict[str, str], headers: dict[str, str]) 
     )
 
 
-def read_post(fields: dict[str, str]) -> Claim:
+def read_post(fields: Mapping[str, str]) -> Claim:
     """The claim of a form that a browser posts; names of fields in lower case. What is signed is its `policy`.
 
     Raises:

@@ -1,5 +1,6 @@
 """Puts the server together: routes, guards, error answers, limits."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from copy import copy
@@ -22,9 +23,12 @@ from tidemill.server.guard import guard_routes
 from tidemill.server.parts import Parts
 from tidemill.server.policy import POLICIES, Policy, Who
 from tidemill.server.routes import ROUTERS
+from tidemill.server.s3.gateway import Gateway
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
+_STREAMED: Final = re.compile(r"/api/w/[^/]+/s3_proxy(/.*)?", re.DOTALL)
+"""Paths whose bodies are never held in memory, so that they may be as large as they like."""
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -57,6 +61,7 @@ def make_app(parts: Parts, lifespan: Lifespan, *, policies: Mapping[str, Policy]
         redirect_slashes=False,
     )
     app.state.parts = parts
+    app.state.gateway = Gateway(parts)
     app.state.policies = policies
     app.router.routes.clear()
     for router in ROUTERS:
@@ -129,8 +134,9 @@ class Shell:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        max_body_bytes = None if _STREAMED.fullmatch(scope["path"]) else self._max_body_bytes
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._max_body_bytes:
+        if max_body_bytes is not None and announced.isdigit() and int(announced) > max_body_bytes:
             await answer(self._too_large())(scope, receive, send)
             return
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
@@ -142,7 +148,7 @@ class Shell:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._max_body_bytes:
+            if max_body_bytes is not None and taken > max_body_bytes:
                 raise self._too_large()
             return message
 

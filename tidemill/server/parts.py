@@ -31,11 +31,13 @@ class ServerOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The live objects of one server."""
+    """The live objects of one server. `s3_url`: its S3 endpoint on a port of its own, "" for none."""
 
     options: ServerOptions
     database: Database
     job_secret: bytes
+    s3_secret: bytes
+    s3_url: str
     keyring: Keyring
     values: Values
     make_workspace_key: Callable[[Transaction, str], Awaitable[None]]

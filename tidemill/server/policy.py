@@ -30,6 +30,8 @@ class Policy:
         writes: whether it changes or runs something: closed to read-only tokens, and checked against forged requests.
         jobs: whether the token of a running job may call it.
         no_jobs: what a job is told where it may not; "" for the usual sentence.
+        signed: the handler itself authenticates each request, by its signature, and then asks for what its operation
+            needs: nobody is let in by the guard.
     """
 
     who: Who
@@ -37,6 +39,7 @@ class Policy:
     writes: bool = False
     jobs: bool = True
     no_jobs: str = ""
+    signed: bool = False
 
 
 def public() -> Policy:
@@ -67,6 +70,11 @@ def developer(scope: str, *, writes: bool = True, jobs: bool = True) -> Policy:
 def admin(scope: str, *, writes: bool = True, jobs: bool = False) -> Policy:
     """Open to admins of the workspace."""
     return Policy(Who.ADMIN, scope, writes, jobs)
+
+
+def signed() -> Policy:
+    """For S3 clients, which sign each request (`server/s3/gateway.py`)."""
+    return Policy(Who.MEMBER, signed=True)
 
 
 POLICIES: Final[dict[str, Policy]] = {
@@ -157,6 +165,16 @@ POLICIES: Final[dict[str, Policy]] = {
     # audit
     "GET /api/w/{workspace}/audit/list": member("audit:read", jobs=False),
     "GET /api/w/{workspace}/audit/get/{id}": member("audit:read", jobs=False),
+    # the S3 endpoint and what signs its requests
+    **{
+        f"{method} /api/w/{{workspace}}/s3_proxy{rest}": signed()
+        for method in ("GET", "PUT", "POST", "DELETE")
+        for rest in ("", "/{key:path}")
+    },
+    "POST /api/w/{workspace}/s3_credentials": member("job_helpers:read"),
+    "POST /api/w/{workspace}/access_keys/create": member("job_helpers:write", writes=True, jobs=False),
+    "GET /api/w/{workspace}/access_keys/list": member("job_helpers:read", jobs=False),
+    "DELETE /api/w/{workspace}/access_keys/delete/{access_key}": member("job_helpers:write", writes=True, jobs=False),
     # settings of the instance, workers
     "GET /api/settings/global/{key}": account("settings:read"),
     "POST /api/settings/global/{key}": superadmin("settings:write", writes=True),

@@ -32,6 +32,12 @@ def root_keys(settings: Settings, *, announce: Callable[[str], None] | None = No
     return keys
 
 
+def s3_secret(keys: RootKeys) -> bytes:
+    """The secret that those of personal tokens for the S3 endpoint are derived from."""
+    derive = HKDF(hashes.SHA256(), _SECRET_BYTES, salt=None, info=b"tidemill s3 secrets of tokens 1")
+    return derive.derive(keys.current()[1])
+
+
 def job_secret(keys: RootKeys) -> bytes:
     """The secret that tokens of jobs are signed with."""
     derive = HKDF(hashes.SHA256(), _SECRET_BYTES, salt=None, info=b"tidemill job tokens 1")

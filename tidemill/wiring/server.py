@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from socket import socket
 from urllib.parse import urlsplit
 
 import structlog
@@ -23,10 +24,11 @@ from tidemill.server.app import make_app
 from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.service import Objects
 from tidemill.server.parts import Parts, ServerOptions
+from tidemill.server.s3.gateway import Gateway
 from tidemill.server.updates import Updates
 from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content
-from tidemill.wiring.keys import job_secret
+from tidemill.wiring.keys import job_secret, s3_secret
 from tidemill.wiring.objects import Stores
 
 RESCUE_S = 5.0
@@ -47,9 +49,9 @@ class QuietServer(uvicorn.Server):
 
 @asynccontextmanager
 async def server_parts(
-    settings: Settings, database: Database, keys: RootKeys, *, dsn: str, port: int
+    settings: Settings, database: Database, keys: RootKeys, *, dsn: str, port: int, s3_port: int | None
 ) -> AsyncIterator[Parts]:
-    """The live objects of a server.
+    """The live objects of a server; `s3_port` None: its S3 endpoint has no port of its own.
 
     Raises:
         SecretsUnreadable: the root key does not belong to this database.
@@ -71,6 +73,8 @@ async def server_parts(
             options=server_options(settings, port),
             database=database,
             job_secret=job_secret(keys),
+            s3_secret=s3_secret(keys),
+            s3_url="" if s3_port is None else f"http://{public_host(settings)}:{s3_port}",
             keyring=keyring,
             values=Values(
                 database,
@@ -113,7 +117,31 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
     return make_app(parts, lifespan)
 
 
-def http_server(app: ASGIApp, *, trusted_proxies: str) -> QuietServer:
+@asynccontextmanager
+async def serving_s3(parts: Parts, listening: socket | None, *, trusted_proxies: str) -> AsyncIterator[None]:
+    """The S3 endpoint on a port of its own, during the block; nothing where there is no socket for it."""
+    if listening is None:
+        yield
+        return
+    async with serving(Gateway(parts), listening, trusted_proxies=trusted_proxies, has_lifespan=False):
+        yield
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIApp, listening: socket, *, trusted_proxies: str, has_lifespan: bool = True
+) -> AsyncIterator[None]:
+    """The server, during the block."""
+    server = http_server(app, trusted_proxies=trusted_proxies, has_lifespan=has_lifespan)
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+def http_server(app: ASGIApp, *, trusted_proxies: str, has_lifespan: bool = True) -> QuietServer:
     """uvicorn with our settings: quiet, and patient with long polls when it stops.
 
     A request is from the peer that sent it, except where that is one of `trusted_proxies` (addresses or CIDR, separated
@@ -123,7 +151,7 @@ def http_server(app: ASGIApp, *, trusted_proxies: str) -> QuietServer:
         app,
         log_config=None,
         access_log=False,
-        lifespan="on",
+        lifespan="on" if has_lifespan else "off",
         ws="none",
         server_header=False,
         proxy_headers=bool(trusted_proxies),
@@ -137,8 +165,12 @@ def http_server(app: ASGIApp, *, trusted_proxies: str) -> QuietServer:
 
 def public_url(settings: Settings, port: int) -> str:
     """Where users reach the server: from the settings, never from what a request says."""
-    host = "localhost" if settings.host in {"127.0.0.1", "::1", "localhost"} else settings.host
-    return settings.base_url.rstrip("/") or f"http://{host}:{port}"
+    return settings.base_url.rstrip("/") or f"http://{public_host(settings)}:{port}"
+
+
+def public_host(settings: Settings) -> str:
+    """The host that users reach us at, where no URL is set."""
+    return "localhost" if settings.host in {"127.0.0.1", "::1", "localhost"} else settings.host
 
 
 def server_options(settings: Settings, port: int) -> ServerOptions:

@@ -48,6 +48,10 @@ order by workspace_id, path limit :limit;
 select workspace_id, path, version, key_id, sealed, id, kind from history
 where sealed is not null and id > :after order by id limit :limit;
 
+-- name: sealed_access_keys
+-- A page of access keys of all workspaces.
+select workspace_id, id, key_id, sealed from access_key where id > :after order by id limit :limit;
+
 -- name: lock_rotation
 -- Let one rotation at a time begin in :workspace.
 select pg_advisory_xact_lock(hashtextextended('tidemill key rotation ' || :workspace, 0));
@@ -83,16 +87,28 @@ order by id limit :limit for update skip locked;
 -- The same old value under another key.
 update history set sealed = :sealed, key_id = :key_id where workspace_id = :workspace and id = :id;
 
+-- name: stale_access_keys
+-- Access keys whose secrets a retired key seals, locked.
+select id as path, sealed from access_key
+where workspace_id = :workspace and key_id <> :key_id and id > :after
+order by id limit :limit for update skip locked;
+
+-- name: reseal_access_key
+-- The same secret under another key.
+update access_key set sealed = :sealed, key_id = :key_id where workspace_id = :workspace and id = :path;
+
 -- name: count_stale
 -- How many secrets retired keys still seal; one snapshot, so that none is missed on its way from variable to history.
 select (select count(*) from variable where workspace_id = :workspace and key_id <> :key_id)
-     + (select count(*) from history where workspace_id = :workspace and key_id <> :key_id);
+     + (select count(*) from history where workspace_id = :workspace and key_id <> :key_id)
+     + (select count(*) from access_key where workspace_id = :workspace and key_id <> :key_id);
 
 -- name: delete_retired_keys
 -- Delete the keys that seal nothing any more.
 delete from workspace_key k where workspace_id = :workspace and retired_at is not null
   and not exists (select from variable v where v.workspace_id = k.workspace_id and v.key_id = k.key_id)
-  and not exists (select from history h where h.workspace_id = k.workspace_id and h.key_id = k.key_id);
+  and not exists (select from history h where h.workspace_id = k.workspace_id and h.key_id = k.key_id)
+  and not exists (select from access_key a where a.workspace_id = k.workspace_id and a.key_id = k.key_id);
 
 -- name: foreign_wrapped_keys
 -- Workspace keys that another root key than :root_key_id wraps, locked.

@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from tidemill.server.routes import (
+    access_keys,
     accounts,
     acls,
     audit,
@@ -25,6 +26,7 @@ from tidemill.server.routes import (
     pages,
     resource_types,
     resources,
+    s3_proxy,
     script_versions,
     scripts,
     sessions,
@@ -40,6 +42,8 @@ from tidemill.server.routes import (
 # The first that matches answers, so what is called most comes first: looking through the others costs time.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     jobs_run.router,
+    s3_proxy.router,
+    access_keys.router,
     accounts.router,
     acls.router,
     audit.router,

@@ -1,6 +1,6 @@
 """Personal tokens. None reaches further, or lasts longer, than the credential that it was made with."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -15,8 +15,9 @@ from tidemill.engine.permit import AccountTarget, Action
 from tidemill.model.errors import BadRequest, NotFound
 from tidemill.model.identity import Principal
 from tidemill.server import auth
+from tidemill.server.expiry import aware, expiry_of
 from tidemill.server.paging import InPage
-from tidemill.server.parts import Caller, InParts, Parts, actor_of
+from tidemill.server.parts import Caller, InParts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
 router = APIRouter(tags=["user"], responses=ERRORS)
@@ -82,7 +83,7 @@ async def create_token(
         workspace=body.workspace_id,
         scopes=wanted,
         read_only=body.read_only,
-        expires_at=await _expiry(parts, request, _aware(body.expiration)),
+        expires_at=await expiry_of(parts, request, aware(body.expiration)),
     )
     async with parts.database.system(actor=actor_of(caller)) as tx:
         await tokens.create(tx, token)
@@ -136,7 +137,7 @@ async def impersonate(
         parts.database.single, Principal(email=email, superadmin=account.superadmin), body.workspace_id
     )
     text, token_hash, prefix = auth.new_token()
-    expires_at = await _expiry(parts, request, _aware(body.expiration))
+    expires_at = await expiry_of(parts, request, aware(body.expiration))
     token = tokens.NewToken(
         hash=token_hash,
         prefix=prefix,
@@ -151,21 +152,6 @@ async def impersonate(
         await tokens.create(tx, token)
         await audit.record(tx, caller, "users.impersonate", "Execute", email, {"token": prefix})
     return text_answer(text, status=201)
-
-
-async def _expiry(parts: Parts, request: Request, wanted: datetime | None) -> datetime | None:
-    """When a new token ends: as wanted, but never later than the token that it is made with."""
-    shown = auth.shown_by(request)
-    latest = None if shown is None else await tokens.personal_expiry(parts.database.single, auth.hash_of(shown.token))
-    if latest is None:
-        return wanted
-    if wanted is None:
-        return latest
-    if wanted > latest + timedelta(seconds=1):
-        raise BadRequest(
-            f"The new token may not outlive the one that it is made with, which ends {latest:%Y-%m-%d %T}Z."
-        )
-    return min(wanted, latest)
 
 
 async def _require_workspace(statements: Statements, owner: Principal, workspace: str | None) -> None:
@@ -184,11 +170,6 @@ def _label(label: str | None) -> str:
     if label is not None and len(label) > MAX_LABEL_CHARS:
         raise BadRequest(f"A label has at most {MAX_LABEL_CHARS} characters.")
     return label or ""
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    """A time without a zone is UTC."""
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 def _shown(token: tokens.Token) -> TruncatedToken:

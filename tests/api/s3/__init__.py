@@ -1,0 +1,1 @@
+"""The S3 endpoint, with boto3 as the client."""

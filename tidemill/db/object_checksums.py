@@ -1,0 +1,71 @@
+"""Checksums that came after the bytes: of multipart uploads, and in trailers of large uploads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from tidemill.db.pool import Statements
+from tidemill.db.queries import queries
+
+_SQL: Final = queries("object_checksums")
+
+
+@dataclass(frozen=True, slots=True)
+class PartChecksum:
+    """A checksum of a part, in base64."""
+
+    number: int
+    algorithm: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptChecksum:
+    """A checksum of an object. `kind`: `FULL_OBJECT`, or `COMPOSITE` where it is made of those of its parts."""
+
+    algorithm: str
+    kind: str
+    value: str
+
+
+async def keep_part(
+    statements: Statements, workspace: str, upload: UUID, *, number: int, algorithm: str, value: str
+) -> None:
+    """Keep the checksum of a part that is stored."""
+    await statements.execute(
+        _SQL["keep_part"], workspace=workspace, upload=upload, number=number, algorithm=algorithm, value=value
+    )
+
+
+async def parts(statements: Statements, workspace: str, upload: UUID) -> list[PartChecksum]:
+    """Those of an upload, by number."""
+    return await statements.fetch_all(_SQL["parts"], PartChecksum, workspace=workspace, upload=upload)
+
+
+async def keep(
+    statements: Statements, workspace: str, place: str, key: str, *, etag: str, checksum: KeptChecksum
+) -> None:
+    """Keep the checksum of an object as it is with this ETag."""
+    await statements.execute(
+        _SQL["keep"],
+        workspace=workspace,
+        place=place,
+        key=key,
+        etag=etag,
+        algorithm=checksum.algorithm,
+        kind=checksum.kind,
+        value=checksum.value,
+    )
+
+
+async def find(statements: Statements, workspace: str, place: str, *, key: str, etag: str) -> KeptChecksum | None:
+    """The checksum of an object, if it still has this ETag."""
+    return await statements.fetch_optional(
+        _SQL["find"], KeptChecksum, workspace=workspace, place=place, key=key, etag=etag
+    )
+
+
+async def forget(statements: Statements, workspace: str, place: str, *, keys: Sequence[str]) -> None:
+    """Forget those of objects that are gone."""
+    await statements.execute(_SQL["forget"], workspace=workspace, place=place, keys=list(keys))

@@ -1,0 +1,26 @@
+-- name: keep_part
+-- The checksum that a client sent with a part of an upload.
+insert into object_part_checksum (workspace_id, upload_id, number, algorithm, value)
+values (:workspace, :upload, :number, :algorithm, :value)
+on conflict (upload_id, number) do update set algorithm = excluded.algorithm, value = excluded.value;
+
+-- name: parts
+-- Checksums of the parts of an upload, by number.
+select number, algorithm, value from object_part_checksum
+where workspace_id = :workspace and upload_id = :upload order by number;
+
+-- name: keep
+-- The checksum of an object as it is with this ETag.
+insert into object_checksum (workspace_id, place, key, etag, algorithm, kind, value)
+values (:workspace, :place, :key, :etag, :algorithm, :kind, :value)
+on conflict (workspace_id, place, key) do update set
+  etag = excluded.etag, algorithm = excluded.algorithm, kind = excluded.kind, value = excluded.value;
+
+-- name: find
+-- The checksum of an object, if it still has this ETag.
+select algorithm, kind, value from object_checksum
+where workspace_id = :workspace and place = :place and key = :key and etag = :etag;
+
+-- name: forget
+-- Objects that are gone have no checksum.
+delete from object_checksum where workspace_id = :workspace and place = :place and key = any(:keys);

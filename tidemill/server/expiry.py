@@ -1,0 +1,30 @@
+"""When a credential ends that is made with another: never later than that one."""
+
+from datetime import UTC, datetime, timedelta
+
+from starlette.requests import Request
+
+from tidemill.db import tokens
+from tidemill.model.errors import BadRequest
+from tidemill.server import auth
+from tidemill.server.parts import Parts
+
+
+async def expiry_of(parts: Parts, request: Request, wanted: datetime | None) -> datetime | None:
+    """When a new token ends: as wanted, but never later than the token that it is made with."""
+    shown = auth.shown_by(request)
+    latest = None if shown is None else await tokens.personal_expiry(parts.database.single, auth.hash_of(shown.token))
+    if latest is None:
+        return wanted
+    if wanted is None:
+        return latest
+    if wanted > latest + timedelta(seconds=1):
+        raise BadRequest(
+            f"The new token may not outlive the one that it is made with, which ends {latest:%Y-%m-%d %T}Z."
+        )
+    return min(wanted, latest)
+
+
+def aware(moment: datetime | None) -> datetime | None:
+    """A time without a zone is UTC."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -1,0 +1,1 @@
+"""The S3 endpoint: what S3 clients speak, over the one object service."""
