@@ -19,6 +19,7 @@ from tidemill.sandbox.port import WORK, Capability, Mount, Network, Program, Pyt
 from tidemill.sandbox.profile import BOOTSTRAP, PACKAGE, Binary, Profile, build, find_binary, make_kit, python_command
 from tidemill.sandbox.trial import probe
 from tidemill.sandbox.warm import Pool
+from tidemill.sandbox.work import with_files
 
 _FIRST_USER: Final = 1_900_000_000
 _USERS: Final = 1000
@@ -50,7 +51,7 @@ class BubblewrapSandbox:
         self._preparing = asyncio.Lock()
         self._compiled: set[Path] = set()
         self._users = count()
-        self._pool = Pool(self._start_parked, self._start_cold, give, most=warm_sandboxes, idle_s=warm_idle_s)
+        self._pool = Pool(self._start_parked, most=warm_sandboxes, idle_s=warm_idle_s)
 
     @property
     def watchdog_pid(self) -> int:
@@ -60,9 +61,11 @@ class BubblewrapSandbox:
     async def start(self, program: Program) -> Running:
         """See `Sandbox.start`."""
         await self._prepare(program)
-        if program.python is not None and program.python.identity:
-            return await self._pool.start(program)
-        return await self._start_cold(program)
+        if program.python is not None and program.python.identity and program.files is not None:
+            running = await self._pool.start(program)
+            if running is not None:
+                return running
+        return await with_files(self._start_cold, program)
 
     async def _start_cold(self, program: Program) -> Running:
         command = program.argv
@@ -72,16 +75,18 @@ class BubblewrapSandbox:
         work = Mount(program.work.resolve(), WORK, writable=True)
         return await self._launch(program, command, work=work, user=user)
 
-    async def _start_parked(self, program: Program, directory: Path, control: int) -> tuple[Process, int]:
-        """A warm interpreter in a sandbox over `directory`, in which each job's work directory appears as `job`."""
+    async def _start_parked(self, program: Program, directory: Path, control: int) -> Process:
+        """A warm interpreter in a sandbox over `directory`, in which its jobs have their work directory `job`."""
         call = program.python
         assert call is not None
         arguments = (json.dumps(call.paths), json.dumps(call.preload))
         user = self._next_user()
+        place = directory / WORK.name
+        place.mkdir(mode=0o700)
+        give(place, user)
         work = Mount(directory, WORK.parent, writable=True)
         command = python_command(call, "park", arguments=arguments)
-        process = await self._launch(program, command, work=work, user=user, control=control)
-        return process, user
+        return await self._launch(program, command, work=work, user=user, control=control)
 
     async def _launch(
         self, program: Program, command: tuple[str, ...], *, work: Mount, user: int, control: int = -1

@@ -23,6 +23,8 @@ _START: Final = (
     "main(int(sys.argv[2]), float(sys.argv[3]))"
 )
 _ROOT: Final = Path(__file__).resolve().parents[2]
+_REST_S: Final = 0.05
+_STALE_S: Final = 1.0
 _GONE: Final = Exit(reason=ExitReason.LOST, message="The process that supervised the job died.")
 
 
@@ -59,6 +61,7 @@ class Process:
         self.started: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[Exit] = loop.create_future()
         self.usage: asyncio.Future[Exit] | None = None
+        self._begun_at_s = 0.0
         self._launcher = launcher
 
     @property
@@ -79,12 +82,17 @@ class Process:
         self._launcher.tell({"op": "kill", "id": self.id, "message": reason})
 
     def begin(self, work: Path, confirmed_at_s: float) -> None:
-        """A parked sandbox gets a job, whose lease was confirmed then: it is watched from now on."""
-        self._launcher.tell({"op": "busy", "id": self.id, "work": str(work), "at": confirmed_at_s})
+        """A parked sandbox gets a job, whose lease was confirmed then: it is watched from now on.
+
+        Where the watchdog still takes it for busy with a job that was hardly older, it need not be told.
+        """
+        if self._launcher.resting.pop(self, None) is None or confirmed_at_s - self._begun_at_s > _STALE_S:
+            self._launcher.tell({"op": "busy", "id": self.id, "work": str(work), "at": confirmed_at_s})
+            self._begun_at_s = confirmed_at_s
 
     def rest(self) -> None:
-        """It is parked again."""
-        self._launcher.tell({"op": "idle", "id": self.id})
+        """It is parked again. The watchdog hears of that a little later, when no other job came meanwhile."""
+        self._launcher.rest(self)
 
     async def check(self, status: int) -> Exit:
         """Why a job in it ended with this wait status, as the exit of the whole would say it."""
@@ -116,6 +124,9 @@ class Launcher:
         self._socket: socket.socket | None = None
         self._inbox: frames.Inbox | None = None
         self._outbox: deque[tuple[memoryview, tuple[int, ...]]] = deque()
+        self._rounds: asyncio.TimerHandle | None = None
+        self.resting: dict[Process, float] = {}
+        """Parked sandboxes without a job that the watchdog still takes for busy, and since when."""
 
     @property
     def watchdog_pid(self) -> int:
@@ -147,6 +158,21 @@ class Launcher:
         """A heartbeat was confirmed that was sent then; None is now."""
         self._pinged_at_s = max(self._pinged_at_s, moment(sent_at_s))
         self.tell({"op": "ping", "at": self._pinged_at_s})
+
+    def rest(self, process: Process) -> None:
+        """`process` has no job; the watchdog is told unless it soon has another."""
+        loop = asyncio.get_running_loop()
+        self.resting[process] = loop.time()
+        if self._rounds is None:
+            self._rounds = loop.call_later(_REST_S, self._tell_of_rest)
+
+    def _tell_of_rest(self) -> None:
+        loop = asyncio.get_running_loop()
+        for process, since_s in list(self.resting.items()):
+            if loop.time() >= since_s + _REST_S:
+                del self.resting[process]
+                self.tell({"op": "idle", "id": process.id})
+        self._rounds = loop.call_later(_REST_S, self._tell_of_rest) if self.resting else None
 
     def tell(self, message: dict[str, Any], *descriptors: int) -> None:
         """Send a message; the descriptors are closed when it is out. Without a watchdog there is nobody to tell."""
@@ -239,10 +265,12 @@ class Launcher:
 
     def _forget(self, process: Process) -> None:
         del self._processes[process.id]
+        self.resting.pop(process, None)
 
     def _lost(self) -> None:
         """The watchdog is gone, and with it every program."""
         self._drop_socket()
+        self.resting.clear()
         watchdog, self._watchdog = self._watchdog, None
         if watchdog is not None:
             self._burial = asyncio.get_running_loop().run_in_executor(None, watchdog.wait)

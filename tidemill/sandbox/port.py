@@ -73,7 +73,9 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonCall:
-    """Run the files of the work directory (`main.py`, `args.json`, `call.json`; see `bootstrap.py`) with Python."""
+    """Run `Program.files` with Python (`args.json`, `call.json`, the script; `inside/bootstrap.py` says how).
+
+    The call and its arguments need not be in the work directory, and results not come from there."""
 
     interpreter: Path
     """The interpreter's binary on the host; its prefix is mounted read-only at the same place."""
@@ -91,7 +93,14 @@ class Program:
 
     argv: tuple[str, ...] = ()
     work: Path
-    """A host directory made by the caller for this job, writable inside at WORK. Its owner may change."""
+    """A host directory for this program alone, writable inside at WORK. Its owner may change."""
+    files: Mapping[str, bytes] | None = None
+    """What `work` holds at the start, by relative path. The sandbox then makes `work`, where it needs it on the host at
+    all, and removes it after the program has ended. None: it is the caller's, who made it and will look into it."""
+    results: tuple[str, ...] = ()
+    """With `files`: those that the program may leave at the top of `work` and that are in `Exit.files` then."""
+    max_result_bytes: int = 10 * MIB
+    """Of one of the results."""
     env: Mapping[str, str] = field(default_factory=dict)
     """The whole environment: nothing is inherited. May hold secrets: it is never put into an argument list."""
     mounts: tuple[Mount, ...] = ()
@@ -112,6 +121,8 @@ class Exit:
     peak_memory_bytes: int = 0
     message: str = ""
     """A sentence for the user when `reason` is not FINISHED, else ""."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Those of `Program.results` that it left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +146,11 @@ class Running(Protocol):
         ...
 
     async def wait(self) -> Exit:
-        """How it ended, once no process of it is left. May be awaited many times; cancelling it leaves the program."""
+        """How it ended, once no process of it is left. May be awaited many times; cancelling it leaves the program.
+
+        Raises:
+            TooLarge: it left a result of more than `Program.max_result_bytes`.
+        """
         ...
 
     async def kill(self, reason: str) -> None:

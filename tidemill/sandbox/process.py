@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from tidemill.sandbox.launcher import Launcher, Order, Process, moment
-from tidemill.sandbox.port import Capability, Program
+from tidemill.sandbox.port import Capability, Program, Running
 from tidemill.sandbox.profile import copy_bootstrap, python_command
+from tidemill.sandbox.work import with_files
 
 REASON: Final = (
     "Jobs run as plain processes: each can read and change whatever the worker can, its keys and the other jobs too."
@@ -33,8 +34,11 @@ class ProcessSandbox:
         """Process id of the watchdog; 0 before the first program."""
         return self._launcher.watchdog_pid
 
-    async def start(self, program: Program) -> Process:
+    async def start(self, program: Program) -> Running:
         """See `Sandbox.start`."""
+        return await with_files(self._start, program)
+
+    async def _start(self, program: Program) -> Process:
         argv = program.argv
         if program.python is not None:
             kit = await self._prepare()

@@ -2,24 +2,31 @@
 
 import array
 import asyncio
+import contextlib
 import json
 import os
 import shutil
 import socket
-import stat
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from tidemill.model.errors import TooLarge
+from tidemill.sandbox import handover
 from tidemill.sandbox.launcher import Process, moment
 from tidemill.sandbox.output import Output
 from tidemill.sandbox.port import WORK, Exit, ExitReason, Limits, Mount, Network, Program, PythonCall, Running
 
 _READY_LIMIT_S: Final = 60.0
 _CLEAN_LIMIT_S: Final = 5.0
-_MOVED: Final = "The job moved its working directory away; what it left there is lost."
+_PARKED_ENV: Final = {"LD_BIND_NOW": "1"}
+"""Links everything at the start, so that no job of it has to. Not inherited by them."""
+_GONE: Final = "The warm interpreter is gone."
+
+Message = dict[str, Any]
+StartParked = Callable[[Program, Path, int], Awaitable[Process]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,58 +38,76 @@ class Key:
     limits: Limits
     network: Network
     home: Path
-    """Where the work directories are: they move into the sandbox by a rename, which needs one file system."""
-
-
-StartParked = Callable[[Program, Path, int], Awaitable[tuple[Process, int]]]
-StartCold = Callable[[Program], Awaitable[Running]]
-Give = Callable[[Path, int], None]
+    """Where the directories of sandboxes are."""
 
 
 class Parked:
-    """One sandbox with a parked interpreter."""
+    """One sandbox with a parked interpreter.
 
-    def __init__(self, key: Key, directory: Path, process: Process, control: socket.socket, user: int) -> None:
+    Attributes:
+        on_message: gets what the interpreter says, and {} once when it is gone.
+    """
+
+    def __init__(self, key: Key, directory: Path, process: Process, control: socket.socket) -> None:
         self.key = key
         self.directory = directory
         self.process = process
-        self.user = user
-        self.expiry: asyncio.TimerHandle | None = None
+        self.idle_since_s = 0.0
+        self.on_message: Callable[[Message], None] = self._unexpected
+        self._is_silent = True
         self._control = control
-        self._lines = bytearray()
+        self._lines = b""
+        asyncio.get_running_loop().add_reader(control, self._read)
 
-    async def hear(self) -> dict[str, Any]:
-        """The next message of the interpreter.
+    def _read(self) -> None:
+        try:
+            data = self._control.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._is_silent = False
+            asyncio.get_running_loop().remove_reader(self._control)
+            self.on_message({})
+            return
+        *lines, self._lines = (self._lines + data).split(b"\n")
+        for line in lines:
+            self.on_message(json.loads(line))
+
+    def _unexpected(self, _: Message) -> None:
+        self._is_silent = False
+
+    async def message(self) -> Message:
+        """The next message, {} when it is gone."""
+        heard: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self.on_message = lambda message: None if heard.done() else heard.set_result(message)
+        try:
+            return await heard
+        finally:
+            self.fall_silent()
+
+    def fall_silent(self) -> None:
+        """From now on it must not say anything."""
+        self.on_message = self._unexpected
+
+    def hand_over(self, memory: int, output: int) -> None:
+        """Give the waiting child its job.
 
         Raises:
-            EOFError: it is gone.
+            OSError: it is gone.
         """
-        loop = asyncio.get_running_loop()
-        while b"\n" not in self._lines:
-            try:
-                data = await loop.sock_recv(self._control, 4096)
-            except OSError as error:
-                raise EOFError from error
-            if not data:
-                raise EOFError
-            self._lines += data
-        line, _, rest = bytes(self._lines).partition(b"\n")
-        self._lines = bytearray(rest)
-        message: dict[str, Any] = json.loads(line)
-        return message
+        rights = array.array("i", [output, memory])
+        self._control.sendmsg([b"j"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
 
-    async def hand_over(self, env: Mapping[str, str], output: int) -> None:
-        """Give the waiting child its job."""
-        body = json.dumps(dict(env)).encode()
-        data = len(body).to_bytes(4, "big") + body
-        rights = array.array("i", [output])
-        sent = self._control.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
-        if sent < len(data):
-            await asyncio.get_running_loop().sock_sendall(self._control, data[sent:])
+    def let_clear(self) -> None:
+        """After a job that failed: what it left is not needed any more."""
+        with contextlib.suppress(OSError):
+            self._control.send(b"c")
 
     def is_alive(self) -> bool:
         """Whether the sandbox is there and silent, as it must be between two jobs."""
-        if self.process.ended.done() or self._lines:
+        if self.process.ended.done() or not self._is_silent or self._lines:
             return False
         try:
             self._control.recv(1, socket.MSG_PEEK)
@@ -94,23 +119,47 @@ class Parked:
 
     async def discard(self) -> None:
         """End the sandbox and remove its directory."""
-        if self.expiry is not None:
-            self.expiry.cancel()
         self.process.end("The warm sandbox is not needed any more.")
         await self.process.wait()
+        asyncio.get_running_loop().remove_reader(self._control)
         self._control.close()
         self.process.out.close()
         await asyncio.to_thread(shutil.rmtree, self.directory, ignore_errors=True)
 
 
 class WarmRun:
-    """A job in a parked sandbox. It is a `Running` of the port."""
+    """A job in a parked sandbox, from its hand-over to the moment when the sandbox is clean. It is a `Running`.
 
-    def __init__(self, parked: Parked) -> None:
+    It costs no task of its own: the interpreter's messages drive it.
+    """
+
+    def __init__(self, parked: Parked, program: Program, *, after: Callable[[Parked, bool | None], None]) -> None:
+        """`after` is told whether the sandbox can be used again; None first where that is not known yet."""
+        loop = asyncio.get_running_loop()
         self.out = Output()
-        self.done: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._done: asyncio.Future[Exit] = loop.create_future()
         self._parked = parked
+        self._program = program
+        self._after = after
+        self._exit: Exit | None = None
+        self._rest: Message = {}
+        self._asking: asyncio.Task[None] | None = None
+        self._limit: asyncio.TimerHandle | None = None
+        self._memory = -1
         parked.process.on_note = self.out.note
+        parked.on_message = self._hear
+        parked.process.ended.add_done_callback(self._lost)
+
+    def begin(self) -> None:
+        """Hand the job over."""
+        program, process = self._program, self._parked.process
+        try:
+            self._memory = handover.pack(program.env, program.files or {})
+            process.begin(self._parked.directory / WORK.name, moment(program.confirmed_at_s))
+            self._parked.hand_over(self._memory, self.out.write_end)
+        except OSError:
+            process.end(_GONE)
+        self.out.handed_over()
 
     @property
     def output(self) -> AsyncIterator[bytes]:
@@ -119,112 +168,125 @@ class WarmRun:
 
     async def wait(self) -> Exit:
         """See `Running.wait`."""
-        return await asyncio.shield(self.done)
+        return await asyncio.shield(self._done)
 
     async def kill(self, reason: str) -> None:
         """See `Running.kill`."""
-        if not self.done.done():
+        if not self._done.done():
             self._parked.process.end(reason)
 
-    async def outcome(self, program: Program) -> Exit:
-        """Hand the job over and wait for its end."""
-        process = self._parked.process
-        try:
-            await self._parked.hand_over(program.env, self.out.write_end)
-            process.begin(self._parked.directory / WORK.name, moment(program.confirmed_at_s))
-            self.out.handed_over()
-            message = await self._parked.hear()
-        except (EOFError, OSError):
-            process.end("The warm interpreter is gone.")
-            return await process.wait()
+    def _hear(self, message: Message) -> None:
+        if self._done.done():
+            self._settle("clean" in message)
+        elif self._exit is not None:  # why it failed is just being found out
+            self._rest = message
+        elif "status" in message:
+            self._end(message)
+        else:
+            self._parked.process.end(_GONE)
+
+    def _lost(self, ended: asyncio.Future[Exit]) -> None:
+        """The whole sandbox has ended, and the job with it."""
+        self._finish(ended.result())
+
+    def _end(self, message: Message) -> None:
+        """The job has ended; the same message tells whether the sandbox is clean already."""
         code = os.waitstatus_to_exitcode(message["status"])
-        exit_ = Exit(
+        self._rest = message
+        self._exit = Exit(
             reason=ExitReason.FINISHED,
             code=code if code >= 0 else None,
             signal=-code if code < 0 else None,
             peak_memory_bytes=message["peak"],
         )
         if code == 0:
-            return exit_
-        found = await process.check(message["status"])
-        return replace(exit_, reason=found.reason, message=found.message)
+            self._finish(self._exit)
+        else:
+            self._asking = asyncio.get_running_loop().create_task(self._ask_why(self._exit, message["status"]))
 
-    def finish(self, exit_: Exit) -> None:
-        """Tell those who wait."""
-        self.done.set_result(exit_)
+    async def _ask_why(self, exit_: Exit, status: int) -> None:
+        """Let the watchdog say whether a limit is behind a failure."""
+        found = await self._parked.process.check(status)
+        self._parked.let_clear()
+        self._finish(replace(exit_, reason=found.reason, message=found.message))
+
+    def _finish(self, exit_: Exit) -> None:
+        """Tell those who wait, and whoever wants the sandbox next."""
+        if self._done.done():
+            return
+        try:
+            wanted = self._program.results if exit_.reason is ExitReason.FINISHED and self._memory >= 0 else ()
+            found = handover.results(self._memory, wanted, max_bytes=self._program.max_result_bytes) if wanted else {}
+            self._done.set_result(replace(exit_, files=found))
+        except TooLarge as error:
+            self._done.set_exception(error)
+            self._done.exception()  # nobody needs to ask for it
+        self._drop_memory()
         self.out.end()
+        is_fine = exit_.reason is ExitReason.FINISHED and exit_.signal is None
+        if not is_fine or self._rest.keys() & {"clean", "odd"}:
+            self._settle(is_fine and "clean" in self._rest)
+        else:
+            self._limit = asyncio.get_running_loop().call_later(_CLEAN_LIMIT_S, self._settle, False)
+            self._after(self._parked, None)
+
+    def _settle(self, is_clean: bool) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+        self._parked.fall_silent()
+        self._parked.process.ended.remove_done_callback(self._lost)
+        self._after(self._parked, is_clean)
+
+    def _drop_memory(self) -> None:
+        if self._memory >= 0:
+            os.close(self._memory)
+            self._memory = -1
 
 
 class Pool:
     """Parked sandboxes by what their jobs share. At most `most` at a time, each at most `idle_s` without work."""
 
-    def __init__(
-        self, start_parked: StartParked, start_cold: StartCold, give: Give, *, most: int, idle_s: float
-    ) -> None:
+    def __init__(self, start_parked: StartParked, *, most: int, idle_s: float) -> None:
         self._start_parked = start_parked
-        self._start_cold = start_cold
-        self._give = give
         self._most = most
         self._idle_s = idle_s
         self._idle: dict[Key, list[Parked]] = {}
-        self._cleaning: dict[Key, list[tuple[asyncio.Task[bool], Parked]]] = {}
+        self._cleaning: dict[Key, list[Parked]] = {}
+        self._wanted: dict[Parked, asyncio.Future[Parked | None]] = {}
         self._all: set[Parked] = set()
         self._coming = 0
+        self._expiry: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, program: Program) -> Running:
-        """Run a job in a parked sandbox, in a new one that is kept, or cold when there is no room for one."""
+    async def start(self, program: Program) -> Running | None:
+        """Run a job in a parked sandbox, or in a new one that is kept; None when there is no room for one."""
         key = _key(program)
         parked = self._take(key) or await self._soon(key) or await self._park(key, program)
         if parked is None:
-            return await self._start_cold(program)
-        self._give(program.work, parked.user)
-        program.work.rename(parked.directory / WORK.name)
-        run = WarmRun(parked)
-        self._do(self._attend(run, parked, program))
+            return None
+        run = WarmRun(parked, program, after=self._after)
+        run.begin()
         return run
 
-    async def _attend(self, run: WarmRun, parked: Parked, program: Program) -> None:
-        """See a job through, and its sandbox to the next one."""
-        before = _identity(parked.directory / WORK.name)
-        exit_ = await run.outcome(program)
-        if not _give_back(parked.directory / WORK.name, program.work, before):
-            exit_ = replace(exit_, reason=ExitReason.KILLED, message=_MOVED)
-        if exit_.reason is ExitReason.FINISHED and not parked.process.ended.done():
+    def _after(self, parked: Parked, is_clean: bool | None) -> None:
+        """A job has ended; None: whether its sandbox can be used again is told later."""
+        if is_clean is None:
             parked.process.rest()
-        fine = exit_.reason is ExitReason.FINISHED and exit_.signal is None
-        cleaning = asyncio.get_running_loop().create_task(self._is_clean(parked, fine=fine))
-        self._cleaning.setdefault(parked.key, []).append((cleaning, parked))
-        run.finish(exit_)
-        is_clean = await cleaning
-        if (cleaning, parked) in self._cleaning.get(parked.key, []):
-            self._cleaning[parked.key].remove((cleaning, parked))
-            if is_clean:
-                self._keep(parked)
-        if not self._cleaning.get(parked.key):
-            self._cleaning.pop(parked.key, None)
+            self._cleaning.setdefault(parked.key, []).append(parked)
+            return
+        _remove(self._cleaning, parked)
+        wanted = self._wanted.pop(parked, None)
+        is_wanted = wanted is not None and not wanted.done()
         if not is_clean:
-            await self._drop(parked)
-
-    async def _is_clean(self, parked: Parked, *, fine: bool) -> bool:
-        """Whether the interpreter says that nothing is left of a job that ended well, and the directory agrees."""
-        if not fine:
-            return False
-        try:
-            message = await asyncio.wait_for(parked.hear(), _CLEAN_LIMIT_S)
-        except (EOFError, TimeoutError):
-            return False
-        left = [
-            path for path in parked.directory.iterdir() if path.is_symlink() or not path.is_dir() or not _emptied(path)
-        ]
-        return "clean" in message and not left and parked.is_alive()
+            self._do(self._drop(parked))
+        elif not is_wanted:
+            self._keep(parked)
+        if wanted is not None and is_wanted:
+            wanted.set_result(parked if is_clean else None)
 
     def _take(self, key: Key) -> Parked | None:
-        waiting = self._idle.get(key, [])
-        while waiting:
+        while waiting := self._idle.get(key):
             parked = waiting.pop()
-            if parked.expiry is not None:
-                parked.expiry.cancel()
             if parked.is_alive():
                 return parked
             self._do(self._drop(parked))
@@ -232,11 +294,12 @@ class Pool:
 
     async def _soon(self, key: Key) -> Parked | None:
         """One that is just being cleaned, when there is such a one: that takes less than to make another."""
-        coming = self._cleaning.get(key)
-        if not coming:
+        if not self._cleaning.get(key):
             return None
-        cleaning, parked = coming.pop()
-        return parked if await asyncio.shield(cleaning) else None
+        parked = self._cleaning[key].pop()
+        wanted: asyncio.Future[Parked | None] = asyncio.get_running_loop().create_future()
+        self._wanted[parked] = wanted
+        return await wanted
 
     async def _park(self, key: Key, program: Program) -> Parked | None:
         """A new parked sandbox, when there is room or an idle one can go; None when not, or when it did not start."""
@@ -257,18 +320,18 @@ class Pool:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         try:
-            process, user = await self._start_parked(replace(program, env={}), directory, theirs.fileno())
+            process = await self._start_parked(replace(program, env=_PARKED_ENV), directory, theirs.fileno())
         except BaseException:
             ours.close()
             shutil.rmtree(directory, ignore_errors=True)
             raise
         finally:
             theirs.close()
-        parked = Parked(key, directory, process, ours, user)
+        parked = Parked(key, directory, process, ours)
         self._all.add(parked)
         try:
-            message = await asyncio.wait_for(parked.hear(), _READY_LIMIT_S)
-        except (EOFError, TimeoutError):
+            message = await asyncio.wait_for(parked.message(), _READY_LIMIT_S)
+        except TimeoutError:
             message = {}
         except asyncio.CancelledError:
             self._do(self._drop(parked))
@@ -279,19 +342,29 @@ class Pool:
         return None
 
     def _keep(self, parked: Parked) -> None:
+        loop = asyncio.get_running_loop()
+        parked.process.rest()
+        parked.idle_since_s = loop.time()
         self._idle.setdefault(parked.key, []).append(parked)
-        parked.expiry = asyncio.get_running_loop().call_later(self._idle_s, self._expire, parked)
+        if self._expiry is None:
+            self._expiry = loop.call_later(self._idle_s, self._expire)
 
-    def _expire(self, parked: Parked) -> None:
-        waiting = self._idle[parked.key]
-        if parked in waiting:
-            waiting.remove(parked)
+    def _expire(self) -> None:
+        """Let go of those that had no work for long, and look again when the next one has."""
+        loop = asyncio.get_running_loop()
+        waiting = [parked for idle in self._idle.values() for parked in idle]
+        gone = [parked for parked in waiting if loop.time() >= parked.idle_since_s + self._idle_s]
+        for parked in gone:
+            self._idle[parked.key].remove(parked)
             self._do(self._drop(parked))
+        left = [parked.idle_since_s for parked in waiting if parked not in gone]
+        self._expiry = loop.call_at(min(left) + self._idle_s, self._expire) if left else None
 
     async def _drop(self, parked: Parked) -> None:
         self._all.discard(parked)
-        if not self._idle.get(parked.key):
-            self._idle.pop(parked.key, None)
+        for places in (self._idle, self._cleaning):
+            if not places.get(parked.key):
+                places.pop(parked.key, None)
         await parked.discard()
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
@@ -301,6 +374,8 @@ class Pool:
 
     async def close(self) -> None:
         """End every parked sandbox, and the jobs in them."""
+        if self._expiry is not None:
+            self._expiry.cancel()
         await asyncio.gather(*(self._drop(parked) for parked in list(self._all)))
         self._idle.clear()
         await asyncio.gather(*self._tasks)
@@ -312,34 +387,12 @@ def _key(program: Program) -> Key:
 
 
 def _make_directory(home: Path) -> Path:
+    home.mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix=".warm-", dir=home))
     directory.chmod(0o755)
     return directory
 
 
-def _identity(path: Path) -> tuple[int, int, bool]:
-    """Which file this is, and whether it is a directory; links are not followed."""
-    state = path.lstat()
-    return state.st_dev, state.st_ino, stat.S_ISDIR(state.st_mode)
-
-
-def _give_back(place: Path, work: Path, before: tuple[int, int, bool]) -> bool:
-    """Bring a work directory back to where it was.
-
-    A job may have put something else in its place where it is of the worker's own user (a link to a directory of the
-    host, say): then the caller gets an empty directory, and False.
-    """
-    try:
-        if _identity(place) == before:
-            place.rename(work)
-            return True
-    except FileNotFoundError:
-        pass  # moved away altogether
-    work.mkdir()
-    return False
-
-
-def _emptied(directory: Path) -> bool:
-    """Remove a directory that a job made beside its own; whether that worked."""
-    shutil.rmtree(directory, ignore_errors=True)
-    return not directory.exists()
+def _remove(places: dict[Key, list[Parked]], parked: Parked) -> None:
+    if parked in places.get(parked.key, ()):
+        places[parked.key].remove(parked)

@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from tidemill.db import queue
@@ -16,17 +15,17 @@ from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.values import Kept
 from tidemill.engine import job_token, jobs, retry
 from tidemill.engine.cache_key import cache_key
+from tidemill.languages.port import Launch
 from tidemill.model import jsontext
 from tidemill.model.errors import Denied, LeaseLost, TidemillError, TooLarge, Unavailable
 from tidemill.model.failpoint import failpoint
 from tidemill.model.job import EndReason
 from tidemill.sandbox.port import Exit, Program, Running
-from tidemill.worker import files
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.output import Output
 from tidemill.worker.prepare import Prepared, Preparer
 from tidemill.worker.program import make_program
-from tidemill.worker.result import ERROR, NULL, JobFailed, result_of
+from tidemill.worker.result import NULL, JobFailed, result_of
 
 T = TypeVar("T")
 
@@ -132,7 +131,7 @@ class Execution:
         prepared = await self._or_stopped(self._preparer.prepare(self.job))
         if isinstance(prepared, Stop):
             return prepared
-        return await self._in_directory(prepared, resolved.args)
+        return await self._launched(prepared, resolved.args)
 
     async def _cached(self, args: bytes) -> bytes | None:
         """The kept result for these arguments; where there is none, ours will be kept under the same key."""
@@ -152,33 +151,25 @@ class Execution:
             return None
         return await self._parts.values.fetch(hit.inline.raw if hit.inline else None, hit.digest) or NULL
 
-    async def _in_directory(self, prepared: Prepared, args: bytes) -> bytes | Stop:
+    async def _launched(self, prepared: Prepared, args: bytes) -> bytes | Stop:
         launch = self._preparer.launch(self.job, prepared, args)
-        work = self._parts.options.jobs_dir / f"{self.job.id}-{self.job.attempt}"
         max_bytes = self._parts.values.max_bytes
-        names: set[str] = set()
-        try:
-            await asyncio.to_thread(files.lay_out, work, launch.files)
-            ended = await self._in_sandbox(self._program(work, prepared, launch.argv))
-            if not isinstance(ended, Stop):
-                names = {*launch.result_files, ERROR}
-        finally:
-            found = await asyncio.to_thread(files.take_out, work, names, max_bytes=max_bytes)
+        ended = await self._in_sandbox(self._program(prepared, launch))
         if isinstance(ended, Stop):
             return ended
         return result_of(
             ended,
-            found,
             prepared.language,
             streamed=bytes(self._output.streamed),
             last_line=self._output.last_line,
             max_bytes=max_bytes,
         )
 
-    def _program(self, work: Path, prepared: Prepared, argv: tuple[str, ...]) -> Program:
+    def _program(self, prepared: Prepared, launch: Launch) -> Program:
         token = job_token.issue(self._parts.job_secret, self.job.id, self.job.attempt)
         self._output.remember([token.encode()])
-        return make_program(self._parts.options, self.job, prepared.environment, work=work, argv=argv, token=token)
+        program = make_program(self._parts.options, self.job, prepared.environment, launch=launch, token=token)
+        return replace(program, confirmed_at_s=self.confirmed_at_s, max_result_bytes=self._parts.values.max_bytes)
 
     async def _in_sandbox(self, program: Program) -> Exit | Stop:
         failpoint("prepare.after_arguments")
@@ -186,7 +177,7 @@ class Execution:
             return self._stopped.result()[0]
         if time.monotonic() >= jobs.dies_at(self.confirmed_at_s, self._parts.options.self_kill_s):
             return Stop.LOST
-        running = await self._parts.sandbox.start(replace(program, confirmed_at_s=self.confirmed_at_s))
+        running = await self._parts.sandbox.start(program)
         failpoint("run.after_start")
         async with self._output.flushing():
             ended = await self._until_ended(running)

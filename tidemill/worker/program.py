@@ -1,13 +1,13 @@
 """What a job is started as: its program, its environment variables, what it sees of the host."""
 
-from pathlib import Path
 from typing import Final
 
 from tidemill.db.queue import ClaimedJob
 from tidemill.engine.environment import JobContext, job_environment
-from tidemill.languages.port import Environment
+from tidemill.languages.port import Environment, Launch
 from tidemill.sandbox.port import Mount, Program, PythonCall
 from tidemill.worker.context import WorkerOptions
+from tidemill.worker.result import ERROR
 
 _SYSTEM: Final = {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC"}  # noqa: S108
 
@@ -17,14 +17,13 @@ def make_program(
     job: ClaimedJob,
     environment: Environment | None,
     *,
-    work: Path,
-    argv: tuple[str, ...],
+    launch: Launch,
     token: str,
 ) -> Program:
-    """The program of `job` in the directory `work`: `argv`, or Python with the bootstrap where that is ()."""
+    """The program of `job`: what `launch` says, or Python with the bootstrap where that names no command."""
     site_dirs = environment.site_dirs if environment is not None else ()
     python = None
-    if environment is not None and not argv:
+    if environment is not None and not launch.argv:
         python = PythonCall(
             interpreter=environment.python,
             paths=tuple(str(path) for path in site_dirs),
@@ -32,8 +31,10 @@ def make_program(
             identity=f"{job.workspace_id}/{job.permissioned_as}",
         )
     return Program(
-        argv=argv,
-        work=work,
+        argv=launch.argv,
+        work=options.jobs_dir / f"{job.id}-{job.attempt}",
+        files=launch.files,
+        results=(*launch.result_files, ERROR),
         env={**_SYSTEM, **job_environment(_context(options, job, token))},
         mounts=tuple(Mount(path, path) for path in site_dirs),
         limits=options.limits,

@@ -1,6 +1,5 @@
 """What a job's end means: its result, or how it failed."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from tidemill.db import queue
@@ -25,10 +24,8 @@ class JobFailed(Exception):
         self.result = queue.error_result(name, message).raw
 
 
-def result_of(
-    ended: Exit, found: Mapping[str, bytes], language: Language, *, streamed: bytes, last_line: bytes, max_bytes: int
-) -> bytes:
-    """The JSON that a job returned. `found` are the result files that it left, `streamed` what it sent as its result.
+def result_of(ended: Exit, language: Language, *, streamed: bytes, last_line: bytes, max_bytes: int) -> bytes:
+    """The JSON that a job returned. `streamed` is what it sent as its result.
 
     Raises:
         JobFailed: it raised, broke a limit, was killed, or left something that is no JSON we keep faithfully.
@@ -36,9 +33,9 @@ def result_of(
     if ended.reason is not ExitReason.FINISHED:
         reason, name = _EXITS.get(ended.reason, (EndReason.LIMIT, "LimitReached"))
         raise JobFailed(reason, name, ended.message)
-    if ERROR in found:
+    if ERROR in ended.files:
         failure = JobFailed(EndReason.ERROR, "ExecutionErr", "")
-        failure.result = b'{"error":' + _checked(found[ERROR], max_bytes) + b"}"
+        failure.result = b'{"error":' + _checked(ended.files[ERROR], max_bytes) + b"}"
         raise failure
     if ended.code != 0:
         how = f"code {ended.code}" if ended.code is not None else f"signal {ended.signal}"
@@ -48,7 +45,7 @@ def result_of(
             "ExecutionErr",
             f"The script ended with exit {how}." + (f" Its last line was: {last}" if last else ""),
         )
-    result = language.result(found)
+    result = language.result(ended.files)
     if result is None:
         raise JobFailed(EndReason.ERROR, "NoResult", "The script ended without a result, perhaps by os._exit.")
     if streamed and result.strip() == NULL:

@@ -12,7 +12,7 @@ from tidemill.languages import LANGUAGES, load_language
 from tidemill.languages.port import Environment, Language, Launch, Workshop
 from tidemill.model import script
 from tidemill.model.errors import BadRequest, InvalidScript
-from tidemill.sandbox.port import Program, PythonCall
+from tidemill.sandbox.port import Exit, Program, PythonCall
 from tidemill.sandbox.process import ProcessSandbox
 
 
@@ -47,10 +47,8 @@ def language(request: pytest.FixtureRequest) -> Language:
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
-    """The directory of one job."""
-    directory = tmp_path / "work"
-    directory.mkdir()
-    return directory
+    """The directory of one job, which is made for it."""
+    return tmp_path / "work"
 
 
 async def nothing(path: str) -> str | None:
@@ -83,26 +81,29 @@ async def start(
         modules=needs.modules,
         environment=environment,
     )
-    for name, data in launch.files.items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_bytes(data)
-    exit_code, output = await run(launch, environment, directory=directory)
-    found = {name: (directory / name).read_bytes() for name in launch.result_files if (directory / name).exists()}
-    return exit_code, output, language.result(found) if exit_code == 0 else None
+    ended, output = await run(launch, environment, directory=directory)
+    return ended.code, output, language.result(ended.files) if ended.code == 0 else None
 
 
-async def run(launch: Launch, environment: Environment | None, *, directory: Path) -> tuple[int | None, str]:
-    """Start the files of `launch` in `directory` as plain processes: exit code and output."""
+async def run(launch: Launch, environment: Environment | None, *, directory: Path) -> tuple[Exit, str]:
+    """Start the files of `launch` in `directory` as plain processes: its exit and output."""
     call = None
     if not launch.argv:
         assert environment is not None
         call = PythonCall(interpreter=environment.python, paths=tuple(map(str, environment.site_dirs)))
     sandbox = ProcessSandbox(state_dir=directory.parent / "sandbox", self_kill_s=0)
     try:
-        program = Program(argv=launch.argv, work=directory, env={"PATH": "/usr/bin:/bin"}, python=call)
+        program = Program(
+            argv=launch.argv,
+            work=directory,
+            files=launch.files,
+            results=launch.result_files,
+            env={"PATH": "/usr/bin:/bin"},
+            python=call,
+        )
         running = await sandbox.start(program)
         output = b"".join([chunk async for chunk in running.output])
-        return (await running.wait()).code, output.decode()
+        return await running.wait(), output.decode()
     finally:
         await sandbox.close()
 

@@ -17,6 +17,7 @@ from tidemill.sandbox.port import Exit, Limits, Program, PythonCall, Running, Sa
 from tidemill.sandbox.process import ProcessSandbox
 
 MIB = 1024 * 1024
+RESULTS = ("result.json", "error.json", "preprocessed.json")
 ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
@@ -30,11 +31,11 @@ class Ran:
 
     @property
     def result(self) -> Any:
-        return json.loads((self.work / "result.json").read_text())
+        return json.loads(self.exit.files["result.json"])
 
     @property
     def error(self) -> Any:
-        return json.loads((self.work / "error.json").read_text())
+        return json.loads(self.exit.files["error.json"])
 
 
 Run = Callable[..., Awaitable[Ran]]
@@ -86,18 +87,23 @@ class Runner:
         preload: tuple[str, ...] = (),
         **changes: Any,
     ) -> tuple[Running, Path]:
-        work = self.work()
-        (work / "main.py").write_text(source)
-        (work / "args.json").write_text(json.dumps(args or {}))
-        (work / "call.json").write_text(json.dumps({"file": "main.py", **(call or {})}))
+        files = {
+            "main.py": source.encode(),
+            "args.json": json.dumps(args or {}).encode(),
+            "call.json": json.dumps({"file": "main.py", **(call or {})}).encode(),
+        }
         python = PythonCall(interpreter=Path(sys.executable), identity=identity, paths=paths, preload=preload)
-        return await self.start(work=work, python=python, **changes)
+        return await self.start_files(files, python=python, **changes)
 
-    async def python_in(self, work: Path, **changes: Any) -> Ran:
-        """Run what is in a work directory already."""
-        return await finish(
-            *await self.start(work=work, python=PythonCall(interpreter=Path(sys.executable)), **changes)
-        )
+    async def start_files(self, files: Mapping[str, bytes], *argv: str, **changes: Any) -> tuple[Running, Path]:
+        """Start a program whose directory the sandbox makes."""
+        work = self.home / f"job-{next(self._numbers)}"
+        return await self.start(*argv, work=work, files=files, **{"results": RESULTS, **changes})
+
+    async def python_files(self, files: Mapping[str, bytes], *, identity: str = "", **changes: Any) -> Ran:
+        """Run Python with these files, its call among them."""
+        python = PythonCall(interpreter=Path(sys.executable), identity=identity)
+        return await finish(*await self.start_files(files, python=python, **changes))
 
     async def python(self, source: str, args: Mapping[str, Any] | None = None, **changes: Any) -> Ran:
         return await finish(*await self.start_python(source, args, **changes))

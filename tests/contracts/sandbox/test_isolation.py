@@ -244,13 +244,9 @@ def main():
                             'clone', 'personality', 'mq_open')}
 """
     )
-    numbers = (Path(__file__).parents[3] / "tidemill/sandbox/seccomp.py").read_text()
-    work = run.work()
-    (work / "tidemill_numbers.py").write_text(numbers)
-    (work / "main.py").write_text(source)
-    (work / "args.json").write_text("{}")
-    (work / "call.json").write_text('{"file": "main.py"}')
-    ran = await run.python_in(work)
+    numbers = (Path(__file__).parents[3] / "tidemill/sandbox/seccomp.py").read_bytes()
+    files = {"tidemill_numbers.py": numbers, "main.py": source.encode(), "args.json": b"{}"}
+    ran = await run.python_files({**files, "call.json": b'{"file": "main.py"}'})
     assert set(ran.result.values()) == {"EPERM"}, ran.result
     assert {"mount", "bpf", "ptrace", "keyctl", "kexec_load", "userfaultfd", "unshare", "setns"} <= set(ran.result)
 

@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from tests.contracts.sandbox.conftest import MIB, finish
+from tidemill.model.errors import TooLarge
 from tidemill.sandbox.port import ExitReason
 from tidemill.sandbox.process import ProcessSandbox
 
@@ -139,10 +141,11 @@ async def test_python_error_has_name_message_and_the_users_stack(any_run) -> Non
 
 
 async def test_python_function_name_is_data(any_run) -> None:
-    name = "main(); import os; os.system('touch pwned'); main"
+    pwned = any_run.home / "pwned"
+    name = f"main(); import os; os.system('touch {pwned}'); main"
     ran = await any_run.python("def main(): return 1\n", call={"function": name})
     assert ran.error == {"name": "InvalidCall", "message": f"The script has no function {name!r}.", "stack": ""}
-    assert not (ran.work / "pwned").exists()
+    assert not pwned.exists()
 
 
 @pytest.mark.parametrize(
@@ -190,17 +193,55 @@ async def test_python_arguments_are_coerced(any_run) -> None:
     assert (await any_run.python(source, args | {"day": "x"}, call={"coerce": kinds})).error["name"] == "InvalidCall"
 
 
-async def test_python_relative_imports_and_preprocessor(any_run) -> None:
-    work = any_run.work()
-    (work / "f" / "lib").mkdir(parents=True)
-    (work / "f" / "lib" / "helper.py").write_text("def twice(x): return 2 * x\n")
-    (work / "f" / "lib" / "script.py").write_text(
+@pytest.mark.parametrize("identity", ["", "demo/u/alice"])
+async def test_python_relative_imports_and_preprocessor(any_run, identity: str) -> None:
+    script = (
         "from .helper import twice\nfrom f.lib.helper import twice as same\n"
         "def preprocessor(event): return {'x': event['n']}\ndef main(x): return [twice(x), same is twice]\n"
     )
     call = {"file": "f/lib/script.py", "module": "f.lib.script", "preprocessor": "preprocessor"}
-    (work / "call.json").write_text(json.dumps(call))
-    (work / "args.json").write_text('{"event": {"n": 21}}')
-    ran = await any_run.python_in(work)
+    files = {
+        "f/lib/helper.py": b"def twice(x): return 2 * x\n",
+        "f/lib/script.py": script.encode(),
+        "call.json": json.dumps(call).encode(),
+        "args.json": b'{"event": {"n": 21}}',
+    }
+    ran = await any_run.python_files(files, identity=identity)
     assert ran.result == [42, True]
-    assert json.loads((work / "preprocessed.json").read_text()) == {"x": 21}
+    assert json.loads(ran.exit.files["preprocessed.json"]) == {"x": 21}
+
+
+@pytest.mark.parametrize("identity", ["", "demo/u/alice"])
+async def test_python_script_finds_itself_as_a_file(any_run, identity: str) -> None:
+    source = (
+        "import inspect, json, os, sys\n"
+        "def main():\n    me = sys.modules[main.__module__]\n"
+        "    return [open(__file__).read() == inspect.getsource(me), __spec__.origin == __file__, __package__,\n"
+        "            __spec__.loader.get_filename(__name__) == __file__, os.path.basename(__file__)]\n"
+    )
+    assert (await any_run.python(source, identity=identity)).result == [True, True, "", True, "main.py"]
+
+
+async def test_files_are_given_and_results_taken_and_nothing_stays(any_run) -> None:
+    files = {"in.txt": b"given", "deep/er/in.txt": b"too"}
+    script = "cat in.txt deep/er/in.txt > out.txt; ln -s /etc/passwd link; mkfifo pipe; touch other"
+    running, work = await any_run.start_files(files, "/bin/sh", "-c", script, results=("out.txt", "link", "pipe", "no"))
+    ran = await finish(running, work)
+    assert dict(ran.exit.files) == {"out.txt": b"giventoo"}
+    assert not work.exists()
+
+
+@pytest.mark.parametrize("identity", ["", "demo/u/alice"])
+async def test_result_over_the_limit_is_refused(any_run, identity: str) -> None:
+    source = "def main(n): return 'x' * n"
+    changes = {"max_result_bytes": 100, "identity": identity}
+    assert (await any_run.python(source, {"n": 98}, **changes)).result == "x" * 98
+    with pytest.raises(TooLarge, match="has 101 bytes, more than the 100"):
+        await any_run.python(source, {"n": 99}, **changes)
+
+
+@pytest.mark.parametrize("identity", ["", "demo/u/alice"])
+async def test_large_arguments_and_results_arrive_whole(any_run, identity: str) -> None:
+    text = "ab\n\u20ac\0" * 1_000_000
+    changes = {"max_result_bytes": 100 * MIB, "identity": identity}
+    assert (await any_run.python("def main(t): return t", {"t": text}, **changes)).result == text

@@ -1,6 +1,6 @@
 """Runs one Python job.
 
-The work directory (the current one) holds
+Its place (`Folder`: the current directory; in a warm interpreter `parking.Handed`) holds
 
 - `args.json`: the arguments, one JSON object.
 - `call.json`: `{"file": "main.py", "module": "main", "function": "main", "preprocessor": null, "coerce": []}`. All but
@@ -22,19 +22,52 @@ A generator of texts is a result stream: each is printed as a `WM_STREAM: ` line
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import os
 import sys
-from .results import Refused, limitless_integers, to_json
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from types import ModuleType
+from .results import Refused, from_json, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, Protocol
+
+    class Place(Protocol):
+        """Where a job's call is and its result goes."""
+
+        path: str
+
+        def prepare(self) -> None: ...
+        def read(self, name: str) -> bytes: ...
+        def write(self, name: str, content: bytes) -> None: ...
 
 
 VAR_KEYWORDS = 0x08  # inspect.CO_VARKEYWORDS
+
+
+class Folder:
+    """The work directory, as where a job's call is and its result goes."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def prepare(self) -> None:
+        """All is there."""
+
+    def read(self, name: str) -> bytes:
+        """A file that the worker put there."""
+        with open(os.path.join(self.path, name), "rb") as file:
+            return file.read()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole: under another name first."""
+        path = os.path.join(self.path, name)
+        with open(path + ".part", "wb") as file:
+            file.write(content)
+        os.replace(path + ".part", path)
 
 
 def main() -> None:
@@ -47,7 +80,8 @@ def main() -> None:
 
         os.chdir("/")
         park(json.loads(sys.argv[3]))
-    leave(run_job())
+    set_up(os.getcwd())
+    leave(run_job(Folder(os.getcwd())))
 
 
 def add_paths(paths: list[str]) -> None:
@@ -57,58 +91,64 @@ def add_paths(paths: list[str]) -> None:
             sys.path.append(path)
 
 
-def run_job() -> int:
-    """Run the job of the current directory; its exit code."""
-    directory = os.getcwd()
+def set_up(directory: str) -> None:
+    """Make this the interpreter of a job in `directory`."""
     sys.path.insert(0, directory)
     sys.argv = ["main.py"]
     sys.dont_write_bytecode = True  # the script runs once, and what it imports is read-only
     for output in (sys.stdout, sys.stderr):
         output.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+
+
+def run_job(place: Place) -> int:
+    """Run the job of `place`; its exit code."""
     kept = [os.dup(0) for _ in range(4)]  # so that a script that used up all descriptors can still be reported
     try:
         try:
-            result = perform(directory)
+            result = perform(place)
         finally:
             for descriptor in kept:
                 os.close(descriptor)
-        write(directory, "result.json", to_json(result, "result"))
+        place.write("result.json", to_json(result, "result"))
     except SystemExit as error:
-        return ended_itself(directory, error)
+        return ended_itself(place, error)
     except BaseException as error:
-        report(directory, error)
+        report(place, error)
         return 1
     return 0
 
 
-def perform(directory: str) -> object:
+def perform(place: Place) -> object:
     """Load the script and call it."""
-    call, args = read_json(directory, "call.json"), read_json(directory, "args.json")
+    place.prepare()
+    call, args = from_json(place.read("call.json")), from_json(place.read("args.json"))
     for name, kind in call.get("coerce", ()):
         if args.get(name) is not None:
             args[name] = coerce(args[name], kind, name)
-    module = load(directory, call["file"], call.get("module") or "main")
+    module = load(place, call["file"], call.get("module") or "main")
     preprocessor = call.get("preprocessor")
     if preprocessor:
         args = finish(invoke(module, preprocessor, args))
         if not isinstance(args, dict):
             raise Refused(f"{preprocessor} must return the arguments of main as a dict, not {type(args).__name__}.")
-        write(directory, "preprocessed.json", to_json(args, "arguments"))
+        place.write("preprocessed.json", to_json(args, "arguments"))
     return stream(finish(invoke(module, call.get("function") or "main", args)))
 
 
-def load(directory: str, file: str, name: str) -> ModuleType:
+def load(place: Place, file: str, name: str) -> ModuleType:
     """Import the script under its name."""
-    import importlib.util
-
-    if "." in name:
-        importlib.import_module(name.rpartition(".")[0])
-    spec = importlib.util.spec_from_file_location(name, os.path.join(directory, file))
-    if spec is None or spec.loader is None:
-        raise Refused(f"The script {file!r} is no Python file.")
-    module = importlib.util.module_from_spec(spec)
+    package = name.rpartition(".")[0]
+    if package:
+        importlib.import_module(package)
+    path = place.path + "/" + file
+    # What importlib would do more is to look for what we hold.
+    module = ModuleType(name)
+    module.__file__, module.__package__ = path, package
+    module.__loader__ = SourceFileLoader(name, path)
+    module.__spec__ = ModuleSpec(name, module.__loader__, origin=path)
+    module.__spec__.has_location = True
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    exec(compile(place.read(file), path, "exec", dont_inherit=True), module.__dict__)
     return module
 
 
@@ -213,31 +253,31 @@ def coerce(value: Any, kind: str, name: str) -> Any:
         raise Refused(f"The argument {name!r} is not a {kind}: {error}") from error
 
 
-def ended_itself(directory: str, error: SystemExit) -> int:
+def ended_itself(place: Place, error: SystemExit) -> int:
     """A script that called exit(): 0 is a result of null, everything else an error."""
     if error.code is None or error.code == 0:
-        write(directory, "result.json", b"null")
+        place.write("result.json", b"null")
         return 0
     text = f"The script ended itself with exit code {error.code}." if isinstance(error.code, int) else str(error.code)
     print(text, file=sys.stderr)
-    write_error(directory, {"name": "SystemExit", "message": text, "stack": stack_of(error)})
+    write_error(place, {"name": "SystemExit", "message": text, "stack": stack_of(error)})
     return error.code if isinstance(error.code, int) and 0 < error.code < 126 else 1
 
 
-def report(directory: str, error: BaseException) -> None:
+def report(place: Place, error: BaseException) -> None:
     """Write down an exception and print its stack."""
     ours = isinstance(error, Refused)
     name = "InvalidCall" if ours else type(error).__name__
     content = {"name": name, "message": message_of(error), "stack": "" if ours else stack_of(error)}
     print(content["stack"] or f"{name}: {content['message']}", file=sys.stderr)
-    write_error(directory, {**content, **extra_of(error), **limit_of(error)})
+    write_error(place, {**content, **extra_of(error), **limit_of(error)})
 
 
-def write_error(directory: str, content: dict[str, Any]) -> None:
+def write_error(place: Place, content: dict[str, Any]) -> None:
     """Write `error.json`. On a full disk there is no room for it: then the exit code and the output must do."""
     text = json.dumps(content).encode()
     try:
-        write(directory, "error.json", text)
+        place.write("error.json", text)
     except OSError as error:
         print(f"[tidemill] the error could not be written down: {error}", file=sys.stderr)
 
@@ -281,20 +321,6 @@ def stack_of(error: BaseException) -> str:
 def is_ours(file: str) -> bool:
     """Whether a frame is of the machinery and not of the script."""
     return file.startswith("<frozen importlib") or os.path.dirname(file) == os.path.dirname(__file__)
-
-
-def read_json(directory: str, name: str) -> Any:
-    """A file of the work directory; integers of any size."""
-    with limitless_integers(), open(os.path.join(directory, name), "rb") as file:
-        return json.load(file)
-
-
-def write(directory: str, name: str, content: bytes) -> None:
-    """Write a file whole: under another name first."""
-    path = os.path.join(directory, name)
-    with open(path + ".part", "wb") as file:
-        file.write(content)
-    os.replace(path + ".part", path)
 
 
 def leave(code: int) -> NoReturn:

@@ -1,9 +1,14 @@
 """A warm interpreter: it imports ahead and forks children ahead, and each child runs one job.
 
-The worker sends each job (its environment and its output) over a socket; the waiting child takes it. When the job has
-ended, what it left running is killed, the worker is told, and the temporary directories are emptied. When anything is
-odd the interpreter ends itself, and the sandbox with it: the worker then takes a fresh one. Neither this process nor a
-waiting child holds a secret, and no other process may look into them.
+The worker sends each job over a socket, as a memory file and its output; the waiting child takes it. When the job has
+ended, what it left running is killed, the directories are emptied, the worker is told, and the next child is forked:
+no process of ours but this one is ever there beside a job. When anything is odd the interpreter ends itself, and the
+sandbox with it: the worker then takes a fresh one. Neither this process nor a waiting child holds a secret, and no
+other process may look into them.
+
+A fork copies nothing but the pages that are written to after it, and that is what most of a job's time goes to. So
+what runs here between two forks, and in a child before its script does, touches as little as it can, and modules that
+do something at each fork (`random`, `threading`, `logging`) are not imported here.
 """
 
 from __future__ import annotations
@@ -15,47 +20,102 @@ import importlib
 import json
 import linecache
 import os
-import resource
 import signal
 import socket
 import stat
 import sys
-import tempfile
-import threading
 import time
-from .bootstrap import leave, perform, run_job, write
-from .results import to_json
+import _thread
+from .bootstrap import leave, perform, run_job, set_up
+from .results import from_json, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+MEMORY_FD = 3
 CONTROL_FD = 6
+FIRST_FREE_FD = 64
+"""This process has never more open."""
 WORK = "/work/job"
+ABOVE = "/work"
 TEMPORARY = ("/tmp", "/dev/shm")
-REHEARSAL = "def main(a, b=2):\n    return {str(a): [b, 0.5, None]}\n"
+PLACES = (*TEMPORARY, WORK, ABOVE)
+WATCHED = ("/proc/self/limits", "/proc/sysvipc/shm", "/proc/sysvipc/msg", "/proc/sysvipc/sem")
+REHEARSAL = b"def main(a, b=2):\n    return {str(a): [b, 0.5, None]}\n"
 NEEDED = ("inspect", "traceback", "importlib.util", "base64", "datetime", "enum", "atexit")
+ZONE = "UTC"
 PR_SET_DUMPABLE = 4
-PR_SET_CHILD_SUBREAPER = 36
+LARGEST_GAP = 110_000
+"""In bytes; larger pieces of memory are not of the heap."""
+MOST_GAPS = 100_000
+
+LIBC = ctypes.CDLL(None)
+prctl = LIBC.prctl
+prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 
 
 class Odd(Exception):
     """Something that must not be: the sandbox is given up."""
 
 
+class Handed:
+    """A job as the worker handed it over, in a memory file that its results go into.
+
+    The file has the size of its head (4 bytes), the head as JSON (`env`, `files`: name and size of each), the files one
+    after the other. Each result is a line of name and size, and its content.
+    """
+
+    path = WORK
+
+    def __init__(self, files: dict[str, bytes], descriptor: int) -> None:
+        self._files = files
+        self._descriptor = descriptor
+        self._end = 0
+
+    def read(self, name: str) -> bytes:
+        """A file of the job."""
+        return self._files[name]
+
+    def write(self, name: str, content: bytes) -> None:
+        """Add a result."""
+        rest = memoryview(b"%s %d\n%s" % (name.encode(), len(content), content))
+        while rest:
+            written = os.pwrite(self._descriptor, rest, self._end)
+            self._end += written
+            rest = rest[written:]
+
+    def prepare(self) -> None:
+        """Put the files of the script where it expects them; its call and arguments are for us only."""
+        for name, content in self._files.items():
+            if name in ("args.json", "call.json"):
+                continue
+            if "/" in name:
+                os.makedirs(os.path.dirname(name), 0o700, exist_ok=True)
+            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                rest = memoryview(content)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            finally:
+                os.close(descriptor)
+
+
 def park(preload: list[str]) -> NoReturn:
     """Run job after job until the worker closes the socket."""
     control = socket.socket(fileno=CONTROL_FD)
     try:
+        os.environ.clear()
+        os.environ["TZ"] = ZONE
+        time.tzset()  # most jobs then need not
+        del os.environ["TZ"]
         import_ahead(preload)
         rehearse()
+        surroundings = Surroundings()
         set_process(PR_SET_DUMPABLE, 0)
-        set_process(PR_SET_CHILD_SUBREAPER, 1)
-        gc.collect()
-        gc.freeze()
-        serve(control)
-    except Odd as error:
-        tell(control, {"odd": str(error)})
+        serve(surroundings, control)
+    except Exception as error:
+        tell(json.dumps({"odd": str(error) if isinstance(error, Odd) else repr(error)}).encode())
     finally:
         os._exit(3)
 
@@ -69,132 +129,197 @@ def import_ahead(names: list[str]) -> None:
             print(f"[tidemill] {name} could not be imported ahead: {error!r}", file=sys.stderr)
     for name in NEEDED:
         importlib.import_module(name)
-    if threading.active_count() > 1:
+    if _thread._count() > 0:
         raise Odd("importing ahead started threads, which a fork would lose")
 
 
 def rehearse() -> None:
     """Run a job that does nothing, so that all that Python prepares on first use is there before the first fork."""
-    with tempfile.TemporaryDirectory() as directory:
-        for name, text in (("main.py", REHEARSAL), ("args.json", '{"a": 1}'), ("call.json", '{"file": "main.py"}')):
-            write(directory, name, text.encode())
-        write(directory, "result.json", to_json(perform(directory), "result"))
+    os.chdir(WORK)
+    reader, writer = os.pipe()
+    place = Handed({"main.py": REHEARSAL, "args.json": b'{"a": 1}', "call.json": b'{"file": "main.py"}'}, writer)
+    to_json(perform(place), "result")
+    for descriptor in (reader, writer):
+        os.close(descriptor)
+    os.unlink("main.py")
+    os.chdir("/")
     del sys.modules["main"]
     linecache.clearcache()
+    set_up(WORK)
 
 
-def serve(control: socket.socket) -> None:
-    """One child runs its job while the next one waits."""
-    before = own_state()
-    mounted = mounts_below(TEMPORARY)
-    tell(control, {"ready": True})
-    child, began = fork_ahead(control)
+def serve(surroundings: Surroundings, control: socket.socket) -> None:
+    """Fork a child that waits for a job, see the job to its end, clear up after it; and again."""
+    tell(b'{"ready": true}')
+    gc.collect()
+    gc.freeze()
+    use_up_gaps()
     while True:
-        if os.read(began, 1) != b"s":
-            raise Odd("the waiting process is gone")
-        os.close(began)
-        job, (child, began) = child, fork_ahead(control)
+        job = os.fork()
+        if not job:
+            try:
+                be_a_job(control)
+            finally:
+                os._exit(3)
         _, status, used = os.wait4(job, 0)
-        if clear_processes(child):
-            os.close(began)
-            child, began = fork_ahead(control)
-        tell(control, {"status": status, "peak": used.ru_maxrss * 1024})
-        clear_files(mounted)
-        if own_state() != before:
-            raise Odd("the job changed the limits or the priority of the parked interpreter")
-        if has_shared_memory():
-            raise Odd("the job left System V shared memory, semaphores or queues")
-        tell(control, {"clean": True})
+        ended = b'"status": %d, "peak": %d' % (status, used.ru_maxrss * 1024)
+        if status or not is_alone() or not surroundings.clear():
+            tell(b"{%s}" % ended)  # who waits for the job need not wait for what may take long
+            ended = b'"then": true'
+            end_the_others()
+            if status and not control.recv(1):  # the watchdog first looks whether it had filled the directories
+                return
+            surroundings.clear_more()
+        tell(b'{%s, "clean": true}' % ended)
 
 
-def fork_ahead(control: socket.socket) -> tuple[int, int]:
-    """A child that waits for a job; its id, and a pipe that gets one byte when it begins."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child:
-        os.close(writer)
-        return child, reader
-    try:
-        os.close(reader)
-        be_a_job(control, writer)
-    finally:
-        os._exit(3)
+def use_up_gaps() -> None:
+    """Take all free memory between what is in use, so that children get theirs from the end of the heap.
+
+    The gaps lie on as many pages, and each that a child touches must be copied for it.
+    """
+    allocate, release, trim = (getattr(LIBC, name, None) for name in ("malloc", "free", "malloc_trim"))
+    if not (allocate and release and trim):
+        return
+    allocate.restype, release.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    trim(0)
+    end = allocate(LARGEST_GAP)
+    release(end)
+    for size in (*range(LARGEST_GAP // 2, 8192, -1024), *range(8184, 1024, -128), *range(1016, 8, -16)):
+        for _ in range(MOST_GAPS):
+            place = allocate(size)
+            if place is None or place >= end - 8192:  # that is the end itself
+                release(place)
+                break
 
 
-def be_a_job(control: socket.socket, began: int) -> NoReturn:
+def be_a_job(control: socket.socket) -> NoReturn:
     """Wait for a job, become it, run it."""
-    env = receive(control)
-    control.close()
+    memory = receive(control)
+    env, files = unpack(memory)
     os.setsid()
     os.chdir(WORK)
-    os.environ.clear()
-    os.environ.update(env)
-    time.tzset()
+    for name, value in env.items():
+        os.environ[name] = value
+    if env.get("TZ") != ZONE:
+        time.tzset()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()  # the random module does this by itself
     set_process(PR_SET_DUMPABLE, 1)
-    os.write(began, b"s")
-    os.close(began)
-    leave(run_job())
+    leave(run_job(Handed(files, memory)))
 
 
-def receive(control: socket.socket) -> dict[str, str]:
-    """Wait for a job: take its output as ours; its environment."""
-    data, ancillary, _, _ = control.recvmsg(1 << 16, socket.CMSG_SPACE(4))
-    while data and (len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "big")):
-        more = control.recv(1 << 20)
-        data = data + more if more else b""
+def receive(control: socket.socket) -> int:
+    """Wait for a job: take its output as ours; the descriptor of its memory file."""
+    data, ancillary, _, _ = control.recvmsg(1, socket.CMSG_SPACE(8), socket.MSG_CMSG_CLOEXEC)
     if not data:
         os._exit(0)
-    for _, _, rights in ancillary:
-        numbers = array.array("i")
-        numbers.frombytes(rights)
-        for number in numbers:
-            os.dup2(number, 1)
-            os.dup2(number, 2)
-            os.close(number)
-    env: dict[str, str] = json.loads(data[4:])
-    return env
+    output, memory = array.array("i", ancillary[0][2])
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.dup2(memory, MEMORY_FD, inheritable=False)
+    control.detach()
+    os.closerange(MEMORY_FD + 1, FIRST_FREE_FD)
+    return MEMORY_FD
 
 
-def tell(control: socket.socket, message: dict[str, Any]) -> None:
-    """Send one line to the worker."""
-    control.sendall(json.dumps(message).encode() + b"\n")
+def unpack(memory: int) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Environment and files of the job in a memory file, which is empty after that."""
+    data = os.pread(memory, os.fstat(memory).st_size, 0)
+    os.ftruncate(memory, 0)
+    at = 4 + int.from_bytes(data[:4], "big")
+    head = from_json(data[4:at])
+    files = {}
+    for name, size in head["files"].items():
+        files[name] = data[at : at + size]
+        at += size
+    return head["env"], files
+
+
+def tell(message: bytes) -> None:
+    """Send one line of JSON to the worker."""
+    os.write(CONTROL_FD, message + b"\n")
 
 
 def set_process(option: int, value: int) -> None:
     """`prctl(2)`."""
-    if ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+    if prctl(option, value, 0, 0, 0) != 0:
         raise Odd(f"prctl({option}) failed")
 
 
-def clear_processes(waiting: int) -> bool:
-    """Kill what the job left running. True when the waiting child was killed with it."""
-    if not others({1, os.getpid(), waiting}):
-        return False
+def is_alone() -> bool:
+    """Whether there is no other process in the sandbox, but for its init."""
+    try:
+        os.kill(-1, 0)  # that is: all but ourselves and the init process
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def end_the_others() -> None:
+    """Kill what the job left running."""
     for _ in range(1000):
         try:
-            os.kill(-1, signal.SIGKILL)  # everything but us and the init process, at once: no fork gets away
+            os.kill(-1, signal.SIGKILL)  # at once: no fork gets away
         except ProcessLookupError:
-            time.sleep(0.001)
-        reap()
-        if not others({1, os.getpid()}):
-            return True
+            return
+        time.sleep(0.001)
     raise Odd("what the job left running could not be killed")
 
 
-def reap() -> None:
-    """Take note of all that have ended."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return
+class Surroundings:
+    """What jobs of one sandbox share: it must be the same before each of them."""
 
+    def __init__(self) -> None:
+        # Files of /proc can be read again and again, which takes less than to open them each time.
+        self._files = [os.open(path, os.O_RDONLY) for path in WATCHED if os.path.exists(path)]
+        self._mounted = mounts_below(TEMPORARY)
+        self._before = self._look()
 
-def others(known: set[int]) -> set[int]:
-    """Processes of the sandbox beyond the known ones."""
-    return {int(name) for name in os.listdir("/proc") if name.isdigit()} - known
+    def _look(self) -> list[Any]:
+        """What a job of the same user could change in this process, the objects that outlive a process, the places."""
+        found: list[Any] = [os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), os.sched_getaffinity(0)]
+        found += [os.pread(file, 1 << 16, 0) for file in self._files]
+        for place in PLACES:
+            state = os.lstat(place)
+            found += (os.listdir(place), os.listxattr(place), state.st_ino, state.st_mode, state.st_uid, state.st_gid)
+        return found
+
+    def clear(self) -> bool:
+        """Remove what most jobs leave, their script; False where more is to be done: `clear_more` does it."""
+        if self._mounted:
+            return False
+        try:
+            names = os.listdir(WORK)
+            if len(names) > 1:
+                return False
+            for name in names:
+                os.unlink(WORK + "/" + name)
+        except OSError:
+            return False
+        return self._look() == self._before
+
+    def clear_more(self) -> None:
+        """Remove all that a job left.
+
+        Raises:
+            Odd: it cannot be, or something else is not as it was.
+        """
+        try:
+            for place in (*TEMPORARY, WORK):
+                for name in os.listdir(place):
+                    remove(os.path.join(place, name), self._mounted)
+                for name in os.listxattr(place):
+                    os.removexattr(place, name)
+                os.chmod(place, 0o700 if place == WORK else 0o1777)
+            after = self._look()
+        except OSError as error:
+            raise Odd(f"the directories could not be emptied: {error}") from error
+        if after != self._before:
+            raise Odd(
+                "the job left something beside its directory, or System V shared memory, semaphores or queues, "
+                "or changed the parked interpreter"
+            )
 
 
 def mounts_below(places: tuple[str, ...]) -> frozenset[str]:
@@ -207,17 +332,6 @@ def mounts_below(places: tuple[str, ...]) -> frozenset[str]:
                 found.add(path)
                 path = os.path.dirname(path)
     return frozenset(found)
-
-
-def clear_files(mounted: frozenset[str]) -> None:
-    """Empty the temporary directories of all but what is mounted there."""
-    for place in TEMPORARY:
-        try:
-            for name in os.listdir(place):
-                remove(os.path.join(place, name), mounted)
-            os.chmod(place, 0o1777)
-        except OSError as error:
-            raise Odd(f"{place} could not be emptied: {error}") from error
 
 
 def remove(path: str, mounted: frozenset[str]) -> None:
@@ -234,24 +348,3 @@ def remove(path: str, mounted: frozenset[str]) -> None:
         os.chmod(path, 0o755)
     else:
         os.rmdir(path)
-
-
-def own_state() -> tuple[Any, ...]:
-    """What a job of the same user could change in another process of the sandbox."""
-    kinds = [value for name, value in sorted(vars(resource).items()) if name.startswith("RLIMIT_")]
-    limits = tuple(resource.getrlimit(kind) for kind in kinds)
-    return limits, os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), frozenset(os.sched_getaffinity(0))
-
-
-def has_shared_memory() -> bool:
-    """Whether System V objects are left in the sandbox."""
-    return any(lines("/proc/sysvipc/" + kind) > 1 for kind in ("shm", "msg", "sem"))
-
-
-def lines(path: str) -> int:
-    """Lines of a file; 0 where the kernel has none."""
-    try:
-        with open(path, "rb") as file:
-            return file.read().count(b"\n")
-    except OSError:
-        return 0
