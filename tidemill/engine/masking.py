@@ -7,6 +7,7 @@ secret in another way (reversed, a letter at a time) gets it through: masking pr
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 from urllib.parse import quote, quote_plus
@@ -20,7 +21,10 @@ MIN_CHARS: Final = 8
 _PIECE: Final = 512
 _OVERLAP: Final = 16
 _BLOCK: Final = 4096
+_SHORT: Final = 4096
+"""Up to here it takes less to look for one pattern after the other than to build the search for all of them."""
 _BASE64_LINES: Final = (64, 76)
+_PLAIN: Final = re.compile(rb"[A-Za-z0-9_.-]*")
 
 
 class Masker:
@@ -32,7 +36,9 @@ class Masker:
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
         self.unmaskable: list[bytes] = []
+        self._secrets: list[bytes] = []
         self._patterns: set[bytes] = set()
+        self._patterned = 0  # so many of the secrets are among the patterns
         self._built: _Search | None = None
         self._held = b""
         self._masked = 0  # so many bytes at the start of `_held` belong to a mask that is already given out
@@ -43,24 +49,33 @@ class Masker:
     def _search(self) -> "_Search":
         """Built when there is something to search: most jobs print and return little."""
         if self._built is None:
-            self._built = _Search(self._patterns)
+            self._built = _Search(self._all_patterns())
         return self._built
+
+    def _all_patterns(self) -> set[bytes]:
+        """Of all secrets; made when there is something to search, too."""
+        fresh, self._patterned = self._secrets[self._patterned :], len(self._secrets)
+        for secret in fresh:
+            self._patterns |= patterns_of(secret)
+        return self._patterns
 
     def add(self, secret: bytes) -> bool:
         """Mask `secret` too, in all that is not given out yet; False if it is too short to be masked."""
-        before = len(self._patterns)
-        taken = self._take(secret)
-        if len(self._patterns) != before:
-            self._built = None
-        return taken
+        self._built = None
+        return self._take(secret)
 
     def feed(self, chunk: bytes) -> bytes:
         """What can be given out after `chunk`: all but an end that may be the beginning of a secret."""
-        if not self._patterns or not (chunk or self._held):
+        if not self._secrets or not (chunk or self._held):
             return chunk
         buffer = self._held + chunk
         keep_from = self._search.unfinished_from(buffer)
         return self._give_out(buffer, keep_from)
+
+    @property
+    def holds(self) -> bool:
+        """Whether it keeps back an end that may be the beginning of a secret."""
+        return bool(self._held)
 
     def flush(self) -> bytes:
         """The rest, at the end of the stream."""
@@ -73,7 +88,7 @@ class Masker:
             if secret:
                 self.unmaskable.append(secret)
             return False
-        self._patterns.update(patterns_of(secret))
+        self._secrets.append(secret)
         return True
 
     def _give_out(self, buffer: bytes, keep_from: int) -> bytes:
@@ -95,9 +110,12 @@ class Masker:
 
     def mask_whole(self, text: bytes) -> bytes:
         """`text`, which is no part of the stream, with everything masked that is known so far."""
-        if not self._patterns or len(text) < MIN_CHARS:
+        if not self._secrets or len(text) < MIN_CHARS:
+            return text
+        if len(text) <= _SHORT and not any(pattern in text for pattern in self._all_patterns()):
             return text
         whole = Masker([])
+        whole._secrets, whole._patterned = self._secrets, self._patterned
         whole._patterns, whole._built = self._patterns, self._search
         return whole.feed(text) + whole.flush()
 
@@ -138,6 +156,8 @@ def _encodings(secret: bytes) -> Iterator[bytes]:
     yield secret.hex().encode()
     yield secret.hex().upper().encode()
     yield from _base64_forms(secret)
+    if _PLAIN.fullmatch(secret):
+        return  # the other forms are the secret itself
     for safe in ("", "/", "!'()*", "!'()*/:@&=+$,;?#"):
         yield quote(secret, safe=safe).encode()
     yield quote_plus(secret).encode()
