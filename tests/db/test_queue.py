@@ -108,6 +108,23 @@ async def test_one_turn_ends_jobs_and_claims_the_next(database: Database) -> Non
     assert [each.id for each in turn.claimed] == [following]
 
 
+async def test_a_job_that_has_read_more_than_was_masked_does_not_end(database: Database) -> None:
+    await enqueue(database)
+    await enqueue(database)
+    reader, other = await claim(database)
+    read = "insert into storage_access (workspace_id, job_id, actor, kind, address, access, version) "
+    (row,) = await rows(
+        database, f"{read} values ('w', '{reader.id}', 'u/a', 'variable', 'u/a/secret', 'read', 1) returning id"
+    )
+    ended = [Ended(id=job.id, attempt=1, status="success", result=RESULT, seen=0) for job in (reader, other)]
+    turn = await queue.turn(database.single, worker="one", ended=ended, tags=[], limit=0)
+    assert (turn.ended, turn.unseen) == ({other.id}, {reader.id})
+    seen = row["id"]
+    assert isinstance(seen, int)
+    turn = await queue.turn(database.single, worker="one", ended=[replace(ended[0], seen=seen)], tags=[], limit=0)
+    assert (turn.ended, turn.unseen) == ({reader.id}, set())
+
+
 async def test_what_an_old_attempt_sends_is_refused(database: Database) -> None:
     await enqueue(database)
     (old,) = await claim(database)

@@ -68,7 +68,11 @@ class ClaimedJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a job ended. `status`: success, failure, canceled or skipped; `end_reason` tells why it was no success."""
+    """How a job ended. `status`: success, failure, canceled or skipped; `end_reason` tells why it was no success.
+
+    `seen` is the last of its reads (`storage_access`) that `result` is masked for; where it has read more, it does not
+    end. None: whatever it has read is masked.
+    """
 
     id: UUID
     attempt: int
@@ -76,6 +80,7 @@ class Ended:
     result: Kept
     end_reason: str | None = None
     memory_peak_bytes: int | None = None
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +104,20 @@ class Turn:
 
     Attributes:
         ended: the ids that were ended; one that is missing was taken away before, and nothing was written for it.
+        unseen: those that are still held, since they have read more than was `seen`.
         claimed: what it holds from now on, the most urgent first. The claim is the first heartbeat.
         due_in_s: when the next job will be due; None where none waits.
         limited: jobs under a concurrency limit are due, too: see `claim_limited`.
     """
 
     ended: frozenset[UUID]
+    unseen: frozenset[UUID]
     claimed: list[ClaimedJob]
     due_in_s: float | None
     limited: bool
 
 
-_OF_TURN: Final = frozenset({"ended", "notices", "due_in_s", "limited"})
+_OF_TURN: Final = frozenset({"ended", "unseen", "notices", "due_in_s", "limited"})
 
 
 async def turn(
@@ -137,6 +144,7 @@ async def turn(
         objects=[one.result.digest for one in ended],
         reasons=[one.end_reason for one in ended],
         peaks=[one.memory_peak_bytes for one in ended],
+        seen=[one.seen for one in ended],
         tags=list(tags),
         limit=limit,
         parents=list(parents),
@@ -144,7 +152,13 @@ async def turn(
     )
     first = rows[0]
     claimed = [ClaimedJob(**{name: row[name] for name in row.keys() - _OF_TURN}) for row in rows if row["id"]]
-    return Turn(ended=frozenset(first["ended"]), claimed=claimed, due_in_s=first["due_in_s"], limited=first["limited"])
+    return Turn(
+        ended=frozenset(first["ended"]),
+        unseen=frozenset(first["unseen"]),
+        claimed=claimed,
+        due_in_s=first["due_in_s"],
+        limited=first["limited"],
+    )
 
 
 async def claim_limited(database: Database, *, worker: str, tags: Sequence[str], limit: int) -> list[ClaimedJob]:

@@ -36,7 +36,7 @@ class Values:
     def __init__(self, database: Database, content: Content, *, inline_bytes: int, max_bytes: int) -> None:
         self._database = database
         self._content = content
-        self._inline_bytes = inline_bytes
+        self.inline_bytes = inline_bytes
         self.max_bytes = max_bytes
 
     async def keep(self, raw: bytes, *, what: str) -> Kept:
@@ -51,7 +51,7 @@ class Values:
                 f"{what} has {len(raw)} bytes, more than the {self.max_bytes} allowed (TIDEMILL_MAX_VALUE_BYTES). "
                 "Write it to workspace storage or a table, and pass on a pointer to it."
             )
-        if len(raw) <= self._inline_bytes:
+        if len(raw) <= self.inline_bytes:
             return Kept(inline=Json(raw))
         packed = await self._content.pack(raw)
         # First the note and then the bytes: `collect_garbage` removes these while it holds the note, so that whoever

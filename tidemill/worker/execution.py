@@ -37,6 +37,7 @@ class Stop(enum.Enum):
     LOST = "lost"
     """The lease is gone: whatever it did is somebody else's now."""
     WORKER_STOPS = "worker_stops"
+    TIMED_OUT = "timed_out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,9 @@ class Execution:
         self._parts = parts
         self._preparer = preparer
         self._read_after = 0
+        self._has_read = False
         self._keep_under: bytes | None = None
+        self._unmasked: tuple[str, bytes, EndReason | None] | None = None
         self._stopped: asyncio.Future[tuple[Stop, str]] = asyncio.get_running_loop().create_future()
         self._output = Output(
             parts.database.single,
@@ -77,6 +80,7 @@ class Execution:
     def stop(self, why: Stop, message: str) -> None:
         """End the job as soon as possible; the first reason counts."""
         if not self._stopped.done():
+            self._output.lost = self._output.lost or why is Stop.LOST
             self._stopped.set_result((why, message))
 
     def confirm(self, sent_at_s: float) -> None:
@@ -126,9 +130,12 @@ class Execution:
         raw = await self._parts.values.fetch(self.job.args, self.job.args_object) or b"{}"
         resolved = await self._parts.data.resolve(self.job, raw)
         self._output.remember(resolved.secrets)
+        self._has_read = resolved.args is not raw
         if (hit := await self._cached(resolved.args)) is not None:
             return hit
-        prepared = await self._or_stopped(self._preparer.prepare(self.job))
+        prepared: Prepared | Stop | None = self._preparer.at_hand(self.job)
+        if prepared is None:
+            prepared = await self._or_stopped(self._preparer.prepare(self.job))
         if isinstance(prepared, Stop):
             return prepared
         return await self._launched(prepared, resolved.args)
@@ -186,27 +193,31 @@ class Execution:
         return Stop.LOST if self._output.lost else ended
 
     async def _until_ended(self, running: Running) -> Exit | Stop:
-        """Read the output to its end, within the time limit, unless the job is stopped."""
+        """Read the output to its end, within the time limit, unless the job is stopped: that kills the program."""
         limit_s = self.job.timeout_s or self._parts.options.timeout_s
-        reading = asyncio.create_task(self._read_output(running))
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(limit_s, self.stop, Stop.TIMED_OUT, "It ran too long.")
+        killing: list[asyncio.Task[None]] = []
+
+        def kill(stopped: asyncio.Future[tuple[Stop, str]]) -> None:
+            killing.append(loop.create_task(running.kill(stopped.result()[1])))
+
+        self._stopped.add_done_callback(kill)
         try:
-            either: set[asyncio.Future[Any]] = {reading, self._stopped}
-            await asyncio.wait(either, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-            if self._stopped.done():
-                why, message = self._stopped.result()
-                await running.kill(message)
-                await running.wait()
-                return why
-            if not reading.done():
-                await running.kill("It ran too long.")
-                await running.wait()
-                raise JobFailed(EndReason.TIMEOUT, "Timeout", f"The job was ended after its time limit of {limit_s} s.")
-            await reading
-            return await running.wait()
+            await self._read_output(running)
+            ended = await running.wait()
+        except BaseException:
+            await running.kill("The worker gave it up.")
+            raise
         finally:
-            reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reading
+            timer.cancel()
+            self._stopped.remove_done_callback(kill)
+        if not self._stopped.done():
+            return ended
+        why, _ = self._stopped.result()
+        if why is Stop.TIMED_OUT:
+            raise JobFailed(EndReason.TIMEOUT, "Timeout", f"The job was ended after its time limit of {limit_s} s.")
+        return why
 
     async def _read_output(self, running: Running) -> None:
         async for chunk in running.output:
@@ -234,13 +245,34 @@ class Execution:
                 return await self._ended(
                     "canceled", queue.error_result("Canceled", message).raw, reason=EndReason.CANCELED
                 )
-            case Stop.WORKER_STOPS:
+            case Stop.WORKER_STOPS | Stop.TIMED_OUT:
                 await self._output.learn_secrets()
                 await self._output.flush(final=True)
                 return Again(end_reason=EndReason.STOPPED)
 
-    async def _ended(self, status: str, result: bytes, *, reason: EndReason | None = None) -> Outcome:
-        await self._output.learn_secrets()
+    async def end_again(self) -> Outcome:
+        """After the end of `run` was not taken, since the job had read more secrets: mask it, now with those."""
+        assert self._unmasked is not None
+        status, result, reason = self._unmasked
+        self._unmasked = None
+        return await self._ended(status, result, reason=reason, asks=True)
+
+    async def _ended(
+        self, status: str, result: bytes, *, reason: EndReason | None = None, asks: bool = False
+    ) -> Outcome:
+        """How it ended, with its secrets masked.
+
+        Which secrets it read is asked for first where that matters before the end (`asks`, or there is something to be
+        written ahead). Mostly there is not: then it is told up to where we know, and the end itself makes sure that
+        this was all.
+        """
+        seen = None
+        is_inline = len(result) <= self._parts.values.inline_bytes
+        if asks or self._has_read or self._keep_under or not is_inline or not self._output.is_written:
+            await self._output.learn_secrets()
+        else:
+            seen = self._read_after
+            self._unmasked = (status, result, reason)
         masked = self._output.mask_result(result)
         try:
             kept = await self._parts.values.keep(masked, what="The result")
@@ -255,7 +287,7 @@ class Execution:
         await self._output.flush(final=True)
         if self._output.lost:
             return None
-        return Ended(id=self.job.id, attempt=self.job.attempt, status=status, result=kept, end_reason=reason)
+        return Ended(id=self.job.id, attempt=self.job.attempt, status=status, result=kept, end_reason=reason, seen=seen)
 
     async def _new_secrets(self) -> list[bytes]:
         found, self._read_after = await self._parts.data.secrets_read(self.job, after=self._read_after)

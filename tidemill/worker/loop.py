@@ -7,6 +7,7 @@ When there is nothing to do the loop waits for a notification, for the next due 
 import asyncio
 import contextlib
 import time
+from collections.abc import Coroutine
 from typing import Final
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from tidemill.model.failpoint import failpoint
 from tidemill.model.job import EndReason
 from tidemill.worker.builds import BuildRunner
 from tidemill.worker.context import WorkerParts
-from tidemill.worker.execution import Again, Execution, Stop
+from tidemill.worker.execution import Again, Execution, Outcome, Stop
 from tidemill.worker.heartbeat import keep_leases
 from tidemill.worker.housekeeping import keep_house
 from tidemill.worker.prepare import Preparer
@@ -134,6 +135,10 @@ class Worker:
         if turn.claimed:
             failpoint("claim.after_commit")
         for one in ended:
+            if one.id in turn.unseen:
+                execution = self._running[one.id]
+                self._follow(execution, execution.end_again())
+                continue
             self._running.pop(one.id, None)
             self.jobs_executed += 1
             if one.id not in turn.ended:
@@ -152,15 +157,18 @@ class Worker:
         if time.monotonic() >= jobs.dies_at(claimed_at_s, self._parts.options.self_kill_s):
             log.warning("claimed too late", job=str(job.id), attempt=job.attempt)
             execution.stop(Stop.WORKER_STOPS, "The answer to the claim came too late.")
-        task = asyncio.create_task(self._carry_out(execution), name=f"job {job.id}")
+        self._follow(execution, execution.run())
+
+    def _follow(self, execution: Execution, work: Coroutine[None, None, Outcome]) -> None:
+        task = asyncio.create_task(self._carry_out(execution, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _carry_out(self, execution: Execution) -> None:
-        """Run one job and hand in how it ended. The one place that catches everything, and reports it."""
+    async def _carry_out(self, execution: Execution, work: Coroutine[None, None, Outcome]) -> None:
+        """See a job to its end, and hand in how it ended. The one place that catches everything, and reports it."""
         job = execution.job
         try:
-            outcome = await execution.run()
+            outcome = await work
         except Unavailable as error:
             log.warning("database away while a job ended", job=str(job.id), error=str(error))
             outcome = None

@@ -65,6 +65,7 @@ class Output:
         self._flushing = asyncio.Lock()
         self._arrived = asyncio.Event()
         self._closing = asyncio.Event()
+        self._flusher: asyncio.Task[None] | None = None
         self._flushes = 0
         self._is_continued = False
         self._warned = False
@@ -82,6 +83,8 @@ class Output:
             self._take_part(self._line)
             self._line = b""
         self._arrived.set()
+        if self._flusher is None:
+            self._flusher = asyncio.create_task(self._keep_flushing())
         if len(self._log) + len(self._stream) > _BATCH_BYTES:
             await self.flush()
 
@@ -125,13 +128,13 @@ class Output:
     @asynccontextmanager
     async def flushing(self) -> AsyncIterator[None]:
         """Write batches during the block, soon at first, then about once a second. Costs nothing without output."""
-        task = asyncio.create_task(self._keep_flushing())
         try:
             yield
         finally:
             self._closing.set()
             self._arrived.set()
-            await task
+            if self._flusher is not None:
+                await self._flusher
 
     async def _keep_flushing(self) -> None:
         while not self.lost and not self._closing.is_set():
@@ -170,6 +173,11 @@ class Output:
             if text or stream:
                 self._flushes += 1
 
+    @property
+    def is_written(self) -> bool:
+        """Whether all that was printed is in the log: then nothing is left in which a secret could be."""
+        return not (self._line or self._log or self._stream or self._masker.holds)
+
     def remember(self, secrets: list[bytes]) -> None:
         """Mask `secrets` from now on."""
         for secret in secrets:
@@ -189,7 +197,7 @@ class Output:
             try:
                 return await work()
             except Unavailable:
-                if asyncio.get_running_loop().time() > give_up_at:
+                if self.lost or asyncio.get_running_loop().time() > give_up_at:
                     raise
                 await asyncio.sleep(_PAUSE_S)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -39,6 +40,22 @@ class Preparer:
         self._workshop = workshop
         self._types: dict[str, tuple[float, frozenset[str]]] = {}
         self._known: OrderedDict[bytes, tuple[Signature, Requirements]] = OrderedDict()
+        self._environments: dict[tuple[str, str], Environment | None] = {}
+
+    def at_hand(self, job: ClaimedJob) -> Prepared | None:
+        """As `prepare`, without waiting; None where something must be looked up or built first."""
+        language, content = _source(job)
+        types = self._types.get(job.workspace_id)
+        if types is None or time.monotonic() >= types[0] or job.lock is None:
+            return None
+        known = self._known.get(_key(language, job, content, types[1]))
+        place = language.name, job.lock
+        if known is None or place not in self._environments:
+            return None
+        environment = self._environments[place]
+        if environment is not None and not _is_there(environment):
+            return None
+        return Prepared(language=language, signature=known[0], needs=known[1], environment=environment)
 
     async def prepare(self, job: ClaimedJob) -> Prepared:
         """The environment of `job`, built or found.
@@ -53,6 +70,9 @@ class Preparer:
         environment = await language.prepare(lock, workshop=self._workshop)
         if environment is not None:
             mark_used(environment.path)
+        if len(self._environments) >= _KNOWN:
+            self._environments.clear()
+        self._environments[language.name, lock] = environment
         return Prepared(language=language, signature=signature, needs=needs, environment=environment)
 
     async def resolve_lock(self, job: ClaimedJob) -> str:
@@ -74,8 +94,7 @@ class Preparer:
 
     async def _read(self, job: ClaimedJob, language: Language, content: str) -> tuple[Signature, Requirements]:
         types = await self._resource_types(job.workspace_id)
-        text = f"{language.name}\0{job.script_path}\0{','.join(sorted(types))}\0{content}"
-        key = hashlib.sha256(text.encode()).digest()
+        key = _key(language, job, content, types)
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]
@@ -105,6 +124,18 @@ class Preparer:
         if job.script_hash is not None:
             await queue.store_lock(self._parts.database.single, job.workspace_id, job.script_hash, lock)
         return lock
+
+
+def _key(language: Language, job: ClaimedJob, content: str, types: frozenset[str]) -> bytes:
+    """What signature and requirements follow from."""
+    text = f"{language.name}\0{job.script_path}\0{','.join(sorted(types))}\0{content}"
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _is_there(environment: Environment) -> bool:
+    """Whether nobody has removed it; it counts as used now."""
+    mark_used(environment.path)
+    return all(map(os.path.exists, environment.site_dirs))
 
 
 def _source(job: ClaimedJob) -> tuple[Language, str]:

@@ -66,15 +66,22 @@ returning q.id, q.canceled_by, q.cancel_reason, q.cancel_forced;
 -- name: turn
 -- End jobs that :worker runs, each under its attempt, and give it up to :limit due jobs of :tags: one commit for both.
 -- Beyond these, up to :child_limit jobs that one of its jobs :parents started, and may be waiting for.
+-- A job that has read more than what was :seen of it stays as it is, for its result may hold a secret that is not masked.
 -- There is always a row; without a job it only tells which ends were taken (one that is missing has been taken away
 -- before), when the next job is due, and whether jobs under a concurrency limit wait for `claim_limited`.
 with done as (
   select * from unnest(:ids::uuid[], :attempts::int[], :statuses::text[], :results::json[], :objects::text[],
-    :reasons::text[], :peaks::bigint[])
-  as d (id, attempt, status, result, result_object, end_reason, memory_peak_bytes)),
+    :reasons::text[], :peaks::bigint[], :seen::bigint[])
+  as d (id, attempt, status, result, result_object, end_reason, memory_peak_bytes, seen)),
+unseen as materialized (
+  select q.id from done d join job_queue q on q.id = d.id
+  where q.attempt = d.attempt and q.worker = :worker and q.state = 'running' and exists (
+    select from storage_access a where a.job_id = d.id and a.id > d.seen and a.access = 'read'
+      and a.version is not null and a.kind in ('variable', 'resource'))),
 gone as (
   delete from job_queue q using done d
   where q.id = d.id and q.attempt = d.attempt and q.worker = :worker and q.state = 'running'
+    and q.id not in (select id from unseen)
   returning q.*),
 kept as (
   insert into job_completed (id, workspace_id, status, result, result_object, started_at, completed_at, duration_ms,
@@ -120,7 +127,7 @@ told as materialized (
     select string_agg(id::text, ',') as ids from kept having count(*) > 0
     union all
     select string_agg(id::text, ',') from taken having count(*) > 0) changed)
-select array(select id from kept) as ended,
+select array(select id from kept) as ended, array(select id from unseen) as unseen,
   (select count(*) from told) + (select count(*) from freed) as notices,
   (select extract(epoch from w.run_at - now())::float8 from job_queue w
     where w.state = 'queued' and w.tag = any(:tags::text[]) and w.run_at > now() order by w.run_at limit 1) as due_in_s,
