@@ -1,9 +1,10 @@
 """Real object servers for the tests, each started when a test first needs it and kept for the session.
 
-Ceph is the real thing; ministack (S3 as of today) and fake-gcs-server are emulators.
+Ceph is the real thing; ministack (S3 as of today), Azurite (Microsoft's own) and fake-gcs-server are emulators.
 `tests/prepare.py` installs them. Where one is missing, its tests are skipped with the reason; in CI they fail.
 """
 
+import base64
 import os
 import secrets
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +24,11 @@ from botocore.config import Config
 from tests import object_servers_ceph as ceph
 from tests.prepare import VENVS
 from tests.processes import Processes, free_port, wait_for_http
+from tidemill.stores.objects.azure.shared_key import VERSION, authorization, date_text
+
+AZURITE_ACCOUNT: Final = "devstoreaccount1"
+AZURITE_KEY: Final = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Public: every Azurite has it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,34 @@ def start_ministack(folder: Path, processes: Processes) -> ObjectServer:
     return _s3_server(endpoint, "test", "test")
 
 
+def start_azurite(folder: Path, processes: Processes) -> ObjectServer:
+    program = _installed(VENVS / "node" / "node_modules" / ".bin" / "azurite-blob")
+    port = free_port()
+    options = [
+        "--silent",
+        "--blobHost",
+        "127.0.0.1",
+        "--blobPort",
+        str(port),
+        "--skipApiVersionCheck",
+        "--inMemoryPersistence",
+    ]
+    processes.start([str(program), *options])
+    endpoint = f"http://127.0.0.1:{port}"
+    wait_for_http(endpoint, processes)
+
+    def resource(container: str) -> dict[str, object]:
+        return {
+            "accountName": AZURITE_ACCOUNT,
+            "containerName": container,
+            "useSSL": False,
+            "endPoint": f"{endpoint}/{AZURITE_ACCOUNT}",
+            "accessKey": AZURITE_KEY,
+        }
+
+    return ObjectServer(endpoint, resource, lambda name: _make_container(endpoint, name))
+
+
 def start_fake_gcs(folder: Path, processes: Processes) -> ObjectServer:
     library = VENVS / "fake-gcs-server" / "lib"
     found = sorted(
@@ -80,6 +115,7 @@ def start_fake_gcs(folder: Path, processes: Processes) -> ObjectServer:
 STARTERS: Final[dict[str, Callable[[Path, Processes], ObjectServer]]] = {
     "ceph": start_ceph,
     "ministack": start_ministack,
+    "azurite": start_azurite,
     "fake-gcs": start_fake_gcs,
 }
 
@@ -150,6 +186,15 @@ def _s3_server(endpoint: str, access_key: str, secret_key: str) -> ObjectServer:
         }
 
     return ObjectServer(endpoint, resource, lambda name: client.create_bucket(Bucket=name))
+
+
+def _make_container(endpoint: str, name: str) -> None:
+    path, query = f"/{AZURITE_ACCOUNT}/{name}", [("restype", "container")]
+    headers = {"x-ms-version": VERSION, "x-ms-date": date_text(datetime.now(UTC))}
+    key = base64.b64decode(AZURITE_KEY)
+    signed = authorization(AZURITE_ACCOUNT, key, method="PUT", path=path, query=query, headers=headers, size_bytes=0)
+    answer = httpx.put(f"{endpoint}{path}", params=dict(query), headers={**headers, "authorization": signed})
+    answer.raise_for_status()
 
 
 def _installed(program: Path) -> Path:

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +11,8 @@ import httpx
 import pytest
 
 from tests.contracts.objects.bytes_of import MIB, all_keys, body, broken_body, content_of, md5, noise, put, read
+from tests.contracts.objects.http_server import answering
+from tests.contracts.objects.wrong_settings import every_call
 from tests.object_servers import ObjectServer, ObjectServers
 from tests.processes import free_port
 from tests.reliability.fault_proxy import FaultProxy
@@ -55,26 +56,6 @@ async def opened() -> AsyncIterator[Open]:
     yield open_one
     for store in stores:
         await store.close()
-
-
-async def every_call(store: ObjectStore) -> list[TidemillError]:
-    """What each call raises."""
-    calls = [
-        store.head("a"),
-        store.get("a"),
-        put(store, "a"),
-        store.delete("a"),
-        store.copy("a", "b"),
-        store.scan(""),
-        store.scan_folder(""),
-        store.start_upload("a"),
-    ]
-    errors = []
-    for call in calls:
-        with pytest.raises(TidemillError) as raised:
-            await call
-        errors.append(raised.value)
-    return errors
 
 
 @pytest.mark.parametrize(
@@ -252,31 +233,9 @@ async def test_nothing_is_left_of_trying_conditions_out(server: ObjectServer, op
     assert await uploads_of(store) == b""
 
 
-@asynccontextmanager
-async def server_that_says_yes() -> AsyncIterator[dict[str, object]]:
-    """A server that takes whatever it is sent, and never heard of conditions."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while request := await reader.readuntil(b"\r\n\r\n"):
-            length = request.lower().partition(b"content-length:")[2].partition(b"\r\n")[0].strip()
-            await reader.readexactly(int(length or 0))
-            writer.write(b'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: 0\r\n\r\n')
-
-    def until_it_ends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving = asyncio.create_task(serve(reader, writer))
-        serving.add_done_callback(lambda task: (task.exception(), writer.close()))
-
-    listening = await asyncio.start_server(until_it_ends, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    try:
-        yield {"bucket": "bucket", "endPoint": f"http://127.0.0.1:{port}", "accessKey": "a", "secretKey": "b"}
-    finally:
-        listening.close()
-
-
 async def test_a_server_that_ignores_conditions_is_found_out(opened: Open) -> None:
-    async with server_that_says_yes() as value:
-        store = opened(value)
+    async with answering(lambda head, content: (200, b"", b'etag: "1"\r\n')) as origin:
+        store = opened({"bucket": "bucket", "endPoint": origin, "accessKey": "a", "secretKey": "b"})
         await put(store, "a")
         with pytest.raises(Unsupported, match="ignores If-Match"):
             await store.put("a", body(b"x"), condition=CREATE)

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import md5
 from typing import IO, Final, Protocol, cast
 
 PIECE_BYTES: Final = 1024 * 1024
@@ -23,7 +24,9 @@ class Body(Protocol):
 
     size_bytes: int
     can_repeat: bool
-    failure: BaseException | None
+
+    @property
+    def failure(self) -> BaseException | None: ...
 
     def pieces(self) -> AsyncIterator[bytes]: ...
 
@@ -84,6 +87,27 @@ class Spooled:
             yield piece
 
 
+class Digested:
+    """Another body, whose MD5 is known once it was sent."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self.size_bytes = body.size_bytes
+        self.can_repeat = body.can_repeat
+        self.md5 = md5(usedforsecurity=False).hexdigest()
+
+    @property
+    def failure(self) -> BaseException | None:
+        return self._body.failure
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        digest = md5(usedforsecurity=False)
+        async for piece in self._body.pieces():
+            digest.update(piece)
+            yield piece
+        self.md5 = digest.hexdigest()
+
+
 EMPTY: Final = Held()
 
 
@@ -111,6 +135,12 @@ class Source:
             taken.append(piece)
             missing -= len(piece)
         return Held(taken)
+
+    async def take_behind(self, held: Held, size_bytes: int) -> Held:
+        """What is left of `held` behind its first bytes, if anything, and otherwise the next that is due."""
+        if size_bytes == held.size_bytes:
+            return await self.take(HELD_BYTES)
+        return Held([_view(b"".join(held.parts))[size_bytes:]])
 
     async def is_at_end(self) -> bool:
         """Whether nothing comes after what was taken."""

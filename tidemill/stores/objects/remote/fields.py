@@ -48,6 +48,11 @@ class Fields:
             raise StorageMisconfigured(f"The field {name} of the storage's resource is not a whole number.")
         return int(found)
 
+    def prefix(self) -> str:
+        """The folder that all keys are below, with a slash at its end unless it is ""."""
+        found = self.text("prefix").strip("/")
+        return f"{found}/" if found else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

@@ -22,6 +22,12 @@ def name_of(entry: ObjectInfo | Folder) -> str:
     return entry.prefix if isinstance(entry, Folder) else entry.key
 
 
+def is_after(entry: ObjectInfo | Folder, after: str) -> bool:
+    """Whether an entry comes behind that place, or is a folder that it lies in."""
+    name = name_of(entry)
+    return name > after or (isinstance(entry, Folder) and name != after and after.startswith(name))
+
+
 def in_order(listing: Page) -> list[ObjectInfo | Folder]:
     """Objects and folders in one, in byte order (as code points have it)."""
     return sorted([*listing.objects, *listing.folders], key=name_of)

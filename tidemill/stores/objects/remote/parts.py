@@ -44,8 +44,9 @@ async def send_parts(
                 parts += done
             number += 1
             held = await source.take(part_bytes(number, size_bytes))
-        _, done = await _wait(sending, asyncio.ALL_COMPLETED)
-        parts += done
+        if sending:
+            sending, done = await _wait(sending, asyncio.ALL_COMPLETED)
+            parts += done
     except BaseException:
         for task in sending:
             task.cancel()

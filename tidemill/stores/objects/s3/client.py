@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -11,12 +12,16 @@ from urllib.parse import unquote
 import aiohttp
 
 from tidemill.engine import sigv4
+from tidemill.model.errors import NotFound, RangeUnsatisfiable, TidemillError
+from tidemill.stores.objects.port import ObjectInfo
 from tidemill.stores.objects.remote.bodies import EMPTY, Body, Held
+from tidemill.stores.objects.remote.headers import read_info
 from tidemill.stores.objects.remote.http import Answer, Http, Request, headers_of
+from tidemill.stores.objects.remote.xml import parse
 from tidemill.stores.objects.s3.config import S3Config
 from tidemill.stores.objects.s3.credentials import Credentials, credentials_of
 from tidemill.stores.objects.s3.errors import error_of
-from tidemill.stores.objects.s3.xml import parse
+from tidemill.stores.objects.s3.headers import METADATA
 
 _IN_LINE_BYTES: Final = 64 * 1024
 """Up to here hashing is faster than going to another thread for it."""
@@ -30,6 +35,8 @@ class S3Client:
     Attributes:
         bucket_is_there: one of them was a success, so that it is the key that is missing when something is.
     """
+
+    has_suffix_ranges = True
 
     def __init__(self, config: S3Config, *, now: Now) -> None:
         self.config = config
@@ -87,6 +94,21 @@ class S3Client:
             response.close()
         raise error_of(answer, self.config, what)
 
+    async def head(self, key: str) -> ObjectInfo:
+        """See `ObjectStore.head`."""
+        what = f"read the object {key!r}"
+        try:
+            answer = await self.call("HEAD", key, what=what)
+        except TidemillError as error:
+            if not (isinstance(error, NotFound) and self.bucket_is_there):
+                await self._explain(key, what)
+            raise
+        return self.info(key, answer.headers, size_bytes=int(answer.headers.get("content-length", "0")))
+
+    def info(self, key: str, headers: Mapping[str, str], *, size_bytes: int) -> ObjectInfo:
+        """What the headers of an answer tell of the object."""
+        return read_info(key, headers, size_bytes=size_bytes, metadata=METADATA)
+
     async def presign(self, method: str, key: str, *, expires_s: int) -> str:
         """An address that is good for `expires_s` seconds without our keys."""
         path = self._path(key)
@@ -99,6 +121,11 @@ class S3Client:
     async def close(self) -> None:
         await self._http.close()
         await self._credentials.close()
+
+    async def _explain(self, key: str, what: str) -> None:
+        """Raise what lies behind an error of a HEAD, whose answer has no room for a reason."""
+        with suppress(RangeUnsatisfiable):
+            (await self.open(key, what=what, headers={"range": "bytes=0-0"})).close()
 
     def _request(
         self,

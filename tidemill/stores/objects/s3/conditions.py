@@ -14,9 +14,10 @@ from typing import Final
 from tidemill.model.errors import PreconditionFailed, TidemillError, Unsupported
 from tidemill.stores.objects.port import Condition, Part
 from tidemill.stores.objects.remote.bodies import Held
+from tidemill.stores.objects.remote.headers import read_etag
+from tidemill.stores.objects.remote.xml import parse
 from tidemill.stores.objects.s3.client import S3Client
-from tidemill.stores.objects.s3.headers import read_etag
-from tidemill.stores.objects.s3.xml import completion, parse
+from tidemill.stores.objects.s3.xml import completion
 
 PROBES: Final = ".tidemill/probe-"
 """Keys of objects that are made to try something out, and removed at once."""

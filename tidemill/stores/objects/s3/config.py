@@ -78,7 +78,7 @@ class S3Config:
             access_key=access_key,
             secret_key=secret_key,
             token=fields.text("token"),
-            prefix=_prefix(fields),
+            prefix=fields.prefix(),
             ca_certificate=fields.text("caCertificate"),
         )
 
@@ -104,7 +104,7 @@ class S3Config:
             role=fields.needed("roleArn"),
             identity_token=fields.needed("identityToken"),
             sts=endpoint(fields.text("stsEndPoint", f"sts.{region}.amazonaws.com"), tls=tls),
-            prefix=_prefix(fields),
+            prefix=fields.prefix(),
             ca_certificate=fields.text("caCertificate"),
         )
 
@@ -126,8 +126,3 @@ def _is_path_style(fields: Fields, bucket: str, place: Endpoint) -> bool:
     """Also where there can be no host name of the bucket's own: below an address, or with TLS and dots in its name."""
     wanted = fields.truth("pathStyle", default=False)
     return wanted or place.is_address or (place.scheme == "https" and "." in bucket)
-
-
-def _prefix(fields: Fields) -> str:
-    prefix = fields.text("prefix").strip("/")
-    return f"{prefix}/" if prefix else ""

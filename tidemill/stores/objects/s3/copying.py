@@ -5,9 +5,10 @@ from typing import Final
 from urllib.parse import quote
 
 from tidemill.stores.objects.port import Attributes, ObjectInfo, Part
+from tidemill.stores.objects.remote.xml import parse
 from tidemill.stores.objects.s3.client import S3Client
 from tidemill.stores.objects.s3.headers import attribute_headers
-from tidemill.stores.objects.s3.xml import parse, parse_time
+from tidemill.stores.objects.s3.xml import parse_time
 
 MAX_COPY_BYTES: Final = 5 * 1024**3
 """Of one request."""

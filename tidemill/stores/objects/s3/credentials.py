@@ -9,8 +9,9 @@ from typing import Final, Protocol
 from tidemill.engine.sigv4 import Keys
 from tidemill.model.errors import StorageDenied, Unavailable
 from tidemill.stores.objects.remote.http import Http, Request
+from tidemill.stores.objects.remote.xml import parse
 from tidemill.stores.objects.s3.config import S3Config
-from tidemill.stores.objects.s3.xml import parse, parse_failure, parse_time
+from tidemill.stores.objects.s3.xml import parse_failure, parse_time
 
 _BEFORE_END: Final = timedelta(minutes=5)
 

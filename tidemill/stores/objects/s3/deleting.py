@@ -1,17 +1,14 @@
 """Removes many objects of a bucket of S3 at once."""
 
-import asyncio
 import base64
 import hashlib
 from collections.abc import Sequence
-from typing import Final
 
 from tidemill.model.errors import StorageDenied, StorageMisconfigured, TidemillError, Unavailable, Unsupported
 from tidemill.stores.objects.remote.bodies import Held
+from tidemill.stores.objects.remote.together import each
 from tidemill.stores.objects.s3.client import S3Client
 from tidemill.stores.objects.s3.xml import can_carry, deletion, parse_not_deleted
-
-_AT_ONCE: Final = 16
 
 
 async def delete_batch(client: S3Client, keys: Sequence[str]) -> dict[str, Exception]:
@@ -50,18 +47,10 @@ async def _delete_together(client: S3Client, keys: Sequence[str]) -> dict[str, E
 
 
 async def _delete_singly(client: S3Client, keys: Sequence[str]) -> dict[str, Exception]:
-    failed: dict[str, Exception] = {}
-    slots = asyncio.Semaphore(_AT_ONCE)
-
     async def delete(key: str) -> None:
-        async with slots:
-            try:
-                await client.call("DELETE", key, what=f"delete the object {key!r}")
-            except TidemillError as error:
-                failed[key] = error
+        await client.call("DELETE", key, what=f"delete the object {key!r}")
 
-    await asyncio.gather(*map(delete, keys))
-    return failed
+    return await each(keys, delete)
 
 
 def _error(key: str, code: str, message: str) -> TidemillError:

@@ -5,7 +5,7 @@ from typing import Final
 from tidemill.stores.objects.checks import check_limit, check_text
 from tidemill.stores.objects.folding import LAST, skipped_folder
 from tidemill.stores.objects.port import MAX_KEY_BYTES, Folder, ObjectInfo
-from tidemill.stores.objects.remote.pages import Page, below, in_order, name_of
+from tidemill.stores.objects.remote.pages import Page, below, in_order, is_after
 from tidemill.stores.objects.s3.client import S3Client
 from tidemill.stores.objects.s3.xml import parse_listing
 
@@ -21,7 +21,7 @@ async def scan(client: S3Client, prefix: str, *, delimiter: str, after: str, lim
     token = ""
     while True:
         page = await _list(client, prefix, delimiter=delimiter, after=place, limit=limit - len(found), token=token)
-        found += [entry for entry in in_order(page) if name_of(entry) > after]
+        found += [entry for entry in in_order(page) if is_after(entry, after)]
         token = page.token
         if not token or len(found) >= limit:
             return found

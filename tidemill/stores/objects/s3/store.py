@@ -19,16 +19,18 @@ from tidemill.stores.objects.port import (
     Part,
     Reading,
 )
+from tidemill.stores.objects.remote import reading
 from tidemill.stores.objects.remote.bodies import HELD_BYTES, Body, Source, sized
+from tidemill.stores.objects.remote.headers import read_etag, read_time
 from tidemill.stores.objects.remote.pages import sort_out
 from tidemill.stores.objects.remote.parts import part_bytes
-from tidemill.stores.objects.s3 import listing, reading
+from tidemill.stores.objects.s3 import listing
 from tidemill.stores.objects.s3.client import Now, S3Client, utc_now
 from tidemill.stores.objects.s3.conditions import Conditions, Learned, Style
 from tidemill.stores.objects.s3.config import S3Config
 from tidemill.stores.objects.s3.copying import MAX_COPY_BYTES, copy_whole
 from tidemill.stores.objects.s3.deleting import delete_batch
-from tidemill.stores.objects.s3.headers import attribute_headers, read_etag, read_time
+from tidemill.stores.objects.s3.headers import attribute_headers
 from tidemill.stores.objects.s3.uploads import Uploads, under_a_condition
 
 
@@ -75,7 +77,7 @@ class S3Store:
     async def head(self, key: str) -> ObjectInfo:
         """See `ObjectStore.head`."""
         check_key(key)
-        return await reading.head(self._client, key)
+        return await self._client.head(key)
 
     async def get(self, key: str, *, start: int = 0, end: int | None = None, etag: str = "") -> Reading:
         """See `ObjectStore.get`."""

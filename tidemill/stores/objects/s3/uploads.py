@@ -8,12 +8,14 @@ from tidemill.model.errors import NotFound, PreconditionFailed, TidemillError
 from tidemill.stores.objects.checks import multipart_etag
 from tidemill.stores.objects.port import ALWAYS, Attributes, Condition, ObjectInfo, Part
 from tidemill.stores.objects.remote.bodies import Body, Held, Source
+from tidemill.stores.objects.remote.headers import read_etag, read_time
 from tidemill.stores.objects.remote.parts import SLOTS, send_parts
+from tidemill.stores.objects.remote.xml import parse
 from tidemill.stores.objects.s3.client import S3Client
 from tidemill.stores.objects.s3.conditions import Conditions
 from tidemill.stores.objects.s3.copying import copy_parts
-from tidemill.stores.objects.s3.headers import attribute_headers, read_etag, read_time
-from tidemill.stores.objects.s3.xml import completion, parse
+from tidemill.stores.objects.s3.headers import attribute_headers
+from tidemill.stores.objects.s3.xml import completion
 
 
 class Uploads:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote_plus
-from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from tidemill.model.errors import StorageMisconfigured
 from tidemill.stores.objects.port import Folder, ObjectInfo, Part
 from tidemill.stores.objects.remote.pages import Page
+from tidemill.stores.objects.remote.xml import parse
 
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -88,25 +88,6 @@ def deletion(keys: Sequence[str]) -> bytes:
 def can_carry(key: str) -> bool:
     """XML 1.0 has no control characters."""
     return all((character >= " " and character not in "\ufffe\uffff") or character in "\t\n\r" for character in key)
-
-
-def parse(body: bytes) -> ElementTree.Element:
-    """Without namespaces. Types of documents are refused, so that nothing is expanded.
-
-    Raises:
-        StorageMisconfigured: it is no XML.
-    """
-    if b"<!DOCTYPE" in body:
-        raise StorageMisconfigured(
-            "The storage answers with a page and not with S3: is endPoint that of its S3 service?"
-        )
-    try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - no DTD gets here, so there are no entities
-    except ElementTree.ParseError as error:
-        raise StorageMisconfigured("The storage does not answer in XML: is endPoint that of its S3 service?") from error
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    return root
 
 
 def parse_time(text: str) -> datetime:

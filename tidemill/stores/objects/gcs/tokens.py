@@ -1,0 +1,149 @@
+"""Tokens for a service account, and signed addresses: both by its private key."""
+
+import asyncio
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final, Self
+from urllib.parse import urlencode, urlsplit
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from tidemill.engine.sigv4 import encode_query, time_text
+from tidemill.model.errors import StorageDenied, StorageMisconfigured, Unavailable
+from tidemill.stores.objects.gcs.config import ServiceAccount
+from tidemill.stores.objects.remote.bodies import Held
+from tidemill.stores.objects.remote.http import Http, Request
+
+_SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_write"
+_HOUR: Final = timedelta(hours=1)
+_BEFORE_END: Final = timedelta(minutes=5)
+_ALGORITHM: Final = "GOOG4-RSA-SHA256"
+MAX_EXPIRES_S: Final = 7 * 24 * 3600
+
+Now = Callable[[], datetime]
+
+
+class Tokens:
+    """The token of one account, renewed before it ends."""
+
+    def __init__(self, account: ServiceAccount, *, now: Now, ca_certificate: str) -> None:
+        where = urlsplit(account.token_uri)
+        self._account = account
+        self._key = _private_key(account)
+        self._now = now
+        self._path = where.path or "/"
+        self._http = Http(f"{where.scheme}://{where.netloc}", _as_it_is, ca_certificate=ca_certificate)
+        self._renewing = asyncio.Lock()
+        self._token = ""
+        self._end: datetime | None = None
+
+    async def get(self) -> str:
+        """A token that is good now.
+
+        Raises:
+            StorageDenied: the account is unknown, disabled, or its key was withdrawn.
+        """
+        async with self._renewing:
+            if self._end is None or self._now() >= self._end - _BEFORE_END:
+                self._token, self._end = await self._fetch()
+            return self._token
+
+    def sign(self, text: str) -> bytes:
+        """The account's signature."""
+        return self._key.sign(text.encode(), PKCS1v15(), SHA256())
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def _fetch(self) -> tuple[str, datetime]:
+        now = self._now()
+        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": self._assertion(now)}
+        answer = await self._http.fetch(
+            Request(
+                method="POST",
+                path=self._path,
+                headers={"content-type": "application/x-www-form-urlencoded"},
+                body=Held([urlencode(form).encode()]),
+            )
+        )
+        if answer.status >= 500:
+            raise Unavailable(f"{self._http.origin} issues no tokens now: it answers {answer.status}.")
+        try:
+            told = json.loads(answer.body)
+            if answer.status == 200:
+                return str(told["access_token"]), now + timedelta(seconds=int(told["expires_in"]))
+            reason = f"{told['error']}: {told.get('error_description', '')}"[:300]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StorageMisconfigured(f"{self._http.origin} issues no tokens: check token_uri.") from error
+        if "iat" in reason or "Token must be a short-lived" in reason:
+            raise StorageMisconfigured(f"The clock of this machine is wrong ({reason}): set it by NTP.")
+        raise StorageDenied(
+            f"Google refuses the service account {self._account.email} ({reason}): make a new key for it."
+        )
+
+    def _assertion(self, now: datetime) -> str:
+        header = {"alg": "RS256", "typ": "JWT", "kid": self._account.key_id}
+        issued = int(now.timestamp())
+        claims = {
+            "iss": self._account.email,
+            "scope": _SCOPE,
+            "aud": self._account.token_uri,
+            "iat": issued,
+            "exp": issued + int(_HOUR.total_seconds()),
+        }
+        signed = ".".join(_base64(json.dumps(part).encode()) for part in (header, claims))
+        return f"{signed}.{_base64(self.sign(signed))}"
+
+
+def presigned_query(
+    tokens: Tokens, email: str, *, method: str, host: str, path: str, now: datetime, expires_s: int
+) -> str:
+    """The query that lets anybody send `method` to `path` (escaped) at `host` for so long."""
+    stamp = time_text(now)
+    scope = f"{stamp[:8]}/auto/storage/goog4_request"
+    query = encode_query(
+        {
+            "X-Goog-Algorithm": _ALGORITHM,
+            "X-Goog-Credential": f"{email}/{scope}",
+            "X-Goog-Date": stamp,
+            "X-Goog-Expires": str(expires_s),
+            "X-Goog-SignedHeaders": "host",
+        }.items()
+    )
+    canonical = "\n".join((method, path, query, f"host:{host}", "", "host", "UNSIGNED-PAYLOAD"))
+    text = "\n".join((_ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()))
+    return f"{query}&X-Goog-Signature={tokens.sign(text).hex()}"
+
+
+def _private_key(account: ServiceAccount) -> RSAPrivateKey:
+    try:
+        key = load_pem_private_key(account.private_key.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise StorageMisconfigured(
+            "The field private_key of serviceAccountKey is not a private key in PEM form, with its line breaks."
+        ) from error
+    if not isinstance(key, RSAPrivateKey):
+        raise StorageMisconfigured("The field private_key of serviceAccountKey is not an RSA key.")
+    return key
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+async def _as_it_is(request: Request) -> Request:
+    return request
