@@ -5,10 +5,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.api.conftest import Api
+from tests.api.conftest import JOB_SECRET, Api, run_job
 from tidemill.db import identity, object_access
 from tidemill.db.pool import Transaction
 from tidemill.db.queries import inline
+from tidemill.engine import job_token
 from tidemill.engine.object_rules import Access
 from tidemill.model.errors import (
     Conflict,
@@ -16,6 +17,7 @@ from tidemill.model.errors import (
     InvalidKey,
     InvalidPart,
     InvalidPath,
+    LeaseLost,
     NotFound,
     PartTooSmall,
     PreconditionFailed,
@@ -333,6 +335,41 @@ async def test_explain_names_the_rule(objects: Objects, dev: Principal) -> None:
     assert (verdict.allowed, verdict.index) == (True, 1)
     verdict = await objects.explain(dev, Address("", "u/ada/x"), Access.WRITE)
     assert (verdict.allowed, verdict.index) == (False, 5)
+
+
+WRITES: dict[str, Callable[[Objects, Principal, UUID], object]] = {
+    "put": lambda o, who, _: o.put(who, HERE, body(b"late")),
+    "put of a known size": lambda o, who, _: o.put(who, HERE, body(b"la", b"te"), size_bytes=4),
+    "put of nothing": lambda o, who, _: o.put(who, HERE, body(), size_bytes=0),
+    "delete": lambda o, who, _: o.delete(who, HERE),
+    "delete many": lambda o, who, _: o.delete_many(who, Address(), [HERE.key]),
+    "copy": lambda o, who, _: o.copy(who, Address("", "u/dev/b"), HERE),
+    "move": lambda o, who, _: o.move(who, HERE, Address("", "u/dev/c")),
+    "start": lambda o, who, _: o.uploads.start(who, HERE),
+    "put part": lambda o, who, upload: o.uploads.put_part(who, HERE, upload, 1, body(b"late")),
+    "complete": lambda o, who, upload: o.uploads.complete(who, HERE, upload),
+    "abort": lambda o, who, upload: o.uploads.abort(who, HERE, upload),
+}
+
+
+@pytest.mark.parametrize("what", WRITES)
+async def test_what_a_job_writes_after_it_lost_its_lease_is_refused(
+    api: Api, objects: Objects, dev: Principal, what: str
+) -> None:
+    await fill(objects, dev, "u/dev/a", "u/dev/b")
+    upload = await objects.uploads.start(dev, HERE)
+    await objects.uploads.put_part(dev, HERE, upload, 1, body(b"part"))
+    token = job_token.read(JOB_SECRET, await run_job(api.parts, "dev", workspace="main"))
+    assert token is not None
+    job = await identity.principal_of_job(api.parts.database, token.job_id, 1, "main")
+    await objects.put(job, Address("", "u/dev/fine"), body(b"x"), size_bytes=1)
+    await api.parts.database.single.execute(
+        inline("update job_queue set attempt = attempt + 1 where id = :id"), id=token.job_id
+    )
+    with pytest.raises(LeaseLost):
+        await WRITES[what](objects, job, upload)  # type: ignore[misc]
+    assert await content(objects, dev, HERE) == b"u/dev/a"
+    assert [part.size_bytes for part in await objects.uploads.parts(dev, HERE, upload)] == [4]
 
 
 async def accesses(api: Api) -> list[tuple[str, str, str, int | None]]:

@@ -16,6 +16,7 @@ from tidemill.model.identity import Principal
 from tidemill.model.object_address import Address, parse_place
 from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.body import Body
+from tidemill.server.objects.fencing import fenced, require_lease
 from tidemill.server.objects.listing import Listing, visible_page
 from tidemill.server.objects.opened import OpenStores
 from tidemill.server.objects.storage import Storage
@@ -40,6 +41,7 @@ class Objects:
     """The one object service; `uploads` are the multipart ones. Use it as `async with`."""
 
     def __init__(self, database: Database, keyring: Keyring, opener: Opener, access_log: AccessLog) -> None:
+        self._database = database
         self._opener = opener
         self._ways = Ways(database, keyring)
         self._stores = OpenStores()
@@ -112,6 +114,7 @@ class Objects:
         condition: Condition = ALWAYS,
     ) -> ObjectInfo:
         """See `ObjectStore.put`; needs `write`, whether or not an object is there."""
+        body = fenced(self._database, caller, body, size_bytes=size_bytes)
         async with self._allowed(caller, at, Access.WRITE) as storage:
             info = await storage.store.put(
                 at.key, body, size_bytes=size_bytes, attributes=attributes, condition=condition
@@ -122,6 +125,7 @@ class Objects:
     async def delete(self, caller: Principal, at: Address) -> None:
         """See `ObjectStore.delete`; needs `delete`."""
         async with self._allowed(caller, at, Access.DELETE) as storage:
+            await require_lease(self._database, caller)
             await storage.store.delete(at.key)
         self._log.note(caller, at, "delete")
 
@@ -136,6 +140,7 @@ class Objects:
                 if not storage.allows(caller, Access.DELETE, key)
             }
             allowed = [key for key in keys if key not in refused]
+            await require_lease(self._database, caller)
             with storage.named():
                 failed = await storage.store.delete_many(allowed) if allowed else {}
         for key in allowed:
@@ -158,6 +163,7 @@ class Objects:
         """
         async with self._allowed(caller, source, Access.READ), self._allowed(caller, target, Access.WRITE) as storage:
             if source.place == target.place:
+                await require_lease(self._database, caller)
                 info = await storage.store.copy(source.key, target.key, attributes=attributes, condition=condition)
                 self._log.note(caller, source, "read", info.size_bytes)
                 self._log.note(caller, target, "write", info.size_bytes)
@@ -178,6 +184,7 @@ class Objects:
             after = await storage.store.head(source.key)
             if (before.etag, before.modified_at) != (after.etag, after.modified_at):
                 raise Conflict(f"{storage.label}: {source.key[:200]!r} was written while it was moved; both are there.")
+            await require_lease(self._database, caller)
             await storage.store.delete(source.key)
         self._log.note(caller, source, "delete")
 

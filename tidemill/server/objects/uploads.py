@@ -23,6 +23,7 @@ from tidemill.model.identity import Principal, Role
 from tidemill.model.ids import new_id
 from tidemill.model.object_address import Address, parse_place
 from tidemill.server.objects.access_log import AccessLog
+from tidemill.server.objects.fencing import fenced, require_lease
 from tidemill.server.objects.storage import Storage
 from tidemill.stores.objects.checks import check_key, check_part_number
 from tidemill.stores.objects.port import (
@@ -66,6 +67,7 @@ class Uploads:
     async def start(self, caller: Principal, at: Address, *, attributes: Attributes = NO_ATTRIBUTES) -> UUID:
         """Begin an upload; its id."""
         async with self._writable(caller, at) as storage:
+            await require_lease(self._database, caller)
             backend_upload = await storage.store.start_upload(at.key, attributes=attributes)
         upload = new_id(time.time_ns() // 1_000_000)
         await uploads.create(
@@ -98,6 +100,7 @@ class Uploads:
             InvalidPart: its number is not 1 to 10,000.
         """
         check_part_number(number)
+        body = fenced(self._database, caller, body, size_bytes=size_bytes)
         async with self._writable(caller, at) as storage:
             found = await self._under_way(caller, at, upload)
             part = await storage.store.put_part(at.key, found.backend_upload, number, body, size_bytes=size_bytes)
@@ -139,6 +142,7 @@ class Uploads:
                 return await self._completed(storage, at, found)
             stored = await uploads.parts(self._database.single, caller.workspace, upload)
             parts = chosen_parts(stored, chosen)
+            await require_lease(self._database, caller)
             info = await storage.store.complete_upload(
                 at.key,
                 found.backend_upload,
@@ -158,6 +162,7 @@ class Uploads:
         """
         async with self._writable(caller, at) as storage:
             found = await self._under_way(caller, at, upload)
+            await require_lease(self._database, caller)
             await storage.store.abort_upload(at.key, found.backend_upload)
             await uploads.delete(self._database.single, caller.workspace, upload)
 
