@@ -44,7 +44,18 @@ class Settings:
     )
     root_key_file: Path | None = _setting(None, "File with the root key. Default: keys/root.key in the data directory.")
     root_key: str = _setting("", "The root key itself, base64, instead of a file.", secret=True)
-    objects_url: str = _setting("", "Instance object store for large values. Default: objects/ in the data directory.")
+    objects_url: str = _setting(
+        "", "Bucket for large values and storages that need no set-up. Default: folders in the data directory."
+    )
+    aws_region: str = _setting("", "Region of the bucket of an s3:// URL.", variable="AWS_REGION")
+    aws_endpoint_url: str = _setting(
+        "", "Endpoint of that bucket, where it is not Amazon's.", variable="AWS_ENDPOINT_URL"
+    )
+    aws_access_key_id: str = _setting("", "Access key of that bucket.", variable="AWS_ACCESS_KEY_ID")
+    aws_secret_access_key: str = _setting(
+        "", "Secret access key of that bucket.", variable="AWS_SECRET_ACCESS_KEY", secret=True
+    )
+    aws_session_token: str = _setting("", "Session token of temporary keys.", variable="AWS_SESSION_TOKEN", secret=True)
     storage_dir: Path | None = _setting(
         None, "Storages of workspaces on disk. Default: storage/ in the data directory."
     )

@@ -75,7 +75,12 @@ def test_variables_of_the_tests_are_no_settings_and_no_mistakes() -> None:
 def test_secrets_are_never_shown() -> None:
     shown = Settings.from_environment(SET).shown(SET)
     assert "hunter2" not in repr(shown)
-    assert {each.variable for each in shown if each.secret} == {"DATABASE_URL", "TIDEMILL_ROOT_KEY"}
+    assert {each.variable for each in shown if each.secret} == {
+        "DATABASE_URL",
+        "TIDEMILL_ROOT_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    }
 
 
 def test_every_setting_says_what_it_is_for_and_is_on_the_reference_page() -> None:

@@ -3,6 +3,9 @@
 import asyncio
 import sys
 from dataclasses import asdict
+from typing import Annotated
+
+import typer
 
 from tidemill.cli.beside import command_settings
 from tidemill.cli.output import DataDir, Json, emit, new_app, stdout
@@ -15,21 +18,27 @@ _MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[bold red]
 
 
 @app.command()
-def doctor(data_dir: DataDir = None, as_json: Json = False) -> None:
+def doctor(
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    verify_objects: Annotated[
+        bool, typer.Option(help="Also read every byte of the storages that Tidemill keeps itself.")
+    ] = False,
+) -> None:
     """Check what Tidemill needs on this host, one line each, with the way to mend what does not work.
 
     Exit code 1 when something fails; warnings alone are 0. Safe beside a running `up`.
     """
     settings = command_settings(data_dir)
-    findings = asyncio.run(_collect(settings, show=not as_json))
+    findings = asyncio.run(_collect(settings, show=not as_json, verify_objects=verify_objects))
     if as_json:
         emit([asdict(each) for each in findings])
     sys.exit(1 if any(each.level == "fail" for each in findings) else 0)
 
 
-async def _collect(settings: Settings, *, show: bool) -> list[Finding]:
+async def _collect(settings: Settings, *, show: bool, verify_objects: bool) -> list[Finding]:
     findings = []
-    async for finding in examine(settings):
+    async for finding in examine(settings, verify_objects=verify_objects):
         findings.append(finding)
         if show:
             _show(finding)

@@ -23,6 +23,7 @@ from tidemill.sandbox.detect import probe
 from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content
 from tidemill.wiring.database import reach_database, running_embedded, use_database
+from tidemill.wiring.instance_stores import instance_stores
 from tidemill.wiring.keys import root_keys
 from tidemill.wiring.login_file import read_server_url
 
@@ -45,8 +46,11 @@ class Finding:
     mend: str = ""
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """One finding after the other; those that need the database only where it answers. Leaves nothing behind."""
+async def examine(settings: Settings, *, verify_objects: bool = False) -> AsyncIterator[Finding]:
+    """One finding after the other; those that need the database only where it answers. Leaves nothing behind.
+
+    `verify_objects`: also read every byte of the storages that the instance keeps.
+    """
     async with AsyncExitStack() as stack:
         database = None
         runs_already = bool(running_embedded(settings.data_dir))
@@ -64,6 +68,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
                 yield finding
     yield _root_key_file(settings)
     yield await _objects(settings)
+    if verify_objects:
+        yield await _storages(settings)
     async for finding in _isolation(settings):
         yield finding
     yield _uv()
@@ -206,6 +212,17 @@ async def _objects(settings: Settings) -> Finding:
     if read != trial:
         return Finding("object store", "fail", f"{place} gives back something else than was written.", mend)
     return Finding("object store", "ok", f"Writes, reads and deletes in {place}.")
+
+
+async def _storages(settings: Settings) -> Finding:
+    try:
+        problems = [problem async for problem in instance_stores(settings).verify()]
+    except (TidemillError, OSError) as error:
+        return Finding("storages", "fail", str(error), "Check that the folder can be read.")
+    if problems:
+        text = f"{len(problems)} things are wrong: {'; '.join(problems[:5])}"
+        return Finding("storages", "fail", text, "Restore the objects from a backup.")
+    return Finding("storages", "ok", "Every byte of the storages that Tidemill keeps is as it was written.")
 
 
 async def _isolation(settings: Settings) -> AsyncIterator[Finding]:

@@ -1,28 +1,24 @@
 """Opens the stores of workspaces: those that the instance keeps itself, folders of the host, buckets of resources."""
 
-import asyncio
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tidemill.model.errors import BadRequest, StorageMisconfigured, Unavailable
+from tidemill.model.errors import BadRequest, StorageMisconfigured
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.port import ObjectStore
+from tidemill.wiring.instance_stores import InstanceStores
 
 
 class Stores:
-    """`Opener` that keeps what the instance keeps itself in `<folder>/<workspace>/<storage>`.
+    """`Opener`. `roots` are the folders of the host below which superadmins may put storages."""
 
-    `roots` are the folders of the host below which superadmins may put storages.
-    """
-
-    def __init__(self, folder: Path, roots: Sequence[Path]) -> None:
-        self._folder = folder
+    def __init__(self, own: InstanceStores, roots: Sequence[Path]) -> None:
+        self._own = own
         self._roots = roots
 
     async def instance(self, workspace: str, name: str) -> ObjectStore:
         """See `Opener.instance`."""
-        return open_store("local", {"root_path": str(self._folder / workspace / name)})
+        return self._own.open(workspace, name)
 
     def check_folder(self, path: str) -> None:
         """See `Opener.check_folder`. Links are followed first: what counts is where the folder really is."""
@@ -50,9 +46,4 @@ class Stores:
 
     async def erase(self, workspace: str) -> None:
         """See `Opener.erase`."""
-        try:
-            await asyncio.to_thread(shutil.rmtree, self._folder / workspace)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise Unavailable(f"The objects of the workspace '{workspace}' cannot be removed: {error}") from error
+        await self._own.erase(workspace)

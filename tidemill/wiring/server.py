@@ -28,6 +28,7 @@ from tidemill.server.s3.gateway import Gateway
 from tidemill.server.updates import Updates
 from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content
+from tidemill.wiring.instance_stores import instance_stores
 from tidemill.wiring.keys import job_secret, s3_secret
 from tidemill.wiring.objects import Stores
 
@@ -66,7 +67,7 @@ async def server_parts(
         Listener(dsn, application="tidemill server listener") as listener,
         AccessLog(database) as access_log,
         Objects(
-            database, keyring, Stores(settings.storage_folder, settings.storage_root_folders), access_log
+            database, keyring, Stores(instance_stores(settings), settings.storage_root_folders), access_log
         ) as objects,
     ):
         yield Parts(
@@ -100,6 +101,7 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
         Chore("rescue", min(RESCUE_S, settings.lease_s / 6), lambda: rescue(database, lease_s=settings.lease_s)),
         Chore("prune", PRUNE_S, lambda: prune(database, values, retention)),
         Chore("scrub", SCRUB_S, Scrub(values).go_on),
+        Chore("keep up storages", PRUNE_S, instance_stores(settings).keep_up),
         Chore("expire uploads", PRUNE_S, parts.objects.uploads.expire),
     ]
 
