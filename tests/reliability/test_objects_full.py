@@ -1,6 +1,7 @@
 """A16: on a full disk, puts fail by name and leave nothing; reads and deletes go on, and nothing need be restarted."""
 
 import asyncio
+import contextlib
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 from pathlib import Path
@@ -101,6 +102,28 @@ async def test_all_can_be_deleted_from_a_full_disk(store: LocalStore) -> None:
     assert await all_keys(store) == []
     await store.collect_garbage(age_s=0)
     await put(store, "new", noise(LARGE))
+
+
+@pytest.mark.parametrize("disk", ["few bytes"], indirect=True)
+async def test_a_restart_on_a_full_disk_reads_and_deletes(disk: Path) -> None:
+    """Even when others took the last byte while nothing ran."""
+    first = LocalStore(LocalConfig(disk / "storage"))
+    keys = [*await fill(first, LARGE), *await fill(first, SMALL, start=2000)]
+    await first.close()
+    with contextlib.suppress(OSError), (disk / "others").open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    second = LocalStore(LocalConfig(disk / "storage"))
+    assert await all_keys(second) == keys
+    assert await read(second, keys[0]) == noise(LARGE, 0)
+    with pytest.raises(StorageFull):
+        await put(second, "new", noise(LARGE))
+    for key in keys[:3]:
+        await second.delete(key)
+    await second.close()
+    third = LocalStore(LocalConfig(disk / "storage"))
+    await put(third, "new", noise(LARGE))
+    await third.close()
 
 
 async def test_puts_at_once_on_a_full_disk_succeed_or_fail_each_for_itself(store: LocalStore) -> None:

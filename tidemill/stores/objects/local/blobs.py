@@ -77,7 +77,8 @@ class Draft:
 
     def _begin_to_flush(self, descriptor: int) -> None:
         """Let the disk begin with what is there, so that the last sync is short. It keeps what it has not written."""
-        os.posix_fadvise(descriptor, self._flushed, self._size - self._flushed, os.POSIX_FADV_DONTNEED)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, self._flushed, self._size - self._flushed, os.POSIX_FADV_DONTNEED)
         self._flushed = self._size
 
     def _close(self) -> None:

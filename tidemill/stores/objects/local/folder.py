@@ -29,6 +29,8 @@ class StoreFolder:
         self.index = root / "index.sqlite3"
         self._blobs = root / "blobs"
         self._spare = root / "spare"
+        self._synced: set[Path] = set()
+        self._has_spare = False
         self._is_ready = False
         self._lock = Lock()
 
@@ -42,7 +44,7 @@ class StoreFolder:
         if self._is_ready:
             return
         with self._lock:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_directory(self.root)
             with self.alone():
                 self._check()
                 self._blobs.mkdir(mode=0o700, exist_ok=True)
@@ -68,14 +70,12 @@ class StoreFolder:
     def create_blob(self, name: str) -> int:
         """A descriptor of its new, empty file. Its name survives a crash once the directory that it is in is synced."""
         path = self.blob(name)
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-        try:
-            return os.open(path, flags, _PRIVATE)
-        except FileNotFoundError:
-            with suppress(FileExistsError):
-                path.parent.mkdir(mode=0o700)
+        if path.parent not in self._synced:
+            # Also one that is there: whoever made it just now may not have come to syncing it.
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             sync_directory(self._blobs)
-            return os.open(path, flags, _PRIVATE)
+            self._synced.add(path.parent)
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _PRIVATE)
 
     def remove_blob(self, name: str) -> None:
         """Fine where there is none."""
@@ -88,26 +88,29 @@ class StoreFolder:
                 with suppress(FileNotFoundError):
                     yield directory.name + file.name, file.lstat()
 
-    def keep_spare(self) -> bool:
-        """Set aside what deleting needs to write; False where there is no room for it."""
-        try:
+    def keep_spare(self) -> None:
+        """Set aside what deleting needs to write, unless it is there or there is no room for it now."""
+        if self._has_spare:
+            return
+        with suppress(OSError):
             descriptor = os.open(self._spare, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE)
             try:
-                os.posix_fallocate(descriptor, 0, _SPARE_BYTES)
+                if os.fstat(descriptor).st_size < _SPARE_BYTES:
+                    os.pwrite(descriptor, bytes(_SPARE_BYTES), 0)
+                    os.fsync(descriptor)
+                self._has_spare = os.fstat(descriptor).st_size == _SPARE_BYTES
             finally:
                 os.close(descriptor)
-        except OSError:
-            return False
-        return True
 
     def use_spare(self) -> bool:
         """Give back what was set aside; False where nothing was."""
+        self._has_spare = False
         try:
-            has_spare = self._spare.stat().st_size > 0
+            had_spare = self._spare.stat().st_size > 0
             os.truncate(self._spare, 0)
         except OSError:
             return False
-        return has_spare
+        return had_spare
 
     def _check(self) -> None:
         kind = file_system(self.root.resolve(), Path("/proc/self/mountinfo"))
@@ -135,6 +138,14 @@ def file_system(path: Path, mounts: Path) -> str:
 
 def _unescaped(text: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
+
+
+def _make_directory(path: Path) -> None:
+    """With all that it needs above it, so that it survives a crash."""
+    if not path.is_dir():
+        _make_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+        sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

@@ -20,6 +20,16 @@ def connect(folder: StoreFolder) -> sqlite3.Connection:
         sqlite3.Error, OSError: it cannot be opened.
     """
     folder.prepare()
+    try:
+        return _connect(folder)
+    except sqlite3.OperationalError:
+        # On a full disk there may be no room for the log's own files. The spare is kept for that as well.
+        if not folder.use_spare():
+            raise
+        return _connect(folder)
+
+
+def _connect(folder: StoreFolder) -> sqlite3.Connection:
     connection = sqlite3.connect(
         folder.index, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=64
     )

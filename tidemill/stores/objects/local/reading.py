@@ -204,8 +204,9 @@ class Reader:
             if etag:
                 check_condition(key, found.info.etag, Condition(etag=etag))
             first, last = resolve_range(found.info.size_bytes, start, end)
-            if found.small is not None:
-                return Reading(found.info, first, last, Body(found.small[first:last], None, self._threads))
+            small = rows.small_bytes(connection, found.content)
+            if small is not None:
+                return Reading(found.info, first, last, Body(small[first:last], None, self._threads))
             segments = rows.segments(connection, found.content, first, last)
         finally:
             connection.execute("commit")

@@ -20,11 +20,10 @@ _SURROGATES: Final = (0xD800, 0xDFFF)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object with where its bytes are: in `small`, or in the segments of `content`."""
+    """An object, and the content that has its bytes."""
 
     info: ObjectInfo
     content: int
-    small: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +37,18 @@ class Segment:
 def find(connection: Connection, key: str) -> Found | None:
     """The object at `key`, with its attributes."""
     row = connection.execute(
-        "select o.size_bytes, o.modified_us, o.etag, o.attributes, o.content, c.bytes"
-        " from object o join content c on c.id = o.content where o.key = ?",
-        (key,),
+        "select size_bytes, modified_us, etag, attributes, content from object where key = ?", (key,)
     ).fetchone()
     if row is None:
         return None
-    size_bytes, modified_us, etag, attributes, content, small = row
-    return Found(info(key, size_bytes, modified_us, etag, attributes=attributes_from(attributes)), content, small)
+    size_bytes, modified_us, etag, attributes, content = row
+    return Found(info(key, size_bytes, modified_us, etag, attributes=attributes_from(attributes)), content)
+
+
+def small_bytes(connection: Connection, content: int) -> bytes | None:
+    """The bytes of a content that are kept in the index; None where they are in its segments."""
+    row = connection.execute("select bytes from content where id = ?", (content,)).fetchone()
+    return row[0] if row is not None else None
 
 
 def segments(connection: Connection, content: int, start: int, end: int) -> list[Segment]:

@@ -125,7 +125,7 @@ def verify_small(connection: Connection, after: int, most: int) -> tuple[int | N
     last: int | None = None
     rest = connection.execute(
         "select id, md5, bytes from content where id > ? and bytes is not null order by id limit ?", (after, most)
-    ).fetchall()
+    )
     for last, digest, content in rest:
         if md5(content, usedforsecurity=False).hexdigest() != digest:
             found.append(Finding(problem="its bytes are not those that were put", keys=_keys(connection, last)))

@@ -56,7 +56,6 @@ class Writer:
         self._is_closed = False
         self._connection: Connection | None = None
         self._is_committing = False
-        self._is_spare_used = False
 
     def submit(
         self,
@@ -130,7 +129,6 @@ class Writer:
                 for change in batch:
                     self._make([change])
             elif batch[0].frees and self._folder.use_spare():
-                self._is_spare_used = True
                 self._make(batch)
             else:
                 self._fail(batch, error)
@@ -139,8 +137,7 @@ class Writer:
         else:
             for change, end in zip(batch, ends, strict=True):
                 self._end(change, end)
-            if self._is_spare_used:
-                self._is_spare_used = not self._folder.keep_spare()
+            self._folder.keep_spare()
 
     def _commit(self, batch: Sequence[Change]) -> list[End]:
         self._is_committing = False
