@@ -75,6 +75,17 @@ def test_members_of_a_large_object_are_counted_once_each() -> None:
     assert not vouches(b"{" + b",".join([*members, b'"\\u006b7": 1']) + b"}")
 
 
+@pytest.mark.parametrize(
+    "long", [b'"' + b"[{:" * 100 + b'"', b"1" + b"0" * 100, b'["' + b"x" * 100 + b'"]', b"[]" + b" " * 100]
+)
+def test_long_texts_and_numbers_stand_anywhere(long: bytes) -> None:
+    for raw in (long, b'{"a": %b, "b": %b}' % (long, long), b'{"a": {"a": 1, "b": %b}, "b": 1}' % long):
+        assert keeps(raw)
+        assert vouches(raw)
+    keeps(b'[{"a":1,"b":2},%b,{"a":1}]' % long)
+    assert not vouches(b'{"a": %b, "b": 1, "a": 2}' % long)
+
+
 def test_what_would_take_too_much_to_tell_is_left_to_the_slow_look() -> None:
     for raw in (
         b'[{"a":1,"b":2},' + b"1," * 1000 + b"1]",

@@ -72,10 +72,21 @@ def _distinct_members(raw: bytes, *, levels: int = 4) -> int | None:
     """
     if len(raw) <= _PIECE_BYTES:
         return _in_pieces([raw])
+    if b"{" not in raw:
+        return 0
     if levels == 0:
         return None
-    if not raw.lstrip(_BLANKS).startswith(b"{"):
-        return _in_array(raw)
+    match raw.lstrip(_BLANKS)[:1]:
+        case b"[":
+            return _in_array(raw)
+        case b"{":
+            return _in_object(raw, levels=levels)
+        case _:  # one long text
+            return 0
+
+
+def _in_object(raw: bytes, *, levels: int) -> int | None:
+    """As `_distinct_members`, of an object: small members together, large ones by themselves."""
     fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     total = _in_pieces(_packed(fields.values()))
     for value in fields.values():
