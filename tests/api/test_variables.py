@@ -141,9 +141,16 @@ async def test_already_encrypted_says_nothing_about_what_is_no_secret(api: Api) 
 @pytest.mark.parametrize("value", ["no base64!", "YWJj", "A" * 64])
 async def test_what_is_no_export_is_refused(api: Api, value: str) -> None:
     answer = await api.developer.post(f"{W}/create?already_encrypted=true", json=body(value=value, secret=True))
-    assert answer.status_code in {400, 500}
-    assert answer.headers["x-tidemill-error"] in {"bad_request", "secrets_unreadable"}
+    assert (answer.status_code, answer.headers["x-tidemill-error"]) == (400, "bad_request")
     assert (await api.developer.get(f"{W}/exists/u/dev/v")).json() is False
+
+
+async def test_an_export_of_another_workspace_is_refused_with_what_to_do(api: Api) -> None:
+    foreign = (await api.outsider.post("/api/w/other/variables/encrypt", json="s3cret")).text
+    answer = await api.developer.post(f"{W}/create?already_encrypted=true", json=body(value=foreign, secret=True))
+    assert (answer.status_code, answer.headers["x-tidemill-error"]) == (400, "bad_request")
+    assert "another workspace" in answer.text
+    assert "in the clear" in answer.text
 
 
 async def test_lists_come_in_pages_and_can_be_narrowed(api: Api) -> None:

@@ -134,8 +134,7 @@ def import_secret(text: str, *, key: bytes) -> bytes:
     """The value that `export_secret` made `text` of, with the same workspace key.
 
     Raises:
-        BadRequest: it is no such ciphertext.
-        SecretsUnreadable: it was exported with another workspace's key, or is damaged.
+        BadRequest: it is no such ciphertext, was exported with the key of another workspace, or is damaged.
     """
     try:
         raw = base64.b64decode(text, validate=True)
@@ -148,9 +147,9 @@ def import_secret(text: str, *, key: bytes) -> bytes:
     try:
         padded = _export_cipher(key).decrypt(raw, [_EXPORT])
     except InvalidTag as error:
-        raise SecretsUnreadable(
-            "The encrypted value was exported with another key: set the key of the workspace it comes from, or send it "
-            "in the clear."
+        raise BadRequest(
+            "The encrypted value was exported from another workspace, or before its key was rotated, or is damaged: "
+            "export it from this workspace, or send it in the clear without already_encrypted."
         ) from error
     return padded[: -padded[-1]]
 
