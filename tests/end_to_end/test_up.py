@@ -137,13 +137,16 @@ def test_printed_login_signs_in_and_the_cookie_works(tidemill: Tidemill) -> None
 
 
 def test_nothing_that_is_kept_can_be_read_by_others(tidemill: Tidemill) -> None:
-    for name in ("login.json", "server.json", "keys/root.key", "postgres/passwords.json"):
+    for name in ("login.json", "server.json", "keys/root.key", "postgres/passwords.json", "recovery-kit.txt"):
         assert (tidemill.data_dir / name).stat().st_mode & 0o077 == 0, name
 
 
 def test_what_is_said_at_the_start_names_no_frame_around_commands(tidemill: Tidemill) -> None:
     said = tidemill.log.read_text()
     assert "Recovery kit" in said
+    assert "TMRK1" not in said, "the log is no place for a root key"
+    assert str(tidemill.data_dir / "recovery-kit.txt") in said
+    assert "TMRK1" in (tidemill.data_dir / "recovery-kit.txt").read_text()
     assert f"run {DEMO}" in said
     assert tidemill.url in said
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tidemill.cli.recovery import hand_over
 from tidemill.model.errors import ConfigurationError
 from tidemill.settings import IGNORED, Settings
+from tidemill.wiring.worker import worker_options
 
 ROOT = Path(__file__).resolve().parents[2]
 SET = {
@@ -90,3 +92,20 @@ def test_every_setting_says_what_it_is_for_and_is_on_the_reference_page() -> Non
     for each in shown:
         assert each.doc.endswith(".")
         assert f"`{each.variable}`" in page
+
+
+@pytest.mark.parametrize("value", ["example.org:443", "10.0.0.5/8", "10.0.0.0/8, [fd00::1]:x"])
+def test_a_network_that_is_none_stops_the_worker_at_its_start(value: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"TIDEMILL_JOB_EGRESS_ALLOW: '.*' is not a network"):
+        worker_options(Settings(job_egress_allow=value))
+    assert worker_options(Settings(job_egress_allow="10.0.0.0/8, ")).network.allow == ("10.0.0.0/8",)
+
+
+def test_a_recovery_kit_is_kept_out_of_logs(tmp_path: Path) -> None:
+    """Tests have no terminal."""
+    for name in ("recovery-kit.txt", "recovery-kit-1.txt"):
+        told = hand_over(f"kit {name}", tmp_path)
+        assert f"kit {name}" not in told
+        assert str(tmp_path / name) in told
+        assert (tmp_path / name).read_text() == f"kit {name}\n"
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600

@@ -11,6 +11,7 @@ import typer
 
 from tidemill.cli.logs import set_up_logs
 from tidemill.cli.output import new_app
+from tidemill.cli.recovery import hand_over
 from tidemill.db import accounts
 from tidemill.model.errors import ConfigurationError
 from tidemill.model.failpoint import arm
@@ -43,7 +44,7 @@ def server(
 
 async def _serve(settings: Settings) -> None:
     dsn = settings.database_url
-    keys = root_keys(settings, announce=lambda kit: typer.echo(kit, err=True))
+    keys = root_keys(settings, announce=lambda kit: typer.echo(hand_over(kit, settings.data_dir), err=True))
     with listening_socket(settings.host, settings.port) as listening, s3_socket(settings) or nullcontext() as s3:
         port = listening.getsockname()[1]
         s3_port = None if s3 is None else s3.getsockname()[1]

@@ -7,6 +7,7 @@ import typer
 
 from tidemill.cli.beside import OPERATING, OPERATOR, confirm, on_database, read_password
 from tidemill.cli.output import DataDir, Json, emit, new_app, show_table, write_line
+from tidemill.cli.recovery import hand_over
 from tidemill.db import accounts, audit, members
 from tidemill.db.bootstrap import FirstAdmin, create_first_admin
 from tidemill.db.keys import add_workspace_key, check_root_key
@@ -138,7 +139,7 @@ def delete(
 
 
 async def _make_first(database: Database, settings: Settings, first: FirstAdmin) -> bool:
-    keys = root_keys(settings, announce=lambda kit: typer.echo(kit, err=True))
+    keys = root_keys(settings, announce=lambda kit: typer.echo(hand_over(kit, settings.data_dir), err=True))
     await check_root_key(database, keys)
 
     async def make_key(tx: Transaction, workspace: str) -> None:

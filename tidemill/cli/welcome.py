@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from tidemill.cli.output import stderr
+from tidemill.cli.recovery import hand_over
 from tidemill.settings import DATA_DIR
 from tidemill.wiring.demo import SCRIPT
 from tidemill.wiring.login_file import Login
@@ -21,7 +22,7 @@ def show_welcome(
     """Tell it on stderr; stdout is kept for `--json`."""
     for kit in recovery_kits:
         stderr.rule("[bold yellow]Recovery kit: write it down, it is shown only once", style="yellow")
-        stderr.print(kit, soft_wrap=True, markup=False)
+        stderr.print(hand_over(kit, data_dir), soft_wrap=True, markup=False)
     if warning:
         text = f"{warning} Run only scripts that you trust. docs/guides/isolation.md says what isolation takes."
         stderr.print(Panel(escape(text), title="JOBS ARE NOT ISOLATED", border_style="bold red", style="red"))

@@ -14,6 +14,7 @@ from tidemill.db.listener import Listener
 from tidemill.db.values import Values
 from tidemill.model.errors import ConfigurationError
 from tidemill.model.job import STANDARD_TAGS
+from tidemill.sandbox.addresses import Policy
 from tidemill.sandbox.port import Limits, Network
 from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content
@@ -107,7 +108,7 @@ def worker_options(settings: Settings) -> WorkerOptions:
             api_port=port,
             api_host=socket.gethostbyname(server.hostname),
             api_host_port=port,
-            allow=tuple(each.strip() for each in settings.job_egress_allow.split(",") if each.strip()),
+            allow=_egress_allow(settings.job_egress_allow),
         ),
         build_env=dict(settings.build_environment),
         timeout_s=settings.job_timeout_s,
@@ -116,3 +117,13 @@ def worker_options(settings: Settings) -> WorkerOptions:
         self_kill_s=settings.self_kill_s,
         stop_grace_s=settings.stop_grace_s,
     )
+
+
+def _egress_allow(text: str) -> tuple[str, ...]:
+    """The entries of the allow list, looked at now: each sandbox parses them, and a job could not mend them."""
+    entries = tuple(each.strip() for each in text.split(",") if each.strip())
+    try:
+        Policy.parse(entries)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"TIDEMILL_JOB_EGRESS_ALLOW: {error}") from error
+    return entries
