@@ -29,6 +29,7 @@ from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Role
 from tidemill.model.ids import new_id
 from tidemill.model.rootkey import RootKeys, key_id_of
+from tidemill.previews.readers import Bounds, Readers
 from tidemill.server import auth
 from tidemill.server.app import make_app
 from tidemill.server.objects.access_log import AccessLog
@@ -101,6 +102,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
         Listener(database.direct_dsn, application="test listener") as listener,
         AccessLog(database) as access_log,
         Objects(database, keyring, InMemory(), access_log) as objects,
+        Readers(Bounds(spare_s=0)) as readers,
     ):
         yield Parts(
             options=ServerOptions(
@@ -125,6 +127,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
             make_workspace_key=make_workspace_key,
             updates=Updates(listener),
             objects=objects,
+            readers=readers,
         )
 
 

@@ -115,6 +115,7 @@ ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
     "concurrency_groups": {"id": "job"},
     "folders": {"name": "folder"},
     "audit": {"id": "audit record"},
+    "job_helpers": {"path:path": "object"},
     "acls": {"path:path": "shared"},
 }
 """Area of the API -> placeholder -> what it names."""

@@ -14,6 +14,7 @@ import httpx
 
 from tests.api.at_work import SOURCE, Worker, deploy, run
 from tests.api.conftest import PASSWORD, Api
+from tests.security.world import put_table
 from tidemill.db.queries import inline
 
 W: Final = "/api/w/main"
@@ -21,6 +22,9 @@ SCRIPT: Final = "u/dev/hello"
 DOOMED: Final = "u/dev/doomed"
 PREVIEW: Final = {"language": "python3", "content": SOURCE}
 DEPENDENCIES: Final = {"raw_scripts": [{"raw_code": SOURCE, "language": "python3"}]}
+TABLE: Final = "u/dev/table.csv"
+BY_KEY: Final = ("load_file_preview", "describe_object", "download_s3_parquet_file_as_csv")
+BY_PATH: Final = ("load_parquet_preview", "load_csv_preview", "preview_table", "load_table_count")
 
 
 @dataclass(kw_only=True)
@@ -180,6 +184,8 @@ def _people(seeded: Seeded) -> dict[str, Call]:
             body={"large_file_storage": {"secondary_storage": {"lake": {}, "spare": {}, "doomed": {}}}}
         ),
         "POST storages/create": Call(body={"name": "fresh"}),
+        **{f"GET job_helpers/{each}": Call(query={"file_key": TABLE}) for each in BY_KEY},
+        **{f"GET job_helpers/{each}/{{path}}": Call(at={"path": TABLE}) for each in BY_PATH},
         "DELETE storages/delete/{name}": Call(at={"name": "doomed"}),
         "POST storages/explain": Call(body={"key": "u/dev/a", "action": "read"}),
         "POST workspaces/add_user": Call(body={"email": "added@x.org", "username": "added", "role": "operator"}),
@@ -328,6 +334,7 @@ async def seed(api: Api) -> Seeded:
     """Make what the calls need."""
     await _seed_people(api)
     fence, versions = await _seed_items(api)
+    await put_table(api, TABLE, owner="dev@x.org")
     script_hash = await deploy(api.developer, SCRIPT)
     spare_hash = await deploy(api.developer, "u/dev/by_hash")
     doomed_hash = await deploy(api.developer, "u/dev/erased")

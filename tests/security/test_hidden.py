@@ -37,6 +37,11 @@ def named(thing: Thing, variant: Mapping[str, str]) -> dict[str, str]:
     return {**names, **swapped, "kind": variant.get("kind", "variable")}
 
 
+def repeated(route: str, thing: Thing) -> list[str]:
+    """What an answer may repeat. Of an object its key alone: the number of a rule could be the id of a version."""
+    return [thing.names["object"]] if "object" in things(route).values() else thing.texts
+
+
 @pytest.mark.parametrize("watcher", WATCHERS)
 async def test_what_is_hidden_looks_like_what_is_not_there(api: Api, watcher: str) -> None:
     """D04: by path, hash and id, for every route that names a thing; and looking at it changes nothing."""
@@ -51,7 +56,7 @@ async def test_what_is_hidden_looks_like_what_is_not_there(api: Api, watcher: st
                 names = named(thing, variant)
                 body = {**BODY, "path": names["variable"]}
                 answer = await call(client, route, names, token=token, body=body, query=QUERY)
-                told = without_names(answer.text, [*thing.texts])
+                told = without_names(answer.text, repeated(route, thing))
                 assert SECRET not in told, (route, what, told)
                 answers.append((answer.status_code, told, answer.headers.get("x-tidemill-error")))
             if len(set(answers)) > 1:

@@ -1,6 +1,6 @@
 """What the matrix of rights is tried on: things of each kind in two workspaces, and callers of each kind."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -14,8 +14,10 @@ from tests.security.expectations import (
     ELSEWHERE,
     address,
 )
+from tidemill.db import identity
 from tidemill.db.queries import inline
 from tidemill.model.identity import Role
+from tidemill.model.object_address import Address
 from tidemill.server.policy import POLICIES, Policy
 
 SECRET = "canary-3f9a1c77"
@@ -69,12 +71,25 @@ async def make_things(api: Api, client: httpx.AsyncClient, workspace: str, owner
         answer = await client.get(f"{base}/{kind}/history/p/{path}")
         versions[kind] = str(answer.json()["versions"][0]["id"])
     record = (await client.get(f"{base}/audit/list", params={"operation": "variables.create"})).json()[0]
+    await put_table(api, f"{home}/table.csv", owner=f"{owner}@x.org", workspace=workspace)
     return Thing({
+        "object": f"{home}/table.csv",
         "variable": f"{home}/plain", "secret": f"{home}/secret", "resource": f"{home}/thing", "script": f"{home}/hello",
         "shared": f"{home}/plain", "hash": hash_, "folder": folder, "audit record": str(record["id"]),
         "job": jobs[0], "running job": jobs[1],
         "variable version": versions["variables"], "resource version": versions["resources"],
     })  # fmt: skip
+
+
+async def put_table(api: Api, key: str, *, owner: str, workspace: str = "main") -> None:
+    """An object with a table of one cell in the default storage."""
+
+    async def content() -> AsyncIterator[bytes]:
+        yield f"text\n{SECRET}\n".encode()
+
+    caller = await identity.principal_by_name(api.parts.database, owner, workspace)
+    await api.parts.objects.put(caller, Address(key=key), content())
+    await api.parts.objects.flush_log()  # else it would be noted while somebody looks whether anything changes
 
 
 async def new_job(client: httpx.AsyncClient, base: str, home: str) -> str:
@@ -94,7 +109,7 @@ async def make_world(api: Api) -> World:
         )
     ]
     missing = Thing({
-        **{kind: f"u/ada/{uuid4().hex}" for kind in ("variable", "secret", "resource", "script", "shared")},
+        **{kind: f"u/ada/{uuid4().hex}" for kind in ("variable", "secret", "resource", "script", "shared", "object")},
         **{kind: str(uuid4()) for kind in ("job", "running job", "queued job")},
         **{kind: str(10**15 + number) for number, kind in enumerate(("variable version", "resource version"))},
         "hash": "7000000000000001", "folder": "of_nobody", "audit record": str(10**15),

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 import msgspec
 
@@ -41,7 +41,10 @@ class Bounds:
 
 
 class Readers:
-    """Whoever asks is served by a fresh process: an object that takes over its reader meets nobody else's bytes."""
+    """Use it as `async with`.
+
+    Whoever asks is served by a fresh process: an object that takes over its reader meets nobody else's bytes.
+    """
 
     def __init__(self, bounds: Bounds | None = None) -> None:
         self._bounds = bounds or Bounds()
@@ -68,7 +71,7 @@ class Readers:
         """The number of rows that fit. Raises what `page` does."""
         return _decoded(await self._answer(msgspec.structs.replace(question, task="count"), source), int)
 
-    async def export(self, question: TableQuestion, source: Source) -> AsyncIterator[bytes]:
+    async def export(self, question: TableQuestion, source: Source) -> AsyncGenerator[bytes]:
         """All rows that fit, as CSV in UTF-8. Raises what `page` does, first of all before the first piece."""
         question = msgspec.structs.replace(question, task="export")
         async with self._turn(self._exports), self._reader() as reader:
@@ -80,8 +83,11 @@ class Readers:
             except TimeoutError as error:
                 raise TooLarge(f"The export takes more than {self._bounds.export_s:g} s. {WAY_OUT}") from error
 
-    async def close(self) -> None:
-        """End the readers that wait for a question. Those that answer one end with who asked."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End the reader that waits for a question. Those that answer one end with who asked."""
         self._drop_spare()
         await asyncio.gather(*self._closing)
 

@@ -4,6 +4,8 @@ import codecs
 from dataclasses import dataclass
 from typing import Final
 
+ENCODINGS: Final = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252")
+"""Those of text that can be read."""
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it starts with

@@ -11,6 +11,7 @@ from tidemill.db.keys import Keyring
 from tidemill.db.pool import Actor, Database, Transaction
 from tidemill.db.values import Values
 from tidemill.model.identity import Principal
+from tidemill.previews.readers import Readers
 from tidemill.server.objects.service import Objects
 from tidemill.server.updates import Updates
 
@@ -43,6 +44,7 @@ class Parts:
     make_workspace_key: Callable[[Transaction, str], Awaitable[None]]
     updates: Updates
     objects: Objects
+    readers: Readers
 
 
 # These two, and other dependencies of hot routes, are `async` though they wait for nothing: FastAPI calls plain

@@ -240,6 +240,14 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/storages/usage": member("job_helpers:read"),
     "GET /api/w/{workspace}/job_helpers/storage_usage": member("job_helpers:read"),
     "GET /api/w/{workspace}/storage_access/list": member("job_helpers:read"),
+    # previews of objects
+    "GET /api/w/{workspace}/job_helpers/load_file_preview": member("job_helpers:read"),
+    "GET /api/w/{workspace}/job_helpers/describe_object": member("job_helpers:read"),
+    "GET /api/w/{workspace}/job_helpers/load_parquet_preview/{path:path}": member("job_helpers:read"),
+    "GET /api/w/{workspace}/job_helpers/load_csv_preview/{path:path}": member("job_helpers:read"),
+    "GET /api/w/{workspace}/job_helpers/preview_table/{path:path}": member("job_helpers:read"),
+    "GET /api/w/{workspace}/job_helpers/load_table_count/{path:path}": member("job_helpers:read"),
+    "GET /api/w/{workspace}/job_helpers/download_s3_parquet_file_as_csv": member("job_helpers:read"),
     # leases
     "POST /api/w/{workspace}/leases/acquire/{path:path}": member("resources:write", writes=True),
     "POST /api/w/{workspace}/leases/renew/{path:path}": member("resources:write", writes=True),

@@ -16,6 +16,7 @@ from tidemill.db.listener import Listener
 from tidemill.db.pool import Database, Transaction
 from tidemill.db.values import Values
 from tidemill.model.rootkey import RootKeys
+from tidemill.previews.readers import Readers
 from tidemill.scheduler.loop import Chore, run_chores
 from tidemill.scheduler.prune import Retention, prune
 from tidemill.scheduler.rescue import rescue
@@ -69,6 +70,7 @@ async def server_parts(
         Objects(
             database, keyring, Stores(instance_stores(settings), settings.storage_root_folders), access_log
         ) as objects,
+        Readers() as readers,
     ):
         yield Parts(
             options=server_options(settings, port),
@@ -86,6 +88,7 @@ async def server_parts(
             make_workspace_key=make_workspace_key,
             updates=Updates(listener),
             objects=objects,
+            readers=readers,
         )
 
 

@@ -82,14 +82,12 @@ def parquet(table: pa.Table, **how: Any) -> bytes:
 
 @pytest.fixture
 async def readers() -> AsyncIterator[Readers]:
-    readers = Readers()
-    yield readers
-    await readers.close()
+    async with Readers() as readers:
+        yield readers
 
 
 @pytest.fixture
 async def ask() -> AsyncIterator[Asker]:
     """Without readers that are started in case there is another question."""
-    readers = Readers(Bounds(spare_s=0))
-    yield Asker(readers)
-    await readers.close()
+    async with Readers(Bounds(spare_s=0)) as readers:
+        yield Asker(readers)

@@ -90,9 +90,8 @@ async def test_first_rows_of_a_gigabyte_take_its_first_piece(
 
 @pytest.mark.parametrize("how", [{"order_by": "a"}, {"search": "no such thing"}])
 async def test_what_takes_more_than_a_preview_may_read_is_refused_with_a_way_out(how: dict[str, str]) -> None:
-    readers = Readers(Bounds(read_bytes=8 * MIB))
     source = endless(b'{"a": 12, "b": "some text"}\n')
-    with pytest.raises(TooLarge, match=r"8388608 bytes that a preview may read .* DuckDB script"):
-        await Asker(readers).page(source, Format.JSON_LINES, **how)
+    async with Readers(Bounds(read_bytes=8 * MIB)) as readers:
+        with pytest.raises(TooLarge, match=r"8388608 bytes that a preview may read .* DuckDB script"):
+            await Asker(readers).page(source, Format.JSON_LINES, **how)
     assert source.read_bytes <= 8 * MIB
-    await readers.close()

@@ -58,42 +58,40 @@ async def test_a_storage_that_fails_fails_the_preview_with_its_own_error(ask: As
 
 
 async def test_a_storage_that_never_answers_is_waited_for_so_long_only() -> None:
-    readers = Readers(Bounds(answer_s=0.01))
-    with pytest.raises(TooLarge, match=r"0\.01 s"):
-        await Asker(readers).page(Held(CSV), Format.CSV)
-    await readers.close()
+    async with Readers(Bounds(answer_s=0.01)) as readers:
+        with pytest.raises(TooLarge, match=r"0\.01 s"):
+            await Asker(readers).page(Held(CSV), Format.CSV)
     assert not children()
 
 
 async def test_only_so_many_read_at_a_time_and_only_so_many_wait() -> None:
-    readers = Readers(Bounds(readers=2, waiting=1))
-    ask = Asker(readers)
-    held = [Held(CSV) for _ in range(3)]
-    asking = [asyncio.create_task(ask.page(each, Format.CSV)) for each in held]
-    await held[0].asked.wait()
-    await held[1].asked.wait()
-    assert not held[2].asked.is_set()
-    with pytest.raises(TooManyRequests):
-        await ask.page(CSV, Format.CSV)
-    for each in held:
-        each.let_go.set()
-    assert [rows(page) for page in await asyncio.gather(*asking)] == [[[1], [2]]] * 3
-    await readers.close()
+    async with Readers(Bounds(readers=2, waiting=1)) as readers:
+        ask = Asker(readers)
+        held = [Held(CSV) for _ in range(3)]
+        asking = [asyncio.create_task(ask.page(each, Format.CSV)) for each in held]
+        await held[0].asked.wait()
+        await held[1].asked.wait()
+        assert not held[2].asked.is_set()
+        with pytest.raises(TooManyRequests):
+            await ask.page(CSV, Format.CSV)
+        for each in held:
+            each.let_go.set()
+        assert [rows(page) for page in await asyncio.gather(*asking)] == [[[1], [2]]] * 3
     assert not children()
 
 
-async def test_who_stops_asking_leaves_nothing_behind(readers: Readers) -> None:
-    held = Held(CSV)
-    asking = asyncio.create_task(Asker(readers).page(held, Format.CSV))
-    await held.asked.wait()
-    asking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asking
-    source = Counted.of(b"a\n" + b"1\n" * 100_000)
-    export = readers.export(question(source, Format.CSV), source)
-    await anext(export)
-    await export.aclose()
-    await readers.close()
+async def test_who_stops_asking_leaves_nothing_behind() -> None:
+    async with Readers() as readers:
+        held = Held(CSV)
+        asking = asyncio.create_task(Asker(readers).page(held, Format.CSV))
+        await held.asked.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        source = Counted.of(b"a\n" + b"1\n" * 100_000)
+        export = readers.export(question(source, Format.CSV), source)
+        await anext(export)
+        await export.aclose()
     assert not children()
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from tidemill.previews.inside.ranges import Ranges
+from tidemill.previews.text import ENCODINGS
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-ENCODINGS: Final = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252")
-"""Those of text that can be read; their code is loaded here, since nothing can be once the process is confined."""
+# Their code is loaded here, since nothing can be once the process is confined.
 _DECODERS: Final = {name: codecs.getincrementaldecoder(name) for name in ENCODINGS}
 _CHUNK: Final = 256 * 1024
 

@@ -19,6 +19,7 @@ from tidemill.server.objects.body import Body
 from tidemill.server.objects.fencing import fenced, require_lease
 from tidemill.server.objects.listing import Listing, visible_page
 from tidemill.server.objects.opened import OpenStores
+from tidemill.server.objects.ranged import RangedObject
 from tidemill.server.objects.storage import Storage
 from tidemill.server.objects.uploads import Uploads
 from tidemill.server.objects.way import Opener, Ways, open_way
@@ -102,6 +103,24 @@ class Objects:
             raise
         self._log.note(caller, at, "read", reading.end - reading.start)
         return replace(reading, body=Body(reading.body, storage, release))
+
+    @asynccontextmanager
+    async def ranged(self, caller: Principal, at: Address) -> AsyncIterator[RangedObject]:
+        """The object as it is now, of which parts are read within the block; needs `read`, and is noted as one access.
+
+        Raises:
+            NotFound: there is none.
+        """
+        check_key(at.key)
+        async with self.storage(caller, at) as storage:
+            storage.require(caller, Access.READ, at.key)
+            with storage.named():
+                info = await storage.store.head(at.key)
+            ranged = RangedObject(storage, info)
+            try:
+                yield ranged
+            finally:
+                self._log.note(caller, at, "read", ranged.read_bytes)
 
     async def put(
         self,

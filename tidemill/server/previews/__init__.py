@@ -1,0 +1,1 @@
+"""Previews of objects as the API gives them: what callers send, and the shapes that they want back."""
