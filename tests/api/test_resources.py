@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Api, audited
+from tests.object_servers import ObjectServers
 from tidemill.stores.connection_tests import TESTERS
 
 W = "/api/w/main/resources"
@@ -252,6 +253,17 @@ async def test_a_type_without_a_tester_is_named(api: Api) -> None:
     ):
         assert (answer.status_code, answer.headers["x-tidemill-error"]) == (501, "unsupported")
         assert "'postgresql'" in answer.text
-    assert TESTERS == {}
+    assert "postgresql" not in TESTERS
     assert (await api.developer.post(f"{W}/test/u/dev/missing")).status_code == 404
     assert (await api.operator.post(f"{W}/test/u/dev/r")).status_code == 403
+
+
+async def test_a_bucket_is_tried_out_before_it_is_kept(api: Api, object_servers: ObjectServers) -> None:
+    bucket = object_servers.get("ceph").new_bucket()
+    tested = await api.developer.post(f"{W}/test_value", json={"resource_type": "s3", "value": bucket})
+    assert tested.json() == {"success": True, "message": "Objects can be listed, written, read and deleted."}
+    wrong = {"resource_type": "s3", "value": {**bucket, "secretKey": "a-wrong-secret"}}
+    answer = (await api.developer.post(f"{W}/test_value", json=wrong)).json()
+    assert answer["success"] is False
+    assert "check secretKey" in answer["message"]
+    assert "a-wrong-secret" not in answer["message"]

@@ -22,7 +22,11 @@ class ConnectionTest(Protocol):
         ...
 
 
-TESTERS: Final[dict[str, Entry]] = {}
+TESTERS: Final[dict[str, Entry]] = {
+    "azure_blob": Entry("tidemill.stores.objects.examination:AzureTest"),
+    "gcloud_storage": Entry("tidemill.stores.objects.examination:GcsTest"),
+    "s3": Entry("tidemill.stores.objects.examination:S3Test"),
+}
 """Resource type -> its tester."""
 
 

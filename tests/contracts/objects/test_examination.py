@@ -1,0 +1,92 @@
+"""A store is tried out step by step, and each step says what to mend."""
+
+import socket
+
+import pytest
+
+from tests.contracts.objects.bytes_of import all_keys
+from tests.contracts.objects.http_server import answering
+from tests.object_servers import ObjectServers
+from tests.processes import free_port
+from tidemill.model.errors import Conflict
+from tidemill.stores import connection_tests
+from tidemill.stores.objects.examination import Outcome, S3Test, examine
+from tidemill.stores.objects.port import ObjectStore
+from tidemill.stores.objects.s3.store import S3Store
+
+STEPS = [
+    "list objects",
+    "write an object",
+    "read a range of it",
+    "write on a condition",
+    "upload in parts",
+    "delete it",
+]
+
+
+async def test_a_store_that_is_fine_passes_all_steps(store: ObjectStore) -> None:
+    steps = [step async for step in examine(store)]
+    assert [step.name for step in steps] == STEPS
+    assert {step.outcome for step in steps} == {Outcome.FINE}
+    assert await all_keys(store) == []
+
+
+async def test_what_is_left_half_way_is_removed(store: ObjectStore) -> None:
+    steps = examine(store)
+    async for step in steps:
+        if step.name == "write an object":
+            assert len(await all_keys(store)) == 1
+            break
+    await steps.aclose()  # type: ignore[attr-defined]
+    assert await all_keys(store) == []
+
+
+@pytest.mark.parametrize(
+    ("server", "kind", "changes", "advice"),
+    [
+        ("ceph", "s3", {"secretKey": "a-wrong-secret"}, "check secretKey"),
+        ("ceph", "s3", {"bucket": "not-there"}, "There is no bucket"),
+        ("ceph", "s3", {"bucket": ""}, "bucket"),
+        ("azurite", "azure_blob", {"accessKey": "d3Jvbmc="}, "check accountName and accessKey"),
+        ("fake-gcs", "gcloud_storage", {"bucket": "not-there"}, "There is no bucket"),
+    ],
+)
+async def test_a_test_of_a_resource_says_what_to_mend(
+    object_servers: ObjectServers, server: str, kind: str, changes: dict[str, object], advice: str
+) -> None:
+    value = object_servers.get(server).new_bucket()
+    assert "can be listed" in await connection_tests.tester_of(kind).test(value)
+    with pytest.raises(Conflict, match=advice) as raised:
+        await connection_tests.tester_of(kind).test({**value, **changes})
+    assert "a-wrong-secret" not in str(raised.value)
+
+
+async def test_what_a_server_lacks_is_told_and_no_failure() -> None:
+    """Of one that takes everything and ignores conditions."""
+
+    def answer(head: bytes, content: bytes) -> tuple[int, bytes, bytes]:
+        if b"range:" in head.lower():
+            return 206, b"tries", b"content-range: bytes 9-13/51\r\n"
+        listing = b"<R><UploadId>1</UploadId><ETag>1</ETag></R>"
+        return 200, b"" if head.startswith(b"HEAD") else listing, b'etag: "1"\r\n'
+
+    async with answering(answer) as origin:
+        store = S3Store.open({"bucket": "data", "endPoint": origin, "accessKey": "a", "secretKey": "b"})
+        outcomes = {step.name: step.outcome async for step in examine(store)}
+        await store.close()
+    assert outcomes == dict.fromkeys(STEPS, Outcome.FINE) | {"write on a condition": Outcome.UNSUPPORTED}
+
+
+async def test_a_server_that_is_silent_does_not_hold_up_a_test() -> None:
+    """It takes the connection and never says a word, as behind some firewalls."""
+    with socket.create_server(("127.0.0.1", free_port())) as listening:
+        port = listening.getsockname()[1]
+        value = {"bucket": "data", "endPoint": f"http://127.0.0.1:{port}", "accessKey": "a", "secretKey": "b"}
+        with pytest.raises(Conflict, match="seconds"):
+            await Hasty().test(value)
+
+
+class Hasty(S3Test):
+    """It would wait for longer."""
+
+    limit_s = 0.2

@@ -1,0 +1,155 @@
+"""Tries out step by step what an object store must be able to do, on a small object of its own."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from tidemill.model.errors import Conflict, PreconditionFailed, StorageMisconfigured, TidemillError, Unsupported
+from tidemill.stores.objects import open_store
+from tidemill.stores.objects.port import CREATE, ObjectStore, Part
+
+PROBES: Final = ".tidemill-probe-"
+"""What keys of an examination begin with; each is removed at its end."""
+_CONTENT: Final = b"Tidemill tries out whether it can use this storage."
+
+
+class Outcome(StrEnum):
+    """Of a step. UNSUPPORTED: the store lacks it, and all else works without."""
+
+    FINE = "fine"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What was tried, and what came of it. `advice` says what is wrong and how to mend it, "" where nothing is."""
+
+    name: str
+    outcome: Outcome
+    advice: str = ""
+
+
+async def examine(store: ObjectStore) -> AsyncIterator[Step]:
+    """The steps as they are done. Nothing is written where the store cannot be listed or written; nothing is left."""
+    key = PROBES + secrets.token_hex(8)
+    yield await _try("list objects", lambda: _list(store))
+    written = await _try("write an object", lambda: _write(store, key))
+    if written.outcome is not Outcome.FINE:
+        yield written
+        return
+    try:
+        yield written
+        yield await _try("read a range of it", lambda: _read(store, key))
+        yield await _try("write on a condition", lambda: _write_on_condition(store, key))
+        yield await _try("upload in parts", lambda: _upload(store, key))
+    finally:
+        removed = await _try("delete it", lambda: _delete(store, key))
+    yield removed
+
+
+class BucketTest:
+    """A `ConnectionTest` of one kind of storage.
+
+    Attributes:
+        limit_s: all steps together may take so long.
+    """
+
+    kind: ClassVar[str]
+    limit_s: ClassVar[float] = 10.0
+
+    async def test(self, value: Mapping[str, object]) -> str:
+        """See `ConnectionTest.test`."""
+        try:
+            async with asyncio.timeout(self.limit_s):
+                return await self._test(value)
+        except TimeoutError as error:
+            raise Conflict(
+                f"The storage took longer than {self.limit_s:g} seconds: check endPoint, port and firewalls."
+            ) from error
+
+    async def _test(self, value: Mapping[str, object]) -> str:
+        try:
+            store = open_store(self.kind, value)
+        except StorageMisconfigured as error:
+            raise Conflict(str(error)) from error
+        try:
+            steps = [step async for step in examine(store)]
+        finally:
+            await store.close()
+        if failed := [step for step in steps if step.outcome is Outcome.FAILED]:
+            raise Conflict(f"It cannot {failed[0].name}. {failed[0].advice}")
+        lacking = [f" It cannot {step.name}: {step.advice}" for step in steps if step.outcome is Outcome.UNSUPPORTED]
+        return "Objects can be listed, written, read and deleted." + "".join(lacking)
+
+
+class S3Test(BucketTest):
+    """Of the resource type `s3`."""
+
+    kind = "s3"
+
+
+class AzureTest(BucketTest):
+    """Of the resource type `azure_blob`."""
+
+    kind = "azure_blob"
+
+
+class GcsTest(BucketTest):
+    """Of the resource type `gcloud_storage`."""
+
+    kind = "gcloud_storage"
+
+
+async def _try(name: str, act: Callable[[], Awaitable[None]]) -> Step:
+    try:
+        await act()
+    except Unsupported as error:
+        return Step(name, Outcome.UNSUPPORTED, str(error))
+    except TidemillError as error:
+        return Step(name, Outcome.FAILED, str(error))
+    return Step(name, Outcome.FINE)
+
+
+async def _list(store: ObjectStore) -> None:
+    await store.scan("", limit=1)
+
+
+async def _write(store: ObjectStore, key: str) -> None:
+    await store.put(key, _body(_CONTENT), size_bytes=len(_CONTENT))
+
+
+async def _read(store: ObjectStore, key: str) -> None:
+    reading = await store.get(key, start=9, end=14)
+    found = b"".join([piece async for piece in reading.body])
+    if found != _CONTENT[9:14]:
+        raise StorageMisconfigured("What was read is not what was written: is there a cache in between?")
+
+
+async def _write_on_condition(store: ObjectStore, key: str) -> None:
+    with suppress(PreconditionFailed):
+        await store.put(key, _body(_CONTENT), size_bytes=len(_CONTENT), condition=CREATE)
+        raise Unsupported("the storage overwrites what must not be there.")
+
+
+async def _upload(store: ObjectStore, key: str) -> None:
+    upload = await store.start_upload(key)
+    try:
+        part: Part = await store.put_part(key, upload, 1, _body(_CONTENT), size_bytes=len(_CONTENT))
+        await store.complete_upload(key, upload, [part])
+    except TidemillError:
+        with suppress(TidemillError):
+            await store.abort_upload(key, upload)
+        raise
+
+
+async def _delete(store: ObjectStore, key: str) -> None:
+    await store.delete(key)
+
+
+async def _body(content: bytes) -> AsyncIterator[bytes]:
+    yield content
