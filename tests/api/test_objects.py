@@ -385,6 +385,7 @@ async def test_each_access_to_the_bytes_is_noted(api: Api, objects: Objects, dev
     reading = await objects.get(dev, HERE, start=1, end=3)
     await reading.body.aclose()  # type: ignore[attr-defined]
     await objects.head(dev, HERE)
+    await objects.flush_log()
     await objects.copy(dev, HERE, Address("", "u/dev/b"))
     await objects.delete_many(dev, Address(), ["u/dev/b", "u/ada/b"])
     with pytest.raises(Denied):

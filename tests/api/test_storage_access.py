@@ -117,6 +117,29 @@ async def test_what_is_noted_is_written_without_being_asked(api: Api) -> None:
     assert await listed(api.developer) == [("u/dev", "u/dev/a")]
 
 
+async def test_reads_of_one_object_become_one_record_and_writes_never_do(api: Api) -> None:
+    log = AccessLog(api.parts.database)
+    other = Principal(email="op@x.org", username="op", workspace="main", role=Role.OPERATOR)
+    for size in (5, 6, 7):
+        log.note(WHO, Address("", "u/dev/a"), "read", size)
+        log.note(WHO, Address("", "u/dev/a"), "write", size)
+    log.note(other, Address("", "u/dev/a"), "read", 1)
+    log.note(WHO, Address("", "u/dev/b"), "read", 2)
+    await log.flush()
+    log.note(WHO, Address("", "u/dev/a"), "read", 8)
+    await log.flush()
+    answer = (await api.admin.get(URL)).json()["accesses"]
+    assert [(each["actor"], each["access"], each["address"][-1], each["size_bytes"]) for each in reversed(answer)] == [
+        ("u/dev", "read", "a", 18),
+        ("u/dev", "write", "a", 5),
+        ("u/dev", "write", "a", 6),
+        ("u/dev", "write", "a", 7),
+        ("u/op", "read", "a", 1),
+        ("u/dev", "read", "b", 2),
+        ("u/dev", "read", "a", 8),
+    ]
+
+
 async def test_what_is_left_is_written_at_the_end(api: Api) -> None:
     async with AccessLog(api.parts.database, wait_s=3600) as log:
         for number in range(1200):
@@ -128,11 +151,11 @@ async def test_what_is_left_is_written_at_the_end(api: Api) -> None:
 
 async def test_accesses_wait_for_a_database_that_does_not_answer(database: Database) -> None:
     log = AccessLog(Database(database.direct_dsn))  # never opened
-    log.note(WHO, Address("", "u/dev/a"), "read")
-    for _ in range(2):
+    for key in ("a", "b", "a"):
+        log.note(WHO, Address("", key), "read", 1)
         with pytest.raises(Unavailable):
             await log.flush()
-    assert [each.address for each in log._waiting] == ["s3:///u/dev/a"]
+    assert [(each.address, each.size_bytes) for each in log._waiting.values()] == [("s3:///a", 2), ("s3:///b", 1)]
 
 
 async def test_accesses_in_a_workspace_that_is_gone_are_left_out(api: Api) -> None:

@@ -1,13 +1,16 @@
 """Notes who touched which object, in batches: at most a second after the access, or 500 together.
 
-What was noted and not yet written is lost with a crash of the server, and the oldest of it when the database does not
-answer for long. That is the price of a small read that costs no statement of its own.
+Reads of one object by the same caller that wait together become one record with their sizes added: a reader of a table
+file asks for hundreds of ranges. What was noted and not yet written is lost with a crash of the server, and the oldest
+of it when the database does not answer for long. That is the price of a small read that costs no statement of its own.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Self
 
@@ -38,7 +41,8 @@ class AccessLog:
         self._database = database
         self._wait_s = wait_s
         self._clock = clock
-        self._waiting: deque[Touched] = deque(maxlen=MOST_WAITING)
+        self._waiting: OrderedDict[Hashable, Touched] = OrderedDict()
+        self._count = itertools.count()
         self._some = asyncio.Event()
         self._batch = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -67,7 +71,8 @@ class AccessLog:
             access=access,
             size_bytes=size_bytes,
         )
-        self._waiting.append(touched)
+        key: Hashable = _who_and_what(touched) if access == "read" else next(self._count)
+        self._add(key, touched)
         self._some.set()
         if len(self._waiting) >= BATCH:
             self._batch.set()
@@ -80,12 +85,24 @@ class AccessLog:
         """
         async with self._writing:
             while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                batch = dict(self._waiting.popitem(last=False) for _ in range(min(BATCH, len(self._waiting))))
                 try:
-                    await object_access.record(self._database.single, batch)
+                    await object_access.record(self._database.single, list(batch.values()))
                 except BaseException:
-                    self._waiting.extendleft(reversed(batch))
+                    later, self._waiting = self._waiting, OrderedDict(batch)
+                    for key, touched in later.items():
+                        self._add(key, touched)
                     raise
+
+    def _add(self, key: Hashable, touched: Touched) -> None:
+        earlier = self._waiting.get(key)
+        if earlier is None:
+            self._waiting[key] = touched
+        else:
+            size_bytes = (earlier.size_bytes or 0) + (touched.size_bytes or 0)
+            self._waiting[key] = replace(earlier, size_bytes=size_bytes)
+        if len(self._waiting) > MOST_WAITING:
+            self._waiting.popitem(last=False)
 
     async def _keep_writing(self) -> None:
         while True:
@@ -100,3 +117,8 @@ class AccessLog:
             except Unavailable as error:
                 log.warning("accesses to objects are not written yet", waiting=len(self._waiting), error=str(error))
                 self._some.set()
+
+
+def _who_and_what(touched: Touched) -> Hashable:
+    """What reads have in common that become one record."""
+    return touched.workspace, touched.job_id, touched.actor, touched.address
