@@ -123,3 +123,18 @@ async def test_a_listener_survives_a_restart_and_says_so(own_postgres_server: Po
             assert await work.get() == MISSED
             await database.single.fetch_value(NOTIFY, channel="work", payload="after")
             assert await work.get() == Notification("work", "after")
+
+
+async def test_nobody_waits_long_for_a_server_that_is_gone(own_postgres_server: PostgresServer) -> None:
+    """Callers wait as long as they are told for a connection that is in use, but not for a server that is not there."""
+    async with Database(own_postgres_server.dsn(TEMPLATE), timeout_s=3600) as database:
+        assert await database.single.fetch_value(ONE) == 1
+        await asyncio.to_thread(own_postgres_server.kill)
+        refusals = await asyncio.gather(
+            *(database.single.fetch_value(ONE) for _ in range(6)),
+            *(database.run("*", lambda tx: tx.fetch_value(ONE)) for _ in range(6)),
+            return_exceptions=True,
+        )
+        assert {type(refusal) for refusal in refusals} == {Unavailable}
+        await asyncio.to_thread(own_postgres_server.start)
+        assert await database.single.fetch_value(ONE) == 1

@@ -18,9 +18,7 @@ closed is noticed by looking at its socket, which is a local call; and BEGIN, th
 is sent again on another connection when it finds the line dead, since nothing was done yet.
 """
 
-import asyncio
 import random
-import select
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self, TypeVar, overload
@@ -28,9 +26,9 @@ from typing import Any, Final, Self, TypeVar, overload
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import Escaping, TransactionStatus
-from psycopg_pool import AsyncConnectionPool
 
 from tidemill.db.checks import RUNTIME_ROLE, check_server
+from tidemill.db.lender import Lender
 from tidemill.db.queries import Query
 from tidemill.db.rows import Json, prepare_session
 from tidemill.db.transaction import (
@@ -53,9 +51,6 @@ __all__ = ["ALL_WORKSPACES", "Actor", "Database", "Json", "Row", "Statements", "
 T = TypeVar("T")
 
 ALL_WORKSPACES: Final = "*"
-RECONNECT_S: Final = 10.0
-"""How long the pool tries by itself to replace a lost connection; after that, the next use tries again."""
-IDLE_S: Final = 300.0
 CONNECTION_OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -75,7 +70,7 @@ class Database:
         system_pool_size: most connections for single system statements.
         prepared_statements: also prepare statements inside transactions; only without a transaction pooler.
         unsafe_durability: go on where the server may lose what it acknowledged.
-        timeout_s: how long a caller waits for a free connection before `Unavailable`.
+        timeout_s: how long a caller waits for a free connection before `Unavailable`; less where there is no server.
     """
 
     def __init__(
@@ -94,18 +89,18 @@ class Database:
         self._unsafe_durability = unsafe_durability
         self._role_command = b""
         options = {**CONNECTION_OPTIONS, "application_name": application, "autocommit": True}
-        self._transactions = _pool(
+        self._transactions = Lender(
             dsn,
             {**options, "prepare_threshold": 2 if prepared_statements else None},
             max_size=pool_size,
-            timeout=timeout_s,
+            timeout_s=timeout_s,
             configure=prepare_session,
         )
-        self._singles = _pool(
+        self._singles = Lender(
             self.direct_dsn,
             {**options, "prepare_threshold": 2},
             max_size=system_pool_size,
-            timeout=timeout_s,
+            timeout_s=timeout_s,
             configure=self._prepare_system_session,
         )
 
@@ -129,8 +124,8 @@ class Database:
                 role = await check_server(connection, unsafe_durability=self._unsafe_durability)
         self._role_command = f"; set local role {role}".encode() if role else b""
         with translated_errors():
-            await self._transactions.open(wait=True)
-            await self._singles.open(wait=True)
+            await self._transactions.open()
+            await self._singles.open()
         return self
 
     async def close(self) -> None:
@@ -220,22 +215,22 @@ class Database:
                 raise
             await _commit(connection)
         finally:
-            await _give_back(self._transactions, connection)
+            await self._transactions.give_back(connection)
 
     async def _begin(self, workspace: str, actor: Actor | None, role: bytes) -> AsyncConnection[Any]:
         """A connection with the transaction begun; a dead one is thrown away, for nothing was done on it yet."""
         for _ in range(self._transactions.max_size + 1):
-            connection = await _take(self._transactions)
+            connection = await self._transactions.take()
             try:
                 await connection.execute(_begin_message(connection, workspace, actor) + role, prepare=False)
             except LOST as error:
                 lost = connection.closed or connection.broken
-                await _give_back(self._transactions, connection)
+                await self._transactions.give_back(connection)
                 if not lost:
                     raise Unavailable(f"The database does not answer now; send it again. ({summary(error)})") from error
             except BaseException:
                 await _roll_back(connection)
-                await _give_back(self._transactions, connection)
+                await self._transactions.give_back(connection)
                 raise
             else:
                 return connection
@@ -252,13 +247,13 @@ class Database:
 class SingleStatements(Statements):
     """`Statements` that each take a connection of the system pool for themselves."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
-        self._pool = pool
+    def __init__(self, lender: Lender) -> None:
+        self._lender = lender
 
     async def _run(
         self, query: Query, row_type: type[Any] | None, parameters: Mapping[str, object]
     ) -> tuple[list[Any], int]:
-        connection = await _take(self._pool)
+        connection = await self._lender.take()
         try:
             return await run(connection, query, row_type=row_type, parameters=parameters)
         except psycopg.errors.FeatureNotSupported as error:
@@ -268,52 +263,8 @@ class SingleStatements(Statements):
                 raise
             await connection.close()
         finally:
-            await _give_back(self._pool, connection)
+            await self._lender.give_back(connection)
         return await self._run(query, row_type, parameters)
-
-
-def _pool(dsn: str, options: dict[str, Any], **arguments: Any) -> AsyncConnectionPool[AsyncConnection[Any]]:
-    return AsyncConnectionPool(
-        dsn,
-        kwargs=options,
-        min_size=1,
-        open=False,
-        max_idle=IDLE_S,
-        reconnect_timeout=RECONNECT_S,
-        **arguments,
-    )
-
-
-async def _take(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> AsyncConnection[Any]:
-    """A connection on which the server has not hung up, as far as can be seen without asking it."""
-    while True:
-        with translated_errors():
-            connection = await pool.getconn()
-        if not _has_hung_up(connection):
-            return connection
-        await connection.close()
-        await pool.putconn(connection)
-
-
-async def _give_back(pool: AsyncConnectionPool[AsyncConnection[Any]], connection: AsyncConnection[Any]) -> None:
-    """Return it even when the caller is being cancelled: a connection that is not returned is lost for the pool."""
-    await asyncio.shield(pool.putconn(connection))
-
-
-def _has_hung_up(connection: AsyncConnection[Any]) -> bool:
-    """Whether the line is dead. An idle server says nothing, so something to read is the end, or a notice."""
-    if connection.closed:
-        return True
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    if not poll.poll(0):
-        return False
-    try:
-        connection.pgconn.consume_input()
-        connection.pgconn.is_busy()
-    except psycopg.OperationalError:
-        return True
-    return bool(poll.poll(0)) or connection.closed
 
 
 def _begin_message(connection: AsyncConnection[Any], workspace: str, actor: Actor | None) -> bytes:
