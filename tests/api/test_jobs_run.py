@@ -266,6 +266,20 @@ async def test_jobs_are_run_again_with_their_arguments(api: Api) -> None:
     assert (await stranger.post(url, json=body)).status_code == 404
 
 
+async def test_a_batch_is_run_again_whole_or_not_at_all(api: Api) -> None:
+    await deploy(api.developer)
+    ids = [await run(api.developer, args={"name": str(number)}) for number in range(5)]
+    url = f"{W}/jobs/run/batch_rerun_jobs"
+    broken = await api.developer.post(url, json={"job_ids": [*map(str, ids), str(new_job_id(datetime.now(UTC)))]})
+    assert broken.status_code == 404
+    answer = await api.developer.post(url, json={"job_ids": [*map(str, ids)]})
+    assert answer.status_code == 200, answer.text
+    again = [(await job_of(api, UUID(line)))["args"] for line in answer.text.split("\n")]
+    assert again == [{"name": str(number)} for number in range(5)]
+    assert len(await audited(api, "jobs.run")) == 10
+    assert (await api.developer.post(url, json={"job_ids": []})).text == ""
+
+
 async def test_starting_a_job_is_audited(api: Api) -> None:
     await deploy(api.developer)
     job_id = await run(api.developer)

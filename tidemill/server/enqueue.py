@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
@@ -164,6 +164,28 @@ async def submit(
         return Submitted(earlier, is_repeat=True)
     failpoint("enqueue.after_commit")
     return Submitted(new.id)
+
+
+async def submit_all(parts: Parts, caller: Principal, wanted: Sequence[tuple[Runnable, bytes]]) -> list[UUID]:
+    """Put jobs into the queue, each given by what it shall run and its arguments: all of them, or none.
+
+    Raises:
+        BadRequest, TooLarge: something about one of them does not fit; the message says what.
+        LeaseLost: the caller is a job that does not run any more.
+    """
+    new = [
+        _new_job(
+            caller,
+            runnable,
+            await parts.values.keep(args, what="The arguments of a job"),
+            args_text=args,
+            query=RunQuery(),
+        )
+        for runnable, args in wanted
+    ]
+    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+        await intake.take_in_all(tx, new, caller=caller)
+    return [each.id for each in new]
 
 
 async def _put_with_care(

@@ -17,7 +17,7 @@ from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, Unsupported
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
-from tidemill.server.enqueue import Runnable, RunQuery, of_script, submit
+from tidemill.server.enqueue import KEY_HEADER, Runnable, RunQuery, of_script, submit, submit_all
 from tidemill.server.jobs_seen import not_there, parse_job_id
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_body, text_answer
@@ -58,17 +58,19 @@ class Rerun(msgspec.Struct):
 async def rerun_jobs(
     parts: InParts, caller: Caller, request: Request, body: Annotated[Rerun, Depends(json_body(Rerun))]
 ) -> Response:
-    """Run jobs again, each as a new job."""
+    """Run jobs again, each as a new job: all of them, or none."""
     if len(body.job_ids) > _MOST:
         raise BadRequest(f"At most {_MOST} jobs at a time; these are {len(body.job_ids)}.")
-    if len(body.job_ids) > 1 and "idempotency-key" in request.headers:
-        raise BadRequest("An Idempotency-Key stands for one job: send one job id with each.")
+    if len(body.job_ids) > 1 and KEY_HEADER in request.headers:
+        raise BadRequest(f"An {KEY_HEADER} stands for one job: send one job id with each.")
     prepared = [await _prepared(parts, caller, text, body) for text in body.job_ids]
-    started = [
-        await submit(parts, caller, request, runnable, args=args, query=RunQuery(), about=text)
-        for text, (runnable, args) in zip(body.job_ids, prepared, strict=True)
-    ]
-    return text_answer("\n".join(str(each.id) for each in started))
+    if len(prepared) == 1:
+        ((runnable, args),) = prepared
+        about = body.job_ids[0]
+        started = [(await submit(parts, caller, request, runnable, args=args, query=RunQuery(), about=about)).id]
+    else:
+        started = await submit_all(parts, caller, prepared)
+    return text_answer("\n".join(map(str, started)))
 
 
 async def _prepared(parts: Parts, caller: Principal, text: str, body: Rerun) -> tuple[Runnable, bytes]:
