@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import anyio
@@ -11,8 +10,6 @@ import pytest
 
 from tests.api.at_work import W, Worker, deploy, run
 from tests.api.conftest import Api, audited
-from tidemill.db import pool
-from tidemill.db.transaction import run as run_statement
 from tidemill.model.ids import new_job_id
 
 
@@ -307,17 +304,3 @@ async def next_job(api: Api) -> UUID:
     while not (found := (await api.admin.get(f"{W}/jobs/queue/list")).json()):
         await anyio.lowlevel.checkpoint()
     return UUID(found[0]["id"])
-
-
-async def test_a_run_costs_three_statements(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who calls, what the script is, and one that takes the job in, with its audit record and the notice to workers."""
-    await deploy(api.developer)
-    sent: list[str] = []
-
-    async def noting(*arguments: Any, **options: Any) -> Any:
-        sent.append(arguments[1].name)
-        return await run_statement(*arguments, **options)
-
-    monkeypatch.setattr(pool, "run", noting)
-    await run(api.developer)
-    assert sent == ["identity.principal_by_token", "scripts.head", "intake.take_in"]

@@ -13,7 +13,7 @@ from tidemill.db.queries import queries
 from tidemill.db.values import Kept
 from tidemill.engine import jobs, retry
 from tidemill.model import jsontext
-from tidemill.model.errors import LeaseLost
+from tidemill.model.errors import LeaseLost, Outdated
 from tidemill.model.identity import Principal
 from tidemill.model.job import OnWorkerLoss
 
@@ -27,7 +27,8 @@ _BATCH_BYTES: Final = 8 * 1024 * 1024
 class NewJob:
     """A job to take in. Its source is a deployed script (`script_hash`) or `content` with `language`.
 
-    `args` is a JSON object, `retry` a policy that `engine/retry.py` reads.
+    `args` is a JSON object, `retry` a policy that `engine/retry.py` reads. With `script_row` (`SeenScript.row`) it is
+    taken in only if the script is still what was seen.
     """
 
     id: UUID
@@ -40,6 +41,7 @@ class NewJob:
     args: Kept
     script_hash: int | None = None
     script_path: str | None = None
+    script_row: str | None = None
     language: str | None = None
     content: str | None = None
     lock: str | None = None
@@ -73,6 +75,7 @@ async def take_in(statements: Statements, job: NewJob, *, caller: Principal | No
     Raises:
         BadRequest: it must never start twice, and has a retry policy.
         LeaseLost: the caller is a job that was given to another attempt, or has ended; nothing was taken in.
+        Outdated: its script is not what was seen any more; nothing was taken in.
     """
     _check(job)
     await _run(statements, [_told(job)], caller)
@@ -89,7 +92,7 @@ async def take_in_all(tx: Transaction, new: Sequence[NewJob], *, caller: Princip
 async def _run(statements: Statements, told: list[bytes], caller: Principal | None) -> None:
     credential = None if caller is None else caller.credential
     job_id = None if credential is None else credential.job_id
-    taken = await statements.fetch_value(
+    row = await statements.fetch_one(
         _SQL["take_in"],
         jobs=Json(b"[" + b",".join(told) + b"]"),
         operation=None if caller is None else "jobs.run",
@@ -99,7 +102,9 @@ async def _run(statements: Statements, told: list[bytes], caller: Principal | No
         caller_attempt=None if credential is None else credential.attempt,
         impersonated_by=None if credential is None else credential.impersonated_by,
     )
-    if taken != len(told):
+    if row["changed"]:
+        raise Outdated("The script was changed meanwhile; send it again.")
+    if row["taken"] != len(told):
         raise LeaseLost(f"Job {job_id} asked for more jobs, and does not run under this attempt any more.")
 
 

@@ -19,44 +19,26 @@ _HASH_BITS: Final = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
-    """One version of a script.
+class RunnableScript:
+    """What of a version decides whether and how it is run.
 
     Attributes:
         hash: positive 64-bit number; on the wire 16 hexadecimal digits.
-        parent_hashes: the versions before it, the newest first.
-        lock: exact versions of what it needs; "" where nothing is needed, None where it is not resolved yet.
-        lock_failure: the result of the job that failed to resolve it; only from `latest` and `version`.
         options: JSON object of the run-time settings of the wire (`timeout`, `cache_ttl`, `envs`, ...), only those set.
         extra_perms: JSON object, permission key -> may write.
     """
 
-    workspace_id: str
     hash: int
     path: str
-    parent_hashes: tuple[int, ...]
-    summary: str
-    description: str
-    content: str
-    language: str
-    kind: str
     schema: bytes | None
-    lock: str | None
-    lock_error: str | None
-    lock_job: UUID | None
+    language: str
     no_main_func: bool
-    has_preprocessor: bool
     tag: str | None
     on_worker_loss: str
     options: bytes
     labels: tuple[str, ...]
     extra_perms: bytes
-    deployment_message: str | None
-    archived: bool
     deleted: bool
-    created_by: str
-    created_at: datetime
-    lock_failure: bytes | None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -68,6 +50,40 @@ class Script:
     def shares(self) -> Mapping[str, bool]:
         """`extra_perms`, read."""
         return msgspec.json.decode(self.extra_perms, type=dict[str, bool])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenScript(RunnableScript):
+    """A version as it was read. `row` names its row in the database: each change, being archived too, gives another."""
+
+    row: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script(RunnableScript):
+    """One version of a script.
+
+    Attributes:
+        parent_hashes: the versions before it, the newest first.
+        lock: exact versions of what it needs; "" where nothing is needed, None where it is not resolved yet.
+        lock_failure: the result of the job that failed to resolve it; only from `latest` and `version`.
+    """
+
+    workspace_id: str
+    parent_hashes: tuple[int, ...]
+    summary: str
+    description: str
+    content: str
+    kind: str
+    lock: str | None
+    lock_error: str | None
+    lock_job: UUID | None
+    has_preprocessor: bool
+    deployment_message: str | None
+    archived: bool
+    created_by: str
+    created_at: datetime
+    lock_failure: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +179,16 @@ def hash_of(version: NewVersion, parent: int | None, made_at_ns: int) -> int:
 async def head(statements: Statements, workspace: str, path: str) -> Script | None:
     """The version of `path` that runs."""
     return await statements.fetch_optional(_SQL["head"], Script, workspace_id=workspace, path=path)
+
+
+async def seen_head(statements: Statements, workspace: str, path: str) -> SeenScript | None:
+    """The version of `path` that runs, as far as running it needs."""
+    return await statements.fetch_optional(_SQL["seen_head"], SeenScript, workspace_id=workspace, path=path)
+
+
+async def seen_version(statements: Statements, workspace: str, number: int) -> SeenScript | None:
+    """The version with this hash, as far as running it needs."""
+    return await statements.fetch_optional(_SQL["seen_version"], SeenScript, workspace_id=workspace, hash=number)
 
 
 async def latest(statements: Statements, workspace: str, path: str) -> Script | None:

@@ -109,6 +109,12 @@ class Conflict(TidemillError):
     code = "conflict"
 
 
+class Outdated(TidemillError):
+    """What was decided upon has changed meanwhile, so nothing was done: send it again."""
+
+    code = "outdated"
+
+
 class VersionMismatch(Conflict):
     """`If-Match` names another version than the current one.
 

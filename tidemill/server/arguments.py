@@ -63,6 +63,11 @@ async def arguments(request: Request, wanted: Shape, *, schema: bytes | None, ma
     return await anyio.to_thread.run_sync(read, request, body, wanted, schema, max_bytes)
 
 
+def reads_schema(request: Request) -> bool:
+    """Whether what becomes of the body depends on the schema of the script."""
+    return request.method != "GET" and _kind(request) in {"application/x-www-form-urlencoded", "multipart/form-data"}
+
+
 def checked_object(raw: bytes, *, what: str, max_bytes: int) -> bytes:
     """`raw`, if it is the JSON text of an object that we keep faithfully.
 
@@ -87,8 +92,7 @@ def _from_query(request: Request, _body: bytes, wanted: Shape, _schema: bytes | 
 
 
 def _from_body(request: Request, body: bytes, wanted: Shape, schema: bytes | None, max_bytes: int) -> bytes:
-    content_type = request.headers.get("content-type", "")
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = _kind(request)
     if not body:
         raw = b"{}"
     elif kind in {"", "application/json"} or kind.endswith("+json"):
@@ -96,7 +100,7 @@ def _from_body(request: Request, body: bytes, wanted: Shape, schema: bytes | Non
     elif kind == "application/x-www-form-urlencoded":
         raw = _from_fields(_urlencoded(body), schema)
     elif kind == "multipart/form-data":
-        raw = _from_fields(parse_multipart(content_type, body), schema)
+        raw = _from_fields(parse_multipart(request.headers["content-type"], body), schema)
     elif kind.startswith("text/"):
         raw = jsontext.build_object({BODY: jsontext.dumps(_text(body))})
     else:
@@ -106,6 +110,11 @@ def _from_body(request: Request, body: bytes, wanted: Shape, schema: bytes | Non
     if wanted.raw:
         raw = jsontext.build_object({**jsontext.object_fields(raw), RAW: jsontext.dumps(_text(body))})
     return _with_extras(raw, request, wanted)
+
+
+def _kind(request: Request) -> str:
+    """The type of the body without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _from_json(body: bytes, *, wrap: bool, max_bytes: int) -> bytes:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from tidemill.db import idempotency, identity, intake, jobs
 from tidemill.db.intake import NewJob
 from tidemill.db.pool import Json, Statements, Transaction, unique
-from tidemill.db.scripts import Script, hash_text
+from tidemill.db.scripts import RunnableScript, hash_text
 from tidemill.db.values import Kept
 from tidemill.engine import permit, retry
 from tidemill.engine.concurrency import concurrency_key, fill
@@ -100,12 +100,16 @@ async def run_query(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runnable:
-    """What a job shall run: a version of a script, or `content` in `language`."""
+    """What a job shall run: a version of a script, or `content` in `language`.
+
+    `script_row`: only if the script is still what was seen (`SeenScript.row`).
+    """
 
     kind: str
     language: str
     path: str | None = None
     script_hash: int | None = None
+    script_row: str | None = None
     content: str | None = None
     lock: str | None = None
     tag: str | None = None
@@ -122,7 +126,7 @@ class Submitted:
     is_repeat: bool = False
 
 
-def of_script(script: Script) -> Runnable:
+def of_script(script: RunnableScript) -> Runnable:
     """One version of a script."""
     return Runnable(
         kind="script",
@@ -154,6 +158,7 @@ async def submit(
         BadRequest, TooLarge, NotFound: something about the request does not fit; the message says what.
         IdempotencyMismatch, IdempotencyInFlight: see `db/idempotency.py`.
         TooManyRequests: more jobs wait than `queue_limit` allows.
+        Outdated: the script is not what was seen any more.
     """
     claim = _claim_of(request, caller, runnable, args=args, about=about)
     kept = await parts.values.keep(args, what="The body of arguments")
@@ -234,6 +239,7 @@ def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes,
         args=args,
         script_hash=what.script_hash,
         script_path=what.path,
+        script_row=what.script_row,
         language=what.language,
         content=what.content,
         lock=what.lock,

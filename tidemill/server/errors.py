@@ -28,6 +28,7 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "already_exists": HTTPStatus.CONFLICT,
     "conflict": HTTPStatus.CONFLICT,
+    "outdated": HTTPStatus.CONFLICT,
     "version_mismatch": HTTPStatus.CONFLICT,
     "lease_lost": HTTPStatus.CONFLICT,
     "idempotency_in_flight": HTTPStatus.CONFLICT,

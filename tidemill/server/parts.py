@@ -12,6 +12,7 @@ from tidemill.db.pool import Actor, Database, Transaction
 from tidemill.db.values import Values
 from tidemill.model.identity import Principal
 from tidemill.previews.readers import Readers
+from tidemill.server.known_scripts import KnownScripts
 from tidemill.server.objects.service import Objects
 from tidemill.server.updates import Updates
 
@@ -45,6 +46,7 @@ class Parts:
     updates: Updates
     objects: Objects
     readers: Readers
+    known_scripts: KnownScripts = field(default_factory=KnownScripts)
 
 
 # These two, and other dependencies of hot routes, are `async` though they wait for nothing: FastAPI calls plain

@@ -104,9 +104,9 @@ async def _runnable(parts: Parts, caller: Principal, job: WholeJob, options: Opt
     item = Item(ItemKind.SCRIPT, parse_path(job.script_path))
     single, workspace = parts.database.single, caller.workspace
     if options.use_latest_version:
-        script = await scripts.head(single, workspace, job.script_path)
+        script = await scripts.seen_head(single, workspace, job.script_path)
     else:
-        script = await scripts.version(single, workspace, job.script_hash)
+        script = await scripts.seen_version(single, workspace, job.script_hash)
     if script is None or script.deleted:
         raise permit.not_found(item)
     permit.require(caller, Action.RUN, Item(ItemKind.SCRIPT, parse_path(script.path), script.shares))

@@ -8,20 +8,20 @@ from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidemill.db import jobs, scripts
-from tidemill.db.scripts import Script, parse_hash
+from tidemill.db import jobs
 from tidemill.engine import permit
-from tidemill.engine.permit import Action, Item, ItemKind, Need, WorkspaceTarget
+from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.languages import load_language
-from tidemill.model.errors import BadRequest, IdempotencyInFlight, NotFound, Unsupported
+from tidemill.model.errors import BadRequest, IdempotencyInFlight, Unsupported
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server import job_stream
-from tidemill.server.arguments import Shape, arguments, checked_object, shape
+from tidemill.server.arguments import Shape, checked_object, shape
 from tidemill.server.direct import DirectRoute
-from tidemill.server.enqueue import Runnable, RunQuery, Submitted, of_script, run_query, submit
+from tidemill.server.enqueue import Runnable, RunQuery, Submitted, run_query, submit
 from tidemill.server.outcome import answer_of, wait_for
 from tidemill.server.parts import Caller, InParts, Parts
+from tidemill.server.run_scripts import by_hash, by_path, run_script
 from tidemill.server.wire import ERRORS, EVENTS, TEXT, accepts, decode, json_body, read_json, text_answer
 
 router = APIRouter(tags=["job"], responses=ERRORS, route_class=DirectRoute)
@@ -90,8 +90,7 @@ async def run_by_path(
     parts: InParts, caller: Caller, request: Request, path: str, query: InQuery, wanted: InShape
 ) -> Response:
     """Run the newest version of a script."""
-    script = await _by_path(parts, caller, path)
-    return _started(await _submit(parts, caller, request, script, query=query, wanted=wanted))
+    return _started(await run_script(parts, caller, request, by_path(path), query=query, wanted=wanted))
 
 
 @router.post(
@@ -110,8 +109,7 @@ async def run_by_hash(
     wanted: InShape,
 ) -> Response:
     """Run one version of a script."""
-    script = await _by_hash(parts, caller, number)
-    return _started(await _submit(parts, caller, request, script, query=query, wanted=wanted))
+    return _started(await run_script(parts, caller, request, by_hash(number), query=query, wanted=wanted))
 
 
 @router.post(
@@ -153,8 +151,8 @@ async def run_by_path_and_wait(
     parts: InParts, caller: Caller, request: Request, path: str, query: InQuery, wanted: InShape
 ) -> Response:
     """Run the newest version of a script and wait for its result."""
-    script = await _by_path(parts, caller, path)
-    return await _waited(parts, caller, await _submit(parts, caller, request, script, query=query, wanted=wanted))
+    submitted = await run_script(parts, caller, request, by_path(path), query=query, wanted=wanted)
+    return await _waited(parts, caller, submitted)
 
 
 @router.get(
@@ -175,8 +173,8 @@ async def run_by_hash_and_wait(
     wanted: InShape,
 ) -> Response:
     """Run one version of a script and wait for its result."""
-    script = await _by_hash(parts, caller, number)
-    return await _waited(parts, caller, await _submit(parts, caller, request, script, query=query, wanted=wanted))
+    submitted = await run_script(parts, caller, request, by_hash(number), query=query, wanted=wanted)
+    return await _waited(parts, caller, submitted)
 
 
 @router.get("/api/w/{workspace}/jobs/run_and_stream/p/{path:path}", response_class=Response, responses={200: EVENTS})
@@ -190,8 +188,7 @@ async def run_by_path_and_stream(
     parts: InParts, caller: Caller, request: Request, path: str, query: InQuery, wanted: InShape
 ) -> Response:
     """Run the newest version of a script and follow it as a stream of events."""
-    script = await _by_path(parts, caller, path)
-    submitted = await _submit(parts, caller, request, script, query=query, wanted=wanted)
+    submitted = await run_script(parts, caller, request, by_path(path), query=query, wanted=wanted)
     return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View(), check=request.state.readmit)
 
 
@@ -211,8 +208,7 @@ async def run_by_hash_and_stream(
     wanted: InShape,
 ) -> Response:
     """Run one version of a script and follow it as a stream of events."""
-    script = await _by_hash(parts, caller, number)
-    submitted = await _submit(parts, caller, request, script, query=query, wanted=wanted)
+    submitted = await run_script(parts, caller, request, by_hash(number), query=query, wanted=wanted)
     return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View(), check=request.state.readmit)
 
 
@@ -267,39 +263,6 @@ async def run_dependencies_and_wait(
     if answer.status_code == 200:
         answer.status_code = 201
     return answer
-
-
-async def _by_path(parts: Parts, caller: Principal, text: str) -> Script:
-    item = Item(ItemKind.SCRIPT, parse_path(text))
-    permit.require_scope(caller, "jobs", "run", path=item.path.text, kind="scripts")
-    script = await scripts.head(parts.database.single, caller.workspace, item.path.text)
-    if script is None:
-        raise permit.not_found(item)
-    permit.require(caller, Action.RUN, Item(ItemKind.SCRIPT, item.path, script.shares))
-    return script
-
-
-async def _by_hash(parts: Parts, caller: Principal, text: str) -> Script:
-    script = await scripts.version(parts.database.single, caller.workspace, parse_hash(text))
-    missing = NotFound(f"There is no script version '{text[:40]}'.")
-    if script is None:
-        raise missing
-    try:
-        permit.require(caller, Action.RUN, Item(ItemKind.SCRIPT, parse_path(script.path), script.shares))
-    except NotFound:
-        raise missing from None
-    if script.deleted:
-        raise missing
-    return script
-
-
-async def _submit(
-    parts: Parts, caller: Principal, request: Request, script: Script, *, query: RunQuery, wanted: Shape
-) -> Submitted:
-    if script.no_main_func:
-        raise BadRequest(f"'{script.path}' has no main function: it is a library that other scripts import.")
-    args = await arguments(request, wanted, schema=script.schema, max_bytes=parts.values.max_bytes)
-    return await submit(parts, caller, request, of_script(script), args=args, query=query)
 
 
 async def _submit_preview(parts: Parts, caller: Principal, request: Request, query: RunQuery) -> Submitted:
