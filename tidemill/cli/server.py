@@ -9,6 +9,7 @@ from typing import Annotated
 import structlog
 import typer
 
+from tidemill.cli.event_loop import run
 from tidemill.cli.logs import set_up_logs
 from tidemill.cli.output import new_app
 from tidemill.cli.recovery import hand_over
@@ -39,7 +40,7 @@ def server(
         raise ConfigurationError("Set DATABASE_URL to your Postgres, or use `tidemill up`, which brings one along.")
     set_up_logs(settings)
     arm(settings.failpoint)
-    asyncio.run(_serve(settings))
+    run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import structlog
 import typer
 
+from tidemill.cli.event_loop import run
 from tidemill.cli.logs import set_up_logs
 from tidemill.cli.output import Json, new_app
 from tidemill.cli.reload import run_reloading
@@ -56,7 +57,7 @@ def up(
     settings = Settings.from_environment(port=port, data_dir=data_dir, host=host, unisolated=unisolated or None)
     set_up_logs(settings)
     arm(settings.failpoint)
-    asyncio.run(_up(settings, as_json=as_json))
+    run(_up(settings, as_json=as_json))
 
 
 async def _up(settings: Settings, *, as_json: bool) -> None:
