@@ -125,6 +125,12 @@ async def test_a_listener_survives_a_restart_and_says_so(own_postgres_server: Po
             assert await work.get() == Notification("work", "after")
 
 
+async def test_a_statement_that_is_lost_may_have_been_done(database: Database) -> None:
+    with pytest.raises(Unavailable, match="look whether it was"):
+        await database.single.fetch_value(inline("select pg_terminate_backend(pg_backend_pid())"))
+    assert await database.single.fetch_value(ONE) == 1
+
+
 async def test_nobody_waits_long_for_a_server_that_is_gone(own_postgres_server: PostgresServer) -> None:
     """Callers wait as long as they are told for a connection that is in use, but not for a server that is not there."""
     async with Database(own_postgres_server.dsn(TEMPLATE), timeout_s=3600) as database:

@@ -256,6 +256,13 @@ class SingleStatements(Statements):
         connection = await self._lender.take()
         try:
             return await run(connection, query, row_type=row_type, parameters=parameters)
+        except Unavailable as error:
+            if connection.closed:  # it commits by itself, so it may have been done
+                raise Unavailable(
+                    "The database was lost meanwhile; if something was to be changed, look whether it was before you "
+                    f"send it again. ({summary(error.__cause__ or error)})"
+                ) from error
+            raise
         except psycopg.errors.FeatureNotSupported as error:
             # A plan that was prepared before a migration changed the columns. It is refused before it does anything,
             # so the statement can be sent again on a connection that has not prepared it.
