@@ -45,7 +45,7 @@ class Instance:
         keys = root_keys(settings, announce=lambda _: None)
         async with (
             open_database(settings, self.dsn, application="bench") as database,
-            server_parts(settings, database, keys, dsn=self.dsn, port=self.port) as parts,
+            server_parts(settings, database, keys, dsn=self.dsn, port=self.port, s3_port=None) as parts,
         ):
             self.login = await first_start(self.directory, parts)
         return self
