@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemill.stores.objects import folding
@@ -35,6 +35,7 @@ def names(page: list[ObjectInfo | Folder]) -> list[str]:
     return [entry.prefix if isinstance(entry, Folder) else entry.key for entry in page]
 
 
+@settings(deadline=None)
 @given(keys=KEYS, prefix=TEXTS, delimiter=st.sampled_from(["/", "-", "//", "a"]), after=TEXTS, limit=st.integers(1, 8))
 def test_the_index_lists_folders_as_they_are_defined(
     keys: list[str], prefix: str, delimiter: str, after: str, limit: int
@@ -52,6 +53,7 @@ def test_the_index_lists_folders_as_they_are_defined(
     assert [info.key for info in whole] == sorted(key for key in keys if key.startswith(prefix) and key > after)
 
 
+@settings(deadline=None)
 @given(keys=KEYS, prefix=TEXTS, delimiter=st.sampled_from(["/", "-", "//", "a"]), after=TEXTS, limit=st.integers(1, 8))
 async def test_folding_over_pages_lists_folders_as_they_are_defined(
     keys: list[str], prefix: str, delimiter: str, after: str, limit: int
@@ -66,6 +68,7 @@ async def test_folding_over_pages_lists_folders_as_they_are_defined(
     assert names(page) == expected(keys, prefix, delimiter=delimiter, after=after)[:limit]
 
 
+@settings(deadline=None)
 @given(prefix=TEXTS, text=TEXTS)
 def test_what_is_behind_a_prefix_is_greater_than_all_that_start_with_it(prefix: str, text: str) -> None:
     behind = rows.behind(prefix)
