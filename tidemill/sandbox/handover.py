@@ -35,7 +35,7 @@ def results(memory: int, names: Collection[str], *, max_bytes: int) -> dict[str,
         TooLarge: one has more than `max_bytes` bytes.
     """
     found: dict[str, bytes] = {}
-    at = 0
+    at, end = 0, os.fstat(memory).st_size
     for _ in range(_MOST_RESULTS):
         line, newline, _ = os.pread(memory, _LONGEST_LINE, at).partition(b"\n")
         name, _, size_text = line.partition(b" ")
@@ -43,11 +43,10 @@ def results(memory: int, names: Collection[str], *, max_bytes: int) -> dict[str,
             break
         size, key = int(size_text), name.decode(errors="replace")
         at += len(line) + 1
+        if at + size > end:
+            break
         if key in names:
             check_size(size, max_bytes)
-            content = os.pread(memory, size, at)
-            if len(content) != size:
-                break
-            found[key] = content
+            found[key] = os.pread(memory, size, at)
         at += size
     return found

@@ -361,7 +361,9 @@ class Pool:
         self._expiry = loop.call_at(min(left) + self._idle_s, self._expire) if left else None
 
     async def _drop(self, parked: Parked) -> None:
-        self._all.discard(parked)
+        if parked not in self._all:
+            return  # its job ended with the sandbox, which is being dropped
+        self._all.remove(parked)
         for places in (self._idle, self._cleaning):
             if not places.get(parked.key):
                 places.pop(parked.key, None)

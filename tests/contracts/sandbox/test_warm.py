@@ -234,6 +234,38 @@ async def test_attack_on_the_parked_interpreter_harms_no_later_job(run: Runner, 
         assert ran.result == [0, ["job"]]
 
 
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"result.json " + b"9" * 200 + b"\n",
+        b"other " + b"9" * 200 + b"\n",
+        b"result.json -1\n1",
+        b"result.json 7\n1",
+        b"x" * 5000,
+        b"a 0\n" * 1000,
+        b"\xff\xfe 1\n\n",
+    ],
+)
+async def test_junk_in_the_place_of_a_result_is_no_result(run: Runner, junk: bytes) -> None:
+    source = f"import os\ndef main():\n    os.pwrite(3, {junk!r}, 0)\n    os._exit(0)\n"
+    ran = await run.python(source, identity=ME)
+    assert (ran.exit.reason, ran.exit.code) == (ExitReason.FINISHED, 0)
+    assert "result.json" not in ran.exit.files
+    assert (await run.python("def main(): return 1", identity=ME)).result == 1
+
+
+async def test_closing_ends_the_jobs_that_run(tmp_path: Path) -> None:
+    sandbox = BubblewrapSandbox(state_dir=tmp_path / "state", self_kill_s=0)
+    await isolated_or_skip(sandbox)
+    run = Runner(sandbox, tmp_path / "jobs")
+    running, _ = await run.start_python("def main():\n    print('up')\n    while True: pass", identity=ME)
+    output = running.output
+    assert await anext(output) == b"up\n"
+    await sandbox.close()
+    assert (await running.wait()).reason in {ExitReason.KILLED, ExitReason.LOST}
+    assert not list((tmp_path / "jobs").glob(".warm-*"))
+
+
 async def test_dead_parked_sandbox_is_replaced(run: Runner) -> None:
     boot = (await run.python(BOOT, identity=ME)).result
     (pool,) = [run.sandbox._pool]
