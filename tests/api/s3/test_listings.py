@@ -94,7 +94,8 @@ async def test_buckets_are_the_storages_of_the_workspace(s3: S3) -> None:
     client = await s3.admin()
     await run(client.create_bucket, Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     assert [each["Name"] for each in (await run(client.list_buckets))["Buckets"]] == [BUCKET, "lake"]
-    assert await refusal(client.create_bucket, Bucket="lake") == (409, "BucketAlreadyOwnedByYou")
+    for name in ("lake", BUCKET):
+        assert await refusal(client.create_bucket, Bucket=name) == (409, "BucketAlreadyOwnedByYou")
     assert await refusal(client.create_bucket, Bucket="Not_A_Name") == (400, "InvalidBucketName")
     await run(client.head_bucket, Bucket="lake")
     assert (await run(client.get_bucket_location, Bucket="lake"))["LocationConstraint"] is None
@@ -115,6 +116,7 @@ async def test_only_admins_make_and_remove_buckets(s3: S3) -> None:
     admin, developer = await s3.admin(), s3.client(await s3.credentials("dev"))
     await run(admin.create_bucket, Bucket="lake")
     assert await refusal(developer.create_bucket, Bucket="mine") == (403, "AccessDenied")
+    assert await refusal(developer.create_bucket, Bucket="lake") == (409, "BucketAlreadyOwnedByYou")
     assert await refusal(developer.delete_bucket, Bucket="lake") == (403, "AccessDenied")
     job = s3.client(await s3.of_job("ada"))
     assert await refusal(job.create_bucket, Bucket="mine") == (403, "AccessDenied")

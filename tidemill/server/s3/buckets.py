@@ -1,11 +1,13 @@
 """Buckets, which are the storages of the workspace."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
 from tidemill.db import audit, storages
 from tidemill.engine.s3_faults import S3Fault
+from tidemill.model.errors import NotFound
 from tidemill.model.identity import CredentialKind
 from tidemill.model.object_address import DEFAULT, Address, check_storage_name
 from tidemill.server.parts import actor_of
@@ -42,9 +44,15 @@ async def bucket_location(call: Call) -> Answer:
 
 
 async def create_bucket(call: Call) -> Answer:
-    """Make a storage that the instance keeps itself. The region that a client names is of no meaning here."""
-    _require_admin(call)
+    """Make a storage that the instance keeps itself. The region that a client names is of no meaning here.
+
+    Clients such as rclone make a bucket before they write, whoever they are: of one that is there they are told so.
+    """
     await read_small(call.body)
+    with suppress(NotFound):
+        async with call.objects.storage(call.caller, call.at):
+            raise S3Fault("BucketAlreadyOwnedByYou")
+    _require_admin(call)
     name = check_storage_name(call.request.bucket)
     async with call.parts.database.transaction(call.caller.workspace, actor=actor_of(call.caller)) as tx:
         if not await storages.create(tx, call.caller.workspace, name, actor=call.caller.actor):

@@ -163,7 +163,7 @@ def _check_query(request: S3Request, operation: Operation, given: set[str]) -> N
 
 def _check_headers(request: S3Request) -> None:
     for name, value in request.headers.items():
-        if name.startswith(_UNSUPPORTED_HEADERS):
+        if name.startswith(_UNSUPPORTED_HEADERS) and value.lower() != "false":
             raise S3Fault("NotImplemented", f"The header {name} implies functionality that is not implemented.")
         if name == "x-amz-acl" and value not in {"private", "bucket-owner-full-control"}:
             raise S3Fault("NotImplemented", "There is no access list but 'private': rules of the storage decide.")
