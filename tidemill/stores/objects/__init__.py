@@ -10,6 +10,7 @@ BACKENDS: Final = {
     "local": Entry("tidemill.stores.objects.local.store:LocalStore"),
     "memory": Entry("tidemill.stores.objects.memory:MemoryStore"),
     "azure_blob": Entry("tidemill.stores.objects.azure.store:AzureStore"),
+    "azure_workload_identity": Entry("tidemill.stores.objects.azure.store:AzureStore"),
     "gcloud_storage": Entry("tidemill.stores.objects.gcs.store:GcsStore"),
     "s3": Entry("tidemill.stores.objects.s3.store:S3Store"),
     "s3_aws_oidc": Entry("tidemill.stores.objects.s3.store:RoleStore"),

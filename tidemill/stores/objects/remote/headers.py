@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 from tidemill.model.errors import BadRequest
@@ -65,9 +66,15 @@ def read_etag(headers: Mapping[str, str]) -> str:
 def read_time(text: str) -> datetime:
     """Of a header; the present where it says none."""
     try:
-        return parsedate_to_datetime(text).replace(tzinfo=UTC)
+        return _parse_time(text)
     except ValueError:
         return datetime.now(UTC)
+
+
+@lru_cache(maxsize=1024)
+def _parse_time(text: str) -> datetime:
+    """Takes longer than all else in a header, and the same seconds come again and again."""
+    return parsedate_to_datetime(text).replace(tzinfo=UTC)
 
 
 def range_header(start: int, end: int | None) -> str:

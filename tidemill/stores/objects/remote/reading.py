@@ -1,6 +1,7 @@
 """Reads objects over HTTP by ranges, as all vendors have them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import aiohttp
@@ -44,26 +45,28 @@ async def get(bucket: Bucket, key: str, *, start: int = 0, end: int | None = Non
         end = end or None  # of an empty object, which has no range
     wanted = range_header(start, end)
     try:
-        response = await _open(bucket, key, wanted, etag)
+        response, info = await _open(bucket, key, wanted, etag)
     except RangeUnsatisfiable:
         return await _read_nothing(bucket, key, start, end)
     first, last, size = _span(response, start, end)
-    info = bucket.info(key, headers_of(response), size_bytes=size)
 
     async def reopen(place: int) -> aiohttp.ClientResponse:
-        return await _open(bucket, key, range_header(place, last), info.etag)
+        return (await _open(bucket, key, range_header(place, last), info.etag))[0]
 
-    return Reading(info, first, last, Download(response, reopen, start=first, end=last))
+    return Reading(replace(info, size_bytes=size), first, last, Download(response, reopen, start=first, end=last))
 
 
-async def _open(bucket: Bucket, key: str, wanted: str, etag: str) -> aiohttp.ClientResponse:
-    """An answer with bytes of the version `etag`, if it is not ""; not every server knows conditions on reads."""
+async def _open(bucket: Bucket, key: str, wanted: str, etag: str) -> tuple[aiohttp.ClientResponse, ObjectInfo]:
+    """An answer with bytes of the version `etag`, if it is not "", and what it tells of the object but for its size.
+
+    Not every server knows conditions on reads.
+    """
     response = await bucket.open(key, what=f"read the object {key!r}", headers=_range(wanted))
-    found = bucket.info(key, headers_of(response), size_bytes=0).etag
-    if etag and found != etag:
+    info = bucket.info(key, headers_of(response), size_bytes=0)
+    if etag and info.etag != etag:
         response.close()
-        raise PreconditionFailed(f"The object {key!r} has the ETag {found}, not {etag}.")
-    return response
+        raise PreconditionFailed(f"The object {key!r} has the ETag {info.etag}, not {etag}.")
+    return response, info
 
 
 async def _read_nothing(bucket: Bucket, key: str, start: int, end: int | None) -> Reading:
