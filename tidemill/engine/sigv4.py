@@ -26,6 +26,7 @@ _CHUNK: Final = "AWS4-HMAC-SHA256-PAYLOAD"
 _TRAILER: Final = "AWS4-HMAC-SHA256-TRAILER"
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 _UNRESERVED: Final = "-._~"
+_STAMP: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _SPACES: Final = re.compile(r" +")
 
 Pairs = Sequence[tuple[str, str]]
@@ -92,7 +93,9 @@ def parse_time(text: str) -> datetime:
     Raises:
         ValueError: it is not of the form `20260131T235959Z`.
     """
-    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    if _STAMP.fullmatch(text) is None:
+        raise ValueError(f"{text[:40]!r} is not of the form 20260131T235959Z.")
+    return datetime.fromisoformat(text)
 
 
 def signing_key(secret_key: str, scope: Scope) -> bytes:

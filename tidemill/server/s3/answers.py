@@ -57,6 +57,8 @@ _FAULTS: Final[tuple[tuple[type[TidemillError], str], ...]] = (
 )
 """The first class that an error is of gives its code."""
 
+_SOON_SENT_BYTES: Final = 1024 * 1024
+"""Up to here it is not worth the while to listen for a client that goes away."""
 _SANDBOX: Final = (b"content-security-policy", b"sandbox")
 
 
@@ -138,7 +140,24 @@ async def send_answer(answer: Answer, send: Send, receive: Receive, *, request_i
     if isinstance(answer.body, bytes):
         await send({"type": "http.response.body", "body": answer.body})
         return
-    await _stream(answer.body, send, receive)
+    if size <= _SOON_SENT_BYTES:
+        await _send_pieces(answer.body, send)
+    else:
+        await _stream(answer.body, send, receive)
+
+
+async def _send_pieces(body: AsyncIterator[bytes], send: Send) -> None:
+    try:
+        async for piece in body:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        await _close(body)
+
+
+async def _close(body: AsyncIterator[bytes]) -> None:
+    if (close := getattr(body, "aclose", None)) is not None:
+        await close()
 
 
 async def _stream(body: AsyncIterator[bytes], send: Send, receive: Receive) -> None:
@@ -153,8 +172,7 @@ async def _stream(body: AsyncIterator[bytes], send: Send, receive: Receive) -> N
         leaving.cancel()
         with suppress(asyncio.CancelledError):
             await leaving
-        if (close := getattr(body, "aclose", None)) is not None:
-            await close()
+        await _close(body)
 
 
 async def _left(receive: Receive) -> None:

@@ -1,31 +1,27 @@
 """Multipart uploads: begun, filled in any order and over any time, completed or aborted."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Final
 from uuid import UUID
 
 from tidemill.db import object_checksums
-from tidemill.db.object_checksums import KeptChecksum, PartChecksum
 from tidemill.db.uploads import StoredPart
-from tidemill.engine import checksums
-from tidemill.engine.checksums import ALGORITHMS, COMPOSITE, FULL_OBJECT, HEADER
+from tidemill.engine.checksums import HEADER
 from tidemill.engine.s3_faults import S3Fault
-from tidemill.model.errors import NotFound
 from tidemill.model.object_address import Address
 from tidemill.server.objects.body import Body as ReadingBody
-from tidemill.server.objects.uploads import attributes_of
 from tidemill.server.s3 import xml
 from tidemill.server.s3.answers import Answer, document, iso_date, nothing
-from tidemill.server.s3.attributes import for_upload, read_attributes, upload_checksum
+from tidemill.server.s3.attributes import for_upload, read_attributes
 from tidemill.server.s3.body import read_small
 from tidemill.server.s3.call import Call
 from tidemill.server.s3.conditions import check_read, read_range, write_condition
 from tidemill.server.s3.listings import shown_key
+from tidemill.server.s3.upload_checksums import checksum_of_parts, element_of, kind_of
 from tidemill.server.s3.writing import Source
+from tidemill.stores.objects.port import MAX_PARTS
 
-MAX_PARTS: Final = 10_000
 _PAGE: Final = 1000
 
 
@@ -36,7 +32,7 @@ async def create_upload(call: Call) -> Answer:
     algorithm = call.header("x-amz-checksum-algorithm").lower()
     headers = []
     if algorithm:
-        kind = _kind(algorithm, call.header("x-amz-checksum-type").upper())
+        kind = kind_of(algorithm, call.header("x-amz-checksum-type").upper())
         attributes = for_upload(attributes, algorithm, kind)
         headers = [("x-amz-checksum-algorithm", algorithm.upper()), ("x-amz-checksum-type", kind)]
     upload = await call.objects.uploads.start(call.caller, call.at, attributes=attributes)
@@ -47,18 +43,6 @@ async def create_upload(call: Call) -> Answer:
         xml.text("UploadId", upload),
         headers=tuple(headers),
     )
-
-
-def _kind(algorithm: str, wanted: str) -> str:
-    if algorithm not in ALGORITHMS:
-        raise S3Fault("InvalidRequest", f"Checksum algorithm must be one of {', '.join(ALGORITHMS)}.")
-    kind = wanted or (FULL_OBJECT if algorithm == "crc64nvme" else COMPOSITE)
-    possible = {FULL_OBJECT} if algorithm == "crc64nvme" else {COMPOSITE, FULL_OBJECT}
-    if not checksums.can_combine(algorithm):
-        possible = {COMPOSITE}
-    if kind not in possible:
-        raise S3Fault("InvalidRequest", f"The {kind} checksum type cannot be used with {algorithm}.")
-    return kind
 
 
 async def upload_part(call: Call) -> Answer:
@@ -107,7 +91,7 @@ async def complete_upload(call: Call) -> Answer:
         raise S3Fault("MalformedXML", f"An upload is completed with 1 to {MAX_PARTS} parts.")
     if any(later[0] <= earlier[0] for earlier, later in pairwise(chosen)):
         raise S3Fault("InvalidPartOrder")
-    checksum = await _checksum(call, upload, [number for number, _ in chosen], list(wanted.all("Part")))
+    checksum = await checksum_of_parts(call, upload, [number for number, _ in chosen], list(wanted.all("Part")))
     info = await call.objects.uploads.complete(
         call.caller, call.at, upload, chosen, condition=write_condition(call.request.headers)
     )
@@ -121,7 +105,7 @@ async def complete_upload(call: Call) -> Answer:
             etag=info.etag,
             checksum=checksum,
         )
-        told = [xml.text(_element(checksum.algorithm), checksum.value), xml.text("ChecksumType", checksum.kind)]
+        told = [xml.text(element_of(checksum.algorithm), checksum.value), xml.text("ChecksumType", checksum.kind)]
     return document(
         "CompleteMultipartUploadResult",
         xml.text("Location", f"/{call.request.bucket}/{call.request.key}"),
@@ -137,61 +121,6 @@ def _chosen(part: xml.Element) -> tuple[int, str]:
     if not number.isascii() or not number.isdigit() or len(number) > 5 or not etag:
         raise S3Fault("MalformedXML", "A Part needs a PartNumber and an ETag.")
     return int(number), etag
-
-
-async def _checksum(
-    call: Call, upload: UUID, numbers: Sequence[int], named: Sequence[xml.Element]
-) -> KeptChecksum | None:
-    """The checksum of the whole, where all of its parts came with one; compared with what the client says it is."""
-    try:
-        found = await call.objects.uploads.find(call.caller, call.at, upload)
-    except NotFound:
-        return None  # completed before, or never begun: `complete` tells which
-    parts = await call.objects.uploads.parts(call.caller, call.at, upload, limit=MAX_PARTS)
-    _check_size(call, numbers, parts)
-    algorithm, kind = upload_checksum(attributes_of(found))
-    if not algorithm:
-        return None
-    sent = {
-        part.number: part
-        for part in await object_checksums.parts(call.parts.database.single, call.caller.workspace, upload)
-    }
-    _compare_parts(algorithm, sent, numbers, named)
-    if any(number not in sent or sent[number].algorithm != algorithm for number in numbers):
-        return None
-    value = _whole(
-        algorithm, kind, [sent[number] for number in numbers], {part.number: part.size_bytes for part in parts}
-    )
-    given = call.header(HEADER + algorithm)
-    if given and given not in {value, value.partition("-")[0]}:
-        raise S3Fault("BadDigest", f"The {algorithm} that you specified is not that of the parts.")
-    return KeptChecksum(algorithm, kind, value)
-
-
-def _check_size(call: Call, numbers: Sequence[int], parts: Sequence[StoredPart]) -> None:
-    given = call.header("x-amz-mp-object-size")
-    if given and given != str(sum(part.size_bytes for part in parts if part.number in set(numbers))):
-        raise S3Fault("InvalidRequest", "The x-amz-mp-object-size is not the size of all parts together.")
-
-
-def _compare_parts(
-    algorithm: str, sent: dict[int, PartChecksum], numbers: Sequence[int], named: Sequence[xml.Element]
-) -> None:
-    for number, element in zip(numbers, named, strict=True):
-        told = element.value(_element(algorithm)).strip()
-        if told and (number not in sent or sent[number].value != told):
-            raise S3Fault("InvalidPart", f"Part {number} has another {algorithm}.")
-
-
-def _whole(algorithm: str, kind: str, sent: Sequence[PartChecksum], sizes: dict[int, int]) -> str:
-    values = [checksums.parse(algorithm, part.value) or b"" for part in sent]
-    if kind == COMPOSITE:
-        return checksums.composite(algorithm, values)
-    return checksums.combined(algorithm, [(v, sizes[p.number]) for v, p in zip(values, sent, strict=True)])
-
-
-def _element(algorithm: str) -> str:
-    return f"Checksum{algorithm.upper()}"
 
 
 async def abort_upload(call: Call) -> Answer:
