@@ -33,6 +33,7 @@ from tidemill.previews.readers import Bounds, Readers
 from tidemill.server import auth
 from tidemill.server.app import make_app
 from tidemill.server.objects.access_log import AccessLog
+from tidemill.server.objects.links import Links
 from tidemill.server.objects.service import Objects
 from tidemill.server.parts import Parts, ServerOptions
 from tidemill.server.updates import Updates
@@ -43,6 +44,7 @@ from tidemill.stores.objects.port import ObjectStore
 BASE_URL = "http://tidemill.test"
 JOB_SECRET = b"j" * 32
 S3_SECRET = b"s" * 32
+LINK_SECRET = b"l" * 32
 PASSWORD = "a-long-enough-password"
 MIB = 1024 * 1024
 
@@ -128,6 +130,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
             updates=Updates(listener),
             objects=objects,
             readers=readers,
+            links=Links(database, objects, LINK_SECRET),
         )
 
 

@@ -78,7 +78,7 @@ def routes_of(document: dict[str, Any], keys: Iterable[str] = POLICIES) -> list[
         described = document["paths"].get(template.replace(":path}", "}"), {}).get(method.lower(), {})
         query = {each["name"]: each["schema"] for each in described.get("parameters", []) if each["in"] == "query"}
         content = described.get("requestBody", {}).get("content", {})
-        body = next(iter(content.values())).get("schema", {}) if content else None
+        body = content["application/json"].get("schema", {}) if "application/json" in content else None
         found.append(Route(key, POLICIES[key].who if key in POLICIES else Who.MEMBER, query, body))
     return sorted(found, key=lambda route: (_ends(route.template), route.key))
 
@@ -252,5 +252,6 @@ async def seed(api: Api) -> dict[str, str]:
         "workspace": "main", "path": "u/ada/x", "name": "crew", "hash": script_hash, "id": job.text,
         "ended": ended.text,
         "email": "dev@x.org", "user": "dev@x.org", "username": "op", "key": "custom_tags", "kind": "variable",
-        "token_prefix": "abcdefghij", "digest": "00", "workspace_id": "absent", "scheduled_for": "0",
+        "token_prefix": "abcdefghij", "digest": "00", "workspace_id": "absent", "scheduled_for": "0", "number": "1",
+        "access_key": "TMKabcdefgh",
     }  # fmt: skip

@@ -127,10 +127,17 @@ ELSEWHERE: Final = {
 }  # fmt: skip
 """What the placeholders are filled with that name no single thing with rights of its own."""
 
+_NO_ID: Final = "00000000-0000-7000-8000-000000000000"
 NOT_ABOUT_THINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "GET /api/w/{workspace}/users/is_owner/{path:path}": {"path:path": "u/dev/x"},
+    "PUT /api/w/{workspace}/object_uploads/part/{id}/{number}": {"id": _NO_ID, "number": "1"},
+    "GET /api/w/{workspace}/object_uploads/parts/{id}": {"id": _NO_ID},
+    "POST /api/w/{workspace}/object_uploads/complete/{id}": {"id": _NO_ID},
+    "DELETE /api/w/{workspace}/object_uploads/abort/{id}": {"id": _NO_ID},
+    "DELETE /api/w/{workspace}/object_links/revoke/{id}": {"id": _NO_ID},
 }
-"""Reviewed: they answer from the name alone, not from what is there. Route -> what it is filled with."""
+"""Reviewed: they answer from the name alone (uploads and links: from the key or the maker, before the id), not from
+what is there. Route -> what it is filled with."""
 
 
 def placeholders(route: str) -> list[str]:

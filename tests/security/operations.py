@@ -20,6 +20,7 @@ from tidemill.db.queries import inline
 W: Final = "/api/w/main"
 SCRIPT: Final = "u/dev/hello"
 DOOMED: Final = "u/dev/doomed"
+OBJECT: Final = "u/dev/object"
 PREVIEW: Final = {"language": "python3", "content": SOURCE}
 DEPENDENCIES: Final = {"raw_scripts": [{"raw_code": SOURCE, "language": "python3"}]}
 TABLE: Final = "u/dev/table.csv"
@@ -69,6 +70,10 @@ class Seeded:
     audit_id: int
     token_prefix: str
     access_key: str
+    upload: str
+    finished: str
+    abandoned: str
+    link: str
     leaver: httpx.AsyncClient
     left: httpx.AsyncClient
     signed_in: httpx.AsyncClient
@@ -112,6 +117,9 @@ GET /api/w/{workspace}/storages/list
 GET /api/w/{workspace}/storages/usage
 GET /api/w/{workspace}/job_helpers/storage_usage
 GET /api/w/{workspace}/storage_access/list
+GET /api/w/{workspace}/object_uploads/list
+GET /api/w/{workspace}/object_links/list
+GET /api/w/{workspace}/job_helpers/list_stored_files_paged
 GET /api/w/{workspace}/variables/list
 GET /api/w/{workspace}/variables/list_contextual
 GET /api/w/{workspace}/resources/list
@@ -138,7 +146,7 @@ GET /api/w/{workspace}/jobs/completed/count_jobs
 def calls(seeded: Seeded) -> dict[str, Call]:
     """`METHOD /path/{template}` -> its call."""
     plain = {line: Call() for line in PLAIN.split("\n") if line}
-    within = {**_people(seeded), **_items(seeded), **_scripts(seeded), **_jobs(seeded)}
+    within = {**_people(seeded), **_items(seeded), **_scripts(seeded), **_jobs(seeded), **_objects(seeded)}
     return {**plain, **_instance(seeded), **{_whole(key): call for key, call in within.items()}}
 
 
@@ -330,6 +338,37 @@ def _jobs(seeded: Seeded) -> dict[str, Call]:
     }
 
 
+def _objects(seeded: Seeded) -> dict[str, Call]:
+    here, doomed = {"file_key": OBJECT}, {"file_key": f"{OBJECT}/doomed"}
+    return {
+        "POST job_helpers/upload_s3_file": Call(query={"file_key": f"{OBJECT}/new"}),
+        "GET job_helpers/download_s3_file": Call(query=here),
+        "DELETE job_helpers/delete_s3_file": Call(query=doomed),
+        "POST job_helpers/delete_s3_files": Call(body={"file_keys": [f"{OBJECT}/doomed"]}),
+        "GET job_helpers/move_s3_file": Call(
+            query={"src_file_key": f"{OBJECT}/moved", "dest_file_key": f"{OBJECT}/there"}
+        ),
+        "POST job_helpers/copy_s3_file": Call(body={"src_file_key": OBJECT, "dest_file_key": f"{OBJECT}/copy"}),
+        "GET job_helpers/load_file_metadata": Call(query=here),
+        "GET job_helpers/list_stored_files": Call(query={"max_keys": 10}),
+        "GET job_helpers/check_s3_folder_exists": Call(query=here),
+        "POST job_helpers/v2/s3_resource_info": Call(),
+        "POST job_helpers/v2/duckdb_connection_settings": Call(),
+        "POST job_helpers/v2/polars_connection_settings": Call(),
+        "POST job_helpers/duckdb_connection_settings": Call(),
+        "POST job_helpers/polars_connection_settings": Call(),
+        "GET job_helpers/v2/s3_proxy_bucket": Call(),
+        "POST object_uploads/start": Call(query=here),
+        "PUT object_uploads/part/{id}/{number}": Call(at={"id": seeded.upload, "number": 1}, query=here),
+        "GET object_uploads/parts/{id}": Call(at={"id": seeded.upload}, query=here),
+        "POST object_uploads/complete/{id}": Call(at={"id": seeded.finished}, query=here),
+        "DELETE object_uploads/abort/{id}": Call(at={"id": seeded.abandoned}, query=here),
+        "POST apps/sign_s3_objects": Call(body={"s3_objects": [{"s3": OBJECT}]}),
+        "DELETE object_links/revoke/{id}": Call(at={"id": seeded.link}),
+        "POST object_links/revoke_all": Call(body={"s3": OBJECT}),
+    }
+
+
 async def seed(api: Api) -> Seeded:
     """Make what the calls need."""
     await _seed_people(api)
@@ -351,12 +390,15 @@ async def seed(api: Api) -> Seeded:
     audit = (await api.superadmin.get(f"{W}/audit/list")).json()
     leaver = await api.person("leaver")
     left = await api.client(await api.token("leaver@x.org"))
+    upload, finished, abandoned = await _seed_objects(api)
+    link = (await _ok(api.superadmin, "GET", f"{W}/object_links/list")).json()[0]["id"]
     tokens = (await _ok(api.superadmin, "POST", "/api/users/tokens/create", {"label": "short"})).text
     access_key = await _ok(api.developer, "POST", f"{W}/access_keys/create", {"label": "short"})
     return Seeded(
         script_hash=script_hash, spare_hash=spare_hash, doomed_hash=doomed_hash, waiting=waiting, running=str(running),
         ended=str(ended), erased=str(erased), flow=str(flow), fence=fence, versions=versions, audit_id=audit[0]["id"],
         token_prefix=tokens[:10], leaver=leaver, left=left, access_key=access_key.json()["access_key"],
+        upload=upload, finished=finished, abandoned=abandoned, link=link,
         signed_in=await api.client(await api.token("pass@x.org")),
     )  # fmt: skip
 
@@ -401,6 +443,19 @@ async def _seed_items(api: Api) -> tuple[dict[str, int], dict[str, list[int]]]:
         history = (await _ok(api.developer, "GET", f"{W}/{noun}/history/p/u/dev/old")).json()["versions"]
         versions[noun] = [history[1]["id"], history[0]["id"]]
     return fence, versions
+
+
+async def _seed_objects(api: Api) -> list[str]:
+    """Three uploads: one to fill, one that is full, one to give up; and a link."""
+    for key in (OBJECT, f"{OBJECT}/doomed", f"{OBJECT}/moved"):
+        await _ok(api.superadmin, "POST", f"{W}/job_helpers/upload_s3_file?file_key={key}", {"n": 1})
+    await _ok(api.superadmin, "POST", f"{W}/apps/sign_s3_objects", {"s3_objects": [{"s3": OBJECT}]})
+    uploads = []
+    for _ in range(3):
+        started = await _ok(api.superadmin, "POST", f"{W}/object_uploads/start?file_key={OBJECT}")
+        uploads.append(started.json()["id"])
+    await _ok(api.superadmin, "PUT", f"{W}/object_uploads/part/{uploads[1]}/1?file_key={OBJECT}", {"n": 1})
+    return uploads
 
 
 async def _ok(client: httpx.AsyncClient, method: str, url: str, body: object = None) -> httpx.Response:

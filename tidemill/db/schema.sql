@@ -529,6 +529,21 @@ CREATE TABLE public.object_checksum (
 
 ALTER TABLE ONLY public.object_checksum FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.object_link (
+    id uuid NOT NULL,
+    workspace_id text NOT NULL,
+    place text NOT NULL,
+    key text NOT NULL,
+    email text NOT NULL,
+    actor text NOT NULL,
+    job_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.object_link FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.object_part_checksum (
     workspace_id text NOT NULL,
     upload_id uuid NOT NULL,
@@ -874,6 +889,9 @@ ALTER TABLE ONLY public.member
 ALTER TABLE ONLY public.object_checksum
     ADD CONSTRAINT object_checksum_pkey PRIMARY KEY (workspace_id, place, key);
 
+ALTER TABLE ONLY public.object_link
+    ADD CONSTRAINT object_link_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.object_part_checksum
     ADD CONSTRAINT object_part_checksum_pkey PRIMARY KEY (upload_id, number);
 
@@ -981,6 +999,12 @@ CREATE INDEX login_throttle_at ON public.login_throttle USING btree (at);
 
 CREATE INDEX member_email ON public.member USING btree (email);
 
+CREATE INDEX object_link_expiry ON public.object_link USING btree (expires_at);
+
+CREATE INDEX object_link_of_object ON public.object_link USING btree (workspace_id, place, key);
+
+CREATE INDEX object_link_page ON public.object_link USING btree (workspace_id, id DESC);
+
 CREATE INDEX object_upload_age ON public.object_upload USING btree (started_at);
 
 CREATE INDEX object_upload_page ON public.object_upload USING btree (workspace_id, place, key COLLATE "C", id) WHERE (completed_at IS NULL);
@@ -1063,6 +1087,9 @@ ALTER TABLE ONLY public.member
 
 ALTER TABLE ONLY public.object_checksum
     ADD CONSTRAINT object_checksum_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.object_link
+    ADD CONSTRAINT object_link_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.object_part_checksum
     ADD CONSTRAINT object_part_checksum_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES public.object_upload(id) ON DELETE CASCADE;
@@ -1153,6 +1180,8 @@ ALTER TABLE public.member ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.object_checksum ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.object_link ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.object_part_checksum ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.object_upload ENABLE ROW LEVEL SECURITY;
@@ -1202,6 +1231,8 @@ CREATE POLICY of_workspace ON public.lease USING (((workspace_id = current_setti
 CREATE POLICY of_workspace ON public.member USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.object_checksum USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.object_link USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.object_part_checksum USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 

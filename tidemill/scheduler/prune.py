@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tidemill.db import links
 from tidemill.db import prune as sql
 from tidemill.db.pool import Database
 from tidemill.db.values import Values
@@ -23,4 +24,5 @@ async def prune(database: Database, values: Values, retention: Retention) -> Non
     await sql.remove_audit(database, days=retention.audit_days)
     await sql.remove_versions(database, keep=retention.history_versions)
     await sql.remove_leftovers(database)
+    await links.remove_expired(database)
     await values.collect_garbage()

@@ -27,7 +27,9 @@ from tidemill.server.s3.gateway import Gateway
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
-_STREAMED: Final = re.compile(r"/api/w/[^/]+/s3_proxy(/.*)?", re.DOTALL)
+_STREAMED: Final = re.compile(
+    r"/api/w/[^/]+/(s3_proxy(/.*)?|job_helpers/upload_s3_file|object_uploads/part/.*)", re.DOTALL
+)
 """Paths whose bodies are never held in memory, so that they may be as large as they like."""
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),

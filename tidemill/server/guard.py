@@ -114,13 +114,14 @@ def guard_routes(routes: Iterable[BaseRoute], table: Mapping[str, Policy], parts
         if not isinstance(route, Route):
             raise ConfigurationError(f"{route!r} is not a plain route: it cannot be guarded.")
         policies: dict[str, Policy] = {}
-        for method in sorted((route.methods or set()) - {"HEAD"}):
+        methods = set(route.methods or ())
+        for method in sorted({"GET" if method == "HEAD" else method for method in methods}):
             key = f"{method} {route.path}"
             if key not in table:
                 raise ConfigurationError(f"{key} has no policy in server/policy.py.")
             policies[method] = table[key]
             seen.add(key)
-        if "GET" in policies and "HEAD" in (route.methods or set()):
+        if "GET" in policies and "HEAD" in methods:
             policies["HEAD"] = policies["GET"]
         route.app = Guard(route.app, policies, parts)
     if unused := sorted(set(table) - seen):

@@ -13,6 +13,7 @@ from tidemill.db.values import Values
 from tidemill.model.identity import Principal
 from tidemill.previews.readers import Readers
 from tidemill.server.known_scripts import KnownScripts
+from tidemill.server.objects.links import Links
 from tidemill.server.objects.service import Objects
 from tidemill.server.updates import Updates
 
@@ -46,6 +47,7 @@ class Parts:
     updates: Updates
     objects: Objects
     readers: Readers
+    links: Links
     known_scripts: KnownScripts = field(default_factory=KnownScripts)
 
 

@@ -248,6 +248,38 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/job_helpers/preview_table/{path:path}": member("job_helpers:read"),
     "GET /api/w/{workspace}/job_helpers/load_table_count/{path:path}": member("job_helpers:read"),
     "GET /api/w/{workspace}/job_helpers/download_s3_parquet_file_as_csv": member("job_helpers:read"),
+    # objects
+    "POST /api/w/{workspace}/job_helpers/upload_s3_file": member("job_helpers:write", writes=True),
+    "GET /api/w/{workspace}/job_helpers/download_s3_file": member("job_helpers:read"),
+    "DELETE /api/w/{workspace}/job_helpers/delete_s3_file": member("job_helpers:write", writes=True),
+    "POST /api/w/{workspace}/job_helpers/delete_s3_files": member("job_helpers:write", writes=True),
+    "GET /api/w/{workspace}/job_helpers/move_s3_file": member("job_helpers:write", writes=True),
+    "POST /api/w/{workspace}/job_helpers/copy_s3_file": member("job_helpers:write", writes=True),
+    "GET /api/w/{workspace}/job_helpers/load_file_metadata": member("job_helpers:read"),
+    "GET /api/w/{workspace}/job_helpers/list_stored_files": member("job_helpers:read"),
+    "GET /api/w/{workspace}/job_helpers/list_stored_files_paged": member("job_helpers:read"),
+    "GET /api/w/{workspace}/job_helpers/check_s3_folder_exists": member("job_helpers:read"),
+    **{
+        f"POST /api/w/{{workspace}}/job_helpers/{name}": member("job_helpers:read")
+        for name in (
+            "v2/s3_resource_info",
+            "v2/duckdb_connection_settings",
+            "v2/polars_connection_settings",
+            "duckdb_connection_settings",
+            "polars_connection_settings",
+        )
+    },
+    "GET /api/w/{workspace}/job_helpers/v2/s3_proxy_bucket": member("job_helpers:read"),
+    "POST /api/w/{workspace}/object_uploads/start": member("job_helpers:write", writes=True),
+    "PUT /api/w/{workspace}/object_uploads/part/{id}/{number}": member("job_helpers:write", writes=True),
+    "GET /api/w/{workspace}/object_uploads/parts/{id}": member("job_helpers:read"),
+    "POST /api/w/{workspace}/object_uploads/complete/{id}": member("job_helpers:write", writes=True),
+    "DELETE /api/w/{workspace}/object_uploads/abort/{id}": member("job_helpers:write", writes=True),
+    "GET /api/w/{workspace}/object_uploads/list": member("job_helpers:read"),
+    "POST /api/w/{workspace}/apps/sign_s3_objects": member("job_helpers:read", writes=True),
+    "GET /api/w/{workspace}/object_links/list": member("job_helpers:read"),
+    "DELETE /api/w/{workspace}/object_links/revoke/{id}": member("job_helpers:write", writes=True),
+    "POST /api/w/{workspace}/object_links/revoke_all": member("job_helpers:write", writes=True),
     # leases
     "POST /api/w/{workspace}/leases/acquire/{path:path}": member("resources:write", writes=True),
     "POST /api/w/{workspace}/leases/renew/{path:path}": member("resources:write", writes=True),

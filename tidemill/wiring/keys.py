@@ -34,11 +34,18 @@ def root_keys(settings: Settings, *, announce: Callable[[str], None] | None = No
 
 def s3_secret(keys: RootKeys) -> bytes:
     """The secret that those of personal tokens for the S3 endpoint are derived from."""
-    derive = HKDF(hashes.SHA256(), _SECRET_BYTES, salt=None, info=b"tidemill s3 secrets of tokens 1")
-    return derive.derive(keys.current()[1])
+    return _derived(keys, b"tidemill s3 secrets of tokens 1")
 
 
 def job_secret(keys: RootKeys) -> bytes:
     """The secret that tokens of jobs are signed with."""
-    derive = HKDF(hashes.SHA256(), _SECRET_BYTES, salt=None, info=b"tidemill job tokens 1")
-    return derive.derive(keys.current()[1])
+    return _derived(keys, b"tidemill job tokens 1")
+
+
+def link_secret(keys: RootKeys) -> bytes:
+    """The secret that public links to objects are signed with."""
+    return _derived(keys, b"tidemill object links 1")
+
+
+def _derived(keys: RootKeys, purpose: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), _SECRET_BYTES, salt=None, info=purpose).derive(keys.current()[1])

@@ -23,6 +23,7 @@ from tidemill.scheduler.rescue import rescue
 from tidemill.scheduler.scrub import Scrub
 from tidemill.server.app import make_app
 from tidemill.server.objects.access_log import AccessLog
+from tidemill.server.objects.links import Links
 from tidemill.server.objects.service import Objects
 from tidemill.server.parts import Parts, ServerOptions
 from tidemill.server.s3.gateway import Gateway
@@ -30,7 +31,7 @@ from tidemill.server.updates import Updates
 from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content
 from tidemill.wiring.instance_stores import instance_stores
-from tidemill.wiring.keys import job_secret, s3_secret
+from tidemill.wiring.keys import job_secret, link_secret, s3_secret
 from tidemill.wiring.objects import Stores
 
 RESCUE_S = 5.0
@@ -89,6 +90,7 @@ async def server_parts(
             updates=Updates(listener),
             objects=objects,
             readers=readers,
+            links=Links(database, objects, link_secret(keys)),
         )
 
 

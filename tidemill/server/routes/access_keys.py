@@ -12,12 +12,11 @@ from tidemill.db import access_keys, audit
 from tidemill.db.access_keys import AccessKey, NewKey
 from tidemill.engine import scopes
 from tidemill.model.errors import BadRequest, Denied, NotFound
-from tidemill.model.identity import CredentialKind, Principal
-from tidemill.server import auth
+from tidemill.model.identity import Principal
 from tidemill.server.expiry import aware, expiry_of
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts, Parts, actor_of
-from tidemill.server.s3 import credentials
+from tidemill.server.s3.access import own_credentials
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
 MAX_LABEL_CHARS: Final = 100
@@ -64,15 +63,7 @@ class ListedKey(msgspec.Struct):
 @router.post("/api/w/{workspace}/s3_credentials", response_class=Response, responses={200: returns(S3Access)})
 async def s3_credentials(workspace: str, request: Request, parts: InParts, caller: Caller) -> Response:
     """What S3 clients are set up with to act as the token that asks: good as long as the token is."""
-    shown = auth.shown_by(request)
-    assert shown is not None
-    match caller.credential.kind:
-        case CredentialKind.JOB:
-            made = credentials.of_job(shown.token)
-        case CredentialKind.PERSONAL:
-            made = credentials.of_token(parts, auth.hash_of(shown.token), workspace)
-        case _:
-            raise Denied("A browser's session has no S3 credentials: make an access key or a token.")
+    made = own_credentials(request, parts, caller)
     return json_answer(_access(parts, workspace, made.access_key, made.secret_key))
 
 

@@ -21,8 +21,9 @@ from tidemill.model.jsontext import loads
 from tidemill.model.path import check_name, parse_path
 from tidemill.server.changes import changing, checked_labels, plain
 from tidemill.server.item_pages import InItemPage
-from tidemill.server.parts import Caller, InParts, Parts
+from tidemill.server.parts import Caller, InParts
 from tidemill.server.preconditions import Conditions, Preconditions, etag, require_change
+from tidemill.server.resources_seen import interpolated, note_read, require_resource
 from tidemill.server.routes.variables import Paths
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, raw_answer, returns, text_answer
 from tidemill.stores.connection_tests import tester_of
@@ -193,12 +194,12 @@ async def update_resource_value(
 @router.get(f"{_W}/get/{{path:path}}", response_class=Response, responses={200: returns(ListedResource)})
 async def get_resource(path: str, parts: InParts, caller: Caller, conditions: Conditions) -> Response:
     """A resource with its value as it was written, references and all."""
-    found = await _visible(parts, caller, path, Action.READ)
+    found = await require_resource(parts, caller, path, Action.READ)
     if conditions.is_known(found.version):
         return Response(status_code=304, headers=etag(found.version))
     may_read = permit.decide(caller, Action.READ_VALUE, found.item).allowed
     if may_read:
-        await _note_read(parts, caller, found)
+        await note_read(parts, caller, found)
     value = msgspec.Raw(found.value) if may_read else UNSET
     return json_answer(_listed(caller, found, value), headers=etag(found.version))
 
@@ -206,18 +207,18 @@ async def get_resource(path: str, parts: InParts, caller: Caller, conditions: Co
 @router.get(f"{_W}/get_value/{{path:path}}", response_class=Response, responses={200: _ANY_JSON})
 async def get_resource_value(path: str, parts: InParts, caller: Caller, conditions: Conditions) -> Response:
     """The value alone, as it was written."""
-    found = await _visible(parts, caller, path, Action.READ_VALUE)
+    found = await require_resource(parts, caller, path, Action.READ_VALUE)
     if conditions.is_known(found.version):
         return Response(status_code=304, headers=etag(found.version))
-    await _note_read(parts, caller, found)
+    await note_read(parts, caller, found)
     return raw_answer(found.value, headers=etag(found.version))
 
 
 @router.get(f"{_W}/get_value_interpolated/{{path:path}}", response_class=Response, responses={200: _ANY_JSON})
 async def get_resource_value_interpolated(path: str, parts: InParts, caller: Caller) -> Response:
     """The value with `$var:` and `$res:` replaced, under the caller's rights. The `ETag` is that of the resource."""
-    found = await _visible(parts, caller, path, Action.READ_VALUE)
-    value = await _interpolated(parts, caller, found)
+    found = await require_resource(parts, caller, path, Action.READ_VALUE)
+    value = await interpolated(parts, caller, found)
     return raw_answer(value, headers=etag(found.version))
 
 
@@ -327,9 +328,9 @@ async def delete_resources(
 @router.post(f"{_W}/test/{{path:path}}", response_class=Response, responses={200: returns(TestResult)})
 async def test_resource(path: str, parts: InParts, caller: Caller) -> Response:
     """Try to connect to what a resource describes."""
-    found = await _visible(parts, caller, path, Action.READ_VALUE)
+    found = await require_resource(parts, caller, path, Action.READ_VALUE)
     tester_of(found.resource_type)
-    return await _tested(found.resource_type, await _interpolated(parts, caller, found))
+    return await _tested(found.resource_type, await interpolated(parts, caller, found))
 
 
 @router.post(
@@ -356,28 +357,6 @@ async def _tested(resource_type: str, value: bytes) -> Response:
     except Conflict as error:
         return json_answer(TestResult(success=False, message=str(error)))
     return json_answer(TestResult(success=True, message=message))
-
-
-async def _visible(parts: Parts, caller: Principal, path: str, action: Action) -> Resource:
-    item = Item(ItemKind.RESOURCE, parse_path(path))
-    found = await resources.find(parts.database.single, caller.workspace, item.path.text)
-    if found is None:
-        raise permit.not_found(item)
-    permit.require(caller, action, found.item)
-    return found
-
-
-async def _note_read(parts: Parts, caller: Principal, found: Resource) -> None:
-    """What a job reads is known before it has it: its output is masked by it."""
-    if caller.is_job:
-        async with parts.database.transaction(caller.workspace) as tx:
-            await storage_access.record(tx, caller, [Touched("resource", found.path, found.version)], "read")
-
-
-async def _interpolated(parts: Parts, caller: Principal, found: Resource) -> bytes:
-    await _note_read(parts, caller, found)
-    value, _ = await references.resolve(parts.database, parts.keyring, caller, found.value)
-    return value
 
 
 async def _create(
