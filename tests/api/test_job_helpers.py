@@ -143,6 +143,12 @@ async def test_copy_within_and_between_storages(api: Api) -> None:
     assert (await api.developer.post(f"{H}/copy_s3_file", json=stolen)).status_code == 403
 
 
+async def test_connection_is_tried(api: Api) -> None:
+    answer = await api.operator.get(f"{H}/test_connection")
+    assert (answer.status_code, answer.text) == (200, "Storage '_default_' (instance) answers")
+    assert (await api.operator.get(f"{H}/test_connection", params={"storage": "none"})).status_code == 404
+
+
 async def test_lists_by_marker(api: Api) -> None:
     keys = sorted(f"u/dev/l/{number:02d}" for number in range(7))
     for key in keys:

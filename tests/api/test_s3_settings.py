@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.api.conftest import PASSWORD, Api, run_job
 
 W = "/api/w/main"
@@ -61,6 +63,25 @@ async def test_resource_is_told_to_who_may_read_it(api: Api) -> None:
         for name in ("s3_resource_info", "duckdb_connection_settings", "polars_connection_settings"):
             answer = await other.post(f"{H}/v2/{name}", json=body)
             assert (answer.status_code, "secret" in answer.text) == (404, False)
+
+
+@pytest.mark.parametrize(
+    ("end_point", "told", "url"),
+    [
+        ("http://127.0.0.1:9000", ("127.0.0.1:9000", False), "http://127.0.0.1:9000"),
+        ("https://s3.example.org/", ("s3.example.org", True), "https://s3.example.org"),
+        ("s3.example.org", ("s3.example.org", False), "http://s3.example.org"),
+        ("", ("s3.eu-west-1.amazonaws.com", False), "http://s3.eu-west-1.amazonaws.com"),
+    ],
+)
+async def test_endpoint_is_told_without_its_scheme(api: Api, end_point: str, told: tuple[str, bool], url: str) -> None:
+    """`wmill` makes "http" or "https" of useSSL, and puts it before whatever it gets."""
+    await make_resource(api, "u/dev/bucket", value={**BUCKET, "endPoint": end_point, "useSSL": False})
+    body = {"s3_resource_path": "u/dev/bucket"}
+    info = (await api.developer.post(f"{H}/v2/s3_resource_info", json=body)).json()
+    assert (info["endPoint"], info["useSSL"]) == told
+    polars = (await api.developer.post(f"{H}/v2/polars_connection_settings", json=body)).json()
+    assert (polars["s3fs_args"]["endpoint_url"], polars["s3fs_args"]["use_ssl"]) == (url, told[1])
 
 
 async def test_public_resource_never_tells_its_keys(api: Api) -> None:

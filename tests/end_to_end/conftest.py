@@ -4,6 +4,8 @@ The tests that share it are kept on one worker of xdist, see `tests/scheduling.p
 """
 
 import itertools
+import os
+import shutil
 from collections.abc import Iterator
 
 import httpx
@@ -32,6 +34,18 @@ def workspace(tidemill: Tidemill) -> Iterator[Workspace]:
     headers = {"Authorization": f"Bearer {tidemill.token}"}
     with httpx.Client(base_url=f"{tidemill.api}/", headers=headers, timeout=WAIT_TIMEOUT_S) as http:
         yield Workspace(http, (f"u/admin/item_{number}" for number in _numbers))
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Where Node is."""
+    found = shutil.which("node")
+    if found is None:
+        reason = "Node is not on this machine (Debian: apt-get install nodejs npm)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -1,25 +1,9 @@
 """The published npm package `windmill-client`, run by Node from outside of jobs: what most scripts call of it."""
 
 import json
-import os
-import shutil
 import subprocess
 
-import pytest
-
 from tests.end_to_end.running import PROGRAMS, VENVS, WAIT_TIMEOUT_S, Tidemill, Workspace
-
-
-@pytest.fixture(scope="module")
-def node() -> str:
-    """Where Node is."""
-    found = shutil.which("node")
-    if found is None:
-        reason = "Node is not on this machine (Debian: apt-get install nodejs npm)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 def test_values_come_back_as_they_were_written(node: str, tidemill: Tidemill, workspace: Workspace) -> None:

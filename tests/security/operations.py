@@ -116,6 +116,7 @@ GET /api/w/{workspace}/workspaces/get_secondary_storage_names
 GET /api/w/{workspace}/storages/list
 GET /api/w/{workspace}/storages/usage
 GET /api/w/{workspace}/job_helpers/storage_usage
+GET /api/w/{workspace}/job_helpers/test_connection
 GET /api/w/{workspace}/storage_access/list
 GET /api/w/{workspace}/object_uploads/list
 GET /api/w/{workspace}/object_links/list

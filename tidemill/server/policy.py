@@ -256,6 +256,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/job_helpers/move_s3_file": member("job_helpers:write", writes=True),
     "POST /api/w/{workspace}/job_helpers/copy_s3_file": member("job_helpers:write", writes=True),
     "GET /api/w/{workspace}/job_helpers/load_file_metadata": member("job_helpers:read"),
+    "GET /api/w/{workspace}/job_helpers/test_connection": member("job_helpers:read"),
     "GET /api/w/{workspace}/job_helpers/list_stored_files": member("job_helpers:read"),
     "GET /api/w/{workspace}/job_helpers/list_stored_files_paged": member("job_helpers:read"),
     "GET /api/w/{workspace}/job_helpers/check_s3_folder_exists": member("job_helpers:read"),

@@ -60,6 +60,37 @@ class Calls(unittest.TestCase):
         assert call("variable.delete_variables_bulk", W, body={"paths": [secret]}) == [secret]
         assert call("variable.exists_variable", W, path) is False
 
+    def test_objects(self) -> None:
+        key, moved = f"{new_path()}.csv", f"{new_path()}.csv"
+        call("helpers.file_upload", W, file_key=key)  # the generated client sends no body
+        assert call("helpers.load_file_metadata", W, file_key=key).size_in_bytes == 0
+        upload = {"file_key": key, "content_type": "text/csv"}
+        url = f"/w/{W}/job_helpers/upload_s3_file"
+        answer = CLIENT.get_httpx_client().post(url, params=upload, content=b"n,s\n1,a\n2,b\n")
+        assert answer.json() == {"file_key": key}
+        found = call("helpers.list_stored_files", W, max_keys=10, prefix=key)
+        assert [each.s3 for each in found.windmill_large_files] == [key]
+        assert found.restricted_access is False
+        folder = call("helpers.list_stored_files_paged", W, prefix="u/admin/", max_keys=1000)
+        assert folder.to_dict()
+        told = call("helpers.load_file_metadata", W, file_key=key)
+        assert (told.size_in_bytes, told.mime_type) == (12, "text/csv")
+        preview = call("helpers.load_file_preview", W, file_key=key, csv_separator=",", csv_has_header=True)
+        assert "n,s" in str(preview.to_dict())
+        assert "rows" in call("helpers.load_csv_preview", W, key)
+        assert call("helpers.load_table_row_count", W, key).count == 2
+        call("helpers.move_s3_file", W, src_file_key=key, dest_file_key=moved)
+        assert call("helpers.file_download", W, file_key=moved)
+        assert call("helpers.check_s3_folder_exists", W, file_key="u/admin/")
+        call("helpers.dataset_storage_test_connection", W)
+        assert call("helpers.get_storage_usage", W).to_dict()
+        assert call("helpers.s_3_resource_info", W, body={}).bucket == "_default_"
+        assert "SET s3_endpoint" in call("helpers.duckdb_connection_settings_v2", W, body={}).connection_settings_str
+        assert call("helpers.polars_connection_settings_v2", W, body={}).storage_options.to_dict()
+        assert call("helpers.s_3_proxy_bucket", W).bucket == "_default_"
+        call("helpers.delete_s3_file", W, file_key=moved)
+        assert call("helpers.list_stored_files", W, max_keys=10, prefix=moved).windmill_large_files == []
+
     def test_resources(self) -> None:
         path = new_path()
         call("resource.create_resource", W, body={"path": path, "value": {"a": 1}, "resource_type": "any"})

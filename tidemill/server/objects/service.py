@@ -83,6 +83,17 @@ class Objects:
         finally:
             await release()
 
+    async def reach(self, caller: Principal, at: Address) -> str:
+        """Ask the store of `at` for something, and tell nothing of it but what answered.
+
+        Raises:
+            StorageDenied, StorageMisconfigured, Unavailable: it does not answer; the message says why.
+        """
+        async with self.storage(caller, at) as storage:
+            with storage.named():
+                await storage.store.scan("", limit=1)
+            return storage.label
+
     async def head(self, caller: Principal, at: Address) -> ObjectInfo:
         """See `ObjectStore.head`; needs `read`."""
         async with self._allowed(caller, at, Access.READ) as storage:

@@ -88,6 +88,12 @@ async def move(parts: InParts, caller: Caller, place: InPlace, src_file_key: Key
     return text_answer(f"{src_file_key} was moved to {dest_file_key}")
 
 
+@router.get(f"{_HELPERS}/test_connection", response_class=Response, responses={200: TEXT})
+async def test_connection(parts: InParts, caller: Caller, place: InPlace) -> Response:
+    """Whether the storage answers; a failure says what to mend."""
+    return text_answer(f"{await parts.objects.reach(caller, place.at(''))} answers")
+
+
 @router.get(f"{_HELPERS}/load_file_metadata", response_class=Response, responses={200: returns(FileMetadata)})
 async def metadata(parts: InParts, caller: Caller, place: InPlace, file_key: Key) -> Response:
     """What there is to know of the object."""

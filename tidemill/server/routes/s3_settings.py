@@ -232,9 +232,11 @@ async def _bucket(parts: Parts, caller: Principal, storage: str) -> str:
 
 
 def _of_value(value: S3Resource) -> Target:
-    host = value.endPoint.removeprefix("https://").removeprefix("http://").rstrip("/")
-    host = host or f"s3.{value.region or REGION}.amazonaws.com"
-    return Target(host if value.port is UNSET else f"{host}:{value.port}", value)
+    """Clients put the scheme before `endPoint` themselves, so the answer has none, and one that is there decides."""
+    scheme, _, host = value.endPoint.rpartition("://")
+    host = host.rstrip("/") or f"s3.{value.region or REGION}.amazonaws.com"
+    resource = msgspec.structs.replace(value, endPoint=host, useSSL=scheme == "https" if scheme else value.useSSL)
+    return Target(host if value.port is UNSET else f"{host}:{value.port}", resource)
 
 
 def _duckdb(target: Target) -> DuckDbSettings:
