@@ -149,7 +149,7 @@ def settings() -> str:
         "`_S` are seconds, `_BYTES` bytes. The heartbeat must be shorter than the time after which a worker kills its",
         "jobs, and that shorter than the lease: otherwise two workers could run one job at once.",
         "",
-        "`tidemill run` reads `BASE_URL` or `WM_BASE_URL`, `WM_TOKEN` and `WM_WORKSPACE` as well.",
+        "`tidemill run` and `tidemill s3` read `BASE_URL` or `WM_BASE_URL`, `WM_TOKEN` and `WM_WORKSPACE` as well.",
     ]
     return "\n".join(lines) + "\n"
 

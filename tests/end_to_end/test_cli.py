@@ -238,7 +238,7 @@ def test_token_of_this_up_is_not_sent_to_another_server(tidemill: Tidemill) -> N
 def test_run_of_an_unknown_script_says_what_the_server_says(tidemill: Tidemill) -> None:
     done = beside(tidemill, "run", "f/demo/nope", "--json")
     assert done.returncode == 1
-    assert json.loads(done.stdout)["error"]["code"] == "bad_request"
+    assert json.loads(done.stdout)["error"]["code"] == "not_found"
     assert "f/demo/nope" in done.stderr
 
 

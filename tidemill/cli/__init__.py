@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "user": "Make and change accounts.",
     "token": "Make and revoke tokens.",
     "run": "Run a script of a workspace and wait for its result.",
+    "s3": "Copy, list, remove and share objects of a workspace.",
 }
 """Command -> what it does. The command `x` is the Typer app `app` in `cli/x.py`."""
 

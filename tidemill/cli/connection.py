@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import (
@@ -18,13 +18,20 @@ from urllib.request import (
     Request,
 )
 
-from tidemill.model.errors import BadRequest, NotFound, Unauthenticated, Unavailable
+import typer
+
+from tidemill.model.errors import BadRequest, Denied, NotFound, TidemillError, Unauthenticated, Unavailable
 from tidemill.wiring.login_file import Login, read_login, read_server_url
+
+Url = Annotated[str | None, typer.Option(envvar=["BASE_URL", "WM_BASE_URL"], help="URL of the server.")]
+Token = Annotated[str | None, typer.Option(envvar="WM_TOKEN", help="Token for it.", show_envvar=True)]
+Workspace = Annotated[str | None, typer.Option(envvar="WM_WORKSPACE", help="Workspace to work in.")]
 
 DATA_DIR: Final = Path(".tidemill")
 _TIMEOUT_S: Final = 60.0
 _MOST_SAID: Final = 4000
 _CANNOT: Final = 500
+_KINDS: Final[dict[int, type[TidemillError]]] = {401: Unauthenticated, 403: Denied, 404: NotFound}
 _SILENCE_S: Final = 45.0
 """A stream of events that says nothing for longer than this is dead: the server pings every 15 s."""
 
@@ -78,16 +85,16 @@ class Connection:
 
     def get(self, path: str) -> bytes:
         """The body of the answer; raises as `post`."""
-        return self._send(path, None)
+        return self._send(path, None, _TIMEOUT_S)
 
-    def post(self, path: str, body: bytes) -> bytes:
-        """The body of the answer.
+    def post(self, path: str, body: bytes, *, timeout_s: float = _TIMEOUT_S) -> bytes:
+        """The body of the answer, which must begin within the time.
 
         Raises:
             Unavailable: the server does not answer, or cannot now.
             BadRequest: it says no.
         """
-        return self._send(path, body)
+        return self._send(path, body, timeout_s)
 
     def events(self, path: str, *, last_id: str) -> Iterator[tuple[str, str]]:
         """Server-sent events as (id, data), those behind `last_id`, until the server ends the stream.
@@ -106,8 +113,8 @@ class Connection:
                 elif line.startswith("data: "):
                     yield event_id, line[6:]
 
-    def _send(self, path: str, body: bytes | None) -> bytes:
-        with self._translated_errors(), self._open(path, body, headers={}, timeout_s=_TIMEOUT_S) as answer:
+    def _send(self, path: str, body: bytes | None, timeout_s: float) -> bytes:
+        with self._translated_errors(), self._open(path, body, headers={}, timeout_s=timeout_s) as answer:
             found: bytes = answer.read()
             return found
 
@@ -125,7 +132,7 @@ class Connection:
         except HTTPError as error:
             with error:
                 said = error.read(_MOST_SAID).decode(errors="replace").strip() or error.reason
-            kind = Unavailable if error.code >= _CANNOT else BadRequest
+            kind = _KINDS.get(error.code, Unavailable if error.code >= _CANNOT else BadRequest)
             raise kind(f"The server says: {said} ({error.code})") from error
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error

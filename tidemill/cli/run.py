@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from tidemill.cli.connection import Connection, find_server
+from tidemill.cli.connection import Connection, Token, Url, Workspace, find_server
 from tidemill.cli.output import DataDir, Json, new_app, stderr, write_line
 from tidemill.model.errors import BadRequest, Unavailable
 
@@ -40,9 +40,9 @@ def run(
         list[str] | None, typer.Option(help="name=value, may be given again; JSON where it is JSON, else text.")
     ] = None,
     args: Annotated[str, typer.Option(help="All arguments as a JSON object, @FILE with one, or @- for stdin.")] = "{}",
-    url: Annotated[str | None, typer.Option(envvar=["BASE_URL", "WM_BASE_URL"], help="URL of the server.")] = None,
-    token: Annotated[str | None, typer.Option(envvar="WM_TOKEN", help="Token for it.", show_envvar=True)] = None,
-    workspace: Annotated[str | None, typer.Option(envvar="WM_WORKSPACE", help="Workspace of the script.")] = None,
+    url: Url = None,
+    token: Token = None,
+    workspace: Workspace = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not show the log.")] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
