@@ -45,17 +45,18 @@ async def list_groups(parts: InParts) -> Response:
 
 @router.get("/api/concurrency_groups/{id}/key", response_class=Response, responses={200: returns(str | None)})
 async def get_key(parts: InParts, caller: Caller, id: str) -> Response:  # noqa: A002
-    """The key of a job in the queue; null where it has none."""
+    """The key of a job in the queue; null where it has none.
+
+    Everything is looked up whether there is such a job or not, so that the time that it takes tells nothing.
+    """
     job_id = parse_job_id(id)
-    workspace = await jobs.workspace_of(parts.database, job_id)
-    if workspace is None or caller.credential.workspace not in {None, workspace}:
-        raise not_there(job_id)
+    workspace = await jobs.workspace_of(parts.database, job_id) or ""
+    seen = await jobs.seen(parts.database.single, workspace, job_id)
     try:
         member = await identity.principal_by_name(parts.database, caller.email, workspace)
     except NotFound:
         raise not_there(job_id) from None
-    seen = await jobs.seen(parts.database.single, workspace, job_id)
-    if seen is None:
+    if seen is None or caller.credential.workspace not in {None, workspace}:
         raise not_there(job_id)
     permit.require(replace(member, credential=caller.credential), Action.READ, jobs.target_of(seen))
     return json_answer(await jobs.concurrency_key(parts.database.single, workspace, job_id))

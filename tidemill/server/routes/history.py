@@ -91,10 +91,10 @@ async def _list(parts: Parts, caller: Principal, kind: Kind, path: str, *, befor
     item = Item(_KINDS[kind], parse_path(path))
     async with parts.database.transaction(caller.workspace) as tx:
         there = await _item_there(tx, caller, item)
+        permit.require(caller, Action.READ, there or item)  # before more is looked up: how long that takes would tell
         found = await history.page(tx, caller.workspace, kind, path, before=before, limit=limit)
         if there is None and not found:
             raise permit.not_found(item)
-        permit.require(caller, Action.READ, there or item)
     more = found[-1].id if len(found) == limit else UNSET
     return json_answer(Versions([_on_wire(each) for each in found], next_before=more))
 
@@ -127,6 +127,7 @@ async def _clear(parts: Parts, caller: Principal, kind: Kind, path: str) -> Resp
     item = Item(_KINDS[kind], parse_path(path))
     async with changing(parts, caller) as tx:
         there = await _item_there(tx, caller, item)
+        permit.require(caller, Action.READ, there or item)
         if there is None and not await history.page(tx, caller.workspace, kind, path, before=None, limit=1):
             raise permit.not_found(item)
         permit.require(caller, Action.DELETE, there or item)
