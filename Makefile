@@ -43,9 +43,9 @@ test: install-dev ## Install what the tests need and run them all
 	@$(BIN)/python tests/prepare.py
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-soak: install-dev ## The reliability tests in their full form (hours)
+soak: install-dev ## The reliability and security tests in their full form (hours)
 	@$(BIN)/python tests/prepare.py
-	@TIDEMILL_SOAK=1 $(BIN)/python -m pytest tests/reliability tests/unit/test_job_model.py tests/db/test_keys.py -n 1
+	@TIDEMILL_SOAK=1 $(BIN)/python -m pytest tests/reliability tests/security tests/unit/test_job_model.py tests/unit/test_masking.py tests/db/test_keys.py -n 1
 
 check: install-dev ## Format, lint, types, layers
 	@$(BIN)/ruff format --check .

@@ -1,7 +1,9 @@
 """The OpenAPI document holds: every operation succeeds when it is called well, and none breaks when it is called badly.
 
 Schemathesis writes the bad calls: values at and beyond the bounds of the document, missing and unknown members, wrong
-types, and a few random ones. `TIDEMILL_SOAK=1` asks for many more of those.
+types, and a few random ones. `TIDEMILL_SOAK=1` asks for many more of those, calls every operation without a credential
+and with a wrong one, and follows what was made from one operation to the next; `TIDEMILL_SOAK_EXAMPLES` and
+`TIDEMILL_SOAK_S` bound it.
 """
 
 import asyncio
@@ -25,6 +27,7 @@ from tests.api.at_work import Worker
 from tests.api.conftest import Api, api, no_lifespan
 from tests.security.operations import SCRIPT, Call, Seeded, calls, seed
 from tidemill.server.app import make_app
+from tidemill.server.policy import POLICIES, Who
 
 __all__ = ["api"]
 
@@ -81,6 +84,15 @@ async def test_the_document_is_valid(api: Api) -> None:
         for method, operation in methods.items():
             declared = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"]
             assert sorted(declared) == placeholders, (method, path)
+
+
+async def test_the_document_says_where_a_credential_is_needed(api: Api) -> None:
+    document = await document_of(api)
+    described = {f"{method.upper()} {path}": each for path, methods in document["paths"].items()
+                 for method, each in methods.items()}  # fmt: skip
+    public = {key.replace(":path}", "}") for key, policy in POLICIES.items() if policy.who is Who.PUBLIC}
+    assert {key for key, each in described.items() if "security" not in each} == public & set(described)
+    assert set(document["components"]["securitySchemes"]) == {"token", "session"}
 
 
 async def test_every_operation_succeeds_and_answers_as_documented(api: Api) -> None:
@@ -198,12 +210,16 @@ async def serving(api: Api) -> AsyncIterator[str]:
 
 async def schemathesis_says(folder: Path, url: str, token: str) -> tuple[str, int]:
     """What it prints about the document in `folder`, and its exit status."""
-    examples = 100 if os.environ.get("TIDEMILL_SOAK") == "1" else 1
+    soak = os.environ.get("TIDEMILL_SOAK") == "1"
+    examples = os.environ.get("TIDEMILL_SOAK_EXAMPLES", "100") if soak else "1"
+    phases = "examples,coverage,fuzzing,stateful" if soak else "examples,coverage,fuzzing"
+    checks = f"{CHECKS},ignored_auth,use_after_free" if soak else CHECKS
+    bounds = ["--max-time", os.environ.get("TIDEMILL_SOAK_S", "3600")] if soak else []
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", "schemathesis.toml", "--no-color",
-        "run", "openapi.json", "--url", url, "--header", f"Authorization: Bearer {token}", "--checks", CHECKS,
-        "--phases", "examples,coverage,fuzzing", "--generation-deterministic", "--max-examples", str(examples),
-        "--no-shrink", "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off",
+        "run", "openapi.json", "--url", url, "--header", f"Authorization: Bearer {token}", "--checks", checks,
+        "--phases", phases, "--generation-deterministic", "--max-examples", examples, *bounds, "--no-shrink",
+        "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off",
     ]  # fmt: skip
     for path in EXCLUDED:
         command += ["--exclude-path", path]

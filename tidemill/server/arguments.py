@@ -75,6 +75,15 @@ def checked_object(raw: bytes, *, what: str, max_bytes: int) -> bytes:
         InvalidJson: it is not; `what` names it.
     """
     jsontext.check(raw, max_bytes=max_bytes)
+    return require_object(raw, what=what)
+
+
+def require_object(raw: bytes, *, what: str) -> bytes:
+    """`raw`, JSON that was checked already, if it is an object.
+
+    Raises:
+        InvalidJson: it is not; `what` names it.
+    """
     if not raw.lstrip().startswith(b"{"):
         raise InvalidJson(f"{what} must be a JSON object whose members are the arguments.")
     return raw

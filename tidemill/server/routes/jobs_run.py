@@ -16,7 +16,7 @@ from tidemill.model.errors import BadRequest, IdempotencyInFlight, Unsupported
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server import job_stream
-from tidemill.server.arguments import Shape, checked_object, shape
+from tidemill.server.arguments import Shape, require_object, shape
 from tidemill.server.direct import DirectRoute
 from tidemill.server.enqueue import Runnable, RunQuery, Submitted, run_query, submit
 from tidemill.server.outcome import answer_of, wait_for
@@ -283,7 +283,7 @@ async def _submit_preview(parts: Parts, caller: Principal, request: Request, que
         tag=preview.tag or None,
     )
     raw = bytes(preview.args)
-    raw = b"{}" if raw == b"null" else checked_object(raw, what="args", max_bytes=parts.values.max_bytes)
+    raw = b"{}" if raw == b"null" else require_object(raw, what="args")
     return await submit(parts, caller, request, runnable, args=raw, query=query)
 
 
