@@ -1,13 +1,16 @@
 """Resources as a caller may have them: looked up, decided on, their values with references replaced."""
 
+from typing import Final
+
 from tidemill.db import references, resources, storage_access
 from tidemill.db.resources import Resource
 from tidemill.db.storage_access import Touched
-from tidemill.engine import permit
-from tidemill.engine.permit import Action, Item, ItemKind
+from tidemill.engine.permit import Action, ItemKind
 from tidemill.model.identity import Principal
-from tidemill.model.path import parse_path
+from tidemill.server.items import Store, visible
 from tidemill.server.parts import Parts
+
+RESOURCES: Final = Store(ItemKind.RESOURCE, resources.find, resources.hold, resources.delete)
 
 
 async def require_resource(parts: Parts, caller: Principal, path: str, action: Action) -> Resource:
@@ -17,12 +20,7 @@ async def require_resource(parts: Parts, caller: Principal, path: str, action: A
         NotFound: there is none that the caller may know of.
         Denied: it may not do this with it.
     """
-    item = Item(ItemKind.RESOURCE, parse_path(path))
-    found = await resources.find(parts.database.single, caller.workspace, item.path.text)
-    if found is None:
-        raise permit.not_found(item)
-    permit.require(caller, action, found.item)
-    return found
+    return await visible(parts, caller, RESOURCES, path=path, action=action)
 
 
 async def note_read(parts: Parts, caller: Principal, found: Resource) -> None:

@@ -8,22 +8,22 @@ from fastapi import APIRouter, Depends
 from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
-from tidemill.db import audit, references, resources, storage_access
-from tidemill.db.items import version_mismatch
+from tidemill.db import references, resources, storage_access
 from tidemill.db.pool import Transaction
 from tidemill.db.resources import Content, Filter, Resource
 from tidemill.db.storage_access import Touched
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Item, ItemKind, Listing
-from tidemill.model.errors import AlreadyExists, BadRequest, Conflict
+from tidemill.model.errors import BadRequest, Conflict
 from tidemill.model.identity import Principal
 from tidemill.model.jsontext import loads
 from tidemill.model.path import check_name, parse_path
+from tidemill.server import items
 from tidemill.server.changes import changing, checked_labels, plain
 from tidemill.server.item_pages import InItemPage
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.preconditions import Conditions, Preconditions, etag, require_change
-from tidemill.server.resources_seen import interpolated, note_read, require_resource
+from tidemill.server.resources_seen import RESOURCES, interpolated, note_read, require_resource
 from tidemill.server.routes.variables import Paths
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, raw_answer, returns, text_answer
 from tidemill.stores.connection_tests import tester_of
@@ -225,10 +225,7 @@ async def get_resource_value_interpolated(path: str, parts: InParts, caller: Cal
 @router.get(f"{_W}/exists/{{path:path}}", response_class=Response, responses={200: returns(bool)})
 async def exists_resource(path: str, parts: InParts, caller: Caller) -> Response:
     """Whether there is a resource that the caller may see."""
-    parsed = parse_path(path)
-    permit.require_scope(caller, "resources", "read", path=parsed.text)
-    found = await resources.find(parts.database.single, caller.workspace, parsed.text)
-    return json_answer(found is not None and permit.decide(caller, Action.READ, found.item).allowed)
+    return json_answer(await items.exists(parts, caller, RESOURCES, path))
 
 
 @router.get(f"{_W}/list", response_class=Response, responses={200: returns(list[ListedResource])})
@@ -293,13 +290,7 @@ async def list_search_resources(parts: InParts, caller: Caller, page: InItemPage
 @router.delete(f"{_W}/delete/{{path:path}}", response_class=Response, responses={200: TEXT})
 async def delete_resource(path: str, parts: InParts, caller: Caller, conditions: Conditions) -> Response:
     """Delete a resource; its history stays."""
-    item = Item(ItemKind.RESOURCE, parse_path(path))
-    async with changing(parts, caller) as tx:
-        found = await resources.hold(tx, caller.workspace, item.path.text)
-        held = require_change(caller, Action.DELETE, found, item=item, conditions=conditions)
-        await resources.delete(tx, held, workspace=caller.workspace, versions=conditions.versions)
-        await audit.record(tx, caller, "resources.delete", "Delete", item.path.text)
-    return text_answer(item.path.text)
+    return text_answer(await items.delete(parts, caller, RESOURCES, path=path, conditions=conditions))
 
 
 @router.delete(
@@ -312,17 +303,7 @@ async def delete_resources(
     parts: InParts, caller: Caller, body: Annotated[Paths, Depends(json_body(Paths))]
 ) -> Response:
     """Delete many resources at once, or none where one may not be deleted; the paths of those that were there."""
-    deleted: list[str] = []
-    async with changing(parts, caller) as tx:
-        for path in sorted({parse_path(text).text for text in body.paths}):
-            held = await resources.hold(tx, caller.workspace, path)
-            if held is None or not permit.decide(caller, Action.DELETE, held.item).visible:
-                continue
-            permit.require(caller, Action.DELETE, held.item)
-            await resources.delete(tx, held, workspace=caller.workspace, versions=None)
-            await audit.record(tx, caller, "resources.delete", "Delete", path)
-            deleted.append(path)
-    return json_answer(deleted)
+    return json_answer(await items.delete_many(parts, caller, RESOURCES, body.paths))
 
 
 @router.post(f"{_W}/test/{{path:path}}", response_class=Response, responses={200: returns(TestResult)})
@@ -372,12 +353,9 @@ async def _create(
     if version is None and may_update and held is None:  # somebody was faster just now
         return await _create(tx, caller, content, conditions=conditions, may_update=True)
     if version is None:
-        there = await resources.find(tx, caller.workspace, content.path)
-        if conditions.none_match is not None and there is not None:
-            raise version_mismatch(item, current=there.version)
-        raise AlreadyExists(f"There is a resource at '{item.path}' already; update it instead.")
+        raise await items.taken(tx, caller, RESOURCES, item=item, conditions=conditions)
     conditions.check_absent(item)
-    await _record(tx, caller, "resources.create", "Create", content.path, version=version)
+    await items.record_write(tx, caller, RESOURCES.kind, path=content.path, version=version)
     return version
 
 
@@ -387,24 +365,8 @@ async def _update(
     version = await resources.update(
         tx, held, content, workspace=caller.workspace, actor=caller.actor, versions=conditions.versions
     )
-    await _record(tx, caller, "resources.update", "Update", held.path, version=version, moved=content.path)
+    await items.record_write(tx, caller, RESOURCES.kind, path=content.path, version=version, was_at=held.path)
     return version
-
-
-async def _record(
-    tx: Transaction,
-    caller: Principal,
-    operation: str,
-    kind: audit.Kind,
-    path: str,
-    *,
-    version: int,
-    moved: str | None = None,
-) -> None:
-    parameters = {"new_path": moved} if moved not in {None, path} else None
-    await audit.record(tx, caller, operation, kind, path, parameters)
-    if caller.is_job:
-        await storage_access.record(tx, caller, [Touched("resource", moved or path, version)], "write")
 
 
 def _types(name: str, text: str | None) -> list[str] | None:

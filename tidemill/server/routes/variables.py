@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tidemill.db import audit, storage_access, variables
-from tidemill.db.items import version_mismatch
 from tidemill.db.pool import Transaction
 from tidemill.db.storage_access import Touched
 from tidemill.db.variables import Content, Filter, Variable
@@ -20,9 +19,10 @@ from tidemill.engine.contextual import contextual_variables
 from tidemill.engine.environment import JobContext
 from tidemill.engine.permit import Action, Item, ItemKind, Listing
 from tidemill.engine.sealing import export_secret, import_secret
-from tidemill.model.errors import AlreadyExists, BadRequest
+from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
+from tidemill.server import items
 from tidemill.server.changes import changing, checked_labels, plain
 from tidemill.server.item_pages import InItemPage
 from tidemill.server.parts import Caller, InParts, Parts
@@ -31,6 +31,7 @@ from tidemill.server.wire import ERRORS, TEXT, accepts, decode, json_answer, jso
 
 router = APIRouter(tags=["variables"], responses=ERRORS)
 
+VARIABLES: Final = items.Store(ItemKind.VARIABLE, variables.find, variables.hold, variables.delete)
 _W: Final = "/api/w/{workspace}/variables"
 _MAX_BULK: Final = 1000
 
@@ -121,12 +122,9 @@ async def create_variable(
         )
         version = await variables.create(tx, parts.keyring, content, workspace=caller.workspace, actor=caller.actor)
         if version is None:
-            there = await variables.find(tx, caller.workspace, item.path.text)
-            if conditions.none_match is not None and there is not None:
-                raise version_mismatch(item, current=there.version)
-            raise AlreadyExists(f"There is a variable at '{item.path}' already; update it instead.")
+            raise await items.taken(tx, caller, VARIABLES, item=item, conditions=conditions)
         conditions.check_absent(item)
-        await _record(tx, caller, "variables.create", "Create", content.path, version=version)
+        await items.record_write(tx, caller, VARIABLES.kind, path=content.path, version=version)
     return text_answer(item.path.text, status=201, headers=etag(version))
 
 
@@ -161,7 +159,7 @@ async def update_variable(
             actor=caller.actor,
             versions=conditions.versions,
         )
-        await _record(tx, caller, "variables.update", "Update", item.path.text, version=version, moved=new_path.text)
+        await items.record_write(tx, caller, VARIABLES.kind, path=new_path.text, version=version, was_at=item.path.text)
     return text_answer(new_path.text, headers=etag(version))
 
 
@@ -178,7 +176,7 @@ async def get_variable(
     A secret's value is in it unless `decrypt_secret=false` or the caller may not read it; with `include_encrypted=true`
     it is then there as exports have it.
     """
-    found = await _visible(parts, caller, path, Action.READ)
+    found = await items.visible(parts, caller, VARIABLES, path=path, action=Action.READ)
     may_read = permit.decide(caller, Action.READ_VALUE, found.item).allowed
     value: str | UnsetType = UNSET
     if found.is_secret and decrypt_secret is True:
@@ -193,17 +191,14 @@ async def get_variable(
 @router.get(f"{_W}/get_value/{{path:path}}", response_class=Response, responses={200: returns(str)})
 async def get_variable_value(path: str, parts: InParts, caller: Caller) -> Response:
     """The value alone, as a JSON string."""
-    found = await _visible(parts, caller, path, Action.READ_VALUE)
+    found = await items.visible(parts, caller, VARIABLES, path=path, action=Action.READ_VALUE)
     return json_answer(await _read(parts, caller, found), headers=etag(found.version))
 
 
 @router.get(f"{_W}/exists/{{path:path}}", response_class=Response, responses={200: returns(bool)})
 async def exists_variable(path: str, parts: InParts, caller: Caller) -> Response:
     """Whether there is a variable that the caller may see."""
-    parsed = parse_path(path)
-    permit.require_scope(caller, "variables", "read", path=parsed.text)
-    found = await variables.find(parts.database.single, caller.workspace, parsed.text)
-    return json_answer(found is not None and permit.decide(caller, Action.READ, found.item).allowed)
+    return json_answer(await items.exists(parts, caller, VARIABLES, path))
 
 
 @router.get(f"{_W}/list", response_class=Response, responses={200: returns(list[ListedVariable])})
@@ -236,13 +231,7 @@ async def list_variables(
 @router.delete(f"{_W}/delete/{{path:path}}", response_class=Response, responses={200: TEXT})
 async def delete_variable(path: str, parts: InParts, caller: Caller, conditions: Conditions) -> Response:
     """Delete a variable; its history stays."""
-    item = Item(ItemKind.VARIABLE, parse_path(path))
-    async with changing(parts, caller) as tx:
-        found = await variables.hold(tx, caller.workspace, item.path.text)
-        held = require_change(caller, Action.DELETE, found, item=item, conditions=conditions)
-        await variables.delete(tx, held, workspace=caller.workspace, versions=conditions.versions)
-        await audit.record(tx, caller, "variables.delete", "Delete", item.path.text)
-    return text_answer(item.path.text)
+    return text_answer(await items.delete(parts, caller, VARIABLES, path=path, conditions=conditions))
 
 
 @router.delete(
@@ -255,17 +244,7 @@ async def delete_variables(
     parts: InParts, caller: Caller, body: Annotated[Paths, Depends(json_body(Paths))]
 ) -> Response:
     """Delete many variables at once, or none where one may not be deleted; the paths of those that were there."""
-    deleted: list[str] = []
-    async with changing(parts, caller) as tx:
-        for path in sorted({parse_path(text).text for text in body.paths}):
-            held = await variables.hold(tx, caller.workspace, path)
-            if held is None or not permit.decide(caller, Action.DELETE, held.item).visible:
-                continue
-            permit.require(caller, Action.DELETE, held.item)
-            await variables.delete(tx, held, workspace=caller.workspace, versions=None)
-            await audit.record(tx, caller, "variables.delete", "Delete", path)
-            deleted.append(path)
-    return json_answer(deleted)
+    return json_answer(await items.delete_many(parts, caller, VARIABLES, body.paths))
 
 
 @router.get(f"{_W}/list_contextual", response_class=Response, responses={200: returns(list[ContextualVariable])})
@@ -296,15 +275,6 @@ async def encrypt_value(request: Request, parts: InParts, caller: Caller) -> Res
     async with parts.database.transaction(caller.workspace) as tx:
         key = await parts.keyring.current_key(tx, caller.workspace)
     return text_answer(export_secret(text.encode(), key=key))
-
-
-async def _visible(parts: Parts, caller: Principal, path: str, action: Action) -> Variable:
-    item = Item(ItemKind.VARIABLE, parse_path(path))
-    found = await variables.find(parts.database.single, caller.workspace, item.path.text)
-    if found is None:
-        raise permit.not_found(item)
-    permit.require(caller, action, found.item)
-    return found
 
 
 async def _read(parts: Parts, caller: Principal, found: Variable) -> str:
@@ -363,22 +333,6 @@ async def _changed(
         description=held.description if body.description is None else body.description,
         labels=held.labels if body.labels is None else checked_labels(body.labels),
     )
-
-
-async def _record(
-    tx: Transaction,
-    caller: Principal,
-    operation: str,
-    kind: audit.Kind,
-    path: str,
-    *,
-    version: int,
-    moved: str | None = None,
-) -> None:
-    parameters = {"new_path": moved} if moved not in {None, path} else None
-    await audit.record(tx, caller, operation, kind, path, parameters)
-    if caller.is_job:
-        await storage_access.record(tx, caller, [Touched("variable", moved or path, version)], "write")
 
 
 def _open_value(caller: Principal, found: Variable) -> str | UnsetType:
