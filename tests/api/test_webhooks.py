@@ -14,6 +14,7 @@ import pytest
 
 from tests.api.at_work import W, Worker, deploy
 from tests.api.conftest import Api
+from tidemill.server import job_stream
 
 URL = f"{W}/jobs/run/p/u/dev/hello"
 WAIT = f"{W}/jobs/run_wait_result/p/u/dev/hello"
@@ -222,3 +223,14 @@ async def test_waiting_too_long_names_the_job_which_goes_on(api: Api) -> None:
     (job,) = (await api.developer.get(f"{W}/jobs/queue/list")).json()
     assert job["id"] in answer.text
     assert job["canceled"] is False
+
+
+async def test_who_was_shut_out_while_waiting_is_not_told_the_result(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D12: rights are believed in for some seconds (here for none), however long a job takes."""
+    monkeypatch.setattr(job_stream, "BELIEVED_S", 0.0)
+    await deploy(api.developer)
+    async with waiting(api, json={}) as (job_id, task):
+        await api.superadmin.post("/api/users/update/dev@x.org", json={"disabled": True})
+        await Worker(api).end(job_id, b'"the result"')
+    assert (task.result().status_code, task.result().headers["x-tidemill-error"]) == (401, "unauthenticated")
+    assert "the result" not in task.result().text

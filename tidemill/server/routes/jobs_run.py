@@ -2,6 +2,7 @@
 
 from typing import Annotated, Final
 
+import anyio
 import msgspec
 from fastapi import APIRouter, Depends, Path
 from msgspec import Raw
@@ -133,7 +134,7 @@ async def run_preview(parts: InParts, caller: Caller, request: Request, query: I
 async def run_preview_and_wait(parts: InParts, caller: Caller, request: Request, query: InQuery) -> Response:
     """Run a script that is not deployed, and wait for its result. A failure is told as text."""
     submitted = await _submit_preview(parts, caller, request, query)
-    return await _waited(parts, caller, submitted, errors_as_text=True)
+    return await _waited(parts, caller, request, submitted, errors_as_text=True)
 
 
 @router.get(
@@ -152,7 +153,7 @@ async def run_by_path_and_wait(
 ) -> Response:
     """Run the newest version of a script and wait for its result."""
     submitted = await run_script(parts, caller, request, by_path(path), query=query, wanted=wanted)
-    return await _waited(parts, caller, submitted)
+    return await _waited(parts, caller, request, submitted)
 
 
 @router.get(
@@ -174,7 +175,7 @@ async def run_by_hash_and_wait(
 ) -> Response:
     """Run one version of a script and wait for its result."""
     submitted = await run_script(parts, caller, request, by_hash(number), query=query, wanted=wanted)
-    return await _waited(parts, caller, submitted)
+    return await _waited(parts, caller, request, submitted)
 
 
 @router.get("/api/w/{workspace}/jobs/run_and_stream/p/{path:path}", response_class=Response, responses={200: EVENTS})
@@ -224,7 +225,7 @@ async def run_inline(parts: InParts, caller: Caller, request: Request) -> Respon
     It runs as a job like any other preview: nothing that users wrote runs outside of a sandbox.
     """
     submitted = await _submit_preview(parts, caller, request, RunQuery())
-    return await _waited(parts, caller, submitted, errors_as_text=True)
+    return await _waited(parts, caller, request, submitted, errors_as_text=True)
 
 
 @router.post(
@@ -259,7 +260,7 @@ async def run_dependencies_and_wait(
 ) -> Response:
     """Resolve the dependencies of a script and wait for them."""
     submitted = await _submit_dependencies(parts, caller, request, body)
-    answer = await _waited(parts, caller, submitted)
+    answer = await _waited(parts, caller, request, submitted)
     if answer.status_code == 200:
         answer.status_code = 201
     return answer
@@ -311,7 +312,9 @@ def _started(submitted: Submitted) -> Response:
     return text_answer(str(submitted.id), status=201)
 
 
-async def _waited(parts: Parts, caller: Principal, submitted: Submitted, *, errors_as_text: bool = False) -> Response:
+async def _waited(
+    parts: Parts, caller: Principal, request: Request, submitted: Submitted, *, errors_as_text: bool = False
+) -> Response:
     """The result. A repeat of a request whose job still runs is refused, so that one caller waits, not two."""
     if submitted.is_repeat:
         outcome = await jobs.outcome(parts.database.single, caller.workspace, submitted.id)
@@ -320,5 +323,8 @@ async def _waited(parts: Parts, caller: Principal, submitted: Submitted, *, erro
                 f"Job {submitted.id} of the first request with this Idempotency-Key still runs: send it again later."
             )
     timeout_s = parts.options.wait_result_timeout_s
+    believed_until = anyio.current_time() + job_stream.BELIEVED_S
     outcome = await wait_for(parts, caller.workspace, submitted.id, timeout_s=timeout_s)
+    if anyio.current_time() >= believed_until:
+        await request.state.readmit()  # what was let in a while ago may have been shut out since
     return await answer_of(parts, outcome, errors_as_text=errors_as_text)
