@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import anyio
@@ -18,6 +19,7 @@ from tidemill.server import job_stream
 
 URL = f"{W}/jobs/run/p/u/dev/hello"
 WAIT = f"{W}/jobs/run_wait_result/p/u/dev/hello"
+FORM = {"content-type": "multipart/form-data; boundary=x"}
 TYPED = "def main(n: int = 0, ok: bool = False, data: bytes = b'', files: list[bytes] = [], s: str = ''): ...\n"
 
 
@@ -104,11 +106,103 @@ async def test_files_of_a_multipart_body_become_base64_for_bytes(api: Api) -> No
     assert args["s"] == "text"
 
 
-async def test_a_file_without_a_parameter_for_it_is_refused(api: Api) -> None:
+async def stored(api: Api) -> list[str]:
+    """The keys of all that was uploaded."""
+    page = await api.admin.get(f"{W}/job_helpers/list_stored_files", params={"max_keys": 1000})
+    return [each["s3"] for each in page.json()["windmill_large_files"]]
+
+
+async def test_other_files_go_to_workspace_storage_and_come_as_pointers(api: Api) -> None:
     await deploy(api.developer, content=TYPED)
-    answer = await api.developer.post(URL, files={"other": ("a.bin", b"x")})
-    assert answer.status_code == 400
-    assert "workspace storage" in answer.text
+    files = [
+        ("report", ("Bericht ü.csv", b"a,b\n", "text/csv")),
+        ("all", ("C:\\x\\one.tar.gz", b"1")),
+        ("all", ("../../etc/passwd", b"2")),
+    ]
+    args: dict[str, Any] = await args_of(api, await api.developer.post(URL, data={"n": "1"}, files=files))
+    assert args["n"] == 1
+    (report,) = args["report"]
+    assert report["s3"].startswith("windmill_uploads/upload_")
+    assert report["s3"].endswith(".csv")
+    assert report["filename"] == "Bericht ü.csv"
+    assert [each["filename"] for each in args["all"]] == ["one.tar.gz", "passwd"]
+    assert sorted(await stored(api)) == sorted(each["s3"] for each in [report, *args["all"]])
+    got = await api.developer.get(f"{W}/job_helpers/download_s3_file", params={"file_key": report["s3"]})
+    assert (got.content, got.headers["content-type"]) == (b"a,b\n", "text/csv")
+    assert "filename*=UTF-8''Bericht%20%C3%BC.csv" in got.headers["content-disposition"]
+
+
+async def test_no_file_chosen_is_an_empty_list(api: Api) -> None:
+    await deploy(api.developer)
+    content = b'--x\r\nContent-Disposition: form-data; name="a"; filename=""\r\n\r\n\r\n--x--'
+    assert await args_of(api, await api.developer.post(URL, content=content, headers=FORM)) == {"a": []}
+
+
+async def test_a_file_may_be_larger_than_arguments(api: Api) -> None:
+    await deploy(api.developer)
+    large = bytes(api.parts.options.max_value_bytes + 1)
+    args: dict[str, Any] = await args_of(api, await api.developer.post(URL, files={"a": ("a", large)}))
+    query = {"file_key": args["a"][0]["s3"]}
+    told = await api.developer.get(f"{W}/job_helpers/load_file_metadata", params=query)
+    assert told.json()["size_in_bytes"] == len(large)
+    assert (await api.developer.post(URL, data={"a": "x"}, files={"b": ("b", b"1")}, params={"raw": "1"})).is_success
+    for more in ({"params": {"raw": "true"}, "files": {"a": ("a", large)}}, {"files": {"a": (None, large)}}):
+        answer = await api.developer.post(URL, **more)  # type: ignore[arg-type]
+        assert (answer.status_code, "TIDEMILL_MAX_VALUE_BYTES" in answer.text) == (413, True)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
+async def test_only_a_form_with_files_may_be_larger_than_arguments(api: Api, content_type: str) -> None:
+    """Two headers that say different things, and other methods, are no way around the bound."""
+    await deploy(api.developer)
+    large = b"x" * (api.parts.options.max_value_bytes + 1)
+    form = ("content-type", "multipart/form-data; boundary=x")
+    for headers in ([("content-type", content_type)], [("content-type", content_type), form]):
+        assert (await api.developer.post(URL, content=large, headers=headers)).status_code == 413
+    assert (await api.developer.request("GET", WAIT, content=large, headers=[form])).status_code == 413
+
+
+async def test_nothing_stays_of_a_form_that_is_refused(api: Api) -> None:
+    await deploy(api.developer)
+    files = [("a", ("a", b"1"))]
+    file = b"--x\r\nContent-Disposition: form-data; name=a; filename=a\r\n\r\n1\r\n"
+    refused = [
+        await api.developer.post(URL, files=[*files, *[("a", ("a", b"1"))] * 100]),
+        await api.developer.post(URL, files=files, params={"queue_limit": 0}),
+        await api.developer.post(URL.replace("hello", "nothing"), files=files),
+        await api.anonymous.post(URL, files=files),
+        await api.developer.post(URL, headers=FORM, content=file + b"--x\r\n\r\nno name\r\n--x--"),
+    ]
+    assert [each.status_code for each in refused] == [400, 429, 404, 401, 400]
+    assert await stored(api) == []
+
+
+async def test_a_form_with_files_is_sent_again_with_its_key(api: Api) -> None:
+    await deploy(api.developer)
+    headers = {"Idempotency-Key": "one"}
+    first = await api.developer.post(URL, files={"a": ("a", b"1")}, headers=headers)
+    again = await api.developer.post(URL, files={"a": ("a", b"1")}, headers=headers)
+    assert (again.status_code, again.text) == (201, first.text)
+    assert len(await stored(api)) == 1
+    other = await api.developer.post(URL, files={"a": ("a", b"2")}, headers=headers)
+    assert other.status_code == 422
+    assert len(await stored(api)) == 1
+
+
+async def test_json_that_looks_like_files_is_nothing_but_arguments(api: Api) -> None:
+    """A parser that mixed the two up gave n8n's callers every file of its server."""
+    await deploy(api.developer)
+    body = {"files": {"a": {"filepath": "/etc/passwd", "originalFilename": "x"}}, "a": [{"s3": "u/ada/secret"}]}
+    assert await args_of(api, await api.developer.post(URL, json=body)) == body
+    assert await stored(api) == []
+
+
+async def test_who_may_not_write_to_the_storage_sends_no_files(api: Api) -> None:
+    await deploy(api.developer)
+    rules = {"advanced_permissions": [{"pattern": "**", "allow": "read"}]}
+    await api.admin.post(f"{W}/workspaces/edit_large_file_storage_config", json={"large_file_storage": rules})
+    answer = await api.developer.post(URL, files={"a": ("a", b"1")})
+    assert (answer.status_code, "Storage '_default_'" in answer.text) == (403, True)
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,14 @@ def test_command_line(node: str, tidemill: Tidemill, tmp_path: Path) -> None:
     assert keys() == []
 
 
+def test_files_posted_to_a_webhook_come_as_pointers(there: Place) -> None:
+    source = "import wmill\n\ndef main(report):\n    return [wmill.load_s3_file(each).decode() for each in report]\n"
+    path = there.workspace.deploy(source)
+    files = [("report", ("a.csv", b"one", "text/csv")), ("report", ("b.csv", b"two", "text/csv"))]
+    answer = there.workspace.http.post(f"jobs/run_wait_result/p/{path}", files=files)
+    assert answer.json() == ["one", "two"], answer.text
+
+
 BROKEN = {
     "nobody_listens": ({"endPoint": "http://127.0.0.1:1"}, "refuses connections"),
     "wrong_key": ({"secretKey": "wrong"}, "secretKey"),

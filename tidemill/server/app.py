@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import tidemill
 from tidemill.model.errors import BadRequest, Denied, NotFound, TidemillError, TooLarge
 from tidemill.server import auth
+from tidemill.server.arguments import MULTIPART
 from tidemill.server.document import Documented
 from tidemill.server.errors import answer, on_error
 from tidemill.server.guard import guard_routes
@@ -31,6 +32,8 @@ _STREAMED: Final = re.compile(
     r"/api/w/[^/]+/(s3_proxy(/.*)?|job_helpers/upload_s3_file|object_uploads/part/.*)", re.DOTALL
 )
 """Paths whose bodies are never held in memory, so that they may be as large as they like."""
+_FORMS: Final = re.compile(r"/api/w/[^/]+/jobs/run(_wait_result|_and_stream)?/[ph]/.*", re.DOTALL)
+"""Paths that take forms with files, which are not held either; what is held of a form is bounded where it is read."""
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -125,6 +128,16 @@ async def _refusal_of_stranger(request: Request) -> Response | None:
     return None
 
 
+def _is_streamed(scope: Scope) -> bool:
+    """Whether the body is never held in memory."""
+    if _STREAMED.fullmatch(scope["path"]):
+        return True
+    # As the reader of arguments decides: by the method, and the first header of the name.
+    kind: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    is_form = kind.partition(b";")[0].strip().lower() == MULTIPART.encode()
+    return is_form and scope["method"] == "POST" and _FORMS.fullmatch(scope["path"]) is not None
+
+
 class Shell:
     """Around everything: bounds every body before it is parsed, adds the headers that every answer has."""
 
@@ -136,7 +149,7 @@ class Shell:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        max_body_bytes = None if _STREAMED.fullmatch(scope["path"]) else self._max_body_bytes
+        max_body_bytes = None if _is_streamed(scope) else self._max_body_bytes
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if max_body_bytes is not None and announced.isdigit() and int(announced) > max_body_bytes:
             await answer(self._too_large())(scope, receive, send)

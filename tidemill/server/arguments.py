@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -11,14 +12,17 @@ from fastapi import Query
 from starlette.requests import Request
 
 from tidemill.model import jsontext
-from tidemill.model.errors import BadRequest, InvalidJson
-from tidemill.server.form import Field, parse_multipart, parse_urlencoded
+from tidemill.model.errors import BadRequest, InvalidJson, TooLarge
+from tidemill.server.form import Field, KeepFile, parse_urlencoded, read_multipart
+from tidemill.server.objects.incoming import body_of
 
 BODY: Final = "body"
 """The argument that holds a body which is no JSON object."""
 RAW: Final = "raw_string"
 """The argument that holds the text of the body, when it was asked for."""
 
+MULTIPART: Final = "multipart/form-data"
+_URLENCODED: Final = "application/x-www-form-urlencoded"
 _THREAD_FROM_BYTES: Final = 1024 * 1024
 _CREDENTIALS: Final = frozenset({"authorization", "cookie", "token"})
 _JSON_TYPES: Final = frozenset({"integer", "number", "boolean", "object", "array"})
@@ -49,13 +53,19 @@ async def shape(
     )
 
 
-async def arguments(request: Request, wanted: Shape, *, schema: bytes | None, max_bytes: int) -> bytes:
+async def arguments(
+    request: Request, wanted: Shape, *, schema: bytes | None, max_bytes: int, keep_file: KeepFile
+) -> bytes:
     """The arguments in a request, as the JSON text of an object. `schema` is that of the script.
+
+    Files of a form go to `keep_file` as they arrive, but those for parameters of the type bytes.
 
     Raises:
         InvalidJson, BadRequest: the body cannot be read; the message says why.
-        TooLarge: it has more than `max_bytes` bytes.
+        TooLarge: it has more than `max_bytes` bytes beside such files.
     """
+    if request.method != "GET" and _kind(request) == MULTIPART:
+        return await _from_multipart(request, wanted, schema, max_bytes, keep_file)
     body = await request.body()
     read = _from_query if request.method == "GET" else _from_body
     if len(body) < _THREAD_FROM_BYTES:
@@ -65,7 +75,7 @@ async def arguments(request: Request, wanted: Shape, *, schema: bytes | None, ma
 
 def reads_schema(request: Request) -> bool:
     """Whether what becomes of the body depends on the schema of the script."""
-    return request.method != "GET" and _kind(request) in {"application/x-www-form-urlencoded", "multipart/form-data"}
+    return request.method != "GET" and _kind(request) in {_URLENCODED, MULTIPART}
 
 
 def checked_object(raw: bytes, *, what: str, max_bytes: int) -> bytes:
@@ -106,10 +116,8 @@ def _from_body(request: Request, body: bytes, wanted: Shape, schema: bytes | Non
         raw = b"{}"
     elif kind in {"", "application/json"} or kind.endswith("+json"):
         raw = _from_json(body, wrap=wanted.wrap_body, max_bytes=max_bytes)
-    elif kind == "application/x-www-form-urlencoded":
-        raw = _from_fields(_urlencoded(body), schema)
-    elif kind == "multipart/form-data":
-        raw = _from_fields(parse_multipart(request.headers["content-type"], body), schema)
+    elif kind == _URLENCODED:
+        raw = _from_fields(_urlencoded(body), _described(schema))
     elif kind.startswith("text/"):
         raw = jsontext.build_object({BODY: jsontext.dumps(_text(body))})
     else:
@@ -119,6 +127,41 @@ def _from_body(request: Request, body: bytes, wanted: Shape, schema: bytes | Non
     if wanted.raw:
         raw = jsontext.build_object({**jsontext.object_fields(raw), RAW: jsontext.dumps(_text(body))})
     return _with_extras(raw, request, wanted)
+
+
+async def _from_multipart(
+    request: Request, wanted: Shape, schema: bytes | None, max_bytes: int, keep_file: KeepFile
+) -> bytes:
+    described = _described(schema)
+    text = bytearray()
+    fields = await read_multipart(
+        request.headers["content-type"],
+        _also_to(text, body_of(request), max_bytes) if wanted.raw else body_of(request),
+        keep=keep_file,
+        holds=lambda name: _takes_bytes(described.get(name, {})),
+        max_bytes=max_bytes,
+    )
+
+    def read() -> bytes:
+        raw = _from_fields(fields, described)
+        if wanted.raw:
+            raw = jsontext.build_object({**jsontext.object_fields(raw), RAW: jsontext.dumps(_text(bytes(text)))})
+        return _with_extras(raw, request, wanted)
+
+    if sum(len(each.value) for each in fields) + len(text) < _THREAD_FROM_BYTES:
+        return read()
+    return await anyio.to_thread.run_sync(read)
+
+
+async def _also_to(text: bytearray, pieces: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        text += piece
+        if len(text) > max_bytes:
+            raise TooLarge(
+                f"The form has more than {max_bytes} bytes (TIDEMILL_MAX_VALUE_BYTES), too many to be passed on as a "
+                "text: leave out raw=true."
+            )
+        yield piece
 
 
 def _kind(request: Request) -> str:
@@ -145,29 +188,35 @@ def _text(body: bytes) -> str:
         raise BadRequest(f"The body is not UTF-8 text: {error.reason} at byte {error.start}.") from error
 
 
-def _from_fields(form: list[Field], schema: bytes | None) -> bytes:
-    """One argument a name; a list where a name comes several times or the parameter is one."""
-    described: Any = json.loads(schema) if schema else {}  # a default may be too large for msgspec
-    properties = described.get("properties") if isinstance(described, dict) else None
+def _described(schema: bytes | None) -> Mapping[str, dict[str, Any]]:
+    """What the schema says of each parameter that it describes."""
+    whole: Any = json.loads(schema) if schema else {}  # a default may be too large for msgspec
+    properties = whole.get("properties") if isinstance(whole, dict) else None
     properties = properties if isinstance(properties, dict) else {}
+    return {name: each for name, each in properties.items() if isinstance(each, dict)}
+
+
+def _from_fields(form: list[Field], described: Mapping[str, dict[str, Any]]) -> bytes:
+    """One argument a name; a list where a name comes several times, and always for files that were kept."""
     values: dict[str, list[bytes]] = {}
+    lists = {each.name for each in form if each.is_kept}
     for each in form:
-        own = properties.get(each.name)
-        values.setdefault(each.name, []).append(_value(each, own if isinstance(own, dict) else {}))
+        found = values.setdefault(each.name, [])
+        if each.value or not each.is_kept:
+            found.append(_value(each, described.get(each.name, {})))
     return jsontext.build_object(
-        {name: found[0] if len(found) == 1 else b"[" + b",".join(found) + b"]" for name, found in values.items()}
+        {
+            name: found[0] if len(found) == 1 and name not in lists else b"[" + b",".join(found) + b"]"
+            for name, found in values.items()
+        }
     )
 
 
 def _value(field: Field, described: dict[str, Any]) -> bytes:
     """The JSON text for one field: base64 for the bytes of a file, JSON where the parameter asks for a number or so."""
-    if field.filename is not None:
-        items = described.get("items")
-        if not (_is_bytes(described) or (isinstance(items, dict) and _is_bytes(items))):
-            raise BadRequest(
-                f"The file in {field.name[:80]!r} cannot be passed on: give the script a parameter of that name and of "
-                "the type bytes, or upload the file to workspace storage and send a pointer to it."
-            )
+    if field.is_kept:
+        return field.value
+    if field.is_file:
         return jsontext.dumps(base64.b64encode(field.value).decode())
     text = _text(field.value)
     if described.get("type") in _JSON_TYPES:
@@ -177,6 +226,12 @@ def _value(field: Field, described: dict[str, Any]) -> bytes:
             return jsontext.dumps(text)
         return field.value
     return jsontext.dumps(text)
+
+
+def _takes_bytes(described: dict[str, Any]) -> bool:
+    """Whether a parameter is of the type bytes, or a list of them."""
+    items = described.get("items")
+    return _is_bytes(described) or (isinstance(items, dict) and _is_bytes(items))
 
 
 def _is_bytes(described: dict[str, Any]) -> bool:

@@ -149,10 +149,12 @@ async def submit(
     args: bytes,
     query: RunQuery,
     about: str = "",
+    identity: bytes | None = None,
 ) -> Submitted:
     """Put a job into the queue, or find the one that the same request with the same `Idempotency-Key` put there.
 
     `about`: what makes requests differ beside their URL, their arguments and the source that they bring along.
+    `identity`: stands for the arguments in that, where the same request would not give the same ones.
 
     Raises:
         BadRequest, TooLarge, NotFound: something about the request does not fit; the message says what.
@@ -160,7 +162,7 @@ async def submit(
         TooManyRequests: more jobs wait than `queue_limit` allows.
         Outdated: the script is not what was seen any more.
     """
-    claim = _claim_of(request, caller, runnable, args=args, about=about)
+    claim = _claim_of(request, caller, runnable, args=args if identity is None else identity, about=about)
     kept = await parts.values.keep(args, what="The body of arguments")
     new = _new_job(caller, runnable, kept, args_text=args, query=query)
     if claim is None and not query.looks_first:

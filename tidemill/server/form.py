@@ -1,26 +1,34 @@
-"""Forms as bodies: `application/x-www-form-urlencoded` and `multipart/form-data` (RFC 7578), parsed whole."""
+"""Forms as bodies: the fields of `application/x-www-form-urlencoded`, and of `multipart/form-data` with its files."""
 
-import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
-from tidemill.model.errors import BadRequest
+from tidemill.model.errors import BadRequest, TooLarge
+from tidemill.server.multipart import MAX_PARTS, Multipart, Part
 
-MAX_FIELDS: Final = 1000
-_HEADERS_END: Final = b"\r\n\r\n"
-_PARAMETER: Final = re.compile(r';([^=;"]*+)(?:=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^;"]*+)))?[^;]*+', re.DOTALL)
-"""One parameter of a header and all up to the next. Nothing in it is tried twice, however odd the header is."""
-_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+MAX_FILES: Final = 100
+"""In one form; each is an object of its own."""
+
+KeepFile = Callable[[Part, AsyncIterator[bytes]], Awaitable[bytes]]
+"""Puts a file where it stays; the JSON text of the pointer to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a form. A file has a `filename` (which may be ""); other fields have None there."""
+    """One field of a form.
+
+    Attributes:
+        value: its bytes; of a file that was kept the JSON text of the pointer, of a field for files without one "".
+        is_file: whether it came as a file.
+        is_kept: whether the file is kept elsewhere.
+    """
 
     name: str
     value: bytes
-    filename: str | None = None
+    is_file: bool = False
+    is_kept: bool = False
 
 
 def parse_urlencoded(body: bytes) -> list[Field]:
@@ -31,54 +39,59 @@ def parse_urlencoded(body: bytes) -> list[Field]:
     """
     try:
         pairs = parse_qsl(
-            body.decode(), keep_blank_values=True, strict_parsing=bool(body), errors="strict", max_num_fields=MAX_FIELDS
+            body.decode(), keep_blank_values=True, strict_parsing=bool(body), errors="strict", max_num_fields=MAX_PARTS
         )
     except ValueError as error:
         raise BadRequest(f"The body is not a form: {error}.") from error
     return [Field(name, value.encode()) for name, value in pairs]
 
 
-def parse_multipart(content_type: str, body: bytes) -> list[Field]:
-    """The parts, in their order.
+async def read_multipart(
+    content_type: str, pieces: AsyncIterator[bytes], *, keep: KeepFile, holds: Callable[[str], bool], max_bytes: int
+) -> list[Field]:
+    """The fields, in their order. Files go to `keep` as they arrive, but those in fields that `holds` tells of.
 
     Raises:
-        BadRequest: the boundary is missing, a part has no name, it ends before its last boundary.
+        BadRequest: it is malformed, or has too many fields or files.
+        TooLarge: what is held of it has more than `max_bytes` bytes.
     """
-    boundary = _parameter(content_type, "boundary")
-    if not boundary:
-        raise BadRequest("The header Content-Type of a multipart body must name its boundary.")
-    marker = b"\r\n--" + boundary.encode("latin-1", "replace")
-    sections = (b"\r\n" + body).split(marker, MAX_FIELDS + 2)  # not more: a body may hold millions of boundaries
-    if len(sections) - 2 > MAX_FIELDS:
-        raise BadRequest(f"The form has more than {MAX_FIELDS} fields.")
-    if len(sections) < 2 or not sections[-1].startswith(b"--"):
-        raise BadRequest("The multipart body has no end: its last boundary is missing.")
-    return [_part(section) for section in sections[1:-1]]
+    form = Multipart(content_type, pieces)
+    fields: list[Field] = []
+    left, files = max_bytes, 0
+    while (part := await form.next_part()) is not None:
+        if part.filename is None or holds(part.name):
+            value = await _held(form.body(), left)
+            fields.append(Field(part.name, value, is_file=part.filename is not None))
+            left -= len(value) + len(part.name)
+            continue
+        files += 1
+        if files > MAX_FILES:
+            raise BadRequest(f"The form has more than {MAX_FILES} files: upload them first, and send pointers to them.")
+        fields.append(Field(part.name, await _kept(part, form.body(), keep), is_file=True, is_kept=True))
+    return fields
 
 
-def _part(section: bytes) -> Field:
-    """One part. What may stand between a boundary and the end of its line is blanks."""
-    _, _, rest = section.partition(b"\r\n")
-    head, blank, value = (b"\r\n" + rest).partition(_HEADERS_END)
-    disposition = ""
-    for line in head.decode("utf-8", "replace").split("\r\n"):
-        key, _, text = line.partition(":")
-        if key.strip().lower() == "content-disposition":
-            disposition = text.strip()
-    name = _parameter(disposition, "name")
-    if not blank or name is None:
-        raise BadRequest('A part of the multipart body has no name: send Content-Disposition: form-data; name="…".')
-    return Field(name, value, _parameter(disposition, "filename"))
+async def _held(body: AsyncIterator[bytes], most: int) -> bytes:
+    value = bytearray()
+    async for piece in body:
+        value += piece
+        if len(value) > most:
+            raise TooLarge(
+                "The fields of the form are larger than arguments may be (TIDEMILL_MAX_VALUE_BYTES): send large data "
+                "as a file, in a field whose parameter is not of the type bytes."
+            )
+    return bytes(value)
 
 
-def _parameter(header: str, name: str) -> str | None:
-    """A parameter of a header such as `form-data; name="a"`; None where it is missing."""
-    position = header.find(";")
-    while found := _PARAMETER.match(header, position) if 0 <= position < len(header) else None:
-        key, quoted, plain = found.groups()
-        if key.strip().lower() == name and quoted is not None:
-            return _ESCAPED.sub(r"\1", quoted)
-        if key.strip().lower() == name and plain is not None:
-            return str(plain).strip()
-        position = found.end()
-    return None
+async def _kept(part: Part, body: AsyncIterator[bytes], keep: KeepFile) -> bytes:
+    """The pointer; "" where nobody chose a file, which browsers tell by one without a name and without bytes."""
+    if part.filename:
+        return await keep(part, body)
+    first = await anext(body, b"")
+    return await keep(part, _joined(first, body)) if first else b""
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece

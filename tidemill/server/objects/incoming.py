@@ -31,11 +31,16 @@ async def attributes_asked(
         BadRequest: it holds a control character: it will be a header of every download.
     """
     for name, value in (("content_type", content_type), ("content_disposition", content_disposition)):
-        if any(ord(letter) < 32 or ord(letter) >= 127 for letter in value):
+        if not is_header(value):
             raise BadRequest(
                 f"{name} holds a character that a header cannot: write it in ASCII, a file name as filename*=UTF-8''…"
             )
     return Attributes(content_type=content_type, content_disposition=content_disposition)
+
+
+def is_header(value: str) -> bool:
+    """Whether a header can hold it as it is."""
+    return all(" " <= letter <= "~" for letter in value)
 
 
 def announced_bytes(request: Request) -> int | None:
