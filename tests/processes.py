@@ -67,3 +67,14 @@ def wait_for_http(url: str, processes: Processes) -> None:
         except OSError:
             assert time.monotonic() < deadline, f"{url} does not answer"
             time.sleep(0.05)
+
+
+def forget_peak(process_id: int) -> None:
+    """Let `peak_bytes` tell of what comes from now on."""
+    Path(f"/proc/{process_id}/clear_refs").write_text("5")
+
+
+def peak_bytes(process_id: int) -> int:
+    """The most memory that the process had at once, ever or since `forget_peak`."""
+    lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))

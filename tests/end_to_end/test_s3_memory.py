@@ -1,25 +1,19 @@
 """Large objects pass through the S3 endpoint without being held in memory."""
 
 import asyncio
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
 
 from tests.end_to_end.running import Tidemill
+from tests.processes import peak_bytes
 
 MIB = 1024 * 1024
 UPLOADS = 20
 UPLOAD_BYTES = 20 * MIB
 ALLOWED_BYTES = 100 * MIB
 """Of all uploads at once: a fourth of what they carry. About 2 MiB each were measured."""
-
-
-def peak_bytes(process: int) -> int:
-    """The most memory that the process ever had."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 async def test_twenty_uploads_at_once_stay_within_bounds(tidemill: Tidemill) -> None:
