@@ -1,6 +1,7 @@
 """Servers that tests start: on free ports of loopback, with what they say in a file, ended by their process id."""
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -8,6 +9,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import pytest
 
 START_S = 60
 
@@ -78,3 +81,13 @@ def peak_bytes(process_id: int) -> int:
     """The most memory that the process had at once, ever or since `forget_peak`."""
     lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def need_strace() -> None:
+    """Skips the test where there is none that works, and fails it there in CI."""
+    probe = shutil.which("strace") and subprocess.run(["strace", "-o", "/dev/null", "true"], check=False)
+    if not probe or probe.returncode:
+        reason = "strace is missing or may not trace (Debian: apt-get install strace)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import boto3
 import httpx
 import pytest
+from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 VENVS = ROOT / ".test-venvs"
@@ -45,6 +47,17 @@ class Tidemill:
     def api(self) -> str:
         """What all addresses of the workspace begin with."""
         return f"{self.url}/api/w/{self.workspace}"
+
+    def s3_client(self) -> Any:
+        """A boto3 client of the S3 endpoint."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.s3["endpoint"],
+            aws_access_key_id=self.s3["access_key"],
+            aws_secret_access_key=self.s3["secret_key"],
+            region_name="us-east-1",
+            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
+        )
 
     def environment(self, **more: str) -> dict[str, str]:
         """What the published clients read: where the server is, and who they are."""

@@ -3,9 +3,6 @@
 import asyncio
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-
 from tests.end_to_end.running import Tidemill
 from tests.processes import peak_bytes
 
@@ -17,14 +14,7 @@ ALLOWED_BYTES = 100 * MIB
 
 
 async def test_twenty_uploads_at_once_stay_within_bounds(tidemill: Tidemill) -> None:
-    client = boto3.client(
-        "s3",
-        endpoint_url=tidemill.s3["endpoint"],
-        aws_access_key_id=tidemill.s3["access_key"],
-        aws_secret_access_key=tidemill.s3["secret_key"],
-        region_name="us-east-1",
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
-    )
+    client = tidemill.s3_client()
     before = peak_bytes(tidemill.process.pid)
     targets = [
         client.generate_presigned_url("put_object", Params={"Bucket": "_default_", "Key": f"f/memory/{number}"})

@@ -13,9 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from tests.end_to_end.running import Tidemill, running
 from tests.processes import forget_peak, peak_bytes
@@ -55,14 +53,7 @@ def helper(tidemill: Tidemill, name: str, key: str) -> str:
 
 def signed(tidemill: Tidemill, operation: str, key: str) -> str:
     """The address of an object at the S3 endpoint."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=tidemill.s3["endpoint"],
-        aws_access_key_id=tidemill.s3["access_key"],
-        aws_secret_access_key=tidemill.s3["secret_key"],
-        region_name="us-east-1",
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
-    )
+    client = tidemill.s3_client()
     url: str = client.generate_presigned_url(operation, Params={"Bucket": "_default_", "Key": key})
     return url
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import need_strace
 from tests.reliability.object_writer import versions_of_size
 from tests.reliability.test_objects_crash import Record, check
 
@@ -22,13 +22,7 @@ CALL = re.compile(r"^(?P<pid>\d+) +(?:(?P<name>\w+)\((?P<rest>.*)|<\.\.\. (?P<re
 
 @pytest.fixture(autouse=True, scope="module")
 def strace() -> None:
-    """Skips where there is none that works, and fails in CI."""
-    probe = shutil.which("strace") and subprocess.run(["strace", "-o", "/dev/null", "true"], check=False)
-    if not probe or probe.returncode:
-        reason = "strace is missing or may not trace (Debian: apt-get install strace)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need_strace()
 
 
 def told(root: Path) -> list[str]:
