@@ -22,7 +22,7 @@ def doctor(
     data_dir: DataDir = None,
     as_json: Json = False,
     verify_objects: Annotated[
-        bool, typer.Option(help="Also read every byte of the storages that Tidemill keeps itself.")
+        bool, typer.Option(help="Also read every byte of the storages that are kept in folders.")
     ] = False,
 ) -> None:
     """Check what Tidemill needs on this host, one line each, with the way to mend what does not work.

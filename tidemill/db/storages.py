@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from tidemill.db.pool import Json, Statements, Transaction
+from tidemill.db.pool import Database, Json, Statements, Transaction
 from tidemill.db.queries import queries
 from tidemill.engine.inputs import Reference
 from tidemill.engine.object_rules import Rule, parse_rule
@@ -103,6 +103,15 @@ class Usage:
     computed_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class NamedFolder:
+    """A folder of the host that somebody named, and the storage that is kept below it."""
+
+    workspace: str
+    name: str
+    root_path: str
+
+
 async def find(statements: Statements, workspace: str, name: str, *, sources: Sources) -> Found | None:
     """The storage `name`, if it has settings; `sources` are those that are known from before."""
     row = await statements.fetch_optional(_SQL.find, workspace=workspace, name=name, **sources.parameters)
@@ -131,6 +140,12 @@ async def find_resource(statements: Statements, workspace: str, path: str, *, so
         extra_perms=row["extra_perms"],
         is_public=row["is_public"],
     )
+
+
+async def folders(database: Database) -> list[NamedFolder]:
+    """The storages of all workspaces that are in folders of the host."""
+    async with database.system() as tx:
+        return await tx.fetch_all(_SQL.folders, NamedFolder)
 
 
 async def all_of(statements: Statements, workspace: str) -> list[Setting]:

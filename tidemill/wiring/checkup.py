@@ -25,6 +25,7 @@ from tidemill.stores.objects.content import open_content
 from tidemill.wiring.database import reach_database, running_embedded, use_database
 from tidemill.wiring.instance_stores import instance_stores
 from tidemill.wiring.keys import root_keys
+from tidemill.wiring.local_stores import named_folders, verify
 from tidemill.wiring.login_file import read_server_url
 
 Level = Literal["ok", "warn", "fail"]
@@ -49,7 +50,7 @@ class Finding:
 async def examine(settings: Settings, *, verify_objects: bool = False) -> AsyncIterator[Finding]:
     """One finding after the other; those that need the database only where it answers. Leaves nothing behind.
 
-    `verify_objects`: also read every byte of the storages that the instance keeps.
+    `verify_objects`: also read every byte of the storages that are kept in folders.
     """
     async with AsyncExitStack() as stack:
         database = None
@@ -66,10 +67,10 @@ async def examine(settings: Settings, *, verify_objects: bool = False) -> AsyncI
         if database is not None:
             async for finding in _of_database(settings, database):
                 yield finding
+        if verify_objects:
+            yield await _storages(settings, database)
     yield _root_key_file(settings)
     yield await _objects(settings)
-    if verify_objects:
-        yield await _storages(settings)
     async for finding in _isolation(settings):
         yield finding
     yield _uv()
@@ -214,15 +215,18 @@ async def _objects(settings: Settings) -> Finding:
     return Finding("object store", "ok", f"Writes, reads and deletes in {place}.")
 
 
-async def _storages(settings: Settings) -> Finding:
+async def _storages(settings: Settings, database: Database | None) -> Finding:
     try:
         problems = [problem async for problem in instance_stores(settings).verify()]
+        if database is not None:
+            places = await named_folders(database, settings.storage_root_folders)
+            problems += [problem async for problem in verify(places)]
     except (TidemillError, OSError) as error:
         return Finding("storages", "fail", str(error), "Check that the folder can be read.")
     if problems:
         text = f"{len(problems)} things are wrong: {'; '.join(problems[:5])}"
         return Finding("storages", "fail", text, "Restore the objects from a backup.")
-    return Finding("storages", "ok", "Every byte of the storages that Tidemill keeps is as it was written.")
+    return Finding("storages", "ok", "Every byte of the storages in folders is as it was written.")
 
 
 async def _isolation(settings: Settings) -> AsyncIterator[Finding]:

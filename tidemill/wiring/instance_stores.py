@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from tidemill.model.errors import StorageMisconfigured, Unavailable
 from tidemill.settings import Settings
 from tidemill.stores.objects import open_store
-from tidemill.stores.objects.local.store import LocalStore
 from tidemill.stores.objects.port import PAGE, ObjectStore
+from tidemill.wiring import local_stores
 
 
 class InstanceStores(Protocol):
@@ -73,24 +73,16 @@ class Folders:
 
     async def keep_up(self) -> None:
         """See `InstanceStores.keep_up`."""
-        async for _, store in self._each():
-            await store.collect_garbage()
+        await local_stores.keep_up(await self._places())
 
     async def verify(self) -> AsyncIterator[str]:
         """See `InstanceStores.verify`."""
-        async for place, store in self._each():
-            async for finding in store.scrub():
-                keys = f" (of {', '.join(finding.keys[:5])})" if finding.keys else ""
-                yield f"{place}: {finding.blob} {finding.problem}{keys}"
+        async for problem in local_stores.verify(await self._places()):
+            yield problem
 
-    async def _each(self) -> AsyncIterator[tuple[Path, LocalStore]]:
-        """The stores that are there, opened beside whoever else has them open."""
-        for place in await asyncio.to_thread(lambda: sorted(each for each in self.folder.glob("*/*") if each.is_dir())):
-            store = LocalStore.open({"root_path": str(place)})
-            try:
-                yield place, store
-            finally:
-                await store.close()
+    async def _places(self) -> list[Path]:
+        """The stores that are there."""
+        return await asyncio.to_thread(lambda: sorted(each for each in self.folder.glob("*/*") if each.is_dir()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from tidemill.model.errors import BadRequest, StorageMisconfigured
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.port import ObjectStore
 from tidemill.wiring.instance_stores import InstanceStores
+from tidemill.wiring.local_stores import folder_of, is_below
 
 
 class Stores:
@@ -21,11 +22,11 @@ class Stores:
         return self._own.open(workspace, name)
 
     def check_folder(self, path: str) -> None:
-        """See `Opener.check_folder`. Links are followed first: what counts is where the folder really is."""
+        """See `Opener.check_folder`."""
         wanted = Path(path)
         if "\0" in path or not wanted.is_absolute():
             raise BadRequest(f"root_path {path[:200]!r} must be the absolute path of a folder.")
-        if not any(wanted.resolve().is_relative_to(root.resolve()) for root in self._roots):
+        if not is_below(wanted, self._roots):
             allowed = ", ".join(map(str, self._roots)) or "none is set"
             raise BadRequest(
                 f"root_path {path[:200]!r} is not below a folder that storages may be put into ({allowed}): "
@@ -38,7 +39,7 @@ class Stores:
             self.check_folder(path)
         except BadRequest as error:
             raise StorageMisconfigured(str(error)) from error
-        return open_store("local", {"root_path": str(Path(path) / workspace / name)})
+        return open_store("local", {"root_path": str(folder_of(path, workspace, name))})
 
     async def bucket(self, kind: str, value: dict[str, object]) -> ObjectStore:
         """See `Opener.bucket`."""

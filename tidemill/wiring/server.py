@@ -32,6 +32,7 @@ from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content
 from tidemill.wiring.instance_stores import instance_stores
 from tidemill.wiring.keys import job_secret, link_secret, s3_secret
+from tidemill.wiring.local_stores import keep_up, named_folders
 from tidemill.wiring.objects import Stores
 
 RESCUE_S = 5.0
@@ -107,6 +108,7 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
         Chore("prune", PRUNE_S, lambda: prune(database, values, retention)),
         Chore("scrub", SCRUB_S, Scrub(values).go_on),
         Chore("keep up storages", PRUNE_S, instance_stores(settings).keep_up),
+        Chore("keep up folders", PRUNE_S, lambda: keep_up_folders(settings, database)),
         Chore("expire uploads", PRUNE_S, parts.objects.uploads.expire),
     ]
 
@@ -122,6 +124,11 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
                     await running
 
     return make_app(parts, lifespan)
+
+
+async def keep_up_folders(settings: Settings, database: Database) -> None:
+    """Remove what crashes left in folders of this host that workspaces were given for their storages."""
+    await keep_up(await named_folders(database, settings.storage_root_folders))
 
 
 @asynccontextmanager

@@ -26,6 +26,10 @@ from resource r where r.workspace_id = :workspace and r.path = :path;
 select name, kind, resource_path, root_path, public_resource, rules
 from workspace_storage where workspace_id = :workspace order by name;
 
+-- name: folders
+-- The storages of all workspaces that are in folders of the host.
+select workspace_id as workspace, name, root_path from workspace_storage where kind = 'local' order by 1, 2;
+
 -- name: put
 -- Give the storage :name these settings.
 insert into workspace_storage
