@@ -378,6 +378,23 @@ async def test_usage_counts_what_the_caller_may_list(api: Api) -> None:
     assert (await api.developer.get(f"{W}/storages/usage", params={"storage": "none"})).status_code == 404
 
 
+async def test_a_storage_that_leads_nowhere_keeps_what_was_counted(api: Api) -> None:
+    await resource(api, "u/ada/lake", BUCKET)
+    await edit(api, {"secondary_storage": {"lake": {"type": "S3Storage", "s3_resource_path": "$res:u/ada/lake"}}})
+    await put(api, "ada", Address(storage="lake", key="a"), b"12")
+    url = f"{W}/job_helpers/storage_usage?refresh=true"
+
+    async def counted() -> list[tuple[str, int]]:
+        answer = await api.admin.get(url)
+        assert answer.status_code == 200, answer.text
+        return [(each["storage"], each["bytes"]) for each in answer.json()["storages"]]
+
+    assert await counted() == [("_default_", 0), ("lake", 2)]
+    assert (await api.admin.delete(f"{W}/resources/delete/u/ada/lake")).is_success
+    await put(api, "ada", Address(key="b"), b"1")
+    assert await counted() == [("_default_", 1), ("lake", 2)]
+
+
 async def test_the_usage_of_storages_is_counted_once_and_when_it_is_asked_for(api: Api) -> None:
     await edit(api, {"secondary_storage": {"scratch": {}}})
     await put(api, "ada", Address("", "a"), b"12345")

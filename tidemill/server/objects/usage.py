@@ -4,18 +4,24 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
+import structlog
+
 from tidemill.db import storages
 from tidemill.db.pool import Database
 from tidemill.engine.object_rules import Access
+from tidemill.model.errors import NotFound, StorageDenied, StorageMisconfigured, Unavailable
 from tidemill.model.identity import Principal, Role
 from tidemill.model.object_address import DEFAULT, Address, named
 from tidemill.server.objects.listing import require_listable
 from tidemill.server.objects.service import Objects
 from tidemill.stores.objects.port import PAGE
 
+log = structlog.get_logger(__name__)
+
 MOST_PAGES: Final = 200
 """Pages of the store that one request counts at most: 200,000 objects."""
 MOST_FOLDERS: Final = 1000
+_NO_ANSWER: Final = (NotFound, StorageDenied, StorageMisconfigured, Unavailable)
 
 
 @dataclass(slots=True)
@@ -74,7 +80,11 @@ async def refresh(database: Database, objects: Objects, workspace: str) -> None:
     names = {DEFAULT, *(each.name for each in await storages.all_of(database.single, workspace))}
     counter = Principal(email="storage usage", workspace=workspace, role=Role.ADMIN)
     for name in sorted(names):
-        found = await count(objects, counter, Address(named(name)))
+        try:
+            found = await count(objects, counter, Address(named(name)))
+        except _NO_ANSWER as error:
+            log.warning("a storage was not counted", workspace=workspace, storage=name, error=str(error))
+            continue
         await storages.put_usage(
             database.single,
             workspace,
