@@ -189,7 +189,7 @@ def test_token_of_a_job_ends_with_it(workspace: Workspace, tidemill: Tidemill) -
         "    return [token[i:i + 4] for i in range(0, len(token), 4)]\n"
     )
     token = "".join(workspace.run_source(source))
-    assert not token.startswith("jwt_")
+    assert token.startswith("jwt_")  # so that clients derive the credentials of the S3 endpoint from it
     assert token != tidemill.token
     answer = workspace.http.get("variables/list", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code in {200, 401}  # it may live for a minute longer, for what the job left behind
