@@ -180,10 +180,12 @@ async def stop(process: Process) -> None:
             await process.wait()
 
 
-async def helper(module: str, *arguments: str, env: Mapping[str, str] | None = None) -> "Helper":
+async def helper(
+    module: str, *arguments: str, env: Mapping[str, str] | None = None, python: str = sys.executable
+) -> "Helper":
     """Start a baseline: `python -m bench.raw.<module>`, which says `ready`, waits for `go`, and prints JSON."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"bench.raw.{module}", *arguments),
+        *(python, "-m", f"bench.raw.{module}", *arguments),
         env=dict(env) if env is not None else plain_environment(),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

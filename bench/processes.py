@@ -23,6 +23,12 @@ def memory_mib(pids: Iterable[int]) -> float:
     return sum(map(_kib, pids)) / 1024
 
 
+def peak_mib(pid: int) -> float:
+    """The most memory that a process ever had."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
 def _kib(pid: int) -> int:
     for file, field in (("smaps_rollup", "Pss:"), ("status", "VmRSS:")):
         try:
