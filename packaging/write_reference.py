@@ -173,7 +173,7 @@ def commands() -> str:
         if inner is None:
             lines += _command(found)
             continue
-        lines += [what, ""]
+        lines += _command(found) if found.invoke_without_command else [what, ""]
         for part, command in inner.items():
             lines += [f"### `tidemill {name} {part}`", "", *_command(command)]
     return "\n".join(lines).rstrip() + "\n"

@@ -321,6 +321,23 @@ async def test_storages_are_made_and_removed_one_by_one(api: Api) -> None:
     assert (await api.admin.delete(f"{W}/storages/delete/_default_")).status_code == 404
 
 
+async def test_a_storage_is_tried_out_step_by_step_by_admins(api: Api) -> None:
+    url = f"{W}/storages/examine/_default_"
+    steps = (await api.admin.post(url)).json()
+    assert {step["outcome"] for step in steps} == {"fine"}
+    assert [step["name"] for step in steps][:2] == ["list objects", "write an object"]
+    assert (await api.parts.objects.scan(await who(api, "ada"), Address("", ""))).entries == []
+    assert (await api.developer.post(url)).status_code == 403
+    assert (await api.admin.post(f"{W}/storages/examine/nope")).status_code == 404
+
+
+async def test_a_storage_that_leads_nowhere_is_not_tried_out(api: Api) -> None:
+    await edit(api, {"secondary_storage": {"gone": {"type": "S3Storage", "s3_resource_path": "u/ada/gone"}}})
+    answer = await api.admin.post(f"{W}/storages/examine/gone")
+    assert answer.status_code >= 400
+    assert "create it" in answer.text
+
+
 async def test_a_bucket_that_is_not_ours_is_forgotten_with_all_that_is_in_it(api: Api) -> None:
     await resource(api, "u/ada/lake", BUCKET)
     await edit(api, {"secondary_storage": {"lake": {"type": "S3Storage", "s3_resource_path": "u/ada/lake"}}})

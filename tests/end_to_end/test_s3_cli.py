@@ -282,3 +282,18 @@ def test_without_a_server_it_says_what_to_do(tmp_path: Path) -> None:
     done = cli("s3", "ls", "--data-dir", str(tmp_path))
     assert done.returncode == 1
     assert "start `tidemill up`" in done.stderr
+
+
+def test_doctor_tries_out_storages_from_the_server_and_from_here(tidemill: Tidemill) -> None:
+    found = printed(beside(tidemill, "doctor", "storage", "--json"))
+    assert {each["storage"] for each in found} == {"_default_"}
+    assert {each["way"] for each in found} == {"server", "here"}
+    assert [each for each in found if each["outcome"] == "failed"] == []
+    steps = {each["step"]: each["outcome"] for each in found if each["way"] == "here"}
+    assert steps.pop("read it by DuckDB") in {"fine", "unsupported"}
+    assert set(steps.values()) == {"fine"}
+    assert "read by a signed address" in steps
+    assert not [key for key in keys(tidemill, "s3://") if "probe" in key]
+    missing = beside(tidemill, "doctor", "storage", "nope")
+    assert missing.returncode == 1
+    assert "no storage 'nope'" in missing.stderr

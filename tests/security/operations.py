@@ -196,6 +196,7 @@ def _people(seeded: Seeded) -> dict[str, Call]:
         **{f"GET job_helpers/{each}": Call(query={"file_key": TABLE}) for each in BY_KEY},
         **{f"GET job_helpers/{each}/{{path}}": Call(at={"path": TABLE}) for each in BY_PATH},
         "DELETE storages/delete/{name}": Call(at={"name": "doomed"}),
+        "POST storages/examine/{name}": Call(at={"name": "_default_"}),
         "POST storages/explain": Call(body={"key": "u/dev/a", "action": "read"}),
         "POST workspaces/add_user": Call(body={"email": "added@x.org", "username": "added", "role": "operator"}),
         "POST workspaces/leave": Call(by=seeded.leaver),

@@ -236,6 +236,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/storages/list": member("workspaces:read"),
     "POST /api/w/{workspace}/storages/create": admin("workspaces:write"),
     "DELETE /api/w/{workspace}/storages/delete/{name}": admin("workspaces:write"),
+    "POST /api/w/{workspace}/storages/examine/{name}": admin("workspaces:write"),
     "POST /api/w/{workspace}/storages/explain": member("job_helpers:read"),
     "GET /api/w/{workspace}/storages/usage": member("job_helpers:read"),
     "GET /api/w/{workspace}/job_helpers/storage_usage": member("job_helpers:read"),

@@ -51,8 +51,19 @@ class Endpoint:
             if not self._keys:
                 self._keys = await self.ask("s3_credentials", {})
             await self.explain(at.at("-"), action="read", username=None)  # says by its name what is not there
-            self._stores[at.storage] = S3Store(self._config(at.storage))
+            self._stores[at.storage] = S3Store(self.config(at.storage))
         return self._stores[at.storage]
+
+    def config(self, storage: str) -> S3Config:
+        """How S3 clients reach a storage, once `store` gave it."""
+        url = f"{self.server.url}/api/w/{self.server.workspace}/s3_proxy"
+        return S3Config(
+            bucket=storage or DEFAULT,
+            endpoint=endpoint(url, tls=url.startswith("https:")),
+            path_style=True,
+            access_key=self._keys["access_key"],
+            secret_key=self._keys["secret_key"],
+        )
 
     async def explain(self, at: Address, *, action: str, username: str | None) -> dict[str, Any]:
         """Whether a member, None for oneself, may do `action` with the key, and why."""
@@ -95,13 +106,3 @@ class Endpoint:
             return json.loads(await asyncio.to_thread(self._connection.get, path))
         sent = json.dumps(body).encode()
         return json.loads(await asyncio.to_thread(self._connection.post, path, sent, timeout_s=timeout_s))
-
-    def _config(self, storage: str) -> S3Config:
-        url = f"{self.server.url}/api/w/{self.server.workspace}/s3_proxy"
-        return S3Config(
-            bucket=storage or DEFAULT,
-            endpoint=endpoint(url, tls=url.startswith("https:")),
-            path_style=True,
-            access_key=self._keys["access_key"],
-            secret_key=self._keys["secret_key"],
-        )

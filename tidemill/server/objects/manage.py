@@ -1,4 +1,8 @@
-"""Making and removing storages that the instance keeps itself: in the UI, or as buckets of an S3 client."""
+"""Making, removing and trying out storages: in the UI, on the command line, or as buckets of an S3 client."""
+
+import asyncio
+from contextlib import aclosing
+from typing import Final
 
 from tidemill.db import audit, storages
 from tidemill.db.pool import Actor, Database
@@ -6,8 +10,11 @@ from tidemill.engine import permit
 from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.model.errors import AlreadyExists, Conflict, NotFound
 from tidemill.model.identity import Principal
-from tidemill.model.object_address import DEFAULT, Address, check_storage_name
+from tidemill.model.object_address import DEFAULT, Address, check_storage_name, named
 from tidemill.server.objects.service import Objects
+from tidemill.stores.objects.examination import Outcome, Step, examine
+
+EXAMINATION_S: Final = 30.0
 
 
 def require_admin(caller: Principal) -> None:
@@ -53,6 +60,29 @@ async def delete_storage(database: Database, objects: Objects, caller: Principal
     async with database.transaction(caller.workspace, actor=_actor(caller)) as tx:
         await storages.delete(tx, caller.workspace, name)
         await audit.record(tx, caller, "storages.delete", "Delete", name)
+
+
+async def examine_storage(objects: Objects, caller: Principal, name: str) -> list[Step]:
+    """Try out what the storage `name` can do, on an object of our own, by the same calls as in use.
+
+    It does not ask the rules of the storage: they are about keys of people, and only admins may ask for this.
+
+    Raises:
+        Denied: the caller is no admin of the workspace.
+        NotFound: there is no such storage.
+        StorageMisconfigured: it leads nowhere.
+    """
+    require_admin(caller)
+    steps: list[Step] = []
+    async with objects.storage(caller, Address(named(name))) as storage:
+        try:
+            async with asyncio.timeout(EXAMINATION_S), aclosing(examine(storage.store)) as examined:
+                async for step in examined:
+                    steps.append(step)  # noqa: PERF401  # those that were done are kept when time is over
+        except TimeoutError:
+            advice = f"It took longer than {EXAMINATION_S:g} seconds: check endPoint, port and firewalls."
+            steps.append(Step("answer in time", Outcome.FAILED, advice))
+    return steps
 
 
 def _actor(caller: Principal) -> Actor:

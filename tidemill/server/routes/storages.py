@@ -16,11 +16,12 @@ from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.model.errors import BadRequest, Denied
 from tidemill.model.identity import Principal
 from tidemill.model.object_address import DEFAULT, Address, named
-from tidemill.server.objects.manage import create_storage, delete_storage, require_admin
+from tidemill.server.objects.manage import create_storage, delete_storage, examine_storage, require_admin
 from tidemill.server.objects.settings import WireRule, WireStorages, from_wire, mismatches
 from tidemill.server.objects.usage import Amount, count, refresh
 from tidemill.server.parts import Caller, InParts, Parts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
+from tidemill.stores.objects.examination import Outcome
 
 router = APIRouter(tags=["storages"], responses=ERRORS)
 
@@ -69,6 +70,14 @@ class Answer(msgspec.Struct):
     rule: int | None
     pattern: str | None
     allow: str | None
+
+
+class ExaminedStep(msgspec.Struct):
+    """What was tried. `unsupported`: the storage lacks it, and all else works without. `advice` is how to mend it."""
+
+    name: str
+    outcome: Outcome
+    advice: str
 
 
 class Folder(msgspec.Struct):
@@ -189,6 +198,13 @@ async def explain(parts: InParts, caller: Caller, body: Annotated[Question, Depe
             None if rule is None else rule.allowed,
         )
     )
+
+
+@router.post(f"{_W}/storages/examine/{{name}}", response_class=Response, responses={200: returns(list[ExaminedStep])})
+async def examine(name: str, parts: InParts, caller: Caller) -> Response:
+    """Try out step by step what the storage can do, on a small object of our own that is removed again."""
+    steps = await examine_storage(parts.objects, caller, name)
+    return json_answer([ExaminedStep(each.name, each.outcome, each.advice) for each in steps])
 
 
 @router.get(f"{_W}/storages/usage", response_class=Response, responses={200: returns(PrefixUsage)})

@@ -2,11 +2,15 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import ClassVar, Final
+from urllib.parse import urlsplit
+
+from aiohttp import ClientConnectorCertificateError, ClientError, ClientSession, DummyCookieJar
 
 from tidemill.model.errors import Conflict, PreconditionFailed, StorageMisconfigured, TidemillError, Unsupported
 from tidemill.stores.objects import open_store
@@ -14,6 +18,8 @@ from tidemill.stores.objects.port import CREATE, ObjectStore, Part
 
 PROBES: Final = ".tidemill-probe-"
 """What keys of an examination begin with; each is removed at its end."""
+_MOST_SKEW_S: Final = 60.0
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _CONTENT: Final = b"Tidemill tries out whether it can use this storage."
 
 
@@ -34,7 +40,7 @@ class Step:
     advice: str = ""
 
 
-async def examine(store: ObjectStore) -> AsyncIterator[Step]:
+async def examine(store: ObjectStore) -> AsyncGenerator[Step]:
     """The steps as they are done. Nothing is written where the store cannot be listed or written; nothing is left."""
     key = PROBES + secrets.token_hex(8)
     yield await _try("list objects", lambda: _list(store))
@@ -47,6 +53,9 @@ async def examine(store: ObjectStore) -> AsyncIterator[Step]:
         yield await _try("read a range of it", lambda: _read(store, key))
         yield await _try("write on a condition", lambda: _write_on_condition(store, key))
         yield await _try("upload in parts", lambda: _upload(store, key))
+        yield await _try("agree on the time", lambda: _compare_clocks(store, key))
+        if store.can.signed_urls:
+            yield await _try("read by a signed address", lambda: _read_signed(store, key))
     finally:
         removed = await _try("delete it", lambda: _delete(store, key))
     yield removed
@@ -145,6 +154,42 @@ async def _upload(store: ObjectStore, key: str) -> None:
         with suppress(TidemillError):
             await store.abort_upload(key, upload)
         raise
+
+
+async def _compare_clocks(store: ObjectStore, key: str) -> None:
+    """By when the store says that it wrote the object just now."""
+    ahead_s = (datetime.now(UTC) - (await store.head(key)).modified_at).total_seconds()
+    if abs(ahead_s) > _MOST_SKEW_S:
+        way = "ahead of" if ahead_s > 0 else "behind"
+        raise Unsupported(
+            f"this machine's clock is {abs(ahead_s):.0f} s {way} the storage's: set it by NTP. Beyond 15 minutes most "
+            "storages refuse all requests."
+        )
+
+
+async def _read_signed(store: ObjectStore, key: str) -> None:
+    """As somebody without our keys and authorities does."""
+    url = await store.sign("GET", key, expires_s=60)
+    place = urlsplit(url)
+    try:
+        async with (
+            ClientSession(cookie_jar=DummyCookieJar()) as session,
+            session.get(url, allow_redirects=False) as answer,
+        ):
+            found = await answer.content.read(2 * len(_CONTENT))
+    except ClientConnectorCertificateError as error:
+        raise Unsupported(
+            f"the certificate of {place.netloc} is only known to those who have your authority's: others cannot follow "
+            "addresses that are signed for it."
+        ) from error
+    except (ClientError, OSError) as error:
+        raise StorageMisconfigured(f"{place.netloc} is not reached by a signed address: {error}.") from error
+    if found != _CONTENT:
+        raise StorageMisconfigured(
+            f"{place.netloc} answers a signed address with {answer.status}: check region, pathStyle and clocks."
+        )
+    if place.scheme == "http" and place.hostname not in _LOOPBACK:
+        raise Unsupported(f"what goes to {place.netloc} is not encrypted: set useSSL where the storage has TLS.")
 
 
 async def _delete(store: ObjectStore, key: str) -> None:
