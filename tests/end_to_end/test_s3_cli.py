@@ -220,6 +220,25 @@ def test_rm_of_a_folder(tidemill: Tidemill, tmp_path: Path, place: str) -> None:
     assert [key.rpartition("/")[2] for key in keys(tidemill, place)] == ["c.txt", "ü +%20.txt"]
 
 
+def test_marks_of_folders_are_left_to_storages(tidemill: Tidemill, tmp_path: Path, place: str) -> None:
+    url = s3_json(tidemill, "presign", f"{place}/sub/", "--put")["url"]
+    assert httpx.put(url).status_code == 200
+    assert s3(tidemill, "cp", "-", f"{place}/sub/a", stdin="a").returncode == 0
+    assert len(s3_json(tidemill, "sync", place, tmp_path / "here")["entries"]) == 1
+    assert s3_json(tidemill, "sync", tmp_path / "here", place, "--delete")["entries"] == []
+    assert len(s3_json(tidemill, "cp", "-r", place, f"{place}-copy")["entries"]) == 2
+    assert len(s3_json(tidemill, "rm", "-r", f"{place}/sub")["entries"]) == 2
+    assert keys(tidemill, place) == []
+
+
+def test_many_at_once_leave_nothing_open(tidemill: Tidemill, tmp_path: Path, place: str) -> None:
+    for number in range(50):
+        (tmp_path / "many" / f"{number}").parent.mkdir(exist_ok=True)
+        (tmp_path / "many" / f"{number}").write_text("x")
+    done = s3(tidemill, "cp", "-r", tmp_path / "many", place, "--parallel", "32", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_key_that_is_no_file_name_is_told_and_leads_nowhere(tidemill: Tidemill, tmp_path: Path, place: str) -> None:
     for key in ("../out", "good", "a//b"):
         assert s3(tidemill, "cp", "-", f"{place}/{key}", stdin="x").returncode == 0

@@ -52,7 +52,8 @@ def cp(
                     await _pipe(transfers, *places)
                 case (Address() | Local() as source_side, Address() | Local() as target_side) if recursive:
                     source_side, target_side = folder(source_side), folder(target_side)
-                    found = [item async for item in items_of(endpoint, source_side, wanted)]
+                    marks = isinstance(target_side, Address)
+                    found = [item async for item in items_of(endpoint, source_side, wanted, marks=marks)]
                     planned = plan(source_side, target_side, found, report)
                     progress.expect(len(planned), sum(each.item.size_bytes for each in planned))
                     await transfers.carry_out(planned)

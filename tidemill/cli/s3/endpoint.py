@@ -30,6 +30,7 @@ class Endpoint:
         self._connection = Connection(server)
         self._stores: dict[str, S3Store] = {}
         self._keys: dict[str, str] = {}
+        self._opening = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -47,11 +48,11 @@ class Endpoint:
             NotFound: there is no such storage.
             Denied: the token may not use it, or is one of a browser's session.
         """
-        if at.storage not in self._stores:
-            if not self._keys:
-                self._keys = await self.ask("s3_credentials", {})
-            await self.explain(at.at("-"), action="read", username=None)  # says by its name what is not there
-            self._stores[at.storage] = S3Store(self.config(at.storage))
+        async with self._opening:
+            if at.storage not in self._stores:
+                self._keys = self._keys or await self.ask("s3_credentials", {})
+                await self.explain(at.at("-"), action="read", username=None)  # says by its name what is not there
+                self._stores[at.storage] = S3Store(self.config(at.storage))
         return self._stores[at.storage]
 
     def config(self, storage: str) -> S3Config:

@@ -11,6 +11,7 @@ from tidemill.cli.s3.endpoint import Endpoint
 from tidemill.cli.s3.filters import Filter
 from tidemill.cli.s3.places import Local, Side, local_errors
 from tidemill.model.errors import BadRequest
+from tidemill.model.object_address import Address
 from tidemill.stores.objects.port import PAGE, ObjectStore
 
 
@@ -23,22 +24,31 @@ class Item:
     modified_at: datetime
     etag: str = ""
 
+    @property
+    def is_mark(self) -> bool:
+        """Whether it is one of the empty objects by which some tools mark folders: no file can be like it."""
+        return self.name.endswith("/") and not self.size_bytes
+
 
 def folder(place: Side) -> Side:
-    """As the place that all names of a recursive command are below: a key is empty then, or ends with a slash."""
-    if isinstance(place, Local) or not place.key or place.key.endswith("/"):
-        return place
-    return place.at(f"{place.key}/")
+    """As the place that all names of a recursive command are below."""
+    return place if isinstance(place, Local) else prefix_of(place)
 
 
-async def items_of(endpoint: Endpoint, side: Side, wanted: Filter) -> AsyncIterator[Item]:
-    """The wanted files or objects below a folder; see `files_below` and `objects_below`."""
+def prefix_of(at: Address) -> Address:
+    """As a folder: the key is empty, or ends with a slash."""
+    return at if not at.key or at.key.endswith("/") else at.at(f"{at.key}/")
+
+
+async def items_of(endpoint: Endpoint, side: Side, wanted: Filter, *, marks: bool) -> AsyncIterator[Item]:
+    """The wanted files or objects below a folder, those that mark folders only with `marks`."""
     if isinstance(side, Local):
         for item in files_below(side.path, wanted):
             yield item
         return
     async for item in objects_below(await endpoint.store(side), side.key, wanted):
-        yield item
+        if item.name and (marks or not item.is_mark):
+            yield item
 
 
 def files_below(folder: Path, wanted: Filter) -> Iterator[Item]:
@@ -69,13 +79,13 @@ def item_of(name: str, found: os.stat_result) -> Item:
 
 
 async def objects_below(store: ObjectStore, prefix: str, wanted: Filter) -> AsyncIterator[Item]:
-    """The wanted objects below a prefix that one may list, in the order of their keys; not the prefix itself."""
+    """The wanted objects below a prefix that one may list, in the order of their keys; the one named "" marks it."""
     after = ""
     while True:
         page = await store.scan(prefix, after=after)
         for each in page:
             name = each.key[len(prefix) :]
-            if name and wanted.takes(name):
+            if wanted.takes(name):
                 yield Item(
                     name=name,
                     size_bytes=each.size_bytes,

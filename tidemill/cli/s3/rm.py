@@ -8,7 +8,7 @@ from tidemill.cli.connection import Token, Url, Workspace
 from tidemill.cli.output import DataDir, Json
 from tidemill.cli.s3.endpoint import Endpoint
 from tidemill.cli.s3.filters import Exclude, Filter, Include
-from tidemill.cli.s3.items import folder, items_of
+from tidemill.cli.s3.items import objects_below, prefix_of
 from tidemill.cli.s3.options import DryRun, Quiet, Recursive, on_endpoint
 from tidemill.cli.s3.places import read_address
 from tidemill.cli.s3.progress import meter
@@ -49,8 +49,9 @@ def rm(
             if not recursive:
                 await transfers.delete(at.at(""), [at.key])
                 return
-            below = folder(at)
-            await transfers.delete(below, [item.name async for item in items_of(endpoint, below, wanted)])
+            below = prefix_of(at)
+            store = await endpoint.store(at)
+            await transfers.delete(below, [item.name async for item in objects_below(store, below.key, wanted)])
 
     on_endpoint(work, url=url, token=token, workspace=workspace, data_dir=data_dir)
     report.end()

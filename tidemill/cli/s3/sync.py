@@ -66,8 +66,9 @@ def sync(
 
 async def _compare(endpoint: Endpoint, source: Side, target: Side, *, wanted: Filter, checksum: bool) -> Differences:
     is_new = isinstance(target, Local) and not target.path.exists()
-    there = {} if is_new else {item.name: item async for item in items_of(endpoint, target, wanted)}
-    here = [item async for item in items_of(endpoint, source, wanted)]
+    marks = not (isinstance(source, Local) or isinstance(target, Local))
+    there = {} if is_new else {item.name: item async for item in items_of(endpoint, target, wanted, marks=marks)}
+    here = [item async for item in items_of(endpoint, source, wanted, marks=marks)]
     folders = (_files(source), _files(target))
     return differences(here, there, checksum_in=folders if checksum else None)
 
