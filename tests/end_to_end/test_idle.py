@@ -39,7 +39,7 @@ async def working(settings: Settings, dsn: str) -> AsyncIterator[None]:
         port = listening.getsockname()[1]
         async with (
             Database(dsn, application="idle server") as database,
-            server_parts(settings, database, keys, dsn=dsn, port=port) as parts,
+            server_parts(settings, database, keys, dsn=dsn, port=port, s3_port=None) as parts,
         ):
             server = http_server(application(settings, parts), trusted_proxies="")
             serving = asyncio.create_task(server.serve(sockets=[listening]))
