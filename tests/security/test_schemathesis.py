@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from tests.api.at_work import Worker
 from tests.api.conftest import Api, api, no_lifespan
 from tests.security.operations import SCRIPT, Call, Seeded, calls, seed
 from tidemill.server.app import make_app
-from tidemill.server.policy import POLICIES, Who
+from tidemill.server.policy import POLICIES, Policy, Who, public
 
 __all__ = ["api"]
 
@@ -175,6 +175,7 @@ async def test_calls_that_do_not_fit_break_nothing(api: Api, tmp_path: Path) -> 
     token = await api.token("root@x.org")
     async with serving(api) as url:
         output, status = await schemathesis_says(tmp_path, url, token)
+    print(output[-5000:])  # what was reached; pytest shows it when it is asked to
     assert status == 0, output[-20_000:]
     still = await (await api.client(token)).get("/api/w/main/users/whoami")
     assert still.status_code == 200, "the calls lost their token on the way: they reached less than they should"
@@ -192,11 +193,25 @@ def with_examples(document: dict[str, Any], seeded: Seeded) -> dict[str, Any]:
     return document
 
 
+async def test_a_route_that_lost_its_guard_is_found(api: Api, tmp_path: Path) -> None:
+    """The negative control of the check that make soak adds: a credential that is ignored."""
+    opened = "/api/jobs/db_clock"
+    (tmp_path / "openapi.json").write_text(json.dumps(await document_of(api)))
+    (tmp_path / "schemathesis.toml").write_text(SETTINGS)
+    options = ("--include-path", opened, "--checks", "ignored_auth", "--phases", "coverage,fuzzing")
+    async with serving(api, policies={**POLICIES, f"GET {opened}": public()}) as url:
+        output, status = await schemathesis_says(tmp_path, url, await api.token("root@x.org"), *options)
+    assert (status, "ignored_auth" in output.lower() or "authentication" in output.lower()) == (1, True), output[-3000:]
+    async with serving(api) as url:
+        output, status = await schemathesis_says(tmp_path, url, await api.token("root@x.org"), *options)
+    assert status == 0, output[-3000:]
+
+
 @asynccontextmanager
-async def serving(api: Api) -> AsyncIterator[str]:
+async def serving(api: Api, *, policies: Mapping[str, Policy] = POLICIES) -> AsyncIterator[str]:
     """The app behind a real HTTP server in this loop; waiting for results ends soon, as nothing runs jobs."""
     parts = replace(api.parts, options=replace(api.parts.options, wait_result_timeout_s=1))
-    app = make_app(parts, no_lifespan)
+    app = make_app(parts, no_lifespan, policies=policies)
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_level="error"))
     task = asyncio.create_task(server.serve())
     try:
@@ -208,8 +223,8 @@ async def serving(api: Api) -> AsyncIterator[str]:
         await task
 
 
-async def schemathesis_says(folder: Path, url: str, token: str) -> tuple[str, int]:
-    """What it prints about the document in `folder`, and its exit status."""
+async def schemathesis_says(folder: Path, url: str, token: str, *options: str) -> tuple[str, int]:
+    """What it prints about the document in `folder`, and its exit status. `options` come last, and count."""
     soak = os.environ.get("TIDEMILL_SOAK") == "1"
     examples = os.environ.get("TIDEMILL_SOAK_EXAMPLES", "100") if soak else "1"
     phases = "examples,coverage,fuzzing,stateful" if soak else "examples,coverage,fuzzing"
@@ -223,6 +238,7 @@ async def schemathesis_says(folder: Path, url: str, token: str) -> tuple[str, in
     ]  # fmt: skip
     for path in EXCLUDED:
         command += ["--exclude-path", path]
+    command += options
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
