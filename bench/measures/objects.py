@@ -36,7 +36,7 @@ class Sizes:
     rounds: int
 
 
-FULL, QUICK = Sizes(1000, 100, 1024, 10_000, 3), Sizes(200, 20, 128, 2000, 1)
+FULL, QUICK = Sizes(1000, 100, 1024, 10_000, 2), Sizes(200, 20, 128, 2000, 1)
 
 
 async def measure(instance: Instance, quick: bool) -> list[Figure]:
@@ -46,14 +46,15 @@ async def measure(instance: Instance, quick: bool) -> list[Figure]:
     with source.open("wb") as file:
         for _ in range(sizes.large_mib):
             file.write(os.urandom(MIB))
-    with backend() as direct:
-        async with instance.server() as server:
-            ours, local = await storages(instance, direct)
-            figures = []
-            for client in clients():
+    figures: list[Figure] = []
+    async with instance.server() as server:
+        for client in clients():
+            with backend() as direct:  # a new one for each, since it keeps in memory what was deleted
+                ours, local = await storages(instance, direct, client)
                 figures += await compare(client, ours, direct, sizes=sizes, source=source)
-            figures += await against_files(local, sizes, source)
-            figures.append(await uploads_at_once(ours, server.pid))
+                if client == clients()[-1]:
+                    figures.append(await uploads_at_once(ours, server.pid))
+        figures += await against_files(local, sizes, source)
     return figures
 
 
@@ -62,14 +63,14 @@ def clients() -> list[str]:
     return ["boto3", "obstore", *(["s3fs"] if _python_of("s3fs").is_file() else [])]
 
 
-async def storages(instance: Instance, direct: Access) -> tuple[Access, Access]:
+async def storages(instance: Instance, direct: Access, name: str) -> tuple[Access, Access]:
     """Our endpoint, over the backend and over the storage that the instance keeps itself."""
     settings = {
         "large_file_storage": {
-            "secondary_storage": {"remote": {"type": "S3Storage", "s3_resource_path": "$res:u/admin/bench"}}
+            "secondary_storage": {"remote": {"type": "S3Storage", "s3_resource_path": f"$res:u/admin/{name}"}}
         }
     }
-    resource = {"path": "u/admin/bench", "resource_type": "s3", "value": direct.resource}
+    resource = {"path": f"u/admin/{name}", "resource_type": "s3", "value": direct.resource}
     async with instance.client() as client:
         for path, body in (
             ("resources/create", resource),
