@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
-from tidemill.db import audit, storages
+from tidemill.db import storages
 from tidemill.engine.s3_faults import S3Fault
-from tidemill.model.errors import NotFound
+from tidemill.model.errors import AlreadyExists, Conflict, NotFound
 from tidemill.model.identity import CredentialKind
-from tidemill.model.object_address import DEFAULT, Address, check_storage_name
-from tidemill.server.parts import actor_of
+from tidemill.model.object_address import DEFAULT
+from tidemill.server.objects.manage import create_storage, delete_storage
 from tidemill.server.s3 import xml
 from tidemill.server.s3.answers import Answer, document, iso_date, nothing
 from tidemill.server.s3.body import read_small
@@ -53,12 +53,11 @@ async def create_bucket(call: Call) -> Answer:
         async with call.objects.storage(call.caller, call.at):
             raise S3Fault("BucketAlreadyOwnedByYou")
     _require_admin(call)
-    name = check_storage_name(call.request.bucket)
-    async with call.parts.database.transaction(call.caller.workspace, actor=actor_of(call.caller)) as tx:
-        if not await storages.create(tx, call.caller.workspace, name, actor=call.caller.actor):
-            raise S3Fault("BucketAlreadyOwnedByYou")
-        await audit.record(tx, call.caller, "storages.create", "Create", name)
-    return nothing(("location", f"/{name}"))
+    try:
+        await create_storage(call.parts.database, call.caller, call.request.bucket)
+    except AlreadyExists as error:  # somebody was faster just now
+        raise S3Fault("BucketAlreadyOwnedByYou") from error
+    return nothing(("location", f"/{call.request.bucket}"))
 
 
 async def delete_bucket(call: Call) -> Answer:
@@ -69,12 +68,10 @@ async def delete_bucket(call: Call) -> Answer:
             raise S3Fault("AccessDenied", "The default storage cannot be removed.")
         if storage.kind != storages.INSTANCE:
             raise S3Fault("AccessDenied", "A storage that a resource leads to is removed in the workspace's settings.")
-        at = Address(call.at.storage)
-        if await storage.store.scan("", limit=1) or await call.objects.uploads.page(call.caller, at, limit=1):
-            raise S3Fault("BucketNotEmpty")
-    async with call.parts.database.transaction(call.caller.workspace, actor=actor_of(call.caller)) as tx:
-        await storages.delete(tx, call.caller.workspace, call.request.bucket)
-        await audit.record(tx, call.caller, "storages.delete", "Delete", call.request.bucket)
+    try:
+        await delete_storage(call.parts.database, call.objects, call.caller, call.request.bucket)
+    except Conflict as error:
+        raise S3Fault("BucketNotEmpty", str(error)) from error
     return nothing(status=HTTPStatus.NO_CONTENT)
 
 

@@ -1,15 +1,11 @@
-"""Conditions of requests: on what is read, on what is written, and ranges of bytes."""
+"""Conditions of requests: on what is read and on what is written."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
 
 from tidemill.engine.s3_faults import S3Fault
 from tidemill.stores.objects.port import ALWAYS, CREATE, Condition, ObjectInfo
-
-_RANGE: Final = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 
 
 def check_read(info: ObjectInfo, headers: Mapping[str, str], *, prefix: str = "") -> None:
@@ -50,23 +46,6 @@ def write_condition(headers: Mapping[str, str]) -> Condition:
             raise S3Fault("NotImplemented", "A write takes one ETag in If-Match.")
         return Condition(etag=etag)
     return ALWAYS
-
-
-def read_range(header: str) -> tuple[int, int | None] | None:
-    """`start` and `end` as `ObjectStore.get` takes them; None for the whole: also where several ranges are asked for.
-
-    Raises:
-        S3Fault: it ends before it begins.
-    """
-    found = _RANGE.fullmatch(header.strip())
-    if found is None or found[1] == found[2] == "":
-        return None
-    if found[1] == "":
-        if int(found[2]) == 0:
-            raise S3Fault("InvalidRange")
-        return -int(found[2]), None
-    start, end = int(found[1]), int(found[2]) + 1 if found[2] else None
-    return None if end is not None and end <= start else (start, end)
 
 
 def _has(info: ObjectInfo, tags: str) -> bool:

@@ -6,10 +6,11 @@ from typing import Final
 from tidemill.db import object_checksums
 from tidemill.engine.checksums import HEADER
 from tidemill.engine.s3_faults import S3Fault
+from tidemill.server.objects.ranges import read_range
 from tidemill.server.s3.answers import Answer, Header
 from tidemill.server.s3.attributes import shown_attributes, shown_checksums
 from tidemill.server.s3.call import Call
-from tidemill.server.s3.conditions import check_read, read_range
+from tidemill.server.s3.conditions import check_read
 from tidemill.stores.objects.port import NO_ATTRIBUTES, ObjectInfo
 
 _OVERRIDES: Final = (

@@ -11,12 +11,13 @@ from tidemill.engine.checksums import HEADER
 from tidemill.engine.s3_faults import S3Fault
 from tidemill.model.object_address import Address
 from tidemill.server.objects.body import Body as ReadingBody
+from tidemill.server.objects.ranges import read_range
 from tidemill.server.s3 import xml
 from tidemill.server.s3.answers import Answer, document, iso_date, nothing
 from tidemill.server.s3.attributes import for_upload, read_attributes
 from tidemill.server.s3.body import read_small
 from tidemill.server.s3.call import Call
-from tidemill.server.s3.conditions import check_read, read_range, write_condition
+from tidemill.server.s3.conditions import check_read, write_condition
 from tidemill.server.s3.listings import shown_key
 from tidemill.server.s3.upload_checksums import checksum_of_parts, element_of, kind_of
 from tidemill.server.s3.writing import Source
