@@ -1,14 +1,20 @@
-"""Script languages: one port, one file a language, and the table that names them all."""
+"""Script languages: one port, one file a language, and the tables that name them all."""
 
 from typing import Final, cast
 
-from tidemill.languages.port import Language
+from tidemill.languages.port import Language, ProgramLanguage
 from tidemill.registry import Entry, lookup
 
-LANGUAGES: Final = {
+PROGRAM_LANGUAGES: Final = {
     "python3": Entry("tidemill.languages.python:Python"),
     "bash": Entry("tidemill.languages.bash:Bash"),
 }
+"""Their jobs are programs in the sandbox."""
+
+QUERY_LANGUAGES: Final[dict[str, Entry]] = {}
+"""A database does the work of their jobs; `queries/` sends it."""
+
+LANGUAGES: Final = {**PROGRAM_LANGUAGES, **QUERY_LANGUAGES}
 
 
 def load_language(name: str) -> Language:
@@ -18,3 +24,12 @@ def load_language(name: str) -> Language:
         BadRequest: there is none; the message lists what there is.
     """
     return cast("Language", lookup(LANGUAGES, "language", name)())
+
+
+def load_program_language(name: str) -> ProgramLanguage:
+    """As `load_language`, for one whose jobs are programs.
+
+    Raises:
+        BadRequest: there is none; the message lists what there is.
+    """
+    return cast("ProgramLanguage", lookup(PROGRAM_LANGUAGES, "language of programs", name)())

@@ -118,7 +118,7 @@ class Launch:
         files: what goes into the job's directory, by relative path (`/` between parts). `args.json` is among them.
         argv: the program and its arguments, started in the job's directory. Empty: start the environment's interpreter
             with the sandbox's bootstrap, which reads `call.json` and `args.json`.
-        result_files: files that the job may leave in its directory as its result; for `Language.result`.
+        result_files: files that the job may leave in its directory as its result; for `ProgramLanguage.result`.
     """
 
     files: Mapping[str, bytes]
@@ -127,7 +127,7 @@ class Launch:
 
 
 class Language(Protocol):
-    """One script language."""
+    """One script language: what its source tells. Query languages are no more than this; `queries/` runs them."""
 
     name: str
     """Its name on the wire."""
@@ -159,6 +159,10 @@ class Language(Protocol):
         Raises:
             LockFailed: they do not go together; the message is the resolver's own explanation.
         """
+
+
+class ProgramLanguage(Language, Protocol):
+    """A language whose jobs are programs in the sandbox."""
 
     async def prepare(self, lock: str, *, workshop: Workshop) -> Environment | None:
         """The environment for `lock`, built if it is not there; None for a language that needs none.

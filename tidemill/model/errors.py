@@ -211,6 +211,18 @@ class StorageFull(TidemillError):
     code = "storage_full"
 
 
+class ConnectionFailed(TidemillError):
+    """A user's database cannot be reached, refuses the credentials, or was lost; the message names the fix."""
+
+    code = "connection_failed"
+
+
+class QueryFailed(TidemillError):
+    """A user's database refuses a statement; the message is its own words, with the place where it tells one."""
+
+    code = "query_failed"
+
+
 class WaitTimeout(TidemillError):
     """What was waited for has not come in time; the message names the job, which goes on."""
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from tidemill.db import queue, scripts
 from tidemill.db.queue import ClaimedJob
-from tidemill.languages import load_language
-from tidemill.languages.port import Environment, Language, Launch, Requirements, Workshop
+from tidemill.languages import load_program_language
+from tidemill.languages.port import Environment, Launch, ProgramLanguage, Requirements, Workshop
 from tidemill.model.errors import BadRequest
 from tidemill.model.script import Signature
 from tidemill.worker.context import WorkerParts
@@ -26,7 +26,7 @@ _TYPES_S: Final = 30.0
 class Prepared:
     """All that is needed to start a job, but its arguments and rights."""
 
-    language: Language
+    language: ProgramLanguage
     signature: Signature
     needs: Requirements
     environment: Environment | None
@@ -92,7 +92,7 @@ class Preparer:
             environment=prepared.environment,
         )
 
-    async def _read(self, job: ClaimedJob, language: Language, content: str) -> tuple[Signature, Requirements]:
+    async def _read(self, job: ClaimedJob, language: ProgramLanguage, content: str) -> tuple[Signature, Requirements]:
         types = await self._resource_types(job.workspace_id)
         key = _key(language, job, content, types)
         if key in self._known:
@@ -119,14 +119,14 @@ class Preparer:
         self._types[workspace] = time.monotonic() + _TYPES_S, types
         return types
 
-    async def _lock(self, job: ClaimedJob, language: Language, needs: Requirements) -> str:
+    async def _lock(self, job: ClaimedJob, language: ProgramLanguage, needs: Requirements) -> str:
         lock = await language.lock(needs, workshop=self._workshop)
         if job.script_hash is not None:
             await queue.store_lock(self._parts.database.single, job.workspace_id, job.script_hash, lock)
         return lock
 
 
-def _key(language: Language, job: ClaimedJob, content: str, types: frozenset[str]) -> bytes:
+def _key(language: ProgramLanguage, job: ClaimedJob, content: str, types: frozenset[str]) -> bytes:
     """What signature and requirements follow from."""
     text = f"{language.name}\0{job.script_path}\0{','.join(sorted(types))}\0{content}"
     return hashlib.sha256(text.encode()).digest()
@@ -138,7 +138,7 @@ def _is_there(environment: Environment) -> bool:
     return all(map(os.path.exists, environment.site_dirs))
 
 
-def _source(job: ClaimedJob) -> tuple[Language, str]:
+def _source(job: ClaimedJob) -> tuple[ProgramLanguage, str]:
     if job.content is None or job.language is None:
         raise BadRequest(f"Version {job.script_hash} of {job.script_path} was deleted before the job could run.")
-    return load_language(job.language), job.content
+    return load_program_language(job.language), job.content

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tidemill.db import queue
-from tidemill.languages.port import Language
+from tidemill.languages.port import ProgramLanguage
 from tidemill.model import jsontext
 from tidemill.model.errors import InvalidJson, TooLarge
 from tidemill.model.job import EndReason
@@ -24,7 +24,7 @@ class JobFailed(Exception):
         self.result = queue.error_result(name, message).raw
 
 
-def result_of(ended: Exit, language: Language, *, streamed: bytes, last_line: bytes, max_bytes: int) -> bytes:
+def result_of(ended: Exit, language: ProgramLanguage, *, streamed: bytes, last_line: bytes, max_bytes: int) -> bytes:
     """The JSON that a job returned. `streamed` is what it sent as its result.
 
     Raises:

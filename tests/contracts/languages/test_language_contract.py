@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tidemill.languages import LANGUAGES, load_language
-from tidemill.languages.port import Environment, Language, Launch, Workshop
+from tidemill.languages import LANGUAGES, PROGRAM_LANGUAGES, load_program_language
+from tidemill.languages.port import Environment, Launch, ProgramLanguage, Workshop
 from tidemill.model import script
 from tidemill.model.errors import BadRequest, InvalidScript
 from tidemill.sandbox.port import Exit, Program, PythonCall
@@ -40,9 +40,9 @@ SAMPLES = {
 }
 
 
-@pytest.fixture(params=sorted(LANGUAGES))
-def language(request: pytest.FixtureRequest) -> Language:
-    return load_language(request.param)
+@pytest.fixture(params=sorted(PROGRAM_LANGUAGES))
+def language(request: pytest.FixtureRequest) -> ProgramLanguage:
+    return load_program_language(request.param)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def nothing(path: str) -> str | None:
 
 
 async def start(
-    language: Language,
+    language: ProgramLanguage,
     content: str,
     args: Mapping[str, Any] | bytes,
     *,
@@ -108,18 +108,19 @@ async def run(launch: Launch, environment: Environment | None, *, directory: Pat
         await sandbox.close()
 
 
-def test_table_and_wire_names_agree(language: Language) -> None:
-    assert set(LANGUAGES) == set(script.Language) == set(SAMPLES)
-    assert language.name in LANGUAGES
+def test_table_and_wire_names_agree(language: ProgramLanguage) -> None:
+    assert set(LANGUAGES) == set(script.Language)
+    assert set(PROGRAM_LANGUAGES) == set(SAMPLES)
+    assert language.name in PROGRAM_LANGUAGES
     assert language.file_extension.startswith(".")
 
 
 def test_unknown_language_is_refused() -> None:
     with pytest.raises(BadRequest, match="bash, python3"):
-        load_language("cobol")
+        load_program_language("cobol")
 
 
-def test_signature_names_parameters_in_order_with_defaults(language: Language) -> None:
+def test_signature_names_parameters_in_order_with_defaults(language: ProgramLanguage) -> None:
     schema = language.signature(SAMPLES[language.name].program).schema()
     assert schema["order"] == ["name", "greeting"]
     assert schema["required"] == ["name"]
@@ -129,12 +130,12 @@ def test_signature_names_parameters_in_order_with_defaults(language: Language) -
     }
 
 
-def test_source_with_a_nul_is_refused(language: Language) -> None:
+def test_source_with_a_nul_is_refused(language: ProgramLanguage) -> None:
     with pytest.raises(InvalidScript):
         language.signature("x=1\n\0")
 
 
-async def test_program_without_packages_runs_offline(language: Language, offline: Workshop, work: Path) -> None:
+async def test_program_without_packages_runs_offline(language: ProgramLanguage, offline: Workshop, work: Path) -> None:
     exit_code, output, result = await start(
         language,
         SAMPLES[language.name].program,
@@ -149,7 +150,9 @@ async def test_program_without_packages_runs_offline(language: Language, offline
 @pytest.mark.parametrize(
     "value", ["", "a b", "é\n\nx", "$(id) `id` \"'\\ *", "-n", "--", "null", "true", "12", " padded\t", "☃" * 1000]
 )
-async def test_text_arrives_as_it_was_given(value: str, language: Language, offline: Workshop, work: Path) -> None:
+async def test_text_arrives_as_it_was_given(
+    value: str, language: ProgramLanguage, offline: Workshop, work: Path
+) -> None:
     _, _, result = await start(
         language, SAMPLES[language.name].echo, {"value": value}, workshop=offline, directory=work
     )
@@ -158,7 +161,7 @@ async def test_text_arrives_as_it_was_given(value: str, language: Language, offl
     assert json.loads(result) == expected
 
 
-async def test_failing_program_has_its_own_exit_code(language: Language, offline: Workshop, work: Path) -> None:
+async def test_failing_program_has_its_own_exit_code(language: ProgramLanguage, offline: Workshop, work: Path) -> None:
     exit_code, _, result = await start(language, SAMPLES[language.name].failing, {}, workshop=offline, directory=work)
     assert exit_code == (3 if language.name == "bash" else 1)
     assert result is None
@@ -166,7 +169,7 @@ async def test_failing_program_has_its_own_exit_code(language: Language, offline
 
 async def test_bash_result_file_wins_over_the_output(offline: Workshop, work: Path) -> None:
     content = "echo '{\"a\": 1.0}' > result.json\necho last"
-    _, output, result = await start(load_language("bash"), content, {}, workshop=offline, directory=work)
+    _, output, result = await start(load_program_language("bash"), content, {}, workshop=offline, directory=work)
     assert (output, result) == ("last\n", b'{"a": 1.0}\n')
 
 
@@ -174,13 +177,15 @@ async def test_bash_result_is_the_last_line_of_stdout_even_when_stderr_comes_lat
     offline: Workshop, work: Path
 ) -> None:
     content = 'for i in $(seq 2000); do echo "line $i"; done\nprintf "the end" \necho late >&2'
-    exit_code, output, result = await start(load_language("bash"), content, {}, workshop=offline, directory=work)
+    exit_code, output, result = await start(
+        load_program_language("bash"), content, {}, workshop=offline, directory=work
+    )
     assert (exit_code, result) == (0, b'"the end"')
     assert len(output.splitlines()) >= 2000
 
 
 async def test_bash_script_killed_by_a_signal_tells_which(offline: Workshop, work: Path) -> None:
-    exit_code, _, _ = await start(load_language("bash"), "kill -9 $$", {}, workshop=offline, directory=work)
+    exit_code, _, _ = await start(load_program_language("bash"), "kill -9 $$", {}, workshop=offline, directory=work)
     assert exit_code == 128 + 9
 
 
@@ -198,7 +203,7 @@ async def test_python_scripts_of_the_workspace_are_imported_absolutely_and_relat
         "def main(): return [three(), tools.one, u.bob.lib.four]\n"
     )
     exit_code, output, result = await start(
-        load_language("python3"),
+        load_program_language("python3"),
         content,
         {},
         workshop=offline,
@@ -211,7 +216,9 @@ async def test_python_scripts_of_the_workspace_are_imported_absolutely_and_relat
 
 async def test_python_script_gets_the_packages_it_imports(workshop: Workshop, work: Path) -> None:
     content = "import idna, wmill\ndef main(): return [idna.__name__, wmill.__name__]\n"
-    exit_code, output, result = await start(load_language("python3"), content, {}, workshop=workshop, directory=work)
+    exit_code, output, result = await start(
+        load_program_language("python3"), content, {}, workshop=workshop, directory=work
+    )
     assert (exit_code, result) == (0, b'["idna","wmill"]'), output
 
 
@@ -223,5 +230,7 @@ async def test_python_values_that_json_has_no_form_for_arrive_as_declared(offlin
         "    return [a.decode(), b.tzinfo is not None, c.year, [t.hour for t in d], e, f.year]\n"
     )
     args = {"a": "aGk=", "b": "2024-01-02T03:04:05Z", "c": "2023-05-06", "d": ["07:08:09"], "f": "<function call>"}
-    exit_code, output, result = await start(load_language("python3"), content, args, workshop=offline, directory=work)
+    exit_code, output, result = await start(
+        load_program_language("python3"), content, args, workshop=offline, directory=work
+    )
     assert (exit_code, result) == (0, b'["hi",true,2023,[7],null,2020]'), output

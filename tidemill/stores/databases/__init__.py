@@ -1,1 +1,34 @@
-"""Databases that users bring: one port, one file an engine."""
+"""Users' databases: one port, one file a backend, and the table that names them all."""
+
+from collections.abc import Mapping
+from typing import Final, Protocol, cast
+
+from tidemill.registry import Entry, lookup
+from tidemill.stores.databases.port import Database
+
+BACKENDS: Final[dict[str, Entry]] = {}
+"""The script language of a SQL dialect -> its backend."""
+
+
+class Backend(Protocol):
+    """What an entry of the table leads to."""
+
+    @classmethod
+    def open(cls, value: Mapping[str, object]) -> Database:
+        """A database as the value of a resource says, references replaced. It does not connect yet.
+
+        Raises:
+            BadRequest: the value lacks something, or has what cannot be; the message names the field.
+        """
+        ...
+
+
+def open_database(language: str, value: Mapping[str, object]) -> Database:
+    """The database that `value` tells of; close it after use.
+
+    Raises:
+        BadRequest: there is no such language, or the value does not fit.
+        MissingExtra: its vendor's driver is not installed.
+    """
+    backend = cast("type[Backend]", lookup(BACKENDS, "database", language))
+    return backend.open(value)
