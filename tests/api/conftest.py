@@ -37,6 +37,7 @@ from tidemill.server.objects.links import Links
 from tidemill.server.objects.service import Objects
 from tidemill.server.parts import Parts, ServerOptions
 from tidemill.server.updates import Updates
+from tidemill.stores.objects import open_store
 from tidemill.stores.objects.content import open_content
 from tidemill.stores.objects.memory import MemoryStore
 from tidemill.stores.objects.port import ObjectStore
@@ -66,11 +67,12 @@ class OneRootKey:
 class InMemory:
     """All storages in memory: those of one name, folder or bucket are the same however often they are opened.
 
-    `opened` are the values of the resources that led to buckets.
+    `opened` are the values of the resources that led to buckets. The buckets named in `real` are opened as they are.
     """
 
     def __init__(self) -> None:
-        self._stores: dict[tuple[str, str], MemoryStore] = {}
+        self._stores: dict[tuple[str, str], ObjectStore] = {}
+        self.real: set[str] = set()
         self.opened: list[dict[str, object]] = []
 
     async def instance(self, workspace: str, name: str) -> ObjectStore:
@@ -85,6 +87,8 @@ class InMemory:
 
     async def bucket(self, kind: str, value: dict[str, object]) -> ObjectStore:
         self.opened.append(value)
+        if value["bucket"] in self.real:
+            return open_store(kind, value)
         return self._stores.setdefault((f"{kind}:", str(value["bucket"])), MemoryStore())
 
     async def erase(self, workspace: str) -> None:

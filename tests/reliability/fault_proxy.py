@@ -29,6 +29,7 @@ class Faults:
         delay_s: how long each piece is held up.
         swallow: what goes in these directions is taken and never arrives.
         cut_after_bytes: a connection is reset once so many bytes went up; -1 for never.
+        cut_after_bytes_down: the same, for bytes that came down.
         cut_after: a connection is reset when this was sent up, and before its answer comes down.
         lose_answers: how many of the answers (0 to 1) are lost: the connection is reset when they arrive.
         refuse: new connections are reset at once.
@@ -37,6 +38,7 @@ class Faults:
     delay_s: float = 0.0
     swallow: set[Direction] = field(default_factory=set)
     cut_after_bytes: int = -1
+    cut_after_bytes_down: int = -1
     cut_after: bytes = b""
     lose_answers: float = 0.0
     refuse: bool = False
@@ -51,6 +53,7 @@ class FaultProxy:
         self.host = "127.0.0.1"
         self.port = 0
         self.cuts = 0
+        self.refusals = 0
         self._target = target
         self._random = random.Random(seed)
         self._writers: set[asyncio.StreamWriter] = set()
@@ -93,6 +96,7 @@ class FaultProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.faults.refuse:
+            self.refusals += 1
             _reset(writer)
             return
         try:
@@ -130,6 +134,7 @@ class _Line:
         self._proxy = proxy
         self._client, self._server = client, server
         self._sent_up = 0
+        self._came_down = 0
         self._tail = b""
         self._is_doomed = False
         self._is_asked = False
@@ -178,6 +183,9 @@ class _Line:
 
     def _down(self, piece: bytes) -> bool:
         if self._is_doomed:
+            return False
+        self._came_down += len(piece)
+        if 0 <= self._proxy.faults.cut_after_bytes_down < self._came_down:
             return False
         if self._is_asked and self._proxy.faults.lose_answers:
             self._is_asked = False

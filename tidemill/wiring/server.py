@@ -34,6 +34,7 @@ from tidemill.wiring.instance_stores import instance_stores
 from tidemill.wiring.keys import job_secret, link_secret, s3_secret
 from tidemill.wiring.local_stores import keep_up, named_folders
 from tidemill.wiring.objects import Stores
+from tidemill.wiring.protocol import ResettingProtocol
 
 RESCUE_S = 5.0
 PRUNE_S = 3600.0
@@ -156,7 +157,7 @@ async def serving(
 
 
 def http_server(app: ASGIApp, *, trusted_proxies: str, has_lifespan: bool = True) -> QuietServer:
-    """uvicorn with our settings: quiet, and patient with long polls when it stops.
+    """uvicorn with our settings: quiet, patient with long polls when it stops, and never with half an answer.
 
     A request is from the peer that sent it, except where that is one of `trusted_proxies` (addresses or CIDR, separated
     by commas): those say whom it is from. Else everybody on this machine could sign in from any address they like.
@@ -166,6 +167,7 @@ def http_server(app: ASGIApp, *, trusted_proxies: str, has_lifespan: bool = True
         log_config=None,
         access_log=False,
         lifespan="on" if has_lifespan else "off",
+        http=ResettingProtocol,
         ws="none",
         server_header=False,
         proxy_headers=bool(trusted_proxies),

@@ -1,14 +1,17 @@
 """The bytes of an object as they come in over HTTP; a connection that breaks is taken up again where it was."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Self
 
 import aiohttp
 
 from tidemill.model.errors import Unavailable
 
-_RESUMES: Final = 3
-"""In a row, without a byte between them."""
+_PAUSES_S: Final = (0.0, 0.2, 0.8, 2.0, 4.0)
+"""Before each attempt to go on, in a row without a byte between them: a server that is started anew is waited for."""
+_PATIENCE_S: Final = 30.0
+"""So long one row of attempts may take: who reads from us does not wait for ever either."""
 
 Reopen = Callable[[int], Awaitable[aiohttp.ClientResponse]]
 """An answer with the bytes from there to the end of the reading, of the same version, or it raises."""
@@ -17,13 +20,22 @@ Reopen = Callable[[int], Awaitable[aiohttp.ClientResponse]]
 class Download:
     """`Reading.body` of an answer. Closing it, also unread, lets go of the connection."""
 
-    def __init__(self, response: aiohttp.ClientResponse, reopen: Reopen, *, start: int, end: int) -> None:
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        reopen: Reopen,
+        *,
+        start: int,
+        end: int,
+        pauses_s: Sequence[float] = _PAUSES_S,
+    ) -> None:
         """The answer holds the bytes from `start` to `end`."""
         self._response: aiohttp.ClientResponse | None = response
         self._reopen = reopen
         self._place = start
         self._end = end
-        self._resumes = 0
+        self._pauses_s = pauses_s
+        self._pauses = iter(pauses_s)
 
     def __aiter__(self) -> Self:
         return self
@@ -41,7 +53,7 @@ class Download:
             if not piece:
                 await self._resume(None)
                 continue
-            self._resumes = 0
+            self._pauses = iter(self._pauses_s)
             self._place += len(piece)
             return piece
         await self.aclose()
@@ -54,10 +66,20 @@ class Download:
             self._response = None
 
     async def _resume(self, error: Exception | None) -> None:
+        """Go on behind the last byte, or raise."""
         await self.aclose()
-        self._resumes += 1
-        if self._resumes > _RESUMES:
-            raise Unavailable(
-                f"The connection to the storage broke {_RESUMES} times at byte {self._place} of {self._end}."
-            ) from error
-        self._response = await self._reopen(self._place)
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                for pause_s in self._pauses:
+                    await asyncio.sleep(pause_s)
+                    try:
+                        self._response = await self._reopen(self._place)
+                    except Unavailable as failure:
+                        error = failure
+                    else:
+                        return
+        except TimeoutError as late:
+            error = late
+        raise Unavailable(
+            f"The connection to the storage broke at byte {self._place} of {self._end}, and it could not be gone on."
+        ) from error
