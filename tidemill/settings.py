@@ -12,6 +12,8 @@ from tidemill.model.errors import ConfigurationError
 
 PREFIX: Final = "TIDEMILL_"
 MIB: Final = 1024 * 1024
+LEAST_INLINE_LOG_UNITS: Final = 16 * 1024
+"""The index that finds long logs (`job_log_long`) has these only."""
 DATA_DIR: Final = Path(".tidemill")
 
 
@@ -65,6 +67,10 @@ class Settings:
     inline_value_bytes: int = _setting(256 * 1024, "Results and arguments above this size move to the object store.")
     max_value_bytes: int = _setting(128 * MIB, "Hard limit of one result or one body of arguments.")
     max_log_bytes: int = _setting(16 * MIB, "Log kept per job; what is beyond is cut with a visible marker.")
+    inline_log_units: int = _setting(
+        64 * 1024, "Logs of ended jobs with more UTF-16 units than this move to the object store; 16384 at least."
+    )
+    log_pack_after_s: float = _setting(3600.0, "So long after the end of their job long logs move there.")
     worker_slots: int = _setting(8, "Jobs that one worker runs at a time.")
     warm_sandboxes: int = _setting(8, "Parked Python interpreters that one worker keeps; 0 starts one for each job.")
     worker_tags: str = _setting("", "Tags that the worker serves, separated by commas. Default: all standard tags.")
@@ -211,7 +217,7 @@ _CHOICES: Final = {
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("auto", "json", "text"),
 }
-_MAY_BE_ZERO: Final = frozenset({"port", "stop_grace_s", "warm_sandboxes"})
+_MAY_BE_ZERO: Final = frozenset({"port", "log_pack_after_s", "stop_grace_s", "warm_sandboxes"})
 
 
 def _faults(settings: Settings) -> Iterator[str]:
@@ -233,6 +239,8 @@ def _faults(settings: Settings) -> Iterator[str]:
             "TIDEMILL_HEARTBEAT_S must be shorter than TIDEMILL_SELF_KILL_S, and that shorter than TIDEMILL_LEASE_S: "
             "else a job could run twice at once."
         )
+    if settings.inline_log_units < LEAST_INLINE_LOG_UNITS:
+        yield f"TIDEMILL_INLINE_LOG_UNITS must be at least {LEAST_INLINE_LOG_UNITS}, not {settings.inline_log_units}."
     if settings.root_key and settings.root_key_file:
         yield "Set TIDEMILL_ROOT_KEY or TIDEMILL_ROOT_KEY_FILE, not both."
     yield from _url_faults(settings)

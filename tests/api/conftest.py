@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from tidemill.db import accounts, members, tokens, workspaces
 from tidemill.db.keys import Keyring, add_workspace_key, check_root_key
 from tidemill.db.listener import Listener
+from tidemill.db.logs import Logs
 from tidemill.db.pool import Database, Transaction
 from tidemill.db.queries import inline
 from tidemill.db.values import Values
@@ -104,6 +105,12 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
 
     await check_root_key(database, root)
     keyring = Keyring(root)
+    values = Values(
+        database,
+        open_content("", default_folder=directory / "objects"),
+        inline_bytes=256 * 1024,
+        max_bytes=16 * MIB,
+    )
     async with (
         Listener(database.direct_dsn, application="test listener") as listener,
         AccessLog(database) as access_log,
@@ -124,12 +131,8 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
             s3_secret=S3_SECRET,
             s3_url="",
             keyring=keyring,
-            values=Values(
-                database,
-                open_content("", default_folder=directory / "objects"),
-                inline_bytes=256 * 1024,
-                max_bytes=16 * MIB,
-            ),
+            values=values,
+            logs=Logs(database, values),
             make_workspace_key=make_workspace_key,
             updates=Updates(listener),
             objects=objects,

@@ -13,6 +13,7 @@ import pytest
 from tests.api.at_work import W, Worker, deploy, run
 from tests.api.conftest import Api
 from tidemill.db import jobs
+from tidemill.db.logs import Logs
 from tidemill.db.queries import inline
 from tidemill.model.identity import Principal
 from tidemill.server import auth, guard, job_stream
@@ -237,20 +238,20 @@ async def test_a_script_can_be_run_and_followed_in_one_request(api: Api) -> None
 async def test_a_thousand_viewers_cost_few_looks(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     worker, job_id = await started(api)
     looks = 0
-    look, pieces = jobs.standing, jobs.pieces
+    look, pieces = jobs.standing, Logs.pieces
 
     async def counted_look(*args: Any) -> Any:
         nonlocal looks
         looks += 1
         return await look(*args)
 
-    async def counted_pieces(*args: Any, **more: Any) -> Any:
+    def counted_pieces(*args: Any, **more: Any) -> Any:
         nonlocal looks
         looks += 1
-        return await pieces(*args, **more)
+        return pieces(*args, **more)
 
     monkeypatch.setattr(jobs, "standing", counted_look)
-    monkeypatch.setattr(jobs, "pieces", counted_pieces)
+    monkeypatch.setattr(Logs, "pieces", counted_pieces)
 
     async def follow() -> str:
         return "".join([read(event)[1].get("new_logs", "") async for event in events_of(api, job_id)])
@@ -285,10 +286,10 @@ async def test_the_log_is_read_from_any_place(api: Api) -> None:
     worker, job_id = await started(api)
     for number in range(200):
         await worker.log(job_id, f"{number:03}\n")
-    found = await read_text(api.parts.database, "main", job_id, stream=False, start=4 * 150 + 2, most=2**31)
+    found = await read_text(api.parts.logs, "main", job_id, stream=False, start=4 * 150 + 2, most=2**31)
     assert found.text == "0\n" + "".join(f"{number:03}\n" for number in range(151, 200))
     assert found.end == 800
-    other = await read_text(api.parts.database, "other", job_id, stream=False, start=0)
+    other = await read_text(api.parts.logs, "other", job_id, stream=False, start=0)
     assert other.text == ""
 
 

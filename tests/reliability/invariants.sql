@@ -35,6 +35,13 @@ where earlier <> (select count(*) from job_attempt a where a.job_id = known.id);
 -- name: I4 a result is not older than its log
 select c.id, l.attempt from job_completed c join job_log l on l.job_id = c.id where l.attempt > c.attempt;
 
+-- name: P11 packs and pieces of a log follow each other without a gap
+select job_id, start_unit from (
+  select job_id, start_unit, lag(start_unit + units, 1, 0::bigint) over (partition by job_id order by start_unit) as ends
+  from (select job_id, start_unit, units from job_log
+        union all select job_id, start_unit, units from job_log_pack) known) placed
+where start_unit <> ends;
+
 -- name: I6 whatever runs was confirmed lately
 select id, heartbeat_at from job_queue
 where state = 'running' and (heartbeat_at is null or heartbeat_at < now() - make_interval(secs => %(oldest_s)s));

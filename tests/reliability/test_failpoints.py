@@ -73,3 +73,23 @@ def test_a_server_may_die_when_it_takes_a_job_in(box: Chaosbox, name: str) -> No
     assert server.wait() == -signal.SIGKILL
     (row,) = box.rows("select count(*) as jobs from job_queue")
     assert row["jobs"] == (0 if name == "enqueue.before_commit" else 1)
+
+
+def test_a_server_may_die_when_it_packs_a_log(box: Chaosbox) -> None:
+    """Nothing of the log is lost or doubled, and the next server goes on with it."""
+    box.start_server()
+    worker = box.start_worker()
+    job = box.preview("for ((i = 0; i < 200000; i++)); do printf '%09d\\n' $i; done")
+    box.ended(job)
+    wanted = box.log_of(job)
+    assert wanted.endswith("000199999\n")
+    worker.kill()
+    for point, packs in zip(("logs.after_put:2", "logs.after_commit:1"), (1, 2), strict=True):
+        box.stop()
+        dying = box.start("server", FAILPOINT=f"{point}:kill", TIDEMILL_LOG_PACK_AFTER_S="0")
+        assert dying.wait() == -signal.SIGKILL
+        (row,) = box.rows("select count(*) as packs from job_log_pack")
+        assert row["packs"] == packs, point
+    box.start_server()
+    with box.client() as client:
+        assert client.get(f"jobs_u/get_logs/{job}").text == wanted

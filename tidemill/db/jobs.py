@@ -1,4 +1,4 @@
-"""Jobs as the API reads them: one whole, many in pages, how one stands, its log. The queue itself is `db/queue.py`."""
+"""Jobs as the API reads them: one whole, pages of them, how one stands. The queue itself is `db/queue.py`."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from tidemill.db.logs import hold_completed
 from tidemill.db.pool import Database, Json, Statements, Transaction
 from tidemill.db.queries import queries
 from tidemill.engine.permit import JobTarget, Readable
@@ -140,14 +141,6 @@ class Standing:
     stream_end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of a log that begins `start_unit` UTF-16 units after the log's start."""
-
-    start_unit: int
-    text: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which jobs a list shows; None is no restriction. `args` and `result` are JSON that the value must contain."""
@@ -263,20 +256,6 @@ async def standing(statements: Statements, workspace: str, job_id: UUID) -> Stan
     return await statements.fetch_optional(_SQL["standing"], Standing, workspace_id=workspace, id=job_id)
 
 
-async def pieces(
-    statements: Statements, workspace: str, job_id: UUID, *, stream: bool, unit: int, limit: int
-) -> list[Piece]:
-    """Up to `limit` pieces of the log (or of the result stream), from the one that holds `unit` on."""
-    return await statements.fetch_all(
-        _SQL["stream_from" if stream else "log_from"],
-        Piece,
-        workspace_id=workspace,
-        id=job_id,
-        unit=unit,
-        limit=limit,
-    )
-
-
 async def count(statements: Statements, workspace: str, *, queued: bool) -> int:
     """How many jobs have not ended (`queued`), or have."""
     return int(
@@ -342,11 +321,13 @@ async def set_progress(tx: Transaction, workspace: str, job_id: UUID, *, percent
 
 async def erase(tx: Transaction, workspace: str, job_id: UUID) -> bool:
     """Erase what a completed job held; False: it has not ended."""
+    await hold_completed(tx, [job_id])
     return await tx.fetch_optional(_SQL["erase"], workspace_id=workspace, id=job_id) is not None
 
 
 async def remove(tx: Transaction, workspace: str, ids: list[UUID]) -> int:
     """Remove completed jobs with all that belongs to them; how many were removed."""
+    await hold_completed(tx, ids)
     return await tx.execute(_SQL["remove"], workspace_id=workspace, ids=ids)
 
 

@@ -438,6 +438,18 @@ CREATE TABLE public.job_log_default (
 
 ALTER TABLE ONLY public.job_log_default FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.job_log_pack (
+    job_id uuid NOT NULL,
+    start_unit bigint NOT NULL,
+    workspace_id text NOT NULL,
+    units integer NOT NULL,
+    size_bytes integer NOT NULL,
+    digest text NOT NULL,
+    packed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.job_log_pack FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.job_queue (
     id uuid NOT NULL,
     workspace_id text NOT NULL,
@@ -865,6 +877,9 @@ ALTER TABLE ONLY public.job_log
 ALTER TABLE ONLY public.job_log_default
     ADD CONSTRAINT job_log_default_pkey PRIMARY KEY (job_id, start_unit);
 
+ALTER TABLE ONLY public.job_log_pack
+    ADD CONSTRAINT job_log_pack_pkey PRIMARY KEY (job_id, start_unit);
+
 ALTER TABLE ONLY public.job_queue
     ADD CONSTRAINT job_queue_pkey PRIMARY KEY (id);
 
@@ -983,6 +998,12 @@ CREATE INDEX job_of_script ON ONLY public.job USING btree (workspace_id, script_
 
 CREATE INDEX job_default_workspace_id_script_path_id_idx ON public.job_default USING btree (workspace_id, script_path, id DESC);
 
+CREATE INDEX job_log_long ON ONLY public.job_log USING btree (job_id, ((start_unit + units))) WHERE ((start_unit + units) > 16384);
+
+CREATE INDEX job_log_default_job_id_expr_idx ON public.job_log_default USING btree (job_id, ((start_unit + units))) WHERE ((start_unit + units) > 16384);
+
+CREATE INDEX job_log_pack_digest ON public.job_log_pack USING btree (digest);
+
 CREATE INDEX job_queue_concurrency ON public.job_queue USING btree (concurrency_key) WHERE (concurrency_key IS NOT NULL);
 
 CREATE INDEX job_queue_due ON public.job_queue USING btree (tag, priority DESC, run_at, id) WHERE (state = 'queued'::text);
@@ -1046,6 +1067,8 @@ ALTER INDEX public.job_pkey ATTACH PARTITION public.job_default_pkey;
 ALTER INDEX public.job_page ATTACH PARTITION public.job_default_workspace_id_id_idx;
 
 ALTER INDEX public.job_of_script ATTACH PARTITION public.job_default_workspace_id_script_path_id_idx;
+
+ALTER INDEX public.job_log_long ATTACH PARTITION public.job_log_default_job_id_expr_idx;
 
 ALTER INDEX public.job_log_pkey ATTACH PARTITION public.job_log_default_pkey;
 
@@ -1168,6 +1191,8 @@ ALTER TABLE public.job_log ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.job_log_default ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.job_log_pack ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.job_queue ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.job_stream ENABLE ROW LEVEL SECURITY;
@@ -1219,6 +1244,8 @@ CREATE POLICY of_workspace ON public.job_default USING (((workspace_id = current
 CREATE POLICY of_workspace ON public.job_log USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.job_log_default USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.job_log_pack USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.job_queue USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 

@@ -1,4 +1,7 @@
-"""Arguments and results: small ones in their row, large ones in the instance's object store; whole either way."""
+"""Arguments and results: small ones in their row, large ones in the instance's object store; whole either way.
+
+The object store and what looks after it serve packed logs (`db/logs.py`) as well.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,6 +56,14 @@ class Values:
             )
         if len(raw) <= self.inline_bytes:
             return Kept(inline=Json(raw))
+        return Kept(digest=await self.store(raw))
+
+    async def store(self, raw: bytes) -> str:
+        """Put `raw` into the object store, whatever its size; its digest. It has a day until a row must name it.
+
+        Raises:
+            Unavailable: the object store does not take it now.
+        """
         packed = await self._content.pack(raw)
         # First the note and then the bytes: `collect_garbage` removes these while it holds the note, so that whoever
         # comes after it waits here and then writes them again.
@@ -63,7 +74,7 @@ class Values:
             stored_bytes=len(packed.content),
         )
         await self._content.put(packed)
-        return Kept(digest=packed.digest)
+        return packed.digest
 
     async def fetch(self, inline: bytes | None, digest: str | None) -> bytes | None:
         """The JSON text of a value, wherever it is; None where there is none.

@@ -31,6 +31,8 @@ NAMES: Final = (
     "objects.after_blob",
     "objects.before_commit",
     "objects.after_commit",
+    "logs.after_put",
+    "logs.after_commit",
 )
 """All failpoints there are, so that a test can go through them."""
 

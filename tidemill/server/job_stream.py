@@ -152,6 +152,7 @@ async def _look_for_news(
     while True:
         seen = await look(
             parts.database,
+            parts.logs,
             workspace,
             job_id,
             watched=watch.watched,

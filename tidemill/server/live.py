@@ -5,12 +5,14 @@ as JavaScript's strings do; no character is ever cut in two, and texts are passe
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 from uuid import UUID
 
 from tidemill.db import jobs
+from tidemill.db.logs import Logs
 from tidemill.db.pool import Database
 from tidemill.model.errors import NotFound
 from tidemill.server.updates import Watched
@@ -19,7 +21,6 @@ T = TypeVar("T")
 
 MOST_UNITS: Final = 1024 * 1024
 """What one update carries at most; the rest comes with the next one."""
-_PIECES: Final = 64
 _LAST_UNIT: Final = 2**53
 _HIGH: Final = range(0xD800, 0xDC00)
 _LOW: Final = range(0xDC00, 0xE000)
@@ -54,6 +55,7 @@ class Look:
 
 async def look(
     database: Database,
+    logs: Logs,
     workspace: str,
     job_id: UUID,
     *,
@@ -74,7 +76,7 @@ async def look(
 
     async def text(start: int, end: int, *, stream: bool) -> Slice:
         async def read() -> Slice:
-            return await read_text(database, workspace, job_id, stream=stream, start=start)
+            return await read_text(logs, workspace, job_id, stream=stream, start=start)
 
         return await _once(watched, ("text", stream, start), read) if end > start else Slice("", start)
 
@@ -98,24 +100,31 @@ async def look(
 
 
 async def read_text(
-    database: Database, workspace: str, job_id: UUID, *, stream: bool, start: int, most: int = MOST_UNITS
+    logs: Logs, workspace: str, job_id: UUID, *, stream: bool, start: int, most: int = MOST_UNITS
 ) -> Slice:
     """About `most` units at most of a job's log (or stream) from the offset `start` on.
 
     A start in the middle of a character is moved to the beginning of that character.
     """
     found, taken, at = [], 0, min(start, _LAST_UNIT)
-    while taken < most:
-        pieces = await jobs.pieces(database.single, workspace, job_id, stream=stream, unit=at, limit=_PIECES)
-        fresh = [each for each in (_behind(piece, at) for piece in pieces) if each is not None]
-        for text, end in fresh:
+    async with aclosing(texts(logs, workspace, job_id, stream=stream, start=at)) as slices:
+        async for each in slices:
+            found.append(each.text)
+            taken, at = taken + units(each.text), each.end
             if taken >= most:
                 break
-            found.append(text)
-            taken, at = taken + units(text), end
-        if len(pieces) < _PIECES:
-            break
     return Slice("".join(found), at)
+
+
+async def texts(
+    logs: Logs, workspace: str, job_id: UUID, *, stream: bool = False, start: int = 0
+) -> AsyncGenerator[Slice, None]:
+    """All of a job's log (or stream) from the offset `start` on, a piece at a time; see `read_text`."""
+    async with aclosing(logs.pieces(workspace, job_id, stream=stream, unit=start)) as pieces:
+        async for piece in pieces:
+            end = piece.start_unit + piece.units
+            if end > start:
+                yield Slice(from_unit(piece.text, max(0, start - piece.start_unit)), end)
 
 
 def units(text: str) -> int:
@@ -135,14 +144,6 @@ def from_unit(text: str, unit: int) -> str:
 
 def _unit_at(encoded: bytes, unit: int) -> int:
     return int.from_bytes(encoded[unit * 2 : unit * 2 + 2], "little")
-
-
-def _behind(piece: jobs.Piece, at: int) -> tuple[str, int] | None:
-    """The part of `piece` behind the offset `at`, and the offset of its end; None where there is none."""
-    end = piece.start_unit + units(piece.text)
-    if end <= at:
-        return None
-    return from_unit(piece.text, max(0, at - piece.start_unit)), end
 
 
 async def _once(watched: Watched, key: object, read: Callable[[], Awaitable[T]]) -> T:

@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from tidemill.db.keys import Keyring
+from tidemill.db.logs import Logs
 from tidemill.db.pool import Actor, Database, Transaction
 from tidemill.db.values import Values
 from tidemill.model.identity import Principal
@@ -43,6 +44,7 @@ class Parts:
     s3_url: str
     keyring: Keyring
     values: Values
+    logs: Logs
     make_workspace_key: Callable[[Transaction, str], Awaitable[None]]
     updates: Updates
     objects: Objects

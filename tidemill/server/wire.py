@@ -1,12 +1,12 @@
 """Bodies in and out. User data passes through as raw JSON text (`msgspec.Raw`), so nothing is rounded on the way."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 import anyio.to_thread
 import msgspec
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from tidemill.model.errors import BadRequest, InvalidJson, TooLarge
 from tidemill.model.jsontext import check
@@ -158,3 +158,15 @@ def raw_answer(raw: bytes, *, status: int = 200, headers: dict[str, str] | None 
 def text_answer(text: str, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Plain text, without a newline at its end: clients take the whole body for the value."""
     return PlainTextResponse(text, status, headers)
+
+
+async def streamed_text(texts: AsyncIterator[str]) -> Response:
+    """Plain text in pieces as they come. Trouble with the first is told as an error; later the answer breaks off."""
+    first = await anext(texts, "")
+
+    async def pieces() -> AsyncIterator[str]:
+        yield first
+        async for text in texts:
+            yield text
+
+    return StreamingResponse(pieces(), media_type="text/plain")

@@ -13,11 +13,13 @@ from starlette.types import ASGIApp
 
 from tidemill.db.keys import Keyring, add_workspace_key, check_root_key
 from tidemill.db.listener import Listener
+from tidemill.db.logs import Logs
 from tidemill.db.pool import Database, Transaction
 from tidemill.db.values import Values
 from tidemill.model.rootkey import RootKeys
 from tidemill.previews.readers import Readers
 from tidemill.scheduler.loop import Chore, run_chores
+from tidemill.scheduler.pack_logs import Packing, pack_logs
 from tidemill.scheduler.prune import Retention, prune
 from tidemill.scheduler.rescue import rescue
 from tidemill.scheduler.scrub import Scrub
@@ -39,6 +41,7 @@ from tidemill.wiring.protocol import ResettingProtocol
 RESCUE_S = 5.0
 PRUNE_S = 3600.0
 SCRUB_S = 3600.0
+PACK_S = 600.0
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +70,12 @@ async def server_parts(
         await add_workspace_key(transaction, keys, workspace=workspace)
 
     keyring = Keyring(keys)
+    values = Values(
+        database,
+        open_content(settings.objects_url, default_folder=settings.data_dir / "objects"),
+        inline_bytes=settings.inline_value_bytes,
+        max_bytes=settings.max_value_bytes,
+    )
     async with (
         Listener(dsn, application="tidemill server listener") as listener,
         AccessLog(database) as access_log,
@@ -82,12 +91,8 @@ async def server_parts(
             s3_secret=s3_secret(keys),
             s3_url="" if s3_port is None else f"http://{public_host(settings)}:{s3_port}",
             keyring=keyring,
-            values=Values(
-                database,
-                open_content(settings.objects_url, default_folder=settings.data_dir / "objects"),
-                inline_bytes=settings.inline_value_bytes,
-                max_bytes=settings.max_value_bytes,
-            ),
+            values=values,
+            logs=Logs(database, values),
             make_workspace_key=make_workspace_key,
             updates=Updates(listener),
             objects=objects,
@@ -104,9 +109,11 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
         audit_days=settings.audit_retention_days,
         history_versions=settings.history_versions,
     )
+    packing = Packing(inline_units=settings.inline_log_units, age_s=settings.log_pack_after_s)
     chores = [
         Chore("rescue", min(RESCUE_S, settings.lease_s / 6), lambda: rescue(database, lease_s=settings.lease_s)),
         Chore("prune", PRUNE_S, lambda: prune(database, values, retention)),
+        Chore("pack logs", PACK_S, lambda: pack_logs(parts.logs, packing)),
         Chore("scrub", SCRUB_S, Scrub(values).go_on),
         Chore("keep up storages", PRUNE_S, instance_stores(settings).keep_up),
         Chore("keep up folders", PRUNE_S, lambda: keep_up_folders(settings, database)),

@@ -257,6 +257,7 @@ with input as (
     options = (options::jsonb || jsonb_build_object('deleted', true))::json
   where workspace_id = :workspace_id and id = :id),
 logs as (delete from job_log where workspace_id = :workspace_id and job_id = :id),
+packs as (delete from job_log_pack where workspace_id = :workspace_id and job_id = :id),
 streams as (delete from job_stream where workspace_id = :workspace_id and job_id = :id),
 attempts as (update job_attempt set error = null where workspace_id = :workspace_id and job_id = :id)
 update job_completed set result = null, result_object = null where workspace_id = :workspace_id and id = :id
@@ -267,6 +268,7 @@ returning id;
 with gone as (
   delete from job_completed where workspace_id = :workspace_id and id = any(:ids::uuid[]) returning id),
 logs as (delete from job_log using gone where job_id = gone.id),
+packs as (delete from job_log_pack using gone where job_id = gone.id),
 streams as (delete from job_stream using gone where job_id = gone.id),
 attempts as (delete from job_attempt using gone where job_id = gone.id),
 states as (delete from flow_user_state using gone where root_job = gone.id)
@@ -278,27 +280,15 @@ returning job.id;
 select q.state, c.status, coalesce(c.progress, q.progress) as progress,
   coalesce(c.memory_peak_bytes, q.memory_peak_bytes) as memory_peak_bytes,
   coalesce((select l.start_unit + l.units from job_log l where l.job_id = j.id
-    order by l.start_unit desc limit 1), 0) as log_end,
+    order by l.start_unit desc limit 1),
+    (select p.start_unit + p.units from job_log_pack p where p.job_id = j.id
+    order by p.start_unit desc limit 1), 0) as log_end,
   coalesce((select s.start_unit + s.units from job_stream s where s.job_id = j.id
     order by s.start_unit desc limit 1), 0) as stream_end
 from job j
 left join job_queue q on q.id = j.id
 left join job_completed c on c.id = j.id
 where j.workspace_id = :workspace_id and j.id = :id;
-
--- name: log_from
--- Up to :limit pieces of a job's log, from the one that holds the UTF-16 unit :unit on.
-select start_unit, text from job_log
-where workspace_id = :workspace_id and job_id = :id and start_unit >= coalesce(
-  (select max(start_unit) from job_log where job_id = :id and start_unit <= :unit::bigint), 0)
-order by start_unit limit :limit;
-
--- name: stream_from
--- As `log_from`, of what the job streams as its result.
-select start_unit, text from job_stream
-where workspace_id = :workspace_id and job_id = :id and start_unit >= coalesce(
-  (select max(start_unit) from job_stream where job_id = :id and start_unit <= :unit::bigint), 0)
-order by start_unit limit :limit;
 
 -- name: user_state
 -- What a flow keeps under a key.

@@ -11,12 +11,16 @@ select pg_advisory_xact_lock(hashtextextended('tidemill months', 0));
 -- Make the partitions of the month :months after this one.
 call make_month(now() + make_interval(months => :months::int));
 
+-- name: old_jobs
+-- Hold up to :batch jobs that ended more than :days days ago, but for those that somebody changes just now.
+select id from job_completed where completed_at < now() - make_interval(days => :days::int)
+order by id limit :batch for update skip locked;
+
 -- name: remove_jobs
--- Remove up to :batch jobs that ended more than :days days ago, with all that belongs to them.
-with old as materialized (
-  select id from job_completed where completed_at < now() - make_interval(days => :days::int)
-  order by id limit :batch),
+-- Remove jobs that are held, with all that belongs to them.
+with old as materialized (select unnest(:ids::uuid[]) as id),
 logs as (delete from job_log using old where job_id = old.id),
+packs as (delete from job_log_pack using old where job_id = old.id),
 streams as (delete from job_stream using old where job_id = old.id),
 attempts as (delete from job_attempt using old where job_id = old.id),
 states as (delete from flow_user_state using old where root_job = old.id),

@@ -11,6 +11,7 @@ where o.touched_at < now() - interval '1 day'
   and not exists (select from job j where j.args_object = o.digest)
   and not exists (select from job_completed c where c.result_object = o.digest)
   and not exists (select from result_cache r where r.result_object = o.digest)
+  and not exists (select from job_log_pack p where p.digest = o.digest)
 order by o.touched_at limit :limit;
 
 -- name: forget_object
@@ -23,7 +24,8 @@ select o.digest from instance_object o
 where o.digest > :after
   and (exists (select from job j where j.args_object = o.digest)
        or exists (select from job_completed c where c.result_object = o.digest)
-       or exists (select from result_cache r where r.result_object = o.digest))
+       or exists (select from result_cache r where r.result_object = o.digest)
+       or exists (select from job_log_pack p where p.digest = o.digest))
 order by o.digest limit :limit;
 
 -- name: adopt_objects

@@ -17,10 +17,20 @@ from tidemill.model.identity import Principal
 from tidemill.server.changes import changing
 from tidemill.server.job_wire import CompletedJob, any_job, whole
 from tidemill.server.jobs_seen import not_there, parse_job_id, require_job
-from tidemill.server.live import read_text
+from tidemill.server.live import read_text, texts
 from tidemill.server.outcome import JOB_HEADER
 from tidemill.server.parts import Caller, InParts, Parts
-from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, raw_answer, returns, text_answer
+from tidemill.server.wire import (
+    ERRORS,
+    TEXT,
+    accepts,
+    json_answer,
+    json_body,
+    raw_answer,
+    returns,
+    streamed_text,
+    text_answer,
+)
 
 router = APIRouter(tags=["job"], responses=ERRORS)
 
@@ -134,7 +144,8 @@ async def get_args(parts: InParts, caller: Caller, id: str) -> Response:  # noqa
 async def get_logs(parts: InParts, caller: Caller, id: str) -> Response:  # noqa: A002
     """The log of the job, as far as it is there."""
     seen = await require_job(parts, caller, id)
-    return text_answer(await _log(parts, caller.workspace, seen.id))
+    slices = texts(parts.logs, caller.workspace, seen.id)
+    return await streamed_text(each.text async for each in slices)
 
 
 @router.post(
@@ -249,7 +260,7 @@ async def _outcome(parts: Parts, caller: Principal, text: str) -> jobs.Outcome:
 
 
 async def _log(parts: Parts, workspace: str, job_id: UUID) -> str:
-    whole_log = await read_text(parts.database, workspace, job_id, stream=False, start=0, most=2**31)
+    whole_log = await read_text(parts.logs, workspace, job_id, stream=False, start=0, most=2**31)
     return whole_log.text
 
 
