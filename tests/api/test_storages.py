@@ -11,6 +11,7 @@ from tidemill.db.queries import Query
 from tidemill.model.errors import Denied, NotFound, StorageMisconfigured
 from tidemill.model.identity import Principal
 from tidemill.model.object_address import Address
+from tidemill.server.objects.usage import count
 
 W = "/api/w/main"
 EDIT = f"{W}/workspaces/edit_large_file_storage_config"
@@ -389,6 +390,8 @@ async def test_usage_counts_what_the_caller_may_list(api: Api) -> None:
         "complete": True,
         "folders": [{"prefix": "u/", "size_bytes": 4, "objects": 2}],
     }
+    scanned = await count(api.parts.objects, await who(api, "ada"), Address(key="u/"), most_pages=0)
+    assert (scanned.total.objects, scanned.complete) == (3, True)  # the store counted by itself: no page was read
     answer = await api.admin.get(f"{W}/storages/usage", params={"prefix": "u/"})
     assert [(each["prefix"], each["size_bytes"]) for each in answer.json()["folders"]] == [("u/ada/", 5), ("u/dev/", 4)]
     assert (await api.developer.get(f"{W}/storages/usage", params={"prefix": "u/ada/"})).status_code == 403

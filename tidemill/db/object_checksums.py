@@ -29,6 +29,29 @@ class KeptChecksum:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A storage of a workspace (`Address.place`)."""
+
+    workspace_id: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An object with a checksum, and the ETag that it had."""
+
+    workspace_id: str
+    place: str
+    key: str
+    etag: str
+
+    @property
+    def at(self) -> Place:
+        """Where it is."""
+        return Place(self.workspace_id, self.place)
+
+
 async def keep_part(
     statements: Statements, workspace: str, upload: UUID, *, number: int, algorithm: str, value: str
 ) -> None:
@@ -69,3 +92,24 @@ async def find(statements: Statements, workspace: str, place: str, *, key: str, 
 async def forget(statements: Statements, workspace: str, place: str, *, keys: Sequence[str]) -> None:
     """Forget those of objects that are gone."""
     await statements.execute(_SQL["forget"], workspace=workspace, place=place, keys=list(keys))
+
+
+async def page(statements: Statements, *, after: Row | None, limit: int) -> list[Row]:
+    """Up to `limit` objects of all workspaces behind `after`, by workspace, place and key."""
+    after = after or Row("", "", "", "")
+    return await statements.fetch_all(
+        _SQL["page"], Row, workspace=after.workspace_id, place=after.place, key=after.key, limit=limit
+    )
+
+
+async def forget_these(statements: Statements, stale: Sequence[Row]) -> int:
+    """Forget those of objects that have another ETag now, or are gone; how many."""
+    if not stale:
+        return 0
+    return await statements.execute(
+        _SQL["forget_these"],
+        workspaces=[row.workspace_id for row in stale],
+        places=[row.place for row in stale],
+        keys=[row.key for row in stale],
+        etags=[row.etag for row in stale],
+    )

@@ -1034,6 +1034,8 @@ CREATE INDEX resource_by_type ON public.resource USING btree (workspace_id, reso
 
 CREATE INDEX result_cache_expiry ON public.result_cache USING btree (expires_at);
 
+CREATE INDEX result_cache_result_object ON public.result_cache USING btree (result_object) WHERE (result_object IS NOT NULL);
+
 CREATE UNIQUE INDEX script_head ON public.script USING btree (workspace_id, path) WHERE (NOT archived);
 
 CREATE INDEX script_versions ON public.script USING btree (workspace_id, path, created_at DESC);

@@ -27,6 +27,7 @@ from tidemill.server.app import make_app
 from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.links import Links
 from tidemill.server.objects.service import Objects
+from tidemill.server.objects.stale_checksums import StaleChecksums
 from tidemill.server.parts import Parts, ServerOptions
 from tidemill.server.s3.gateway import Gateway
 from tidemill.server.updates import Updates
@@ -117,6 +118,7 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
         Chore("scrub", SCRUB_S, Scrub(values).go_on),
         Chore("keep up storages", PRUNE_S, instance_stores(settings).keep_up),
         Chore("keep up folders", PRUNE_S, lambda: keep_up_folders(settings, database)),
+        Chore("stale checksums", PRUNE_S, StaleChecksums(database, parts.objects).go_on),
         Chore("expire uploads", PRUNE_S, parts.objects.uploads.expire),
     ]
 

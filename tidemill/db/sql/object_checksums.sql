@@ -24,3 +24,16 @@ where workspace_id = :workspace and place = :place and key = :key and etag = :et
 -- name: forget
 -- Objects that are gone have no checksum.
 delete from object_checksum where workspace_id = :workspace and place = :place and key = any(:keys);
+
+-- name: page
+-- Up to :limit objects with a checksum, behind the one that is named.
+select workspace_id, place, key, etag from object_checksum
+where (workspace_id, place, key) > (:workspace::text, :place::text, :key::text)
+order by workspace_id, place, key limit :limit;
+
+-- name: forget_these
+-- These objects are not as they were when their checksums were kept.
+delete from object_checksum using unnest(:workspaces::text[], :places::text[], :keys::text[], :etags::text[])
+  as stale (workspace_id, place, key, etag)
+where object_checksum.workspace_id = stale.workspace_id and object_checksum.place = stale.place
+  and object_checksum.key = stale.key and object_checksum.etag = stale.etag;

@@ -76,6 +76,10 @@ class Storage:
             return not self.read_only or access in _READING
         return self.rules.allows(caller, access, key)
 
+    def lists_all(self, caller: Principal) -> bool:
+        """Whether `caller` may list every key there is or will be."""
+        return self.rules is None or caller.is_admin
+
     def decide(self, caller: Principal, access: Access, key: str) -> Verdict:
         """As `allows`, with why."""
         if self.rules is not None:

@@ -14,12 +14,13 @@ from tidemill.model.identity import Principal, Role
 from tidemill.model.object_address import DEFAULT, Address, named
 from tidemill.server.objects.listing import require_listable
 from tidemill.server.objects.service import Objects
-from tidemill.stores.objects.port import PAGE
+from tidemill.server.objects.storage import Storage
+from tidemill.stores.objects.port import PAGE, Counting, Usage
 
 log = structlog.get_logger(__name__)
 
 MOST_PAGES: Final = 200
-"""Pages of the store that one request counts at most: 200,000 objects."""
+"""Pages of a store that does not count by itself that one request reads at most: 200,000 objects."""
 MOST_FOLDERS: Final = 1000
 _NO_ANSWER: Final = (NotFound, StorageDenied, StorageMisconfigured, Unavailable)
 
@@ -55,23 +56,36 @@ async def count(objects: Objects, caller: Principal, at: Address, *, most_pages:
     Raises:
         Denied: no key below it could be listed.
     """
+    async with objects.storage(caller, at) as storage:
+        require_listable(storage, caller, at.key)
+        if isinstance(storage.store, Counting) and storage.lists_all(caller):
+            with storage.named():
+                return _told(await storage.store.usage(at.key), at.key)
+        return await _count_by_listing(storage, caller, at.key, most_pages=most_pages)
+
+
+def _told(usage: list[Usage], prefix: str) -> Counted:
+    total = Amount(sum(each.size_bytes for each in usage), sum(each.objects for each in usage))
+    folders = [each for each in usage if each.prefix != prefix]
+    return Counted(total, {each.prefix: Amount(each.size_bytes, each.objects) for each in folders[:MOST_FOLDERS]})
+
+
+async def _count_by_listing(storage: Storage, caller: Principal, prefix: str, *, most_pages: int) -> Counted:
     total = Amount()
     folders: defaultdict[str, Amount] = defaultdict(Amount)
     after = ""
-    async with objects.storage(caller, at) as storage:
-        require_listable(storage, caller, at.key)
-        for _ in range(most_pages):
-            with storage.named():
-                page = await storage.store.scan(at.key, after=after, limit=PAGE)
-            for entry in page:
-                if storage.allows(caller, Access.LIST, entry.key):
-                    total.add(entry.size_bytes)
-                    name, slash, _ = entry.key[len(at.key) :].partition("/")
-                    if slash and (len(folders) < MOST_FOLDERS or at.key + name + slash in folders):
-                        folders[at.key + name + slash].add(entry.size_bytes)
-            if len(page) < PAGE:
-                return Counted(total, dict(folders))
-            after = page[-1].key
+    for _ in range(most_pages):
+        with storage.named():
+            page = await storage.store.scan(prefix, after=after, limit=PAGE)
+        for entry in page:
+            if storage.allows(caller, Access.LIST, entry.key):
+                total.add(entry.size_bytes)
+                name, slash, _ = entry.key[len(prefix) :].partition("/")
+                if slash and (len(folders) < MOST_FOLDERS or prefix + name + slash in folders):
+                    folders[prefix + name + slash].add(entry.size_bytes)
+        if len(page) < PAGE:
+            return Counted(total, dict(folders))
+        after = page[-1].key
     return Counted(total, dict(folders), complete=False)
 
 

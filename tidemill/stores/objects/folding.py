@@ -1,9 +1,9 @@
-"""Listings by folder for stores that only list by prefix."""
+"""Listings and sums by folder, for stores that only list by prefix."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import Final, Protocol
 
-from tidemill.stores.objects.port import PAGE, Folder, ObjectInfo
+from tidemill.stores.objects.port import PAGE, Folder, ObjectInfo, Usage
 
 LAST: Final = "\U0010ffff"
 """No character sorts behind it, in code points as in UTF-8."""
@@ -50,3 +50,23 @@ async def scan_folder(
         if len(page) < PAGE:
             return found
         after = page[-1].key
+
+
+def summed(sizes: Iterable[tuple[str, int]], prefix: str, *, depth: int, delimiter: str) -> list[Usage]:
+    """`Counting.usage`, from each key below `prefix` and its size."""
+    sums: dict[str, list[int]] = {}
+    for key, size_bytes in sizes:
+        each = sums.setdefault(_deep_folder_of(key, prefix, depth=depth, delimiter=delimiter), [0, 0])
+        each[0] += 1
+        each[1] += size_bytes
+    return [Usage(prefix=folder, objects=objects, size_bytes=size) for folder, (objects, size) in sorted(sums.items())]
+
+
+def _deep_folder_of(key: str, prefix: str, *, depth: int, delimiter: str) -> str:
+    place = len(prefix)
+    for _ in range(depth):
+        found = key.find(delimiter, place)
+        if found < 0:
+            break
+        place = found + len(delimiter)
+    return key[:place]

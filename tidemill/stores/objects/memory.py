@@ -33,6 +33,7 @@ from tidemill.stores.objects.port import (
     ObjectInfo,
     Part,
     Reading,
+    Usage,
 )
 
 _PIECE_BYTES: Final = 1024 * 1024
@@ -137,6 +138,11 @@ class MemoryStore:
         """See `ObjectStore.scan_folder`."""
         check_limit(limit)
         return await folding.scan_folder(self.scan, prefix, delimiter=delimiter, after=after, limit=limit)
+
+    async def usage(self, prefix: str = "", *, depth: int = 1, delimiter: str = "/") -> list[Usage]:
+        """See `Counting.usage`."""
+        sizes = ((key, len(kept.content)) for key, kept in self._objects.items() if key.startswith(prefix))
+        return folding.summed(sizes, prefix, depth=depth, delimiter=delimiter)
 
     async def start_upload(self, key: str, *, attributes: Attributes = NO_ATTRIBUTES) -> str:
         """See `ObjectStore.start_upload`; there is no restart here."""

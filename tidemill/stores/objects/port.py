@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 MAX_KEY_BYTES: Final = 1024
 MAX_PARTS: Final = 10_000
@@ -111,6 +111,15 @@ class Capabilities:
     conditional_uploads: bool = True
     any_key: bool = True
     metadata: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What lies below `prefix`; for the last level that was asked for, all deeper ones are in it."""
+
+    prefix: str
+    objects: int
+    size_bytes: int
 
 
 class ObjectStore(Protocol):
@@ -256,4 +265,13 @@ class ObjectStore(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and files."""
+        ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A store that counts by itself what it holds, faster than by listing it."""
+
+    async def usage(self, prefix: str = "", *, depth: int = 1, delimiter: str = "/") -> list[Usage]:
+        """How many objects and bytes lie in each folder `depth` levels below `prefix`, and in none of those."""
         ...

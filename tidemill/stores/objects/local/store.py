@@ -17,7 +17,7 @@ from tidemill.stores.objects.local.folder import StoreFolder
 from tidemill.stores.objects.local.reading import Holds, Reader
 from tidemill.stores.objects.local.receiving import SMALL_BYTES, Receiver
 from tidemill.stores.objects.local.threads import Threads
-from tidemill.stores.objects.local.upkeep import GARBAGE_AGE_S, Collected, Finding, Usage
+from tidemill.stores.objects.local.upkeep import GARBAGE_AGE_S, Collected, Finding
 from tidemill.stores.objects.local.writer import Writer
 from tidemill.stores.objects.port import (
     ALWAYS,
@@ -30,6 +30,7 @@ from tidemill.stores.objects.port import (
     ObjectInfo,
     Part,
     Reading,
+    Usage,
 )
 
 T = TypeVar("T")
@@ -203,10 +204,7 @@ class LocalStore:
         await asyncio.to_thread(self._threads.close)
 
     async def usage(self, prefix: str = "", *, depth: int = 1, delimiter: str = "/") -> list[Usage]:
-        """How many objects and bytes lie in each folder `depth` levels below `prefix`, and in none of those.
-
-        Reads the index of all objects below `prefix`: a million of them takes some seconds.
-        """
+        """See `Counting.usage`. Reads the index of all objects below `prefix`: a million takes some seconds."""
         check_text(prefix + delimiter)
         return await self._read(lambda connection: upkeep.usage(connection, prefix, depth=depth, delimiter=delimiter))
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
 
+from tidemill.stores.objects.folding import summed
 from tidemill.stores.objects.local import rows
 from tidemill.stores.objects.local.blobs import Blob
 from tidemill.stores.objects.local.changes import Freed
 from tidemill.stores.objects.local.folder import StoreFolder
+from tidemill.stores.objects.port import Usage
 
 GARBAGE_AGE_S: Final = 3600.0
 """What nothing names and was not written to for so long is garbage; younger blobs may still get a name."""
@@ -39,15 +41,6 @@ class Collected:
 
     blobs: int = 0
     size_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What lies below `prefix`; for the last level that was asked for, all deeper ones are in it."""
-
-    prefix: str
-    objects: int
-    size_bytes: int
 
 
 def stale_blobs(folder: StoreFolder, connection: Connection, *, age_s: float) -> list[tuple[str, int]]:
@@ -152,24 +145,9 @@ def verify_blob(folder: StoreFolder, connection: Connection, blob: Blob) -> Find
 
 
 def usage(connection: Connection, prefix: str, *, depth: int, delimiter: str) -> list[Usage]:
-    """See `LocalStore.usage`."""
-    sums: dict[str, list[int]] = {}
+    """See `Counting.usage`."""
     with closing(rows.walk(connection, prefix)) as objects:
-        for found in objects:
-            each = sums.setdefault(_folder(found.key, prefix, depth=depth, delimiter=delimiter), [0, 0])
-            each[0] += 1
-            each[1] += found.size_bytes
-    return [Usage(prefix=folder, objects=objects, size_bytes=size) for folder, (objects, size) in sorted(sums.items())]
-
-
-def _folder(key: str, prefix: str, *, depth: int, delimiter: str) -> str:
-    place = len(prefix)
-    for _ in range(depth):
-        found = key.find(delimiter, place)
-        if found < 0:
-            break
-        place = found + len(delimiter)
-    return key[:place]
+        return summed(((each.key, each.size_bytes) for each in objects), prefix, depth=depth, delimiter=delimiter)
 
 
 def _problem(path: Path, blob: Blob) -> str | None:
