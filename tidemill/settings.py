@@ -84,6 +84,14 @@ class Settings:
         "", "Networks beyond the public internet that jobs may reach: CIDR[:port], separated by commas."
     )
     job_network: str = _setting("brokered", "'brokered': outgoing connections are checked; 'open': the host's network.")
+    resource_egress: str = _setting(
+        "auto",
+        "How far resources may lead the server: 'public', 'private' (and networks of your own), 'host' (and this "
+        "machine); 'auto': 'host' where the server is for this machine alone, else 'private'.",
+    )
+    resource_egress_allow: str = _setting(
+        "", "What resources may lead to beyond that: CIDR[:port], separated by commas."
+    )
     wait_result_timeout_s: int = _setting(60, "How long run_wait_result waits before it answers with an error.")
     heartbeat_s: float = _setting(5.0, "Interval of a worker's heartbeat for its jobs.")
     lease_s: float = _setting(30.0, "A running job whose heartbeat is older than this is taken away.")
@@ -214,6 +222,7 @@ def _text(value: object) -> str:
 _KINDS: Final[dict[type, str]] = {bool: "true or false", int: "a whole number", float: "a number"}
 _CHOICES: Final = {
     "job_network": ("brokered", "open"),
+    "resource_egress": ("auto", "public", "private", "host"),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("auto", "json", "text"),
 }

@@ -26,6 +26,7 @@ from tidemill.db.pool import Database, Transaction
 from tidemill.db.queries import inline
 from tidemill.db.values import Values
 from tidemill.engine import job_token
+from tidemill.engine.egress import Egress, Reach
 from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Role
 from tidemill.model.ids import new_id
@@ -47,6 +48,7 @@ BASE_URL = "http://tidemill.test"
 JOB_SECRET = b"j" * 32
 S3_SECRET = b"s" * 32
 LINK_SECRET = b"l" * 32
+EGRESS = Egress(Reach.HOST)
 PASSWORD = "a-long-enough-password"
 MIB = 1024 * 1024
 
@@ -74,6 +76,7 @@ class InMemory:
     def __init__(self) -> None:
         self._stores: dict[tuple[str, str], ObjectStore] = {}
         self.real: set[str] = set()
+        self.egress = EGRESS
         self.opened: list[dict[str, object]] = []
 
     async def instance(self, workspace: str, name: str) -> ObjectStore:
@@ -89,7 +92,7 @@ class InMemory:
     async def bucket(self, kind: str, value: dict[str, object]) -> ObjectStore:
         self.opened.append(value)
         if value["bucket"] in self.real:
-            return open_store(kind, value)
+            return open_store(kind, value, egress=self.egress)
         return self._stores.setdefault((f"{kind}:", str(value["bucket"])), MemoryStore())
 
     async def erase(self, workspace: str) -> None:
@@ -125,6 +128,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
                 max_value_bytes=16 * MIB,
                 wait_result_timeout_s=20,
                 session_days=7,
+                egress=EGRESS,
             ),
             database=database,
             job_secret=JOB_SECRET,

@@ -267,3 +267,8 @@ async def test_a_bucket_is_tried_out_before_it_is_kept(api: Api, object_servers:
     assert answer["success"] is False
     assert "check secretKey" in answer["message"]
     assert "a-wrong-secret" not in answer["message"]
+    for endpoint in ("http://169.254.169.254", "http://[fd00:ec2::254]"):
+        harmful = {"resource_type": "s3", "value": {**bucket, "endPoint": endpoint}}
+        answer = (await api.developer.post(f"{W}/test_value", json=harmful)).json()
+        assert answer["success"] is False
+        assert "link-local and metadata addresses are closed to resources" in answer["message"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tidemill.engine.egress import Egress
 from tidemill.model.errors import BadRequest, StorageMisconfigured
 from tidemill.wiring.instance_stores import Folders
 from tidemill.wiring.objects import Stores
@@ -14,7 +15,7 @@ def stores(tmp_path: Path) -> Stores:
     for name in ("allowed", "allowed-not", "elsewhere"):
         (tmp_path / name).mkdir()
     (tmp_path / "allowed" / "link").symlink_to(tmp_path / "elsewhere")
-    return Stores(Folders(tmp_path / "own"), [tmp_path / "allowed"])
+    return Stores(Folders(tmp_path / "own"), [tmp_path / "allowed"], Egress())
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_a_path_must_be_absolute(stores: Stores, path: str) -> None:
 
 def test_nothing_is_allowed_where_nothing_is_set(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="none is set"):
-        Stores(Folders(tmp_path), []).check_folder(str(tmp_path))
+        Stores(Folders(tmp_path), [], Egress()).check_folder(str(tmp_path))
 
 
 async def test_only_the_folder_of_the_workspace_is_erased(stores: Stores, tmp_path: Path) -> None:

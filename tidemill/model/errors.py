@@ -205,6 +205,12 @@ class StorageMisconfigured(TidemillError):
     code = "storage_misconfigured"
 
 
+class AddressClosed(TidemillError):
+    """A resource leads to an address that the server must not connect to."""
+
+    code = "address_closed"
+
+
 class StorageFull(TidemillError):
     """A storage has no room left."""
 

@@ -26,8 +26,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from tidemill.engine.addresses import HOST, Address, Policy, plain
 from tidemill.sandbox import kernel
-from tidemill.sandbox.addresses import HOST, Address, Policy, plain
 from tidemill.sandbox.names import NameRelay, loopback_socket
 from tidemill.sandbox.seccomp import NUMBERS
 

@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+from tidemill.engine.addresses import Policy
 from tidemill.model.errors import SandboxUnavailable
-from tidemill.sandbox.addresses import Policy
 from tidemill.sandbox.launcher import Launcher, Order, Process, moment
 from tidemill.sandbox.names import resolvers
 from tidemill.sandbox.port import WORK, Capability, Mount, Network, Program, PythonCall, Running

@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from tidemill.engine.addresses import Policy
 from tidemill.sandbox import broker, cgroups, child, frames, kernel, seccomp
-from tidemill.sandbox.addresses import Policy
 from tidemill.sandbox.watched import FIRST_LOOK_S, Watched
 
 _LOOK_S: Final = 0.2

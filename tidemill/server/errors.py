@@ -50,6 +50,7 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "connection_failed": HTTPStatus.FAILED_DEPENDENCY,
     "storage_denied": HTTPStatus.FAILED_DEPENDENCY,
     "storage_misconfigured": HTTPStatus.FAILED_DEPENDENCY,
+    "address_closed": HTTPStatus.FAILED_DEPENDENCY,
     "storage_full": HTTPStatus.INSUFFICIENT_STORAGE,
     "s3": HTTPStatus.BAD_REQUEST,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,

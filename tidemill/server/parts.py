@@ -11,6 +11,7 @@ from tidemill.db.keys import Keyring
 from tidemill.db.logs import Logs
 from tidemill.db.pool import Actor, Database, Transaction
 from tidemill.db.values import Values
+from tidemill.engine.egress import Egress
 from tidemill.model.identity import Principal
 from tidemill.previews.readers import Readers
 from tidemill.server.known_scripts import KnownScripts
@@ -31,6 +32,7 @@ class ServerOptions:
     max_value_bytes: int
     wait_result_timeout_s: int
     session_days: int
+    egress: Egress = field(default_factory=Egress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Final, Protocol, cast
 
+from tidemill.engine.egress import Egress
 from tidemill.model.errors import Unsupported
 from tidemill.registry import Entry, lookup
 
 
 class ConnectionTest(Protocol):
-    """Tries a connection; made without arguments."""
+    """Tries a connection."""
+
+    def __init__(self, egress: Egress) -> None:
+        """It connects only where `egress` lets it."""
 
     async def test(self, value: Mapping[str, object]) -> str:
         """Connect with the value of a resource, references replaced; a sentence on what answered, without secrets.
@@ -30,8 +34,8 @@ TESTERS: Final[dict[str, Entry]] = {
 """Resource type -> its tester."""
 
 
-def tester_of(resource_type: str) -> ConnectionTest:
-    """The tester of a resource type.
+def tester_of(resource_type: str, egress: Egress) -> ConnectionTest:
+    """The tester of a resource type, which connects only where `egress` lets it.
 
     Raises:
         Unsupported: there is none.
@@ -41,4 +45,4 @@ def tester_of(resource_type: str) -> ConnectionTest:
         raise Unsupported(
             f"Connections of the resource type '{resource_type}' cannot be tested: run a script that uses the resource."
         )
-    return cast("ConnectionTest", lookup(TESTERS, "connection test", resource_type)())
+    return cast("type[ConnectionTest]", lookup(TESTERS, "connection test", resource_type))(egress)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from tidemill.engine.egress import EVERYWHERE
 from tidemill.model.errors import StorageMisconfigured, Unavailable
 from tidemill.settings import Settings
 from tidemill.stores.objects import open_store
@@ -60,7 +61,7 @@ class Folders:
 
     def open(self, workspace: str, name: str) -> ObjectStore:
         """See `InstanceStores.open`."""
-        return open_store("local", {"root_path": str(self.folder / workspace / name)})
+        return open_store("local", {"root_path": str(self.folder / workspace / name)}, egress=EVERYWHERE)
 
     async def erase(self, workspace: str) -> None:
         """See `InstanceStores.erase`."""
@@ -133,4 +134,4 @@ class Bucket:
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: set them, or let an admin set a storage by a resource."
             )
         whole = "/".join(part for part in (self.prefix, "workspaces", place) if part)
-        return open_store("s3", {**self.value, "prefix": whole})
+        return open_store("s3", {**self.value, "prefix": whole}, egress=EVERYWHERE)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tidemill.engine.egress import Egress
 from tidemill.model.errors import BadRequest, StorageMisconfigured
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.port import ObjectStore
@@ -11,11 +12,15 @@ from tidemill.wiring.local_stores import folder_of, is_below
 
 
 class Stores:
-    """`Opener`. `roots` are the folders of the host below which superadmins may put storages."""
+    """`Opener`. `roots` are the folders of the host below which superadmins may put storages.
 
-    def __init__(self, own: InstanceStores, roots: Sequence[Path]) -> None:
+    Buckets of resources are connected to where `egress` lets it.
+    """
+
+    def __init__(self, own: InstanceStores, roots: Sequence[Path], egress: Egress) -> None:
         self._own = own
         self._roots = roots
+        self._egress = egress
 
     async def instance(self, workspace: str, name: str) -> ObjectStore:
         """See `Opener.instance`."""
@@ -39,11 +44,11 @@ class Stores:
             self.check_folder(path)
         except BadRequest as error:
             raise StorageMisconfigured(str(error)) from error
-        return open_store("local", {"root_path": str(folder_of(path, workspace, name))})
+        return open_store("local", {"root_path": str(folder_of(path, workspace, name))}, egress=self._egress)
 
     async def bucket(self, kind: str, value: dict[str, object]) -> ObjectStore:
         """See `Opener.bucket`."""
-        return open_store(kind, value)
+        return open_store(kind, value, egress=self._egress)
 
     async def erase(self, workspace: str) -> None:
         """See `Opener.erase`."""

@@ -33,6 +33,7 @@ from tidemill.server.s3.gateway import Gateway
 from tidemill.server.updates import Updates
 from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content
+from tidemill.wiring.egress import egress_of
 from tidemill.wiring.instance_stores import instance_stores
 from tidemill.wiring.keys import job_secret, link_secret, s3_secret
 from tidemill.wiring.local_stores import keep_up, named_folders
@@ -71,6 +72,7 @@ async def server_parts(
         await add_workspace_key(transaction, keys, workspace=workspace)
 
     keyring = Keyring(keys)
+    opener = Stores(instance_stores(settings), settings.storage_root_folders, egress_of(settings))
     values = Values(
         database,
         open_content(settings.objects_url, default_folder=settings.data_dir / "objects"),
@@ -80,9 +82,7 @@ async def server_parts(
     async with (
         Listener(dsn, application="tidemill server listener") as listener,
         AccessLog(database) as access_log,
-        Objects(
-            database, keyring, Stores(instance_stores(settings), settings.storage_root_folders), access_log
-        ) as objects,
+        Objects(database, keyring, opener, access_log) as objects,
         Readers() as readers,
     ):
         yield Parts(
@@ -211,4 +211,5 @@ def server_options(settings: Settings, port: int) -> ServerOptions:
         max_value_bytes=settings.max_value_bytes,
         wait_result_timeout_s=settings.wait_result_timeout_s,
         session_days=settings.session_days,
+        egress=egress_of(settings),
     )

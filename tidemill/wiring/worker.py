@@ -12,9 +12,9 @@ import structlog
 from tidemill.db.keys import Keyring
 from tidemill.db.listener import Listener
 from tidemill.db.values import Values
+from tidemill.engine.addresses import Policy
 from tidemill.model.errors import ConfigurationError
 from tidemill.model.job import STANDARD_TAGS
-from tidemill.sandbox.addresses import Policy
 from tidemill.sandbox.port import Limits, Network
 from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content

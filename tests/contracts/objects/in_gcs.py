@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tidemill.engine.egress import EVERYWHERE
 from tidemill.stores.objects.gcs.store import GcsStore
 
 
 @asynccontextmanager
 async def bucket(request: pytest.FixtureRequest) -> AsyncIterator[Callable[[], GcsStore]]:
     value = request.getfixturevalue("object_servers").get("fake-gcs").new_bucket()
-    yield lambda: GcsStore.open(value)
+    yield lambda: GcsStore.open(value, egress=EVERYWHERE)

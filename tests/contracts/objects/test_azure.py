@@ -14,6 +14,7 @@ from tests.contracts.objects.http_server import answering
 from tests.contracts.objects.wrong_settings import every_call
 from tests.object_servers import ObjectServers
 from tests.processes import free_port
+from tidemill.engine.egress import EVERYWHERE
 from tidemill.model.errors import (
     InvalidKey,
     PreconditionFailed,
@@ -41,7 +42,7 @@ async def opened() -> AsyncIterator[Callable[..., AzureStore]]:
     stores: list[AzureStore] = []
 
     def open_one(value: dict[str, object], **changes: object) -> AzureStore:
-        stores.append(AzureStore.open({**value, **changes}))
+        stores.append(AzureStore.open({**value, **changes}, egress=EVERYWHERE))
         return stores[-1]
 
     yield open_one
@@ -142,7 +143,7 @@ async def test_large_objects_are_whole_and_put_on_a_condition(value: dict[str, o
 
 async def everything_in(value: dict[str, object]) -> list[str]:
     """All keys of the container, also those in our corner."""
-    store = AzureStore.open({**value, "prefix": ""})
+    store = AzureStore.open({**value, "prefix": ""}, egress=EVERYWHERE)
     answer = await store._client.call("GET", None, what="list", query=[("restype", "container"), ("comp", "list")])
     await store.close()
     return [part.partition(b"</Name>")[0].decode() for part in answer.body.split(b"<Name>")[1:]]

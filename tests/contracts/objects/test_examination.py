@@ -8,6 +8,7 @@ from tests.contracts.objects.bytes_of import all_keys
 from tests.contracts.objects.http_server import answering
 from tests.object_servers import ObjectServers
 from tests.processes import free_port
+from tidemill.engine.egress import EVERYWHERE
 from tidemill.model.errors import Conflict
 from tidemill.stores import connection_tests
 from tidemill.stores.objects.examination import _CONTENT, Outcome, S3Test, examine
@@ -58,9 +59,9 @@ async def test_a_test_of_a_resource_says_what_to_mend(
     object_servers: ObjectServers, server: str, kind: str, changes: dict[str, object], advice: str
 ) -> None:
     value = object_servers.get(server).new_bucket()
-    assert "can be listed" in await connection_tests.tester_of(kind).test(value)
+    assert "can be listed" in await connection_tests.tester_of(kind, EVERYWHERE).test(value)
     with pytest.raises(Conflict, match=advice) as raised:
-        await connection_tests.tester_of(kind).test({**value, **changes})
+        await connection_tests.tester_of(kind, EVERYWHERE).test({**value, **changes})
     assert "a-wrong-secret" not in str(raised.value)
 
 
@@ -76,7 +77,9 @@ async def test_what_a_server_lacks_is_told_and_no_failure() -> None:
         return 200, b"" if head.startswith(b"HEAD") else listing, b'etag: "1"\r\n'
 
     async with answering(answer) as origin:
-        store = S3Store.open({"bucket": "data", "endPoint": origin, "accessKey": "a", "secretKey": "b"})
+        store = S3Store.open(
+            {"bucket": "data", "endPoint": origin, "accessKey": "a", "secretKey": "b"}, egress=EVERYWHERE
+        )
         outcomes = {step.name: step.outcome async for step in examine(store)}
         await store.close()
     assert outcomes == dict.fromkeys(STEPS, Outcome.FINE) | {"write on a condition": Outcome.UNSUPPORTED}
@@ -88,7 +91,7 @@ async def test_a_server_that_is_silent_does_not_hold_up_a_test() -> None:
         port = listening.getsockname()[1]
         value = {"bucket": "data", "endPoint": f"http://127.0.0.1:{port}", "accessKey": "a", "secretKey": "b"}
         with pytest.raises(Conflict, match="seconds"):
-            await Hasty().test(value)
+            await Hasty(EVERYWHERE).test(value)
 
 
 class Hasty(S3Test):

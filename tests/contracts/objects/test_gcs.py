@@ -18,6 +18,7 @@ from tests.contracts.objects.http_server import answering
 from tests.contracts.objects.wrong_settings import every_call
 from tests.object_servers import ObjectServers
 from tests.processes import free_port
+from tidemill.engine.egress import EVERYWHERE
 from tidemill.model.errors import (
     InvalidKey,
     PreconditionFailed,
@@ -105,7 +106,7 @@ def test_what_is_wrong_is_told_by_its_field(changes: dict[str, object], field: s
 
 def test_a_key_that_is_none_is_named(key: RSAPrivateKey) -> None:
     with pytest.raises(StorageMisconfigured, match="PEM"):
-        GcsStore.open({"bucket": "data", "serviceAccountKey": {**account(key), "private_key": "x"}})
+        GcsStore.open({"bucket": "data", "serviceAccountKey": {**account(key), "private_key": "x"}}, egress=EVERYWHERE)
 
 
 def test_a_key_file_may_be_a_text_and_is_not_shown(key: RSAPrivateKey) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.contracts.objects.bytes_of import MIB, body, content_of, keys_of, md5, noise, put, read
 from tests.contracts.objects.in_folder import check_folder
+from tidemill.engine.egress import EVERYWHERE
 from tidemill.model.errors import ContentDamaged, StorageDenied, StorageMisconfigured, Unavailable
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.local.folder import file_system
@@ -94,12 +95,12 @@ async def test_a_newer_format_is_refused_by_name(root: Path, local: LocalStore) 
 )
 def test_a_value_without_an_absolute_path_is_refused(value: dict[str, object]) -> None:
     with pytest.raises(StorageMisconfigured, match="root_path"):
-        open_store("local", value)
+        open_store("local", value, egress=EVERYWHERE)
 
 
 async def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    store = open_store("local", {"root_path": str(tmp_path / "file" / "below")})
+    store = open_store("local", {"root_path": str(tmp_path / "file" / "below")}, egress=EVERYWHERE)
     with pytest.raises((StorageMisconfigured, StorageDenied)):
         await put(store, "a")
     await store.close()
@@ -213,6 +214,7 @@ async def test_a_reader_in_another_process_gets_an_error_and_no_wrong_end(local:
 WRITER = """
 import asyncio, sys
 from pathlib import Path
+from tidemill.engine.egress import EVERYWHERE
 from tidemill.model.errors import PreconditionFailed
 from tidemill.stores.objects.local.store import LocalConfig, LocalStore
 from tidemill.stores.objects.port import CREATE

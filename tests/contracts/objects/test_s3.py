@@ -16,6 +16,7 @@ from tests.contracts.objects.wrong_settings import every_call
 from tests.object_servers import ObjectServer, ObjectServers
 from tests.processes import free_port
 from tests.reliability.fault_proxy import FaultProxy
+from tidemill.engine.egress import EVERYWHERE
 from tidemill.model.errors import (
     BadRequest,
     NotFound,
@@ -307,6 +308,7 @@ async def test_a_role_is_taken_on_with_a_token(object_servers: ObjectServers) ->
             "endPoint": server.endpoint,
             "stsEndPoint": server.endpoint,
         },
+        egress=EVERYWHERE,
     )
     await put(store, "a", b"by role")
     assert await read(store, "a") == b"by role"

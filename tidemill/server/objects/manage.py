@@ -7,6 +7,7 @@ from typing import Final
 from tidemill.db import audit, storages
 from tidemill.db.pool import Actor, Database
 from tidemill.engine import permit
+from tidemill.engine.egress import EVERYWHERE, Egress
 from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.model.errors import AlreadyExists, Conflict, NotFound
 from tidemill.model.identity import Principal
@@ -62,8 +63,8 @@ async def delete_storage(database: Database, objects: Objects, caller: Principal
         await audit.record(tx, caller, "storages.delete", "Delete", name)
 
 
-async def examine_storage(objects: Objects, caller: Principal, name: str) -> list[Step]:
-    """Try out what the storage `name` can do, on an object of our own, by the same calls as in use.
+async def examine_storage(objects: Objects, caller: Principal, name: str, *, egress: Egress) -> list[Step]:
+    """Try out what the storage `name` can do, on an object of our own, by the same calls and rule as in use.
 
     It does not ask the rules of the storage: they are about keys of people, and only admins may ask for this.
 
@@ -76,7 +77,9 @@ async def examine_storage(objects: Objects, caller: Principal, name: str) -> lis
     steps: list[Step] = []
     async with objects.storage(caller, Address(named(name))) as storage:
         try:
-            async with asyncio.timeout(EXAMINATION_S), aclosing(examine(storage.store)) as examined:
+            rule = EVERYWHERE if storage.kind == storages.INSTANCE else egress
+            steps_of = examine(storage.store, egress=rule)
+            async with asyncio.timeout(EXAMINATION_S), aclosing(steps_of) as examined:
                 async for step in examined:
                     steps.append(step)  # noqa: PERF401  # those that were done are kept when time is over
         except TimeoutError:

@@ -26,7 +26,7 @@ from tidemill.server.preconditions import Conditions, Preconditions, etag, requi
 from tidemill.server.resources_seen import RESOURCES, interpolated, note_read, require_resource
 from tidemill.server.routes.variables import Paths
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, raw_answer, returns, text_answer
-from tidemill.stores.connection_tests import tester_of
+from tidemill.stores.connection_tests import ConnectionTest, tester_of
 
 router = APIRouter(tags=["resources"], responses=ERRORS)
 
@@ -310,8 +310,8 @@ async def delete_resources(
 async def test_resource(path: str, parts: InParts, caller: Caller) -> Response:
     """Try to connect to what a resource describes."""
     found = await require_resource(parts, caller, path, Action.READ_VALUE)
-    tester_of(found.resource_type)
-    return await _tested(found.resource_type, await interpolated(parts, caller, found))
+    tester = tester_of(found.resource_type, parts.options.egress)
+    return await _tested(tester, found.resource_type, await interpolated(parts, caller, found))
 
 
 @router.post(
@@ -324,17 +324,17 @@ async def test_resource_value(
     parts: InParts, caller: Caller, body: Annotated[TypedValue, Depends(json_body(TypedValue))]
 ) -> Response:
     """Try to connect to what a value describes that is not stored; references in it are replaced."""
-    tester_of(check_name("resource type", body.resource_type))
+    tester = tester_of(check_name("resource type", body.resource_type), parts.options.egress)
     value, _ = await references.resolve(parts.database, parts.keyring, caller, bytes(body.value))
-    return await _tested(body.resource_type, value)
+    return await _tested(tester, body.resource_type, value)
 
 
-async def _tested(resource_type: str, value: bytes) -> Response:
+async def _tested(tester: ConnectionTest, resource_type: str, value: bytes) -> Response:
     loaded = loads(value)
     if not isinstance(loaded, dict):
         raise BadRequest(f"The value of a {resource_type} must be a JSON object.")
     try:
-        message = await tester_of(resource_type).test(loaded)
+        message = await tester.test(loaded)
     except Conflict as error:
         return json_answer(TestResult(success=False, message=str(error)))
     return json_answer(TestResult(success=True, message=message))

@@ -203,7 +203,7 @@ async def explain(parts: InParts, caller: Caller, body: Annotated[Question, Depe
 @router.post(f"{_W}/storages/examine/{{name}}", response_class=Response, responses={200: returns(list[ExaminedStep])})
 async def examine(name: str, parts: InParts, caller: Caller) -> Response:
     """Try out step by step what the storage can do, on a small object of our own that is removed again."""
-    steps = await examine_storage(parts.objects, caller, name)
+    steps = await examine_storage(parts.objects, caller, name, egress=parts.options.egress)
     return json_answer([ExaminedStep(each.name, each.outcome, each.advice) for each in steps])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Protocol, cast
 
+from tidemill.engine.egress import Egress
 from tidemill.registry import Entry, lookup
 from tidemill.stores.objects.port import ObjectStore
 
@@ -22,8 +23,10 @@ class Backend(Protocol):
     """What an entry of the table leads to."""
 
     @classmethod
-    def open(cls, value: Mapping[str, object]) -> ObjectStore:
+    def open(cls, value: Mapping[str, object], *, egress: Egress) -> ObjectStore:
         """A store as the value of a resource says. It does not connect yet: what is wrong out there shows at first use.
+
+        It connects only where `egress` lets it.
 
         Raises:
             StorageMisconfigured: the value lacks something, or has what cannot be.
@@ -31,8 +34,8 @@ class Backend(Protocol):
         ...
 
 
-def open_store(kind: str, value: Mapping[str, object]) -> ObjectStore:
-    """The store of this kind that `value` tells of; close it after use.
+def open_store(kind: str, value: Mapping[str, object], *, egress: Egress) -> ObjectStore:
+    """The store of this kind that `value` tells of; close it after use. It connects only where `egress` lets it.
 
     Raises:
         BadRequest: there is no such kind; the message lists what there is.
@@ -40,4 +43,4 @@ def open_store(kind: str, value: Mapping[str, object]) -> ObjectStore:
         StorageMisconfigured: the value lacks something, or has what cannot be.
     """
     backend = cast("type[Backend]", lookup(BACKENDS, "kind of object storage", kind))
-    return backend.open(value)
+    return backend.open(value, egress=egress)

@@ -12,9 +12,18 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientConnectorCertificateError, ClientError, ClientSession, DummyCookieJar
 
-from tidemill.model.errors import Conflict, PreconditionFailed, StorageMisconfigured, TidemillError, Unsupported
+from tidemill.engine.egress import EVERYWHERE, Egress
+from tidemill.model.errors import (
+    AddressClosed,
+    Conflict,
+    PreconditionFailed,
+    StorageMisconfigured,
+    TidemillError,
+    Unsupported,
+)
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.port import CREATE, ObjectStore, Part
+from tidemill.stores.reach import GuardedConnector
 
 PROBES: Final = ".tidemill-probe-"
 """What keys of an examination begin with; each is removed at its end."""
@@ -40,8 +49,11 @@ class Step:
     advice: str = ""
 
 
-async def examine(store: ObjectStore) -> AsyncGenerator[Step]:
-    """The steps as they are done. Nothing is written where the store cannot be listed or written; nothing is left."""
+async def examine(store: ObjectStore, *, egress: Egress = EVERYWHERE) -> AsyncGenerator[Step]:
+    """The steps as they are done, under the rule that the store obeys.
+
+    Nothing is written where the store cannot be listed or written; nothing is left.
+    """
     key = PROBES + secrets.token_hex(8)
     yield await _try("list objects", lambda: _list(store))
     written = await _try("write an object", lambda: _write(store, key))
@@ -55,7 +67,7 @@ async def examine(store: ObjectStore) -> AsyncGenerator[Step]:
         yield await _try("upload in parts", lambda: _upload(store, key))
         yield await _try("agree on the time", lambda: _compare_clocks(store, key))
         if store.can.signed_urls:
-            yield await _try("read by a signed address", lambda: _read_signed(store, key))
+            yield await _try("read by a signed address", lambda: _read_signed(store, key, egress))
     finally:
         removed = await _try("delete it", lambda: _delete(store, key))
     yield removed
@@ -71,6 +83,9 @@ class BucketTest:
     kind: ClassVar[str]
     limit_s: ClassVar[float] = 10.0
 
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+
     async def test(self, value: Mapping[str, object]) -> str:
         """See `ConnectionTest.test`."""
         try:
@@ -83,11 +98,11 @@ class BucketTest:
 
     async def _test(self, value: Mapping[str, object]) -> str:
         try:
-            store = open_store(self.kind, value)
+            store = open_store(self.kind, value, egress=self._egress)
         except StorageMisconfigured as error:
             raise Conflict(str(error)) from error
         try:
-            steps = [step async for step in examine(store)]
+            steps = [step async for step in examine(store, egress=self._egress)]
         finally:
             await store.close()
         if failed := [step for step in steps if step.outcome is Outcome.FAILED]:
@@ -167,13 +182,13 @@ async def _compare_clocks(store: ObjectStore, key: str) -> None:
         )
 
 
-async def _read_signed(store: ObjectStore, key: str) -> None:
+async def _read_signed(store: ObjectStore, key: str, egress: Egress) -> None:
     """As somebody without our keys and authorities does."""
     url = await store.sign("GET", key, expires_s=60)
     place = urlsplit(url)
     try:
         async with (
-            ClientSession(cookie_jar=DummyCookieJar()) as session,
+            ClientSession(connector=GuardedConnector(egress), cookie_jar=DummyCookieJar()) as session,
             session.get(url, allow_redirects=False) as answer,
         ):
             found = await answer.content.read(2 * len(_CONTENT))
@@ -182,7 +197,7 @@ async def _read_signed(store: ObjectStore, key: str) -> None:
             f"the certificate of {place.netloc} is only known to those who have your authority's: others cannot follow "
             "addresses that are signed for it."
         ) from error
-    except (ClientError, OSError) as error:
+    except (AddressClosed, ClientError, OSError) as error:
         raise StorageMisconfigured(f"{place.netloc} is not reached by a signed address: {error}.") from error
     if found != _CONTENT:
         raise StorageMisconfigured(

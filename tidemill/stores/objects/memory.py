@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from hashlib import md5
 from typing import Final, Self
 
+from tidemill.engine.egress import EVERYWHERE, Egress
 from tidemill.model.errors import InvalidKey, NotFound, Unsupported
 from tidemill.stores.objects import folding
 from tidemill.stores.objects.checks import (
@@ -63,8 +64,9 @@ class MemoryStore:
         self._uploads: dict[str, _Upload] = {}
 
     @classmethod
-    def open(cls, value: Mapping[str, object]) -> Self:
+    def open(cls, value: Mapping[str, object], *, egress: Egress = EVERYWHERE) -> Self:
         """A new, empty store; there is nothing to set."""
+        del value, egress
         return cls()
 
     @property

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import aiohttp
 
+from tidemill.engine.egress import Egress
 from tidemill.stores.objects.azure.attributes import read_info
 from tidemill.stores.objects.azure.config import AzureConfig
 from tidemill.stores.objects.azure.errors import error_of
@@ -26,11 +27,11 @@ class AzureClient:
 
     has_suffix_ranges = False
 
-    def __init__(self, config: AzureConfig, *, now: Now) -> None:
+    def __init__(self, config: AzureConfig, *, now: Now, egress: Egress) -> None:
         self.config = config
         self._now = now
         self._tokens = Tokens(config.identity, now=now) if config.identity and not config.access_key else None
-        self._http = Http(config.origin, self._authorize, ca_certificate=config.ca_certificate)
+        self._http = Http(config.origin, self._authorize, ca_certificate=config.ca_certificate, egress=egress)
 
     def path(self, key: str) -> str:
         """Escaped."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Self
 
+from tidemill.engine.egress import EVERYWHERE, Egress
 from tidemill.model.errors import InvalidKey, NotFound, Unsupported
 from tidemill.stores.objects.azure.attributes import attribute_headers
 from tidemill.stores.objects.azure.client import AzureClient
@@ -43,16 +44,18 @@ _FORBIDDEN_SEGMENTS: Final = frozenset({"", ".", ".."})
 class AzureStore:
     """An account key opens the whole account; a shared access signature or an identity may open less."""
 
-    def __init__(self, config: AzureConfig, *, now: Now = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, config: AzureConfig, *, now: Now = lambda: datetime.now(UTC), egress: Egress = EVERYWHERE
+    ) -> None:
         self._config = config
-        self._client = AzureClient(config, now=now)
+        self._client = AzureClient(config, now=now, egress=egress)
         self._listings = Listings(self._client)
         self._uploads = Uploads(self._client)
 
     @classmethod
-    def open(cls, value: Mapping[str, object]) -> Self:
+    def open(cls, value: Mapping[str, object], *, egress: Egress) -> Self:
         """As a resource `azure_blob` says; see `AzureConfig.of`."""
-        return cls(AzureConfig.of(value))
+        return cls(AzureConfig.of(value), egress=egress)
 
     @property
     def can(self) -> Capabilities:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from tidemill.engine.egress import Egress
 from tidemill.stores.objects.gcs.config import GcsConfig
 from tidemill.stores.objects.gcs.errors import error_of, no_bucket
 from tidemill.stores.objects.gcs.tokens import Now, Tokens, presigned_query
@@ -35,11 +36,14 @@ class GcsClient:
 
     has_suffix_ranges = True
 
-    def __init__(self, config: GcsConfig, *, now: Now) -> None:
+    def __init__(self, config: GcsConfig, *, now: Now, egress: Egress) -> None:
         self.config = config
         self._now = now
-        self._tokens = Tokens(config.account, now=now, ca_certificate=config.ca_certificate) if config.account else None
-        self._http = Http(config.origin, self._authorize, ca_certificate=config.ca_certificate)
+        authorities = config.ca_certificate
+        self._tokens = None
+        if config.account:
+            self._tokens = Tokens(config.account, now=now, ca_certificate=authorities, egress=egress)
+        self._http = Http(config.origin, self._authorize, ca_certificate=authorities, egress=egress)
         self._bucket_is_there = False
 
     def object_path(self, key: str) -> str:

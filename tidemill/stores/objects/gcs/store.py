@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Self
 
+from tidemill.engine.egress import EVERYWHERE, Egress
 from tidemill.model.errors import InvalidKey, NotFound, Unsupported
 from tidemill.stores.objects.checks import check_batch, check_part_number, measured
 from tidemill.stores.objects.gcs.client import GcsClient, metadata_of
@@ -37,15 +38,15 @@ from tidemill.stores.objects.remote.together import each
 class GcsStore:
     """Etags are generations, which Google counts up with every write."""
 
-    def __init__(self, config: GcsConfig, *, now: Now = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, config: GcsConfig, *, now: Now = lambda: datetime.now(UTC), egress: Egress = EVERYWHERE) -> None:
         self._config = config
-        self._client = GcsClient(config, now=now)
+        self._client = GcsClient(config, now=now, egress=egress)
         self._uploads = Uploads(self._client)
 
     @classmethod
-    def open(cls, value: Mapping[str, object]) -> Self:
+    def open(cls, value: Mapping[str, object], *, egress: Egress) -> Self:
         """As a resource `gcloud_storage` says; see `GcsConfig.of`."""
-        return cls(GcsConfig.of(value))
+        return cls(GcsConfig.of(value), egress=egress)
 
     @property
     def can(self) -> Capabilities:

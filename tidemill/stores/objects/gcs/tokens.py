@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from tidemill.engine.egress import Egress
 from tidemill.engine.sigv4 import encode_query, time_text
 from tidemill.model.errors import StorageDenied, StorageMisconfigured, Unavailable
 from tidemill.stores.objects.gcs.config import ServiceAccount
@@ -33,13 +34,14 @@ Now = Callable[[], datetime]
 class Tokens:
     """The token of one account, renewed before it ends."""
 
-    def __init__(self, account: ServiceAccount, *, now: Now, ca_certificate: str) -> None:
+    def __init__(self, account: ServiceAccount, *, now: Now, ca_certificate: str, egress: Egress) -> None:
         where = urlsplit(account.token_uri)
         self._account = account
         self._key = _private_key(account)
         self._now = now
         self._path = where.path or "/"
-        self._http = Http(f"{where.scheme}://{where.netloc}", _as_it_is, ca_certificate=ca_certificate)
+        origin = f"{where.scheme}://{where.netloc}"
+        self._http = Http(origin, _as_it_is, ca_certificate=ca_certificate, egress=egress)
         self._renewing = asyncio.Lock()
         self._token = ""
         self._end: datetime | None = None

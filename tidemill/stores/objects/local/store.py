@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, Self, TypeVar
 
+from tidemill.engine.egress import EVERYWHERE, Egress
 from tidemill.model.errors import InvalidKey, StorageFull, StorageMisconfigured, TidemillError, Unavailable, Unsupported
 from tidemill.stores.objects.checks import check_batch, check_key, check_limit, check_part_number, check_text
 from tidemill.stores.objects.local import changes, rows, upkeep
@@ -65,8 +66,9 @@ class LocalStore:
         self._writer = Writer(self._folder, self._remove)
 
     @classmethod
-    def open(cls, value: Mapping[str, object]) -> Self:
+    def open(cls, value: Mapping[str, object], *, egress: Egress = EVERYWHERE) -> Self:
         """See `Backend.open`."""
+        del egress  # nothing is connected to
         return cls(LocalConfig.from_value(value))
 
     @property

@@ -13,8 +13,10 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from tidemill.model.errors import StorageMisconfigured, Unavailable
+from tidemill.engine.egress import EVERYWHERE, Egress
+from tidemill.model.errors import AddressClosed, StorageMisconfigured, Unavailable
 from tidemill.stores.objects.remote.bodies import Body, Held
+from tidemill.stores.reach import GuardedConnector
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 60.0
@@ -62,14 +64,19 @@ Authorize = Callable[[Request], Awaitable[Request]]
 class Http:
     """Connections to one server."""
 
-    def __init__(self, origin: str, authorize: Authorize, *, ca_certificate: str = "") -> None:
+    def __init__(
+        self, origin: str, authorize: Authorize, *, ca_certificate: str = "", egress: Egress = EVERYWHERE
+    ) -> None:
         """`origin`: scheme, host and port. `ca_certificate`: PEM of those to trust beside the usual ones.
+
+        `egress` is what a user's `origin` must obey.
 
         Raises:
             StorageMisconfigured: `ca_certificate` is not one.
         """
         self.origin = origin
         self._authorize = authorize
+        self._egress = egress
         self._tls = _tls(ca_certificate) if origin.startswith("https:") else None
         self._session: aiohttp.ClientSession | None = None
 
@@ -78,7 +85,7 @@ class Http:
 
         Raises:
             Unavailable: there is no answer.
-            StorageMisconfigured: TLS fails, or there is no such host.
+            StorageMisconfigured: TLS fails, or it is where the server may not go.
         """
         response = await self.open(request)
         try:
@@ -95,6 +102,8 @@ class Http:
             last = attempt == ATTEMPTS or not request.body.can_repeat
             try:
                 response = await self._send(await self._authorize(request))
+            except AddressClosed as error:
+                raise StorageMisconfigured(f"{error} Else change endPoint.") from error
             except (aiohttp.ClientError, OSError) as error:
                 if request.body.failure is not None:
                     raise request.body.failure from None
@@ -134,7 +143,7 @@ class Http:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=self._tls or True),
+                connector=GuardedConnector(self._egress, limit=_CONNECTIONS, ssl=self._tls or True),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=READ_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -153,6 +162,8 @@ class Http:
                 )
             case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
                 return StorageMisconfigured(f"{where} does not talk TLS as it should: is useSSL right? ({error})")
+            case aiohttp.InvalidURL():
+                return StorageMisconfigured(f"{where} is no address that can be connected to: check endPoint.")
             case aiohttp.ClientConnectorDNSError():
                 return Unavailable(f"There is no host of the name {where}: check endPoint and region.")
             case aiohttp.ClientConnectorError():

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import aiohttp
 
 from tidemill.engine import sigv4
+from tidemill.engine.egress import Egress
 from tidemill.model.errors import NotFound, RangeUnsatisfiable, TidemillError
 from tidemill.stores.objects.port import ObjectInfo
 from tidemill.stores.objects.remote.bodies import EMPTY, Body, Held
@@ -38,11 +39,11 @@ class S3Client:
 
     has_suffix_ranges = True
 
-    def __init__(self, config: S3Config, *, now: Now) -> None:
+    def __init__(self, config: S3Config, *, now: Now, egress: Egress) -> None:
         self.config = config
         self._now = now
-        self._credentials: Credentials = credentials_of(config, now=now)
-        self._http = Http(config.origin, self._sign, ca_certificate=config.ca_certificate)
+        self._credentials: Credentials = credentials_of(config, now=now, egress=egress)
+        self._http = Http(config.origin, self._sign, ca_certificate=config.ca_certificate, egress=egress)
         self._signs_bodies = config.endpoint.scheme == "http"
         self.bucket_is_there = False
 

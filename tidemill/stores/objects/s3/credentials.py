@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from tidemill.engine.egress import Egress
 from tidemill.engine.sigv4 import Keys
 from tidemill.model.errors import StorageDenied, Unavailable
 from tidemill.stores.objects.remote.http import Http, Request
@@ -26,10 +27,10 @@ class Credentials(Protocol):
     async def close(self) -> None: ...
 
 
-def credentials_of(config: S3Config, *, now: Callable[[], datetime]) -> Credentials:
+def credentials_of(config: S3Config, *, now: Callable[[], datetime], egress: Egress) -> Credentials:
     """As a configuration says."""
     if config.role:
-        return AssumedRole(config, now=now)
+        return AssumedRole(config, now=now, egress=egress)
     return Fixed(Keys(config.access_key, config.secret_key, config.token) if config.access_key else None)
 
 
@@ -49,14 +50,13 @@ class Fixed:
 class AssumedRole:
     """Keys of a role that trusts the tokens that Tidemill issues; renewed before they end."""
 
-    def __init__(self, config: S3Config, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, config: S3Config, *, now: Callable[[], datetime], egress: Egress) -> None:
         assert config.sts is not None
         self._config = config
         self._now = now
         self._path = config.sts.path or "/"
-        self._http = Http(
-            f"{config.sts.scheme}://{config.sts.authority}", _unsigned, ca_certificate=config.ca_certificate
-        )
+        origin = f"{config.sts.scheme}://{config.sts.authority}"
+        self._http = Http(origin, _unsigned, ca_certificate=config.ca_certificate, egress=egress)
         self._renewing = asyncio.Lock()
         self._keys: Keys | None = None
         self._end: datetime | None = None

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Self, cast
 
+from tidemill.engine.egress import EVERYWHERE, Egress
 from tidemill.engine.sigv4 import MAX_EXPIRES_S
 from tidemill.model.errors import NotFound, Unsupported
 from tidemill.stores.objects.checks import check_batch, check_key, check_part_number, check_parts, measured
@@ -44,18 +45,19 @@ class S3Store:
         now: Now = utc_now,
         learned: Learned | None = None,
         max_copy_bytes: int = MAX_COPY_BYTES,
+        egress: Egress = EVERYWHERE,
     ) -> None:
         """`learned`: what another store on the same server found out about it."""
-        self._client = S3Client(config, now=now)
+        self._client = S3Client(config, now=now, egress=egress)
         self._config = config
         self._conditions = Conditions(self._client, learned or Learned())
         self._uploads = Uploads(self._client, self._conditions)
         self._max_copy_bytes = max_copy_bytes
 
     @classmethod
-    def open(cls, value: Mapping[str, object]) -> Self:
+    def open(cls, value: Mapping[str, object], *, egress: Egress) -> Self:
         """As a resource `s3` says; see `S3Config.of`."""
-        return cls(S3Config.of(value))
+        return cls(S3Config.of(value), egress=egress)
 
     @property
     def can(self) -> Capabilities:
@@ -226,6 +228,6 @@ class RoleStore(S3Store):
     """A bucket of Amazon's that is reached by taking on a role, without keys."""
 
     @classmethod
-    def open(cls, value: Mapping[str, object]) -> Self:
+    def open(cls, value: Mapping[str, object], *, egress: Egress) -> Self:
         """As a resource `s3_aws_oidc` says, with a token of the caller's beside it; see `S3Config.of_role`."""
-        return cls(S3Config.of_role(value))
+        return cls(S3Config.of_role(value), egress=egress)

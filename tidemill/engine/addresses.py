@@ -1,6 +1,7 @@
-"""Which network addresses a job may reach. Pure: no look-ups, no sockets."""
+"""Kinds of network addresses, and which of them a job may reach. Pure: no look-ups, no sockets."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Self
 
@@ -9,36 +10,52 @@ from tidemill.model.errors import ConfigurationError
 Address = IPv4Address | IPv6Address
 Block = IPv4Network | IPv6Network
 
-# https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry
-CLOSED: Final[tuple[tuple[str, str], ...]] = (
-    ("0.0.0.0/8", "the host itself is closed"),
-    ("10.0.0.0/8", "private networks are closed"),
-    ("100.64.0.0/10", "private networks are closed"),
-    ("127.0.0.0/8", "the host itself is closed"),
-    ("169.254.0.0/16", "link-local and metadata addresses are closed"),
-    ("172.16.0.0/12", "private networks are closed"),
-    ("192.0.0.0/24", "special networks are closed"),
-    ("192.0.2.0/24", "special networks are closed"),
-    ("192.168.0.0/16", "private networks are closed"),
-    ("198.18.0.0/15", "special networks are closed"),
-    ("198.51.100.0/24", "special networks are closed"),
-    ("203.0.113.0/24", "special networks are closed"),
-    ("224.0.0.0/4", "multicast is closed"),
-    ("240.0.0.0/4", "special networks are closed"),
-    ("::/127", "the host itself is closed"),
-    ("100::/64", "special networks are closed"),
-    ("2001::/23", "special networks are closed"),
-    ("2001:db8::/32", "special networks are closed"),
-    ("3fff::/20", "special networks are closed"),
-    ("5f00::/16", "special networks are closed"),
-    ("fc00::/7", "private networks are closed"),
-    ("fe80::/10", "link-local and metadata addresses are closed"),
-    ("fec0::/10", "private networks are closed"),
-    ("ff00::/8", "multicast is closed"),
+
+class Kind(StrEnum):
+    """What is special about an address, as the beginning of a clause."""
+
+    HOST = "the host itself is"
+    PRIVATE = "private networks are"
+    METADATA = "link-local and metadata addresses are"
+    SPECIAL = "special networks are"
+    MULTICAST = "multicast is"
+
+
+# https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry; the first that fits counts
+BLOCKS: Final[tuple[tuple[str, Kind], ...]] = (
+    ("169.254.0.0/16", Kind.METADATA),
+    ("fe80::/10", Kind.METADATA),
+    ("100.100.100.200/32", Kind.METADATA),  # Alibaba Cloud
+    ("168.63.129.16/32", Kind.METADATA),  # Azure, among public addresses
+    ("192.0.0.192/32", Kind.METADATA),  # Oracle Cloud
+    ("fd00:ec2::254/128", Kind.METADATA),  # Amazon
+    ("fd20:ce::254/128", Kind.METADATA),  # Google
+    ("0.0.0.0/8", Kind.HOST),
+    ("127.0.0.0/8", Kind.HOST),
+    ("::/127", Kind.HOST),
+    ("10.0.0.0/8", Kind.PRIVATE),
+    ("100.64.0.0/10", Kind.PRIVATE),
+    ("172.16.0.0/12", Kind.PRIVATE),
+    ("192.168.0.0/16", Kind.PRIVATE),
+    ("fc00::/7", Kind.PRIVATE),
+    ("fec0::/10", Kind.PRIVATE),
+    ("192.0.0.0/24", Kind.SPECIAL),
+    ("192.0.2.0/24", Kind.SPECIAL),
+    ("198.18.0.0/15", Kind.SPECIAL),
+    ("198.51.100.0/24", Kind.SPECIAL),
+    ("203.0.113.0/24", Kind.SPECIAL),
+    ("240.0.0.0/4", Kind.SPECIAL),
+    ("100::/64", Kind.SPECIAL),
+    ("2001::/23", Kind.SPECIAL),
+    ("2001:db8::/32", Kind.SPECIAL),
+    ("3fff::/20", Kind.SPECIAL),
+    ("5f00::/16", Kind.SPECIAL),
+    ("224.0.0.0/4", Kind.MULTICAST),
+    ("ff00::/8", Kind.MULTICAST),
 )
-_CLOSED: Final = tuple((ip_network(block), why) for block, why in CLOSED)
+_BLOCKS: Final = tuple((ip_network(block), kind) for block, kind in BLOCKS)
 _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-HOST: Final = "the host itself is closed"
+HOST: Final = f"{Kind.HOST} closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,7 @@ class Allowed:
             return cls(ip_network(block, strict=True), _port(port))
         except ValueError as error:
             raise ConfigurationError(
-                f"{text!r} is not a network that jobs can be let into: write CIDR or CIDR:port, as in 10.0.0.5/32:5432."
+                f"{text!r} is not a network that can be opened: write CIDR or CIDR:port, as in 10.0.0.5/32:5432."
             ) from error
 
     def covers(self, address: Address, port: int) -> bool:
@@ -91,7 +108,13 @@ class Policy:
         """Why a (plain) address may not be reached, as a clause; "" when it may."""
         if self.lets_through(address, port):
             return ""
-        return next((why for block, why in _CLOSED if address.version == block.version and address in block), "")
+        kind = kind_of(address)
+        return f"{kind} closed" if kind else ""
+
+
+def kind_of(address: Address) -> Kind | None:
+    """What is special about a (plain) address; None for those of the public internet."""
+    return next((kind for block, kind in _BLOCKS if address.version == block.version and address in block), None)
 
 
 def plain(text: str) -> Address:

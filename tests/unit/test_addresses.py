@@ -2,8 +2,8 @@
 
 import pytest
 
+from tidemill.engine.addresses import Allowed, Policy, plain
 from tidemill.model.errors import ConfigurationError
-from tidemill.sandbox.addresses import Allowed, Policy, plain
 
 CLOSED = [
     "127.0.0.1",
