@@ -79,6 +79,12 @@ class InterpolationFailed(BadRequest):
     code = "interpolation_failed"
 
 
+class ExpressionFailed(BadRequest):
+    """An expression of a flow or schedule cannot be parsed or evaluated; the message names it, and what was missing."""
+
+    code = "expression_failed"
+
+
 class Unauthenticated(TidemillError):
     """No credential, or one that is unknown, expired or revoked."""
 

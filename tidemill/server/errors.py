@@ -22,6 +22,7 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "invalid_schema": HTTPStatus.BAD_REQUEST,
     "invalid_script": HTTPStatus.BAD_REQUEST,
     "interpolation_failed": HTTPStatus.BAD_REQUEST,
+    "expression_failed": HTTPStatus.BAD_REQUEST,
     "unauthenticated": HTTPStatus.UNAUTHORIZED,
     "denied": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,

@@ -1,0 +1,141 @@
+"""Evaluates an expression of a flow: plain paths on the raw text, everything else in JavaScript. No I/O.
+
+    have = {}
+    while isinstance(answer := evaluate(expression, have), Needs):
+        for need in answer.wanted:  # only what the expression really touches
+            have[need.whole] = await fetch(need)  # raw JSON; None where it is undefined
+
+Numbers are never rounded silently. A plain path gives them as they are written. In JavaScript an integer beyond 2^53
+that comes from outside is a BigInt, and goes out exactly; another number that JavaScript cannot hold is an error when
+it is read; so are NaN and infinity in the result. What JavaScript calculates is as exact as JavaScript is.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tidemill.engine.expressions import javascript
+from tidemill.engine.expressions.javascript import Large, Limits
+from tidemill.engine.expressions.need import ROOTS, Need, Needs
+from tidemill.engine.expressions.paths import kind_of, parse_path, pick
+from tidemill.model import jsontext
+from tidemill.model.errors import ExpressionFailed, InvalidJson, TooLarge
+
+MAX_BYTES: Final = 64 << 20
+"""How large a value may be that JavaScript makes; one that a plain path leads to is not bound."""
+MAX_SOURCE_CHARS: Final = 100_000
+_LARGE_BYTES: Final = 64 * 1024
+"""From here on JavaScript is given the parts of a value that are touched, not the whole."""
+_ROUNDS: Final = 200
+_LITERAL_STARTS: Final = tuple('0123456789-"tfn[{')
+_DEFAULT_LIMITS: Final = Limits()
+
+
+def evaluate(
+    expression: str,
+    have: Mapping[Need, bytes | None],
+    *,
+    place: str = "",
+    limits: Limits = _DEFAULT_LIMITS,
+) -> bytes | Needs:
+    """The value as JSON text, `null` where it is undefined; or what else has to be in `have`.
+
+    `have`: the whole of a value under `need.whole`, or what `pick` took out of it under the need itself. Raw JSON
+    that has passed `jsontext.check`, None where there is none. `place`: where the expression stands, for messages.
+
+    Raises:
+        ExpressionFailed: it cannot be parsed, failed, or went over a limit; the message names place and expression.
+    """
+    try:
+        return _evaluated(expression, have, limits)
+    except ExpressionFailed as error:
+        raise ExpressionFailed(_told(expression, place, str(error), have)) from error
+
+
+def check_syntax(expression: str, *, place: str = "") -> None:
+    """Nothing, if `expression` can be parsed; nothing of it runs.
+
+    Raises:
+        ExpressionFailed: it cannot be parsed.
+    """
+    if parse_path(expression) is not None or _literal(expression) is not None:
+        return
+    try:
+        _check_source(expression)
+        javascript.check_syntax(expression)
+    except ExpressionFailed as error:
+        raise ExpressionFailed(_told(expression, place, str(error), {})) from error
+
+
+def _evaluated(expression: str, have: Mapping[Need, bytes | None], limits: Limits) -> bytes | Needs:
+    if (need := parse_path(expression)) is not None:
+        return _plain(need, have)
+    if (literal := _literal(expression)) is not None:
+        return literal
+    _check_source(expression)
+    return _in_javascript(expression, have, limits)
+
+
+def _plain(need: Need, have: Mapping[Need, bytes | None]) -> bytes | Needs:
+    if need.whole in have:
+        part = pick(have[need.whole], need)
+    elif need in have:
+        part = have[need]
+    else:
+        return Needs(frozenset({need}))
+    return b"null" if part is None else part
+
+
+def _literal(expression: str) -> bytes | None:
+    """The text itself where it is JSON, which means the same in JavaScript but for long numbers."""
+    text = expression.strip()
+    if not text.startswith(_LITERAL_STARTS) or "__proto__" in text:
+        return None
+    raw = text.encode("utf-8", "surrogatepass")
+    try:
+        jsontext.check(raw, max_bytes=4 * MAX_SOURCE_CHARS)
+    except InvalidJson:
+        return None
+    return raw
+
+
+def _in_javascript(expression: str, have: Mapping[Need, bytes | None], limits: Limits) -> bytes | Needs:
+    given: dict[Need, bytes | Large | None] = {need: _handed(raw) for need, raw in have.items() if not need.path}
+    for _ in range(_ROUNDS):
+        answer = javascript.run(expression, given, names=sorted(ROOTS), limits=limits)
+        if isinstance(answer, bytes):
+            return _checked(answer)
+        if answer.need.whole not in have:
+            return Needs(frozenset({answer.need.whole}))
+        part = pick(have[answer.need.whole], answer.need)
+        given[answer.need] = part if answer.is_whole else _handed(part)
+    raise ExpressionFailed(f"It touches more than {_ROUNDS} parts of large values one by one.")
+
+
+def _handed(raw: bytes | None) -> bytes | Large | None:
+    if raw is None or len(raw) < _LARGE_BYTES or (kind := kind_of(raw)) not in "{[":
+        return raw
+    return Large(is_array=kind == "[")
+
+
+def _checked(answer: bytes) -> bytes:
+    """`answer` if all of Tidemill takes it as JSON: user code may have meddled with how it was written."""
+    try:
+        jsontext.check(answer, max_bytes=MAX_BYTES)
+    except (InvalidJson, TooLarge) as error:
+        raise ExpressionFailed(f"What it gives cannot be kept: {error}") from error
+    return answer
+
+
+def _check_source(expression: str) -> None:
+    if not expression.strip():
+        raise ExpressionFailed("It is empty.")
+    if len(expression) > MAX_SOURCE_CHARS:
+        raise ExpressionFailed(f"It has more than {MAX_SOURCE_CHARS} characters.")
+
+
+def _told(expression: str, place: str, why: str, have: Mapping[Need, bytes | None]) -> str:
+    shown = " ".join(expression.split())
+    shown = shown if len(shown) <= 200 else shown[:200] + "..."
+    missing = sorted(str(need) for need, raw in have.items() if raw is None)
+    hint = f" Without a value: {', '.join(missing)}." if missing else ""
+    return f"{f'{place}: ' if place else ''}the expression `{shown}` cannot be evaluated. {why}{hint}"
