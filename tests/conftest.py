@@ -11,6 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.database_servers import DatabaseServers, database_servers_of_session
 from tests.object_servers import ObjectServers, object_servers_of_session
 from tests.postgres import Embedded, PostgresServer, System, make_template, new_database, system_binaries
 from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401
@@ -103,4 +104,11 @@ async def database(database_dsn: str) -> AsyncIterator[Database]:
 def object_servers() -> Iterator[ObjectServers]:
     """Object servers by name, each started when it is first asked for and kept for the session."""
     with object_servers_of_session() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def database_servers() -> Iterator[DatabaseServers]:
+    """Servers of users' databases by name, each started when it is first asked for and kept for the session."""
+    with database_servers_of_session() as servers:
         yield servers

@@ -29,6 +29,7 @@ def main() -> int:
     missing = [name for name, ready in (*python_environments(), ("node", prepare_node())) if not ready]
     prepare_postgres()
     prepare_debian("ceph", programs=("ceph-mon", "ceph-osd", "radosgw"), packages=("ceph-mon", "ceph-osd", "radosgw"))
+    prepare_debian("pgbouncer", programs=("pgbouncer",), packages=("pgbouncer",))
     prepare_debian("strace", programs=("strace",), packages=("strace",))
     if missing:
         print(f"✗ not installed: {', '.join(missing)}", file=sys.stderr)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tidemill.db.unprivileged import Account
+
 START_S = 60
 
 
@@ -31,7 +33,10 @@ class Processes:
         self._log = folder / "output.log"
         self._running: list[subprocess.Popen[bytes]] = []
 
-    def start(self, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:
+    def start(
+        self, command: Sequence[str], *, environment: Mapping[str, str] | None = None, account: Account | None = None
+    ) -> None:
+        """`account`: of whom the program runs as, for those that refuse to be root."""
         with self._log.open("ab") as log:
             self._running.append(
                 subprocess.Popen(
@@ -41,6 +46,8 @@ class Processes:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,  # Ctrl-C ends the tests first, which then end the servers
+                    cwd="/",
+                    **(account.popen_arguments() if account else {}),
                 )
             )
 
@@ -70,6 +77,19 @@ def wait_for_http(url: str, processes: Processes) -> None:
         except OSError:
             assert time.monotonic() < deadline, f"{url} does not answer"
             time.sleep(0.05)
+
+
+def wait_for_port(port: int, processes: Processes) -> None:
+    """Until something listens on `port`; fails when a process ended or a minute has passed."""
+    deadline = time.monotonic() + START_S
+    while True:
+        processes.assert_alive()
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5):
+                return
+        except OSError:
+            assert time.monotonic() < deadline, f"nobody listens on {port}"
+            time.sleep(0.02)
 
 
 def forget_peak(process_id: int) -> None:

@@ -246,14 +246,14 @@ async def test_a_workspace_does_not_see_another_ones(api: Api) -> None:
 
 
 async def test_a_type_without_a_tester_is_named(api: Api) -> None:
-    await made(api.developer, kind="postgresql")
+    await made(api.developer, kind="neo4j")
     for answer in (
         await api.developer.post(f"{W}/test/u/dev/r"),
-        await api.developer.post(f"{W}/test_value", json={"resource_type": "postgresql", "value": {}}),
+        await api.developer.post(f"{W}/test_value", json={"resource_type": "neo4j", "value": {}}),
     ):
         assert (answer.status_code, answer.headers["x-tidemill-error"]) == (501, "unsupported")
-        assert "'postgresql'" in answer.text
-    assert "postgresql" not in TESTERS
+        assert "'neo4j'" in answer.text
+    assert "neo4j" not in TESTERS
     assert (await api.developer.post(f"{W}/test/u/dev/missing")).status_code == 404
     assert (await api.operator.post(f"{W}/test/u/dev/r")).status_code == 403
 

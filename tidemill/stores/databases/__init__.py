@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Final, Protocol, cast
 
+from tidemill.engine.egress import Egress
 from tidemill.registry import Entry, lookup
 from tidemill.stores.databases.port import Database
 
-BACKENDS: Final[dict[str, Entry]] = {}
+BACKENDS: Final[dict[str, Entry]] = {
+    "postgresql": Entry("tidemill.stores.databases.postgresql.database:PostgresDatabase"),
+}
 """The script language of a SQL dialect -> its backend."""
 
 
@@ -14,8 +17,10 @@ class Backend(Protocol):
     """What an entry of the table leads to."""
 
     @classmethod
-    def open(cls, value: Mapping[str, object]) -> Database:
+    def open(cls, value: Mapping[str, object], *, egress: Egress) -> Database:
         """A database as the value of a resource says, references replaced. It does not connect yet.
+
+        It connects only where `egress` lets it.
 
         Raises:
             BadRequest: the value lacks something, or has what cannot be; the message names the field.
@@ -23,12 +28,12 @@ class Backend(Protocol):
         ...
 
 
-def open_database(language: str, value: Mapping[str, object]) -> Database:
-    """The database that `value` tells of; close it after use.
+def open_database(language: str, value: Mapping[str, object], *, egress: Egress) -> Database:
+    """The database that `value` tells of; close it after use. It connects only where `egress` lets it.
 
     Raises:
         BadRequest: there is no such language, or the value does not fit.
         MissingExtra: its vendor's driver is not installed.
     """
     backend = cast("type[Backend]", lookup(BACKENDS, "database", language))
-    return backend.open(value)
+    return backend.open(value, egress=egress)

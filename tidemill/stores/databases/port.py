@@ -146,6 +146,7 @@ class Database(Protocol):
         back, and whatever the session set is reset (or the connection closed).
 
         Raises:
+            AddressClosed: the rule lets nobody connect there.
             ConnectionFailed: see above.
         """
 
@@ -153,7 +154,7 @@ class Database(Protocol):
         """Connect within a few seconds; a sentence on what answered (product, version, user, TLS), without secrets.
 
         Raises:
-            ConnectionFailed: the message names the fix.
+            AddressClosed, ConnectionFailed: the message names the fix.
         """
 
     async def close_idle(self, idle_s: float) -> int:

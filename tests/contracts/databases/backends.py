@@ -1,0 +1,71 @@
+"""The SQL databases that the suite runs on: name -> how to come by one, and how its dialect says what the tests need.
+
+A backend's `resource` is asked with the session's servers; it gives the value of a resource that leads to a running
+server, and skips the test where that is not installed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.contracts.databases import postgres
+from tests.database_servers import DatabaseServers, Resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """SQL of one engine.
+
+    Attributes:
+        language: of scripts, as `open_database` takes it.
+        placeholder: of the first argument, called `a`.
+        series: a query of one column `n` with the numbers from 1 to {count}.
+        endless: a statement that runs for a minute, unless it is ended.
+        running: a query of how many of these run now.
+        text, integer: types of arguments.
+        create: a table {name} with the columns `id` (an integer, its key) and `note` (a text).
+        identity: a query of one value that differs between connections of the server.
+        end_connection: a statement by which another session ends the connection of that identity.
+        position: what errors tell of a place beyond the line.
+    """
+
+    language: str
+    resource: Callable[[DatabaseServers], Resource]
+    placeholder: str
+    series: str
+    endless: str
+    running: str
+    text: str = "text"
+    integer: str = "bigint"
+    create: str = "create table {name} (id int primary key, note varchar(100))"
+    identity: str = ""
+    end_connection: str = ""
+    session_setting: tuple[str, str] = ("", "")
+    shortcomings: Mapping[str, str] = field(default_factory=dict)
+
+
+_POSTGRES: Final = {
+    "language": "postgresql",
+    "placeholder": "$1",
+    "series": "select generate_series(1, {count}) as n",
+    "endless": "select pg_sleep(60)",
+    "running": "select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(60)'",
+    "identity": "select pg_backend_pid()",
+    "end_connection": "select pg_terminate_backend({identity})",
+    "session_setting": ("set application_name = 'left behind'", "show application_name"),
+}
+
+DIALECTS: Final[dict[str, Dialect]] = {
+    "postgres-embedded": Dialect(resource=postgres.embedded, **_POSTGRES),
+    "postgres-system": Dialect(resource=postgres.system, **_POSTGRES),
+    "pgbouncer": Dialect(
+        resource=postgres.pooled,
+        **_POSTGRES
+        | {
+            "identity": "",
+            "shortcomings": {
+                "test_what_a_session_sets_is_gone_in_the_next": "a pooler shares connections between its clients",
+            },
+        },
+    ),
+}

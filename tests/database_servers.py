@@ -1,0 +1,200 @@
+"""Real database servers for the tests, on TCP, each started when a test first needs it and kept for the session.
+
+`tests/prepare.py` installs them. Where one is missing, its tests are skipped with the reason; in CI they fail.
+"""
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar, cast
+
+import psycopg
+import pytest
+
+from tests.certificates import Authority
+from tests.postgres import system_binaries
+from tests.processes import Processes, free_port, wait_for_port
+from tidemill.db.cluster import reachable_binaries
+from tidemill.db.embedded import find_binaries
+from tidemill.db.unprivileged import account_for
+
+T = TypeVar("T")
+Resource = dict[str, object]
+
+
+class Missing(Exception):
+    """A server is not installed; says how to come by it."""
+
+
+class Postgres:
+    """A Postgres on loopback that wants passwords. `resource` leads to its database `postgres` as a superuser."""
+
+    def __init__(self, binaries: Path, folder: Path, processes: Processes) -> None:
+        self.folder, self.processes = folder, processes
+        self.authority: Authority | None = None
+        self.port, self.password = free_port(), secrets.token_urlsafe(12)
+        folder.chmod(0o711)
+        self.cluster = folder / "cluster"
+        self.account = account_for(self.cluster)
+        self.binaries = reachable_binaries(binaries, self.account)
+        self.cluster.mkdir(mode=0o700)
+        self._own(self.cluster)
+        self._initdb()
+
+    def start(self, **settings: str) -> None:
+        """With further settings of the server's."""
+        given = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": ""} | settings
+        given |= {"shared_buffers": "32MB", "max_connections": "40", "fsync": "off"}
+        options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
+        self.processes.start([str(self.binaries / "postgres"), "-D", str(self.cluster), *options], account=self.account)
+        deadline = time.monotonic() + 60
+        while not self._answers():
+            self.processes.assert_alive()
+            assert time.monotonic() < deadline, "Postgres does not answer"
+            time.sleep(0.02)
+
+    @property
+    def resource(self) -> Resource:
+        login: Resource = {"user": "postgres", "password": self.password, "dbname": "postgres"}
+        return {"host": "127.0.0.1", "port": self.port, **login, "sslmode": "disable"}
+
+    def connect(self, dbname: str = "postgres") -> psycopg.Connection:
+        """By psycopg itself, as a second opinion."""
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", password=self.password, dbname=dbname, autocommit=True
+        )
+
+    def write(self, name: str, content: str) -> Path:
+        """A file that the server may read."""
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(content)
+        self._own(path)
+        return path
+
+    def _answers(self) -> bool:
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _own(self, path: Path) -> None:
+        if self.account:
+            self.account.own(path)
+
+    def _initdb(self) -> None:
+        password_file = self.write("password", self.password)
+        subprocess.run(
+            [
+                *(self.binaries / "initdb", "-D", self.cluster, "-U", "postgres", f"--pwfile={password_file}"),
+                *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+            ],
+            check=True,
+            cwd="/",
+            env={"LC_ALL": "C"},
+            capture_output=True,
+            **(self.account.popen_arguments() if self.account else {}),
+        )
+
+
+def start_embedded(folder: Path, processes: Processes) -> Postgres:
+    """The version that Tidemill brings along; it has no TLS."""
+    server = Postgres(find_binaries(), folder, processes)
+    server.start()
+    return server
+
+
+def start_system(folder: Path, processes: Processes) -> Postgres:
+    """The machine's own, with TLS; see `ACCESS` for who must use it."""
+    binaries = system_binaries()
+    if binaries is None:
+        raise Missing("this machine has no Postgres of its own (Debian: apt-get install postgresql)")
+    server = Postgres(binaries, folder, processes)
+    authority = Authority()
+    certificate, key = authority.issue("localhost")
+    settings = {
+        "ssl_cert_file": server.write("server.pem", certificate),
+        "ssl_key_file": server.write("server.key", key),
+        "ssl_ca_file": server.write("authority.pem", authority.pem),
+        "hba_file": server.write("access.conf", ACCESS),
+    }
+    server.authority = authority
+    server.start(ssl="on", **{name: str(path) for name, path in settings.items()})
+    return server
+
+
+ACCESS: Final = """
+hostnossl all only_tls all reject
+hostssl all certified all cert
+host all all all scram-sha-256
+"""
+
+
+def start_pgbouncer(server: Postgres, folder: Path, processes: Processes, *, options: str = "") -> int:
+    """In transaction mode, before `server`; its port."""
+    program = shutil.which("pgbouncer")
+    if program is None:
+        raise Missing("pgbouncer is not on this machine (Debian: apt-get install pgbouncer)")
+    port = free_port()
+    users = server.write(f"users-{port}", f'"postgres" "{server.password}"\n')
+    settings = f"""
+[databases]
+* = host=127.0.0.1 port={server.port}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = 4
+server_lifetime = 1
+{options}
+"""
+    path = server.write(f"pgbouncer-{port}.ini", settings)
+    processes.start([program, "--quiet", str(path)], account=server.account)
+    wait_for_port(port, processes)
+    return port
+
+
+class DatabaseServers:
+    """Servers by name; `stop` ends those that were started."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, object] = {}
+        self._started: list[tuple[Processes, Path]] = []
+
+    def get(self, name: str, start: Callable[[Path, Processes], T]) -> T:
+        """What `start` gave when it was first asked for; skips the test where it is not installed, fails it in CI."""
+        if name not in self._running:
+            folder = Path(tempfile.mkdtemp(prefix=f"tidemill-{name}-", dir="/tmp"))
+            processes = Processes(folder)
+            self._started.append((processes, folder))
+            try:
+                self._running[name] = start(folder, processes)
+            except Missing as reason:
+                if os.environ.get("CI") == "true":
+                    pytest.fail(str(reason))
+                pytest.skip(str(reason))
+        return cast("T", self._running[name])
+
+    def stop(self) -> None:
+        for processes, folder in reversed(self._started):
+            processes.stop()
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def database_servers_of_session() -> Iterator[DatabaseServers]:
+    servers = DatabaseServers()
+    try:
+        yield servers
+    finally:
+        servers.stop()

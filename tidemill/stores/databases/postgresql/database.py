@@ -1,0 +1,109 @@
+"""A Postgres of a user's, with the connections that are open to it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, Self
+
+from tidemill.engine.egress import Egress
+from tidemill.stores.databases.pool import Pool
+from tidemill.stores.databases.port import Capabilities, SessionOptions
+from tidemill.stores.databases.postgresql.config import Connecting, PostgresConfig
+from tidemill.stores.databases.postgresql.connection import Connection
+from tidemill.stores.databases.postgresql.session import PostgresSession
+from tidemill.stores.databases.postgresql.user_types import UserType, UserTypes
+
+TEST_S: Final = 10.0
+_WHO: Final = """
+select pg_catalog.version(), current_user::text, pg_catalog.current_database()::text
+"""
+
+
+class PostgresDatabase:
+    """A `Database`. What is known of its own types is shared by its sessions."""
+
+    can = Capabilities(transactional_ddl=True, upsert="on conflict")
+
+    def __init__(self, config: PostgresConfig, egress: Egress) -> None:
+        self._config = config
+        self._connecting = Connecting(config, egress)
+        self._types = UserTypes()
+        self._timeout_ms = 0
+        self._application = SessionOptions().application
+        self._pool: Pool[Connection] = Pool(self._connect)
+
+    @classmethod
+    def open(cls, value: Mapping[str, object], *, egress: Egress) -> Self:
+        """See `Backend.open`."""
+        return cls(PostgresConfig.of(value), egress)
+
+    @asynccontextmanager
+    async def session(self, options: SessionOptions) -> AsyncIterator[PostgresSession]:
+        """See `Database.session`."""
+        self._timeout_ms = round(options.statement_timeout_s * 1000)
+        self._application = options.application
+        connection = await self._pool.take()
+        session = PostgresSession(connection, options, types=self._types, look_up=self._look_up)
+        try:
+            await session.prepare()
+            yield session
+            await session.finish()
+        except BaseException:
+            await _to_its_end(self._give_up(session, connection))
+            raise
+        self._pool.give(connection)
+
+    async def test(self) -> str:
+        """See `Database.test`."""
+        connection = await self._pool.take()
+        try:
+            (found,) = await connection.command(_WHO)
+            version, user, database = ((found.get_value(0, column) or b"").decode() for column in range(3))
+            tls = "encrypted by TLS" if connection.driver.pgconn.ssl_in_use else "not encrypted"
+            pooled = ", through a pooler" if connection.is_pooled else ""
+        finally:
+            await self._pool.drop(connection)
+        product = " ".join(version.split()[:2]).rstrip(",")
+        return f"{product} answers as {user} in database {database}, {tls}{pooled}."
+
+    async def close_idle(self, idle_s: float) -> int:
+        """See `Database.close_idle`."""
+        return await self._pool.close_idle(idle_s)
+
+    async def close(self) -> None:
+        """See `Database.close`."""
+        await self._pool.close()
+        self._connecting.close()
+
+    async def _connect(self) -> Connection:
+        return await Connection.open(
+            self._connecting,
+            timeout_ms=self._timeout_ms,
+            application=self._application,
+            secret=self._config.password,
+        )
+
+    async def _give_up(self, session: PostgresSession, connection: Connection) -> None:
+        await session.abandon()
+        if connection.is_lost:
+            await self._pool.drop(connection)
+        else:
+            self._pool.give(connection)
+
+    async def _look_up(self, oids: Collection[int]) -> dict[int, UserType]:
+        """On another connection, while rows arrive on the session's."""
+        connection = await self._pool.take()
+        try:
+            return await self._types.look_up(connection.driver, oids)
+        finally:
+            self._pool.give(connection)
+
+
+async def _to_its_end(work: Coroutine[object, object, None]) -> None:
+    """Tidying up goes on when the task is canceled again meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
