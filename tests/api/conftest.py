@@ -32,6 +32,7 @@ from tidemill.model.identity import Role
 from tidemill.model.ids import new_id
 from tidemill.model.rootkey import RootKeys, key_id_of
 from tidemill.previews.readers import Bounds, Readers
+from tidemill.queries.runners import Runners
 from tidemill.server import auth
 from tidemill.server.app import make_app
 from tidemill.server.objects.access_log import AccessLog
@@ -119,6 +120,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
         AccessLog(database) as access_log,
         Objects(database, keyring, InMemory(), access_log) as objects,
         Readers(Bounds(spare_s=0)) as readers,
+        Runners() as queries,
     ):
         yield Parts(
             options=ServerOptions(
@@ -141,6 +143,8 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
             updates=Updates(listener),
             objects=objects,
             readers=readers,
+            queries=queries,
+            access_log=access_log,
             links=Links(database, objects, LINK_SECRET),
         )
 

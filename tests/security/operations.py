@@ -320,6 +320,8 @@ def _jobs(seeded: Seeded) -> dict[str, Call]:
         "POST jobs/run/preview": Call(body=PREVIEW),
         "POST jobs/run_wait_result/preview": Call(body=PREVIEW, waits=True),
         "POST jobs/run_inline/preview": Call(body=PREVIEW, waits=True),
+        "POST jobs/run_inline/p/{path}": Call(at=by_path, body={"args": {"name": "ada"}}, waits=True),
+        "POST jobs/run_inline/h/{hash}": Call(at=by_hash, body={"args": {"name": "ada"}}, waits=True),
         "POST jobs/run/dependencies_async": Call(body=DEPENDENCIES),
         "POST jobs/run/dependencies": Call(body=DEPENDENCIES, waits=True),
         "POST jobs/run/batch_rerun_jobs": Call(body={"job_ids": [seeded.ended]}),

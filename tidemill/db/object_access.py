@@ -1,4 +1,4 @@
-"""Who read, wrote or deleted which object: written in batches, so that reading a small one costs no statement."""
+"""Who touched which object or database: written in batches, so that reading a small one costs no statement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Access = Literal["read", "write", "delete"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touched:
-    """An object that was touched. `size_bytes` is what was asked for or written, None where it is not known."""
+    """What was touched. `size_bytes` is what was asked for or written, None where it is not known."""
 
     at: datetime
     workspace: str
@@ -25,6 +25,7 @@ class Touched:
     address: str
     access: Access
     size_bytes: int | None
+    kind: str = "object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ async def record(statements: Statements, touched: Sequence[Touched]) -> None:
         workspaces=[each.workspace for each in touched],
         jobs=[each.job_id for each in touched],
         actors=[each.actor for each in touched],
+        kinds=[each.kind for each in touched],
         addresses=[each.address for each in touched],
         accesses=[each.access for each in touched],
         sizes=[each.size_bytes for each in touched],

@@ -63,6 +63,28 @@ async def resolve_in(
     return result, secrets
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedResource:
+    """A resource with its references replaced, and the secrets (UTF-8) that went into it."""
+
+    resource_type: str
+    value: bytes
+    secrets: list[bytes]
+
+
+async def open_resource(database: Database, keys: Keyring, principal: Principal, path: str) -> OpenedResource:
+    """The resource at `path`, as `resolve` does it.
+
+    Raises:
+        InterpolationFailed: it is not there, or `principal` may not read it; or see `resolve`.
+    """
+    wanted = Reference("res", path)
+    actor = Actor(name=principal.actor, email=principal.email, job=principal.credential.job_id)
+    async with database.transaction(principal.workspace, actor=actor) as tx:
+        value, secrets, read = await _resolve(tx, database, keys, principal, variable_value(str(wanted)))
+    return OpenedResource(read[wanted].resource_type or "", value, secrets)
+
+
 async def resolve_with_sources(
     database: Database, keys: Keyring, principal: Principal, raw: bytes
 ) -> tuple[bytes, frozenset[Reference]]:

@@ -11,7 +11,15 @@ PROGRAM_LANGUAGES: Final = {
 }
 """Their jobs are programs in the sandbox."""
 
-QUERY_LANGUAGES: Final[dict[str, Entry]] = {}
+QUERY_LANGUAGES: Final = {
+    "postgresql": Entry("tidemill.languages.sql:PostgreSql"),
+    "mysql": Entry("tidemill.languages.sql:MySql"),
+    "mssql": Entry("tidemill.languages.sql:MsSql"),
+    "oracledb": Entry("tidemill.languages.sql:OracleDb"),
+    "snowflake": Entry("tidemill.languages.sql:Snowflake"),
+    "bigquery": Entry("tidemill.languages.sql:BigQuery"),
+    "clickhouse": Entry("tidemill.languages.sql:ClickHouse"),
+}
 """A database does the work of their jobs; `queries/` sends it."""
 
 LANGUAGES: Final = {**PROGRAM_LANGUAGES, **QUERY_LANGUAGES}

@@ -275,3 +275,14 @@ class ConfigurationError(TidemillError):
     """A setting is missing or wrong; the message names it."""
 
     code = "configuration"
+
+
+def error_of(code: str, message: str) -> TidemillError:
+    """The error that another process of ours told by its code; of a code that is not known, the base of all."""
+    waiting = [TidemillError]
+    while waiting:
+        found = waiting.pop()
+        if found.code == code and found.__init__ is Exception.__init__:
+            return found(message)
+        waiting += found.__subclasses__()
+    return TidemillError(message)

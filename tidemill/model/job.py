@@ -29,7 +29,20 @@ POISON_LOSSES: Final = 3
 
 POISON_WINDOW_S: Final = 72 * 3600
 
-STANDARD_TAGS: Final = ("python3", "bash", "dependency", "noop", "other")
+STANDARD_TAGS: Final = (
+    "python3",
+    "bash",
+    "postgresql",
+    "mysql",
+    "mssql",
+    "oracledb",
+    "snowflake",
+    "bigquery",
+    "clickhouse",
+    "dependency",
+    "noop",
+    "other",
+)
 """The tags that a worker serves where nothing else was said."""
 
 

@@ -15,6 +15,13 @@ class Language(StrEnum):
 
     PYTHON3 = "python3"
     BASH = "bash"
+    POSTGRESQL = "postgresql"
+    MYSQL = "mysql"
+    MSSQL = "mssql"
+    ORACLEDB = "oracledb"
+    SNOWFLAKE = "snowflake"
+    BIGQUERY = "bigquery"
+    CLICKHOUSE = "clickhouse"
 
 
 class Coercion(StrEnum):

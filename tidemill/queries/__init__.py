@@ -4,5 +4,15 @@ from typing import Final
 
 from tidemill.registry import Entry
 
-RUNNERS: Final[dict[str, Entry]] = {}
+_SQL: Final = Entry("tidemill.queries.sql:SqlRunner")
+
+RUNNERS: Final = {
+    "postgresql": _SQL,
+    "mysql": _SQL,
+    "mssql": _SQL,
+    "oracledb": _SQL,
+    "snowflake": _SQL,
+    "bigquery": _SQL,
+    "clickhouse": _SQL,
+}
 """The name of a query language on the wire -> its runner."""

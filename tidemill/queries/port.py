@@ -18,6 +18,7 @@ class Query:
         content: the source.
         path: of the script; "" for a preview without one.
         args: raw JSON object of the arguments, references replaced.
+        database: path of the resource that the argument `database` named, before it was replaced; "" if it named none.
         contextual: `WM_WORKSPACE`, ... for `%%WM_...%%`.
         job_id: "" for an inline query.
         timeout_s: longest run of one statement on the server.
@@ -29,6 +30,7 @@ class Query:
     content: str
     path: str
     args: bytes
+    database: str = ""
     contextual: Mapping[str, str] = field(default_factory=dict)
     job_id: str = ""
     timeout_s: float = 0.0
@@ -82,6 +84,7 @@ class QueryRunner(Protocol):
             TooLarge: the result is; nothing is cut.
         """
 
-    async def close_idle(self, idle_s: float) -> None: ...
+    async def close_idle(self, idle_s: float) -> int:
+        """Close connections that nobody has used for so long; how many databases are still open."""
 
     async def close(self) -> None: ...

@@ -14,7 +14,9 @@ from tidemill.db.values import Values
 from tidemill.engine.egress import Egress
 from tidemill.model.identity import Principal
 from tidemill.previews.readers import Readers
+from tidemill.queries.runners import Runners
 from tidemill.server.known_scripts import KnownScripts
+from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.links import Links
 from tidemill.server.objects.service import Objects
 from tidemill.server.updates import Updates
@@ -51,6 +53,8 @@ class Parts:
     updates: Updates
     objects: Objects
     readers: Readers
+    queries: Runners
+    access_log: AccessLog
     links: Links
     known_scripts: KnownScripts = field(default_factory=KnownScripts)
 

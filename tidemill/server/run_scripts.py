@@ -69,6 +69,17 @@ async def run_script(
     return submitted
 
 
+async def runnable_script(parts: Parts, caller: Principal, named: Named) -> SeenScript:
+    """The script that a request names, which the caller may run.
+
+    Raises:
+        NotFound, Denied, BadRequest: see `run_script`.
+    """
+    if named.path is not None:
+        permit.require_scope(caller, "jobs", "run", path=named.path.text, kind="scripts")
+    return await _looked_up(parts, caller, named)
+
+
 def _known(parts: Parts, caller: Principal, request: Request, named: Named) -> SeenScript | None:
     """The script from memory, if the caller might run it and the arguments do not depend on its schema."""
     script = parts.known_scripts.get(caller.workspace, named)

@@ -2,14 +2,17 @@
 
 import json
 
-from tidemill.db import identity, references, scripts
+from tidemill.db import identity, references, scripts, storage_access
 from tidemill.db.keys import Keyring
 from tidemill.db.pool import Database
 from tidemill.db.queue import ClaimedJob
+from tidemill.db.storage_access import Touched
 from tidemill.engine import permit
 from tidemill.engine.inputs import contains_reference
 from tidemill.languages.port import ReadScript
+from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
+from tidemill.queries.port import Opened
 from tidemill.worker.context import Resolved
 
 
@@ -24,7 +27,7 @@ class WorkspaceData:
         """See `JobData.resolve`."""
         if not contains_reference(args):
             return Resolved(args=args, secrets=[])
-        principal = await identity.principal_of_job(self._database, job.id, job.attempt, job.workspace_id)
+        principal = await self._principal(job)
         resolved, secrets = await references.resolve(self._database, self._keyring, principal, args)
         return Resolved(args=resolved, secrets=secrets)
 
@@ -34,6 +37,22 @@ class WorkspaceData:
             self._database, self._keyring, job.id, job.workspace_id, after=after
         )
 
+    async def resource(self, job: ClaimedJob, path: str) -> tuple[Opened, list[bytes]]:
+        """See `JobData.resource`."""
+        found = await references.open_resource(self._database, self._keyring, await self._principal(job), path)
+        return Opened(resource_type=found.resource_type, value=found.value), found.secrets
+
+    async def touched(self, job: ClaimedJob, kind: str, address: str, *, is_write: bool) -> None:
+        """See `JobData.touched`."""
+        principal = await self._principal(job)
+        async with self._database.transaction(job.workspace_id) as tx:
+            await identity.hold_attempt(tx, principal)
+            touched = [Touched(kind, address)]
+            await storage_access.record(tx, principal, touched, "write" if is_write else "read")
+
+    async def _principal(self, job: ClaimedJob) -> Principal:
+        return await identity.principal_of_job(self._database, job.id, job.attempt, job.workspace_id)
+
     def script_reader(self, job: ClaimedJob) -> ReadScript:
         """See `JobData.script_reader`."""
 
@@ -41,7 +60,7 @@ class WorkspaceData:
             script = await scripts.head(self._database.single, job.workspace_id, path)
             if script is None:
                 return None
-            principal = await identity.principal_of_job(self._database, job.id, job.attempt, job.workspace_id)
+            principal = await self._principal(job)
             item = permit.Item(permit.ItemKind.SCRIPT, parse_path(path), json.loads(script.extra_perms))
             return script.content if permit.decide(principal, permit.Action.READ, item).allowed else None
 

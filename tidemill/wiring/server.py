@@ -18,6 +18,7 @@ from tidemill.db.pool import Database, Transaction
 from tidemill.db.values import Values
 from tidemill.model.rootkey import RootKeys
 from tidemill.previews.readers import Readers
+from tidemill.queries.runners import Runners
 from tidemill.scheduler.loop import Chore, run_chores
 from tidemill.scheduler.pack_logs import Packing, pack_logs
 from tidemill.scheduler.prune import Retention, prune
@@ -84,6 +85,7 @@ async def server_parts(
         AccessLog(database) as access_log,
         Objects(database, keyring, opener, access_log) as objects,
         Readers() as readers,
+        Runners() as queries,
     ):
         yield Parts(
             options=server_options(settings, port),
@@ -98,6 +100,8 @@ async def server_parts(
             updates=Updates(listener),
             objects=objects,
             readers=readers,
+            queries=queries,
+            access_log=access_log,
             links=Links(database, objects, link_secret(keys)),
         )
 

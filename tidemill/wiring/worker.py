@@ -15,6 +15,7 @@ from tidemill.db.values import Values
 from tidemill.engine.addresses import Policy
 from tidemill.model.errors import ConfigurationError
 from tidemill.model.job import STANDARD_TAGS
+from tidemill.queries.runners import Runners
 from tidemill.sandbox.port import Limits, Network
 from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content
@@ -41,6 +42,7 @@ async def run_worker(settings: Settings, dsn: str, *, is_probed: bool, on_ready:
         open_database(settings, dsn, application="tidemill worker") as database,
         Listener(dsn, application="tidemill worker listener") as listener,
         open_sandbox(settings, is_probed=is_probed) as sandbox,
+        Runners() as queries,
     ):
         keys = root_keys(settings)
         values = Values(
@@ -55,6 +57,7 @@ async def run_worker(settings: Settings, dsn: str, *, is_probed: bool, on_ready:
             values=values,
             sandbox=sandbox,
             data=WorkspaceData(database, Keyring(keys)),
+            queries=queries,
             job_secret=job_secret(keys),
         )
         await _until_told(Worker(parts, listener), on_ready)

@@ -9,6 +9,8 @@ from tidemill.db.pool import Database
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.values import Values
 from tidemill.languages.port import ReadScript
+from tidemill.queries.port import Opened
+from tidemill.queries.runners import Runners
 from tidemill.sandbox.port import Limits, Network, Sandbox
 
 
@@ -59,6 +61,22 @@ class JobData(Protocol):
         """The secrets that the job has read through the API since `after`, and where to go on."""
         ...
 
+    async def resource(self, job: ClaimedJob, path: str) -> tuple[Opened, list[bytes]]:
+        """A resource with its references replaced, and the secrets that went into it.
+
+        Raises:
+            InterpolationFailed: it is not there, or the job may not read it.
+        """
+        ...
+
+    async def touched(self, job: ClaimedJob, kind: str, address: str, *, is_write: bool) -> None:
+        """Note in the access log what the job reads or writes.
+
+        Raises:
+            LeaseLost: the job was given to another attempt.
+        """
+        ...
+
     def script_reader(self, job: ClaimedJob) -> ReadScript:
         """Gives the source of other scripts of the workspace to a job that imports them."""
         ...
@@ -73,4 +91,5 @@ class WorkerParts:
     values: Values
     sandbox: Sandbox
     data: JobData
+    queries: Runners
     job_secret: bytes

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from tidemill.db import queue
 from tidemill.db.pool import Json
@@ -15,16 +15,26 @@ from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.values import Kept
 from tidemill.engine import job_token, jobs, retry
 from tidemill.engine.cache_key import cache_key
+from tidemill.languages import QUERY_LANGUAGES
 from tidemill.languages.port import Launch
 from tidemill.model import jsontext
-from tidemill.model.errors import Denied, LeaseLost, TidemillError, TooLarge, Unavailable
+from tidemill.model.errors import (
+    ConnectionFailed,
+    Denied,
+    LeaseLost,
+    QueryFailed,
+    TidemillError,
+    TooLarge,
+    Unavailable,
+)
 from tidemill.model.failpoint import failpoint
 from tidemill.model.job import EndReason
 from tidemill.sandbox.port import Exit, Program, Running
-from tidemill.worker.context import WorkerParts
+from tidemill.worker.context import Resolved, WorkerParts
 from tidemill.worker.output import Output
 from tidemill.worker.prepare import Prepared, Preparer
 from tidemill.worker.program import make_program
+from tidemill.worker.query import job_host, query_of
 from tidemill.worker.result import NULL, JobFailed, result_of
 
 T = TypeVar("T")
@@ -49,6 +59,12 @@ class Again:
     retried: bool = False
     delay_s: float = 0.0
 
+
+_REASONS: Final = {
+    TooLarge: EndReason.LIMIT,
+    QueryFailed: EndReason.ERROR,
+    ConnectionFailed: EndReason.ERROR,
+}
 
 Outcome = Ended | Again | None
 """None: the lease is lost, and there is nothing to report."""
@@ -102,7 +118,7 @@ class Execution:
         except Unavailable:
             raise
         except TidemillError as error:
-            reason = EndReason.LIMIT if isinstance(error, TooLarge) else EndReason.UNPREPARED
+            reason = _REASONS.get(type(error), EndReason.UNPREPARED)
             return await self._failed(reason, queue.error_result(type(error).__name__, str(error)).raw)
         if isinstance(result, Stop):
             return await self._ended_from_outside(result)
@@ -117,6 +133,8 @@ class Execution:
                 return NULL
             case "dependencies":
                 return await self._or_stopped(self._lock())
+            case _ if self.job.language in QUERY_LANGUAGES:
+                return await self._run_query()
             case _:
                 return await self._run_script()
 
@@ -127,10 +145,7 @@ class Execution:
         return jsontext.dumps({"lock": lock})
 
     async def _run_script(self) -> bytes | Stop:
-        raw = await self._parts.values.fetch(self.job.args, self.job.args_object) or b"{}"
-        resolved = await self._parts.data.resolve(self.job, raw)
-        self._output.remember(resolved.secrets)
-        self._has_read = resolved.args is not raw
+        _, resolved = await self._arguments()
         if (hit := await self._cached(resolved.args)) is not None:
             return hit
         prepared: Prepared | Stop | None = self._preparer.at_hand(self.job)
@@ -139,6 +154,42 @@ class Execution:
         if isinstance(prepared, Stop):
             return prepared
         return await self._launched(prepared, resolved.args)
+
+    async def _arguments(self) -> tuple[bytes, Resolved]:
+        """The arguments as they were sent, and with their references replaced."""
+        raw = await self._parts.values.fetch(self.job.args, self.job.args_object) or b"{}"
+        resolved = await self._parts.data.resolve(self.job, raw)
+        self._output.remember(resolved.secrets)
+        self._has_read = resolved.args is not raw
+        return raw, resolved
+
+    async def _run_query(self) -> bytes | Stop:
+        """Let a database run the script; a stop is passed on to its server."""
+        raw, resolved = await self._arguments()
+        if (hit := await self._cached(resolved.args)) is not None:
+            return hit
+        token = self._token()
+        query = query_of(self._parts, self.job, raw=raw, args=resolved.args, token=token)
+        self._has_read = True  # it may name its database itself
+        async with job_host(self._parts, self.job, self._output, token=token) as host, self._output.flushing():
+            result = await self._within_limit(self._parts.queries.run(query, host))
+        self._output.end()
+        return Stop.LOST if self._output.lost else result
+
+    async def _within_limit(self, work: Coroutine[None, None, bytes]) -> bytes | Stop:
+        limit_s = self.job.timeout_s or self._parts.options.timeout_s
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(limit_s, self.stop, Stop.TIMED_OUT, "It ran too long.")
+        try:
+            result = await self._or_stopped(work)
+        finally:
+            timer.cancel()
+        if result is Stop.TIMED_OUT:
+            raise self._timed_out(limit_s)
+        return result
+
+    def _timed_out(self, limit_s: int) -> JobFailed:
+        return JobFailed(EndReason.TIMEOUT, "Timeout", f"The job was ended after its time limit of {limit_s} s.")
 
     async def _cached(self, args: bytes) -> bytes | None:
         """The kept result for these arguments; where there is none, ours will be kept under the same key."""
@@ -173,10 +224,14 @@ class Execution:
         )
 
     def _program(self, prepared: Prepared, launch: Launch) -> Program:
-        token = job_token.issue(self._parts.job_secret, self.job.id, self.job.attempt)
-        self._output.remember([token.encode()])
+        token = self._token()
         program = make_program(self._parts.options, self.job, prepared.environment, launch=launch, token=token)
         return replace(program, confirmed_at_s=self.confirmed_at_s, max_result_bytes=self._parts.values.max_bytes)
+
+    def _token(self) -> str:
+        token = job_token.issue(self._parts.job_secret, self.job.id, self.job.attempt)
+        self._output.remember([token.encode()])
+        return token
 
     async def _in_sandbox(self, program: Program) -> Exit | Stop:
         failpoint("prepare.after_arguments")
@@ -216,7 +271,7 @@ class Execution:
             return ended
         why, _ = self._stopped.result()
         if why is Stop.TIMED_OUT:
-            raise JobFailed(EndReason.TIMEOUT, "Timeout", f"The job was ended after its time limit of {limit_s} s.")
+            raise self._timed_out(limit_s)
         return why
 
     async def _read_output(self, running: Running) -> None:
@@ -300,7 +355,7 @@ class Execution:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            with contextlib.suppress(asyncio.CancelledError, TidemillError):  # how it ended does not count any more
                 await task
             return self._stopped.result()[0]
         return task.result()

@@ -10,7 +10,7 @@ from typing import Final
 
 from tidemill.db import queue, scripts
 from tidemill.db.queue import ClaimedJob
-from tidemill.languages import load_program_language
+from tidemill.languages import QUERY_LANGUAGES, load_program_language
 from tidemill.languages.port import Environment, Launch, ProgramLanguage, Requirements, Workshop
 from tidemill.model.errors import BadRequest
 from tidemill.model.script import Signature
@@ -77,6 +77,8 @@ class Preparer:
 
     async def resolve_lock(self, job: ClaimedJob) -> str:
         """The lock of a dependency job's source, resolved anew."""
+        if job.language in QUERY_LANGUAGES:
+            return ""
         language, content = _source(job)
         _, needs = await self._read(job, language, content)
         return await language.lock(needs, workshop=self._workshop)

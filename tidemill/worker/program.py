@@ -35,7 +35,7 @@ def make_program(
         work=options.jobs_dir / f"{job.id}-{job.attempt}",
         files=launch.files,
         results=(*launch.result_files, ERROR),
-        env={**_SYSTEM, **job_environment(_context(options, job, token))},
+        env={**_SYSTEM, **job_environment(job_context(options, job, token))},
         mounts=tuple(Mount(path, path) for path in site_dirs),
         limits=options.limits,
         network=options.network,
@@ -43,7 +43,8 @@ def make_program(
     )
 
 
-def _context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobContext:
+def job_context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobContext:
+    """What `job` is told of itself."""
     return JobContext(
         workspace=job.workspace_id,
         token=token,

@@ -1,10 +1,10 @@
 -- name: record
--- Note accesses to objects, many at once.
+-- Note accesses to objects and to users' databases, many at once.
 insert into storage_access (at, workspace_id, job_id, actor, kind, address, access, size_bytes)
-select at, workspace_id, job_id, actor, 'object', address, access, size_bytes
-from unnest(:times::timestamptz[], :workspaces::text[], :jobs::uuid[], :actors::text[], :addresses::text[],
-            :accesses::text[], :sizes::bigint[]) with ordinality
-  as touched (at, workspace_id, job_id, actor, address, access, size_bytes, place)
+select at, workspace_id, job_id, actor, kind, address, access, size_bytes
+from unnest(:times::timestamptz[], :workspaces::text[], :jobs::uuid[], :actors::text[], :kinds::text[],
+            :addresses::text[], :accesses::text[], :sizes::bigint[]) with ordinality
+  as touched (at, workspace_id, job_id, actor, kind, address, access, size_bytes, place)
 where exists (select from workspace w where w.id = touched.workspace_id)
 order by place;
 

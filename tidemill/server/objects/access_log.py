@@ -1,4 +1,4 @@
-"""Notes who touched which object, in batches: at most a second after the access, or 500 together.
+"""Notes who touched which object or database, in batches: at most a second after the access, or 500 together.
 
 Reads of one object by the same caller that wait together become one record with their sizes added: a reader of a table
 file asks for hundreds of ranges. What was noted and not yet written is lost with a crash of the server, and the oldest
@@ -61,13 +61,20 @@ class AccessLog:
             await self.flush()
 
     def note(self, caller: Principal, at: Address, access: Access, size_bytes: int | None = None) -> None:
-        """Note an access; returns at once."""
+        """Note an access to an object; returns at once."""
+        self.note_other(caller, "object", str(at), access, size_bytes=size_bytes)
+
+    def note_other(
+        self, caller: Principal, kind: str, address: str, access: Access, *, size_bytes: int | None = None
+    ) -> None:
+        """Note an access to something of that kind: `database` and the path of its resource."""
         touched = Touched(
             at=self._clock(),
             workspace=caller.workspace,
             job_id=caller.credential.job_id,
             actor=caller.actor,
-            address=str(at),
+            kind=kind,
+            address=address,
             access=access,
             size_bytes=size_bytes,
         )
@@ -121,4 +128,4 @@ class AccessLog:
 
 def _who_and_what(touched: Touched) -> Hashable:
     """What reads have in common that become one record."""
-    return touched.workspace, touched.job_id, touched.actor, touched.address
+    return touched.workspace, touched.job_id, touched.actor, touched.kind, touched.address

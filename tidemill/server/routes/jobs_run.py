@@ -9,20 +9,22 @@ from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidemill.db import jobs
+from tidemill.db import jobs, scripts
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Need, WorkspaceTarget
-from tidemill.languages import load_language
+from tidemill.languages import QUERY_LANGUAGES, load_language
 from tidemill.model.errors import BadRequest, IdempotencyInFlight, Unsupported
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server import job_stream
 from tidemill.server.arguments import Shape, require_object, shape
 from tidemill.server.direct import DirectRoute
-from tidemill.server.enqueue import Runnable, RunQuery, Submitted, run_query, submit
+from tidemill.server.enqueue import Runnable, RunQuery, Submitted, of_script, run_query, submit
+from tidemill.server.inline import answer_inline
+from tidemill.server.known_scripts import Named
 from tidemill.server.outcome import answer_of, wait_for
 from tidemill.server.parts import Caller, InParts, Parts
-from tidemill.server.run_scripts import by_hash, by_path, run_script
+from tidemill.server.run_scripts import by_hash, by_path, run_script, runnable_script
 from tidemill.server.wire import ERRORS, EVENTS, TEXT, accepts, decode, json_body, read_json, text_answer
 
 router = APIRouter(tags=["job"], responses=ERRORS, route_class=DirectRoute)
@@ -60,6 +62,12 @@ class Preview(msgspec.Struct, kw_only=True):
     kind: str | None = None
     modules: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
     temp_script_refs: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
+
+
+class InlineRun(msgspec.Struct, kw_only=True):
+    """The arguments of a deployed script that is run inline."""
+
+    args: Raw = msgspec.field(default_factory=lambda: Raw(b"{}"))
 
 
 class RawScript(msgspec.Struct, kw_only=True):
@@ -222,10 +230,39 @@ async def run_by_hash_and_stream(
 async def run_inline(parts: InParts, caller: Caller, request: Request) -> Response:
     """Run a script that is not deployed, and wait for its result: for clients that were told of a server beside them.
 
-    It runs as a job like any other preview: nothing that users wrote runs outside of a sandbox.
+    A query is sent to its database right here. All else runs as a job like any other preview: nothing that users wrote
+    runs outside of a sandbox.
     """
-    submitted = await _submit_preview(parts, caller, request, RunQuery())
-    return await _waited(parts, caller, request, submitted, errors_as_text=True)
+    preview = await _read_preview(parts, caller, request)
+    if preview.language not in QUERY_LANGUAGES:
+        submitted = await _submit(parts, caller, request, preview, RunQuery())
+        return await _waited(parts, caller, request, submitted, errors_as_text=True)
+    path = parse_path(preview.path).text if preview.path else ""
+    return await answer_inline(
+        parts, caller, language=preview.language, content=preview.content, path=path, args=_args_of(preview.args)
+    )
+
+
+@router.post(
+    "/api/w/{workspace}/jobs/run_inline/p/{path:path}",
+    response_class=Response,
+    responses={200: _RESULT, 500: _FAILED},
+    openapi_extra=accepts(InlineRun),
+)
+async def run_inline_by_path(parts: InParts, caller: Caller, request: Request, path: str) -> Response:
+    """Run the newest version of a script as `run_inline` does."""
+    return await _run_inline(parts, caller, request, by_path(path))
+
+
+@router.post(
+    "/api/w/{workspace}/jobs/run_inline/h/{hash}",
+    response_class=Response,
+    responses={200: _RESULT, 500: _FAILED},
+    openapi_extra=accepts(InlineRun),
+)
+async def run_inline_by_hash(parts: InParts, caller: Caller, request: Request, number: InHash) -> Response:
+    """Run one version of a script as `run_inline` does."""
+    return await _run_inline(parts, caller, request, by_hash(number))
 
 
 @router.post(
@@ -266,7 +303,30 @@ async def run_dependencies_and_wait(
     return answer
 
 
+async def _run_inline(parts: Parts, caller: Principal, request: Request, named: Named) -> Response:
+    body = decode(await read_json(request, max_bytes=parts.values.max_bytes), InlineRun)
+    args = _args_of(body.args)
+    script = await runnable_script(parts, caller, named)
+    if script.language in QUERY_LANGUAGES:
+        version = await scripts.version(parts.database.single, caller.workspace, script.hash)
+        content = "" if version is None else version.content
+        return await answer_inline(
+            parts, caller, language=script.language, content=content, path=script.path, args=args
+        )
+    submitted = await submit(parts, caller, request, of_script(script), args=args, query=RunQuery())
+    return await _waited(parts, caller, request, submitted, errors_as_text=True)
+
+
+def _args_of(raw: Raw) -> bytes:
+    text = bytes(raw)
+    return b"{}" if text == b"null" else require_object(text, what="args")
+
+
 async def _submit_preview(parts: Parts, caller: Principal, request: Request, query: RunQuery) -> Submitted:
+    return await _submit(parts, caller, request, await _read_preview(parts, caller, request), query)
+
+
+async def _read_preview(parts: Parts, caller: Principal, request: Request) -> Preview:
     permit.require(caller, Action.PREVIEW, _JOB_SCOPE)
     preview = decode(await read_json(request, max_bytes=parts.values.max_bytes), Preview)
     load_language(preview.language)
@@ -275,6 +335,10 @@ async def _submit_preview(parts: Parts, caller: Principal, request: Request, que
     for name in ("modules", "temp_script_refs"):
         if bytes(getattr(preview, name)).strip() not in {b"null", b"{}"}:
             raise Unsupported(f"Previews with '{name}' are not supported: deploy the other scripts first.")
+    return preview
+
+
+async def _submit(parts: Parts, caller: Principal, request: Request, preview: Preview, query: RunQuery) -> Submitted:
     runnable = Runnable(
         kind="preview",
         language=preview.language,
@@ -283,9 +347,7 @@ async def _submit_preview(parts: Parts, caller: Principal, request: Request, que
         lock=preview.lock,
         tag=preview.tag or None,
     )
-    raw = bytes(preview.args)
-    raw = b"{}" if raw == b"null" else require_object(raw, what="args")
-    return await submit(parts, caller, request, runnable, args=raw, query=query)
+    return await submit(parts, caller, request, runnable, args=_args_of(preview.args), query=query)
 
 
 async def _submit_dependencies(parts: Parts, caller: Principal, request: Request, body: Dependencies) -> Submitted:

@@ -1,0 +1,113 @@
+"""Runs SQL scripts on users' databases: finds the database, binds the arguments, collects what is asked for."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tidemill.engine.sql.annotations import Annotations
+from tidemill.engine.sql.script import SqlScript, read_script
+from tidemill.model import jsontext
+from tidemill.model.errors import BadRequest, TidemillError, Unsupported
+from tidemill.queries.arguments import DATABASE
+from tidemill.queries.pools import Pools
+from tidemill.queries.port import Host, Query
+from tidemill.queries.sql_binding import bind
+from tidemill.queries.sql_collecting import Collector
+from tidemill.stores.databases.port import Session, SessionOptions, Statement
+
+DATA_TABLE: Final = "datatable:"
+_ONLY_READ: Final = ("select", "show", "explain", "describe", "desc", "values", "table")
+
+
+class SqlRunner:
+    """The `QueryRunner` of all dialects whose databases have a `stores/databases` backend."""
+
+    def __init__(self) -> None:
+        self._pools = Pools()
+
+    async def run(self, query: Query, host: Host) -> bytes:
+        """See `QueryRunner.run`."""
+        script = await _read(query)
+        args = jsontext.object_fields(query.args)
+        value = await _database_of(script, query, args, host)
+        statements = bind(script, args, query.contextual)
+        address = script.annotations.database or query.database
+        if address:
+            await host.touched("database", address, is_write=_may_write(script.annotations, statements))
+        options = SessionOptions(
+            read_only=script.annotations.is_read_only,
+            statement_timeout_s=query.timeout_s,
+            application=f"tidemill {query.job_id or 'inline'}",
+        )
+        async with await self._pools.use(query.language, host.identity, value) as database:
+            if script.annotations.is_transaction and not database.can.transactions:
+                raise Unsupported(f"-- transaction: {query.language} has no transactions of several statements.")
+            async with database.session(options) as session:
+                return await _run_in(session, script.annotations, statements, query)
+
+    async def close_idle(self, idle_s: float) -> int:
+        """See `QueryRunner.close_idle`."""
+        return await self._pools.close_idle(idle_s)
+
+    async def close(self) -> None:
+        """See `QueryRunner.close`."""
+        await self._pools.close()
+
+
+async def _run_in(session: Session, annotations: Annotations, statements: Sequence[Statement], query: Query) -> bytes:
+    if annotations.is_prepare:
+        return await _described(session, statements)
+    collector = Collector(annotations, max_bytes=query.max_result_bytes, max_rows=query.max_rows)
+    if not annotations.is_transaction:
+        return await collector.collect(session, statements)
+    await session.begin()
+    result = await collector.collect(session, statements)
+    await session.commit()
+    return result
+
+
+async def _read(query: Query) -> SqlScript:
+    if len(query.content) < 64 * 1024:
+        return read_script(query.content, query.language)
+    return await asyncio.to_thread(read_script, query.content, query.language)
+
+
+async def _database_of(script: SqlScript, query: Query, args: Mapping[str, bytes], host: Host) -> bytes:
+    """The value of the resource that the script or its argument names."""
+    path = script.annotations.database
+    given = args.get(DATABASE, b"null")
+    if not path and given.lstrip().startswith(b'"'):
+        path = str(jsontext.loads(given)).removeprefix("$res:").removeprefix("res://")
+    if path.startswith((DATA_TABLE, "datatable", "ducklake")):
+        raise Unsupported(f"{path[:100]}: data tables are not there yet. Name a resource: `-- database f/folder/name`.")
+    if script.annotations.role:
+        raise BadRequest("-- role chooses the role of a data table; the resource of a database names its user itself.")
+    if path:
+        return (await host.resource(path)).value
+    if given.strip() == b"null":
+        raise BadRequest(
+            "Missing database argument: give `database` as a resource (`$res:f/folder/name`), or begin the script with "
+            f"a line `-- database f/folder/name`. The resource is of the type {script.dialect.resource_type}."
+        )
+    del query
+    return given
+
+
+async def _described(session: Session, statements: Sequence[Statement]) -> bytes:
+    """For each statement the names and types of its columns, or why it does not fit the database."""
+    described: list[jsontext.JsonValue] = []
+    for statement in statements:
+        try:
+            columns = await session.describe(statement)
+        except TidemillError as error:
+            described.append({"error": str(error)})
+        else:
+            described.append({"columns": [{"name": each.name, "type": each.type.name} for each in columns]})
+    return jsontext.dumps(described)
+
+
+def _may_write(annotations: Annotations, statements: Sequence[Statement]) -> bool:
+    """Whether the access counts as a write: all but plain reads do."""
+    if annotations.is_read_only or annotations.is_prepare:
+        return False
+    return not all(each.text[:9].lower().startswith(_ONLY_READ) for each in statements)
