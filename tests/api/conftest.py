@@ -120,7 +120,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
         AccessLog(database) as access_log,
         Objects(database, keyring, InMemory(), access_log) as objects,
         Readers(Bounds(spare_s=0)) as readers,
-        Runners() as queries,
+        Runners(EGRESS) as queries,
     ):
         yield Parts(
             options=ServerOptions(

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from tidemill.engine.egress import Egress
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest
 from tidemill.stores.databases import open_database
@@ -27,7 +28,9 @@ class _Held:
 class Pools:
     """Opens databases and keeps them open. Two identities never share one, nor do two values of a resource."""
 
-    def __init__(self) -> None:
+    def __init__(self, egress: Egress) -> None:
+        """They are connected to where `egress` lets them."""
+        self._egress = egress
         self._held: dict[bytes, _Held] = {}
 
     async def use(self, language: str, identity: str, value: bytes) -> "Lease":
@@ -40,7 +43,7 @@ class Pools:
         held = self._held.get(key)
         if held is None:
             await self._make_room()
-            held = self._held[key] = _Held(open_database(language, _members(value)))
+            held = self._held[key] = _Held(open_database(language, _members(value), egress=self._egress))
         return Lease(held)
 
     async def close_idle(self, idle_s: float) -> int:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tidemill.engine.egress import Egress
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
@@ -74,6 +76,9 @@ class Host(Protocol):
 
 class QueryRunner(Protocol):
     """Runs the scripts of a query language. Made once; holds the pools of its databases."""
+
+    def __init__(self, egress: Egress) -> None:
+        """It connects only where `egress` lets it."""
 
     async def run(self, query: Query, host: Host) -> bytes:
         """The result as JSON text. Canceling the task cancels on the server, too.

@@ -6,6 +6,7 @@ from typing import Final, Self, cast
 
 import structlog
 
+from tidemill.engine.egress import Egress
 from tidemill.queries import RUNNERS
 from tidemill.queries.port import Host, Query, QueryRunner
 from tidemill.registry import lookup
@@ -18,7 +19,9 @@ IDLE_S: Final = 60.0
 class Runners:
     """Use it as `async with`; on leaving, all connections are closed. Without open ones it does nothing by itself."""
 
-    def __init__(self, *, idle_s: float = IDLE_S) -> None:
+    def __init__(self, egress: Egress, *, idle_s: float = IDLE_S) -> None:
+        """Databases are connected to where `egress` lets them."""
+        self._egress = egress
         self._idle_s = idle_s
         self._made: dict[type[object], QueryRunner] = {}
         self._task: asyncio.Task[None] | None = None
@@ -49,7 +52,7 @@ class Runners:
         """One for a family of languages, which share a class."""
         found = lookup(RUNNERS, "query language", language)
         if found not in self._made:
-            self._made[found] = cast("QueryRunner", found())
+            self._made[found] = cast("type[QueryRunner]", found)(self._egress)
         return self._made[found]
 
     async def _keep_closing(self) -> None:

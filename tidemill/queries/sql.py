@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from tidemill.engine.egress import Egress
 from tidemill.engine.sql.annotations import Annotations
 from tidemill.engine.sql.script import SqlScript, read_script
 from tidemill.model import jsontext
@@ -22,8 +23,8 @@ _ONLY_READ: Final = ("select", "show", "explain", "describe", "desc", "values", 
 class SqlRunner:
     """The `QueryRunner` of all dialects whose databases have a `stores/databases` backend."""
 
-    def __init__(self) -> None:
-        self._pools = Pools()
+    def __init__(self, egress: Egress) -> None:
+        self._pools = Pools(egress)
 
     async def run(self, query: Query, host: Host) -> bytes:
         """See `QueryRunner.run`."""

@@ -85,7 +85,7 @@ async def server_parts(
         AccessLog(database) as access_log,
         Objects(database, keyring, opener, access_log) as objects,
         Readers() as readers,
-        Runners() as queries,
+        Runners(egress_of(settings)) as queries,
     ):
         yield Parts(
             options=server_options(settings, port),

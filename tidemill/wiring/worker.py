@@ -20,6 +20,7 @@ from tidemill.sandbox.port import Limits, Network
 from tidemill.settings import Settings
 from tidemill.stores.objects.content import open_content
 from tidemill.wiring.database import open_database
+from tidemill.wiring.egress import egress_of
 from tidemill.wiring.isolation import open_sandbox
 from tidemill.wiring.job_data import WorkspaceData
 from tidemill.wiring.keys import job_secret, root_keys
@@ -42,7 +43,7 @@ async def run_worker(settings: Settings, dsn: str, *, is_probed: bool, on_ready:
         open_database(settings, dsn, application="tidemill worker") as database,
         Listener(dsn, application="tidemill worker listener") as listener,
         open_sandbox(settings, is_probed=is_probed) as sandbox,
-        Runners() as queries,
+        Runners(egress_of(settings)) as queries,
     ):
         keys = root_keys(settings)
         values = Values(
