@@ -31,6 +31,7 @@ def main() -> int:
     prepare_debian("ceph", programs=("ceph-mon", "ceph-osd", "radosgw"), packages=("ceph-mon", "ceph-osd", "radosgw"))
     prepare_debian("pgbouncer", programs=("pgbouncer",), packages=("pgbouncer",))
     prepare_debian("strace", programs=("strace",), packages=("strace",))
+    prepare_debian("chromium", programs=("chromium",), packages=("chromium",))
     if missing:
         print(f"✗ not installed: {', '.join(missing)}", file=sys.stderr)
     return 1 if missing else 0

@@ -80,7 +80,9 @@ def signed() -> Policy:
 POLICIES: Final[dict[str, Policy]] = {
     # pages
     "GET /": public(),
-    "GET /static/{digest}/{name}": public(),
+    "GET /sign-in": public(),
+    "GET /w/{page:path}": public(),
+    "GET /assets/{name}": public(),
     # probes
     "GET /api/version": public(),
     "GET /api/health/status": public(),
