@@ -8,6 +8,7 @@ from tidemill.registry import Entry, lookup
 PROGRAM_LANGUAGES: Final = {
     "python3": Entry("tidemill.languages.python:Python"),
     "bash": Entry("tidemill.languages.bash:Bash"),
+    "duckdb": Entry("tidemill.languages.duckdb:DuckDb"),
 }
 """Their jobs are programs in the sandbox."""
 

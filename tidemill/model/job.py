@@ -32,6 +32,7 @@ POISON_WINDOW_S: Final = 72 * 3600
 STANDARD_TAGS: Final = (
     "python3",
     "bash",
+    "duckdb",
     "postgresql",
     "mysql",
     "mssql",

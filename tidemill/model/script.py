@@ -15,6 +15,7 @@ class Language(StrEnum):
 
     PYTHON3 = "python3"
     BASH = "bash"
+    DUCKDB = "duckdb"
     POSTGRESQL = "postgresql"
     MYSQL = "mysql"
     MSSQL = "mssql"

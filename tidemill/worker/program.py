@@ -1,5 +1,6 @@
 """What a job is started as: its program, its environment variables, what it sees of the host."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from tidemill.db.queue import ClaimedJob
@@ -11,6 +12,8 @@ from tidemill.worker.result import ERROR
 
 _SYSTEM: Final = {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC"}  # noqa: S108
 
+_HIDDEN: Final = ("WM_TOKEN",)
+
 
 def make_program(
     options: WorkerOptions,
@@ -18,16 +21,19 @@ def make_program(
     environment: Environment | None,
     *,
     launch: Launch,
-    token: str,
+    variables: Mapping[str, str],
 ) -> Program:
-    """The program of `job`: what `launch` says, or Python with the bootstrap where that names no command."""
+    """The program of `job`: what `launch` says, or Python with the bootstrap where that names no command.
+
+    `variables` are those of `job_variables`.
+    """
     site_dirs = environment.site_dirs if environment is not None else ()
     python = None
     if environment is not None and not launch.argv:
         python = PythonCall(
             interpreter=environment.python,
             paths=tuple(str(path) for path in site_dirs),
-            preload=("wmill",) if "wmill" in (job.content or "") else (),
+            preload=launch.preload,
             identity=f"{job.workspace_id}/{job.permissioned_as}",
         )
     return Program(
@@ -35,7 +41,7 @@ def make_program(
         work=options.jobs_dir / f"{job.id}-{job.attempt}",
         files=launch.files,
         results=(*launch.result_files, ERROR),
-        env={**_SYSTEM, **job_environment(job_context(options, job, token))},
+        env={**_SYSTEM, **variables, **_limits(options)},
         mounts=tuple(Mount(path, path) for path in site_dirs),
         limits=options.limits,
         network=options.network,
@@ -43,8 +49,26 @@ def make_program(
     )
 
 
-def job_context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobContext:
-    """What `job` is told of itself."""
+def job_variables(options: WorkerOptions, job: ClaimedJob, *, token: str) -> dict[str, str]:
+    """What `job` is told of itself, as environment variables."""
+    return job_environment(_context(options, job, token))
+
+
+def contextual_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those of `job_variables` that may be put into the text of a script."""
+    return {name: each for name, each in variables.items() if name not in _HIDDEN}
+
+
+def _limits(options: WorkerOptions) -> dict[str, str]:
+    """The limits of a job, for engines that keep to theirs by themselves."""
+    return {
+        "TIDEMILL_MEMORY_BYTES": str(options.limits.memory_bytes),
+        "TIDEMILL_DISK_BYTES": str(options.limits.tmp_bytes),
+        "TIDEMILL_MAX_RESULT_BYTES": str(options.max_result_bytes),
+    }
+
+
+def _context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobContext:
     return JobContext(
         workspace=job.workspace_id,
         token=token,
