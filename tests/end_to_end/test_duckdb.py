@@ -1,6 +1,5 @@
 """DuckDB scripts as jobs: objects of storages of every kind, the storage's rules, and what a script must not reach."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
