@@ -20,6 +20,7 @@ QUERY_LANGUAGES: Final = {
     "snowflake": Entry("tidemill.languages.sql:Snowflake"),
     "bigquery": Entry("tidemill.languages.sql:BigQuery"),
     "clickhouse": Entry("tidemill.languages.sql:ClickHouse"),
+    "mongodb": Entry("tidemill.languages.documents:MongoDb"),
 }
 """A database does the work of their jobs; `queries/` sends it."""
 

@@ -23,6 +23,7 @@ class Language(StrEnum):
     SNOWFLAKE = "snowflake"
     BIGQUERY = "bigquery"
     CLICKHOUSE = "clickhouse"
+    MONGODB = "mongodb"
 
 
 class Coercion(StrEnum):
