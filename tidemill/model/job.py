@@ -40,6 +40,7 @@ STANDARD_TAGS: Final = (
     "snowflake",
     "bigquery",
     "clickhouse",
+    "mongodb",
     "dependency",
     "noop",
     "other",

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 from pymongo import pool_shared
+from pymongo.asynchronous import helpers
 
 from tidemill.engine.egress import Egress
 from tidemill.model.errors import AddressClosed
@@ -18,7 +19,7 @@ from tidemill.stores.reach import addresses_of
 
 _RULE: Final[ContextVar[Egress | None]] = ContextVar("egress of MongoDB's driver", default=None)
 _NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-_find = pool_shared._getaddrinfo  # noqa: SLF001  # see above
+_find = helpers._getaddrinfo  # noqa: SLF001  # see above
 
 
 @contextmanager
@@ -45,4 +46,4 @@ async def _guarded(host: Any, port: Any, **options: Any) -> Any:
     ]
 
 
-pool_shared._getaddrinfo = _guarded  # type: ignore[assignment]  # noqa: SLF001
+setattr(pool_shared, "_getaddrinfo", _guarded)  # noqa: B010  # a private name, which type checkers do not know
