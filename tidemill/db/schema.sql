@@ -533,9 +533,12 @@ CREATE TABLE public.object_checksum (
     place text NOT NULL,
     key text NOT NULL,
     etag text NOT NULL,
-    algorithm text NOT NULL,
-    kind text NOT NULL,
-    value text NOT NULL,
+    algorithm text,
+    kind text,
+    value text,
+    part_sizes bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    part_checksums text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT object_checksum_check CHECK ((((algorithm IS NULL) = (kind IS NULL)) AND ((algorithm IS NULL) = (value IS NULL)))),
     CONSTRAINT object_checksum_kind_check CHECK ((kind = ANY (ARRAY['COMPOSITE'::text, 'FULL_OBJECT'::text])))
 );
 
