@@ -25,9 +25,13 @@ _NAMED: Final = {"nan": "NaN", "infinity": "Infinity", "+infinity": "Infinity", 
 _INFINITE: Final = frozenset({"infinity", "-infinity"})
 
 
-def unfit(name: str, type_name: str, raw: bytes, accepted: str) -> BadRequest:
+class Unfit(BadRequest):
+    """An argument does not fit its type."""
+
+
+def unfit(name: str, type_name: str, raw: bytes, accepted: str) -> Unfit:
     """The error for a value that does not fit, to be raised."""
-    return BadRequest(f"The argument {name!r} is {described(raw)}, which is no {type_name}; what fits: {accepted}.")
+    return Unfit(f"The argument {name!r} is {described(raw)}, which is no {type_name}; what fits: {accepted}.")
 
 
 def described(raw: bytes) -> str:
@@ -172,9 +176,7 @@ def require_one_type(name: str, type_name: str, raw_items: list[bytes]) -> None:
     """Nulls go with everything."""
     sorts = {b"0" if item[:1] in b"-0123456789" else item[:1].replace(b"f", b"t") for item in raw_items} - {b"n"}
     if len(sorts) > 1:
-        raise BadRequest(
-            f"Mixed types in array: the items of the argument {name!r} ({type_name}) are to be of one type."
-        )
+        raise Unfit(f"Mixed types in array: the items of the argument {name!r} ({type_name}) are to be of one type.")
 
 
 def _whole(written: str) -> int | None:

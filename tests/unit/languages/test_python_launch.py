@@ -22,8 +22,6 @@ def launch(content: str, args: bytes = b"{}", *, path: str = "", entry: str = "m
         args=args,
         modules={name.replace("__", "/"): text for name, text in modules.items()},
         environment=ENVIRONMENT,
-        resources={},
-        contextual={},
     )
 
 

@@ -1,1 +1,0 @@
-"""The web interface in headless Chromium, on a real server."""
