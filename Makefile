@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DATA_DIR ?= .tidemill
 PORT ?= 8000
 
-.PHONY: help run test check dev bench soak install install-dev lock clean
+.PHONY: help run test check dev bench soak install install-dev web web-check web-dev lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -33,13 +33,27 @@ install: $(VENV)/.installed ## Make the environment; leaves .venv/bin/tidemill
 
 install-dev: $(VENV)/.installed-dev
 
-run: install ## Start everything on loopback: database, server, worker
+WEB_SOURCES := $(shell find web packaging/build_web.py -type f -not -path 'web/node_modules/*' -not -path 'web/openapi.json' -not -path 'web/src/api/schema.d.ts')
+
+$(VENV)/.web: $(VENV)/.installed $(WEB_SOURCES)
+	@$(BIN)/python packaging/build_web.py
+	@touch $@
+
+web: $(VENV)/.web ## Build the web interface into the package
+
+web-check: $(VENV)/.web ## Types, lint and component tests of the web interface
+	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent check
+
+web-dev: $(VENV)/.web ## The web interface with hot reload, against a running server (TIDEMILL_URL)
+	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent dev
+
+run: install web ## Start everything on loopback: database, server, worker
 	@$(BIN)/tidemill up --data-dir $(DATA_DIR) --port $(PORT)
 
-dev: install-dev ## As `run`, and restart when a source file changes
+dev: install-dev web ## As `run`, and restart when a source file changes
 	@$(BIN)/tidemill up --data-dir $(DATA_DIR) --port $(PORT) --reload
 
-test: install-dev ## Install what the tests need and run them all
+test: install-dev web-check ## Install what the tests need and run them all
 	@$(BIN)/python tests/prepare.py
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
@@ -61,4 +75,4 @@ lock: | $(BIN)/uv ## Renew the lock files from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --group dev pyproject.toml packaging/build-tools.txt -o requirements-dev.lock
 
 clean: ## Remove what `make` made (not your data)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) web/node_modules tidemill/server/static/app .mypy_cache .ruff_cache .pytest_cache

@@ -164,6 +164,43 @@ server_lifetime = 1
     return port
 
 
+class MariaDb:
+    """A MariaDB on loopback. `resource` leads to its database `main` as a user with all rights."""
+
+    def __init__(self, folder: Path, processes: Processes) -> None:
+        program = shutil.which("mariadbd")
+        if program is None:
+            raise Missing("mariadbd is not on this machine (Debian: apt-get install mariadb-server)")
+        self.port, self.password = free_port(), secrets.token_urlsafe(12)
+        folder.chmod(0o755)
+        self.folder = folder
+        data, first = folder / "data", folder / "first.sql"
+        first.write_text(
+            "create database main character set utf8mb4;\n"
+            f"create user 'admin'@'%' identified by '{self.password}';\n"
+            "grant all on *.* to 'admin'@'%' with grant option;\n"
+        )
+        user = ["--user=mysql"] if os.geteuid() == 0 else []
+        install = ["mariadb-install-db", *user, f"--datadir={data}", "--skip-test-db"]
+        subprocess.run(
+            [*install, "--auth-root-authentication-method=normal", "--skip-name-resolve"],
+            check=True,
+            capture_output=True,
+        )
+        options = [
+            *("--no-defaults", *user, f"--datadir={data}", f"--socket={data}/socket", f"--pid-file={data}/pid"),
+            *("--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve", f"--init-file={first}"),
+            *("--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"),
+        ]
+        processes.start([program, *options])
+        wait_for_port(self.port, processes)
+
+    @property
+    def resource(self) -> Resource:
+        login: Resource = {"user": "admin", "password": self.password, "database": "main"}
+        return {"host": "127.0.0.1", "port": self.port, **login, "ssl": False}
+
+
 class DatabaseServers:
     """Servers by name; `stop` ends those that were started."""
 

@@ -1,4 +1,4 @@
-"""Installs what the tests need beside Tidemill itself: published clients, a second Postgres, object servers.
+"""Installs what the tests need beside Tidemill itself: published clients, a second Postgres, MariaDB, object servers.
 
 Every `tests/requirements/<name>.txt` becomes the environment `.test-venvs/<name>`, and `tests/requirements/node`
 becomes `.test-venvs/node`. What is there already is left alone, so that a second run costs nothing; two runs at once
@@ -29,8 +29,10 @@ def main() -> int:
     missing = [name for name, ready in (*python_environments(), ("node", prepare_node())) if not ready]
     prepare_postgres()
     prepare_debian("ceph", programs=("ceph-mon", "ceph-osd", "radosgw"), packages=("ceph-mon", "ceph-osd", "radosgw"))
+    prepare_debian("mariadb", programs=("mariadbd", "mariadb-install-db"), packages=("mariadb-server",))
     prepare_debian("pgbouncer", programs=("pgbouncer",), packages=("pgbouncer",))
     prepare_debian("strace", programs=("strace",), packages=("strace",))
+    prepare_debian("chromium", programs=("chromium",), packages=("chromium",))
     if missing:
         print(f"✗ not installed: {', '.join(missing)}", file=sys.stderr)
     return 1 if missing else 0

@@ -109,8 +109,7 @@ ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
     "resources": {"path:path": "resource", "id": "resource version"},
     "leases": {"path:path": "resource"},
     "scripts": {"path:path": "script", "hash": "hash", "path": "hash"},
-    "flows": {"path:path": "flow", "version": "flow version"},
-    "jobs": {"path:path": "script", "hash": "hash", "id": "job", "version": "flow version"},
+    "jobs": {"path:path": "script", "hash": "hash", "id": "job"},
     "jobs_u": {"id": "job"},
     "job_metrics": {"id": "job"},
     "concurrency_groups": {"id": "job"},
@@ -154,9 +153,7 @@ def area(route: str) -> str:
 
 def things(route: str) -> dict[str, str]:
     """Placeholder -> kind of thing, of a route about things; {} of the others."""
-    known = dict(ABOUT.get(area(route), {}))
-    if re.search(r"/jobs/run\w*/f/", route):
-        known["path:path"] = "flow"
+    known = ABOUT.get(area(route), {})
     return {name: known[name] for name in placeholders(route) if name in known}
 
 

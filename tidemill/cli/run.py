@@ -14,7 +14,19 @@ from tidemill.cli.connection import Connection, Token, Url, Workspace, find_serv
 from tidemill.cli.output import DataDir, Json, new_app, stderr, write_line
 from tidemill.model.errors import BadRequest, Unavailable
 
-LANGUAGES: Final = {".py": "python3", ".sh": "bash"}
+LANGUAGES: Final = {
+    ".py": "python3",
+    ".sh": "bash",
+    ".duckdb.sql": "duckdb",
+    ".pg.sql": "postgresql",
+    ".my.sql": "mysql",
+    ".ms.sql": "mssql",
+    ".odb.sql": "oracledb",
+    ".sf.sql": "snowflake",
+    ".bq.sql": "bigquery",
+    ".ch.sql": "clickhouse",
+}
+"""By how the name of a file ends."""
 _RECONNECTS: Final = 5
 _PAUSE_S: Final = 1.0
 _INTERRUPTED: Final = 130
@@ -102,11 +114,16 @@ def _json_text(value: str) -> str:
 def _start(connection: Connection, script: str, arguments: bytes) -> str:
     """Enqueue a job and give its id."""
     file = Path(script)
-    if file.suffix in LANGUAGES and (script.startswith((".", "/", "~")) or file.is_file()):
+    if _language_of(file) and (script.startswith((".", "/", "~")) or file.is_file()):
         return connection.post("jobs/run/preview", _preview(file.expanduser(), arguments)).decode()
     if not script.startswith(("f/", "u/")):
         raise BadRequest(f"{script!r} is neither a path such as f/demo/x nor a file such as ./x.py or ./x.sh.")
     return connection.post(f"jobs/run/p/{quote(script)}", arguments).decode()
+
+
+def _language_of(file: Path) -> str:
+    """The language of a file by its name; "" for none."""
+    return next((language for ending, language in LANGUAGES.items() if file.name.endswith(ending)), "")
 
 
 def _preview(file: Path, arguments: bytes) -> bytes:
@@ -116,7 +133,7 @@ def _preview(file: Path, arguments: bytes) -> bytes:
         raise BadRequest(f"{file} cannot be read as text: {error}.") from error
     body: dict[str, Any] = {
         "content": content,
-        "language": LANGUAGES[file.suffix],
+        "language": _language_of(file),
         "args": msgspec.Raw(arguments),
     }
     return msgspec.json.encode(body)

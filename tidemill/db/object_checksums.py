@@ -1,4 +1,4 @@
-"""Checksums that came after the bytes: of multipart uploads, and in trailers of large uploads."""
+"""What came after the bytes: checksums of multipart uploads and in trailers of large ones, and how parts lie."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +27,14 @@ class KeptChecksum:
     algorithm: str
     kind: str
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The parts that an object was uploaded in: their sizes, and their checksums in base64, "" for none."""
+
+    sizes: Sequence[int]
+    checksums: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +75,27 @@ async def parts(statements: Statements, workspace: str, upload: UUID) -> list[Pa
 
 
 async def keep(
-    statements: Statements, workspace: str, place: str, key: str, *, etag: str, checksum: KeptChecksum
+    statements: Statements,
+    workspace: str,
+    place: str,
+    key: str,
+    *,
+    etag: str,
+    checksum: KeptChecksum | None = None,
+    layout: Layout | None = None,
 ) -> None:
-    """Keep the checksum of an object as it is with this ETag."""
+    """Keep checksum and parts of an object as it is with this ETag."""
     await statements.execute(
         _SQL["keep"],
         workspace=workspace,
         place=place,
         key=key,
         etag=etag,
-        algorithm=checksum.algorithm,
-        kind=checksum.kind,
-        value=checksum.value,
+        algorithm=checksum and checksum.algorithm,
+        kind=checksum and checksum.kind,
+        value=checksum and checksum.value,
+        part_sizes=list(layout.sizes) if layout else [],
+        part_checksums=list(layout.checksums) if layout else [],
     )
 
 
@@ -86,6 +103,13 @@ async def find(statements: Statements, workspace: str, place: str, *, key: str, 
     """The checksum of an object, if it still has this ETag."""
     return await statements.fetch_optional(
         _SQL["find"], KeptChecksum, workspace=workspace, place=place, key=key, etag=etag
+    )
+
+
+async def find_layout(statements: Statements, workspace: str, place: str, *, key: str, etag: str) -> Layout | None:
+    """The parts of an object, if it still has this ETag and they are known."""
+    return await statements.fetch_optional(
+        _SQL["find_layout"], Layout, workspace=workspace, place=place, key=key, etag=etag
     )
 
 

@@ -25,13 +25,9 @@ _NAMED: Final = {"nan": "NaN", "infinity": "Infinity", "+infinity": "Infinity", 
 _INFINITE: Final = frozenset({"infinity", "-infinity"})
 
 
-class Unfit(BadRequest):
-    """An argument does not fit its type."""
-
-
-def unfit(name: str, type_name: str, raw: bytes, accepted: str) -> Unfit:
+def unfit(name: str, type_name: str, raw: bytes, accepted: str) -> BadRequest:
     """The error for a value that does not fit, to be raised."""
-    return Unfit(f"The argument {name!r} is {described(raw)}, which is no {type_name}; what fits: {accepted}.")
+    return BadRequest(f"The argument {name!r} is {described(raw)}, which is no {type_name}; what fits: {accepted}.")
 
 
 def described(raw: bytes) -> str:
@@ -176,7 +172,9 @@ def require_one_type(name: str, type_name: str, raw_items: list[bytes]) -> None:
     """Nulls go with everything."""
     sorts = {b"0" if item[:1] in b"-0123456789" else item[:1].replace(b"f", b"t") for item in raw_items} - {b"n"}
     if len(sorts) > 1:
-        raise Unfit(f"Mixed types in array: the items of the argument {name!r} ({type_name}) are to be of one type.")
+        raise BadRequest(
+            f"Mixed types in array: the items of the argument {name!r} ({type_name}) are to be of one type."
+        )
 
 
 def _whole(written: str) -> int | None:

@@ -51,12 +51,6 @@ class ScalarEncoder:
     """Writes the first column of each row."""
 
     def __init__(self, columns: Sequence[Column], *, big_numbers_as_text: bool = False) -> None:
-        """
-        Raises:
-            QueryFailed: there is no column.
-        """
-        if not columns:
-            raise QueryFailed("The statement gives no columns, so there is no first one for a result of scalars.")
         self._cells = Cells(columns[:1], big_numbers_as_text=big_numbers_as_text)
         self._encoder = msgspec.json.Encoder()
 

@@ -34,6 +34,10 @@ FAULTS: Final[dict[str, tuple[HTTPStatus, str]]] = {
         HTTPStatus.BAD_REQUEST,
         "One or more of the specified parts could not be found, or its ETag differs.",
     ),
+    "InvalidPartNumber": (
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        "The requested part number is not satisfiable.",
+    ),
     "InvalidPartOrder": (HTTPStatus.BAD_REQUEST, "The list of parts was not in ascending order."),
     "InvalidPolicyDocument": (HTTPStatus.BAD_REQUEST, "The content of the form does not meet the policy's form."),
     "InvalidRange": (HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "The requested range is not satisfiable."),

@@ -8,6 +8,7 @@ from tidemill.registry import Entry, lookup
 PROGRAM_LANGUAGES: Final = {
     "python3": Entry("tidemill.languages.python:Python"),
     "bash": Entry("tidemill.languages.bash:Bash"),
+    "duckdb": Entry("tidemill.languages.duckdb:DuckDb"),
 }
 """Their jobs are programs in the sandbox."""
 
@@ -19,6 +20,7 @@ QUERY_LANGUAGES: Final = {
     "snowflake": Entry("tidemill.languages.sql:Snowflake"),
     "bigquery": Entry("tidemill.languages.sql:BigQuery"),
     "clickhouse": Entry("tidemill.languages.sql:ClickHouse"),
+    "mongodb": Entry("tidemill.languages.documents:MongoDb"),
 }
 """A database does the work of their jobs; `queries/` sends it."""
 

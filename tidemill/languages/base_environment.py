@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -60,20 +60,29 @@ def base_name() -> str:
 
 
 def make_base(final: BaseEnvironment) -> None:
-    """Make it, aside and then by one rename, unless it is there. The caller holds the lock of "base"."""
-    if final.path.exists():
+    """Make it, unless it is there. The caller holds the lock of "base"."""
+    make_aside(final.path, lambda place: _fill(BaseEnvironment(place)))
+
+
+def make_aside(final: Path, fill: Callable[[Path], None]) -> None:
+    """Make a directory that `fill` fills, aside and then by one rename, unless it is there.
+
+    The caller holds the lock of its kind, which is what its name begins with, up to the first dash.
+    """
+    if final.exists():
         return
-    for leftover in final.path.parent.glob(".build-base-*"):
+    prefix = f".build-{final.name.partition('-')[0]}-"
+    for leftover in final.parent.glob(f"{prefix}*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    made = BaseEnvironment(Path(tempfile.mkdtemp(prefix=".build-base-", dir=final.path.parent)))
+    made = Path(tempfile.mkdtemp(prefix=prefix, dir=final.parent))
     try:
-        _fill(made)
-        compileall.compile_dir(made.path, quiet=1, stripdir=str(made.path), prependdir=str(final.path))
-        made.path.chmod(0o755)
+        fill(made)
+        compileall.compile_dir(made, quiet=1, stripdir=str(made), prependdir=str(final))
+        made.chmod(0o755)
         os.sync()
-        made.path.rename(final.path)
+        made.rename(final)
     finally:
-        shutil.rmtree(made.path, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def closure(name: str) -> Iterator[Distribution]:
@@ -126,23 +135,23 @@ def _sources(client: Path) -> list[Path]:
 
 def _fill(made: BaseEnvironment) -> None:
     for each in closure(ROOT_PACKAGE):
-        _link_distribution(each, made.path / "site")
+        link_distribution(each, made.path / "site")
     client = client_source()
     for file in _sources(client):
-        _link(file, made.client_dir / CLIENT_PACKAGE / file.relative_to(client), copy=True)
+        link(file, made.client_dir / CLIENT_PACKAGE / file.relative_to(client), copy=True)
 
 
-def _link_distribution(found: Distribution, site: Path) -> None:
-    """All files of a distribution but compiled ones and programs beside its site-packages."""
+def link_distribution(found: Distribution, site: Path) -> None:
+    """Put into `site` all files of a distribution but compiled ones and programs beside its site-packages."""
     if found.files is None:
         raise ConfigurationError(f"The package {found.name} does not list its files: install Tidemill again.")
     for file in found.files:
         if ".." not in file.parts and "__pycache__" not in file.parts and not file.is_absolute():
-            _link(Path(str(found.locate_file(file))), site / file)
+            link(Path(str(found.locate_file(file))), site / file)
 
 
-def _link(source: Path, target: Path, *, copy: bool = False) -> None:
-    """One file, as a hard link where the file system allows, else (and for sources that are edited) as a copy."""
+def link(source: Path, target: Path, *, copy: bool = False) -> None:
+    """Put one file there: a hard link where the file system allows, else (and for sources that are edited) a copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if not copy:
         with contextlib.suppress(OSError):

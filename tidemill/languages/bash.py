@@ -92,6 +92,11 @@ class Bash:
         del lock, workshop
         return None
 
+    def resources(self, content: str, *, args: bytes, contextual: Mapping[str, str]) -> Collection[str]:
+        """None: a script asks for them when it is run."""
+        del content, args, contextual
+        return ()
+
     def launch(
         self,
         content: str,
@@ -101,9 +106,11 @@ class Bash:
         args: bytes,
         modules: Mapping[str, str],
         environment: Environment | None,
+        resources: Mapping[str, bytes],
+        contextual: Mapping[str, str],
     ) -> Launch:
         """Text arguments are passed as they are, other JSON values as JSON text; null is no argument."""
-        del path, signature, modules, environment
+        del path, signature, modules, environment, resources, contextual
         given = " ".join(map(shlex.quote, _argv(positionals(content), jsontext.object_fields(args))))
         return Launch(
             files={

@@ -37,14 +37,14 @@ async def ensure(lock: str, *, workshop: Workshop) -> Environment:
     root.mkdir(parents=True, exist_ok=True)
     base = BaseEnvironment(root / await asyncio.to_thread(base_name))
     if not base.path.exists():
-        async with _only_builder(root, "base"):
+        async with only_builder(root, "base"):
             await asyncio.to_thread(make_base, base)
     lines = checked_lock(lock)
     if not lines:
         return Environment(path=base.path, python=interpreter(), site_dirs=base.site_dirs)
     final = root / f"py{sys.version_info.major}.{sys.version_info.minor}-{_key(lines)}"
     if not final.exists():
-        async with _only_builder(root, final.name):
+        async with only_builder(root, final.name):
             if not final.exists():
                 await _build(lines, final=final, workshop=workshop)
     return _layered(final, base=base, lines=lines)
@@ -132,7 +132,7 @@ def _remove_leftovers(final: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _only_builder(root: Path, name: str) -> AsyncIterator[None]:
+async def only_builder(root: Path, name: str) -> AsyncIterator[None]:
     """Hold the lock of `name` against every other worker of the host; the system releases it when a holder dies."""
     directory = root / ".locks"
     directory.mkdir(exist_ok=True)

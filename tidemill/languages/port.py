@@ -119,11 +119,13 @@ class Launch:
         argv: the program and its arguments, started in the job's directory. Empty: start the environment's interpreter
             with the sandbox's bootstrap, which reads `call.json` and `args.json`.
         result_files: files that the job may leave in its directory as its result; for `ProgramLanguage.result`.
+        preload: modules that an interpreter which waits for such jobs imports ahead.
     """
 
     files: Mapping[str, bytes]
     argv: tuple[str, ...] = ()
     result_files: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
 
 
 class Language(Protocol):
@@ -173,6 +175,13 @@ class ProgramLanguage(Language, Protocol):
             LockFailed: it cannot be built (a package vanished, a build failed); the message says why.
         """
 
+    def resources(self, content: str, *, args: bytes, contextual: Mapping[str, str]) -> Collection[str]:
+        """Paths of the resources that a job of the script needs beside those that its arguments name.
+
+        Raises:
+            InvalidScript, BadRequest: as `launch`.
+        """
+
     def launch(
         self,
         content: str,
@@ -182,9 +191,12 @@ class ProgramLanguage(Language, Protocol):
         args: bytes,
         modules: Mapping[str, str],
         environment: Environment | None,
+        resources: Mapping[str, bytes],
+        contextual: Mapping[str, str],
     ) -> Launch:
         """How a job of the script is started. `args` is the JSON object of its arguments; values are passed on as they
-        are written, unknown ones are left out unless the signature takes any.
+        are written, unknown ones are left out unless the signature takes any. `resources` are the values, references
+        replaced, of what `resources` asked for; `contextual` is `WM_WORKSPACE`, ... for texts that name them.
 
         Raises:
             InvalidScript: the script has no such entry point.

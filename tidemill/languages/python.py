@@ -14,6 +14,9 @@ from tidemill.model.script import DEFAULT_ENTRY, Signature
 COMPUTED_DEFAULT: Final = b'"<function call>"'
 """What Windmill's forms send for a default that they could not show: it means the argument is left out."""
 
+CLIENT: Final = "wmill"
+"""Windmill's package, which takes most of a small job's time to import."""
+
 
 class Python:
     """The language `python3`."""
@@ -37,6 +40,11 @@ class Python:
         """See the port; never None."""
         return await environments.ensure(lock, workshop=workshop)
 
+    def resources(self, content: str, *, args: bytes, contextual: Mapping[str, str]) -> Collection[str]:
+        """None: a script asks for them when it is run."""
+        del content, args, contextual
+        return ()
+
     def launch(
         self,
         content: str,
@@ -46,8 +54,11 @@ class Python:
         args: bytes,
         modules: Mapping[str, str],
         environment: Environment | None,
+        resources: Mapping[str, bytes],
+        contextual: Mapping[str, str],
     ) -> Launch:
         """The script and what it imports from the workspace as packages, and the call for the bootstrap."""
+        del resources, contextual
         if not signature.has_entry:
             raise InvalidScript(
                 f"The script has no function {signature.entry!r}: define it, or run a script that imports this one."
@@ -70,6 +81,7 @@ class Python:
                 "call.json": json.dumps(call).encode(),
             },
             result_files=("result.json",),
+            preload=(CLIENT,) if CLIENT in content else (),
         )
 
     def result(self, found: Mapping[str, bytes]) -> bytes | None:

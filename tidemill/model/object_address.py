@@ -9,6 +9,8 @@ from tidemill.model.errors import BadRequest, InvalidName
 SCHEME: Final = "s3://"
 DEFAULT: Final = "_default_"
 """What the default storage is called on the wire, where it cannot be left out. No other can have this name."""
+PLAIN_DEFAULT: Final = "default"
+"""It as well, for S3 clients that take no name with underscores; nor can any other have this one."""
 
 _RESOURCE: Final = "$res:"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.\-_]{1,61}[a-z0-9]")
@@ -69,12 +71,12 @@ def parse_place(text: str) -> Address:
 
 def named(storage: str) -> str:
     """`storage` with the default one as "", whichever way it was called."""
-    return "" if storage == DEFAULT else storage
+    return "" if storage in {DEFAULT, PLAIN_DEFAULT} else storage
 
 
 def is_storage_name(name: str) -> bool:
     """Whether a storage beside the default one may be called so."""
-    return _NAME.fullmatch(name) is not None and ".." not in name
+    return _NAME.fullmatch(name) is not None and ".." not in name and name != PLAIN_DEFAULT
 
 
 def check_storage_name(name: str) -> str:
@@ -86,6 +88,6 @@ def check_storage_name(name: str) -> str:
     if not is_storage_name(name):
         raise InvalidName(
             f"{name[:80]!r} is not the name of a storage: it has 3 to 63 small letters, digits, '-', '_' and '.', and "
-            "begins and ends with a letter or digit."
+            f"begins and ends with a letter or digit; {PLAIN_DEFAULT!r} means the default one."
         )
     return name

@@ -8,8 +8,6 @@ from typing import Final
 JSON_SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DEFAULT_ENTRY: Final = "main"
 PREPROCESSOR_ENTRY: Final = "preprocessor"
-PASSED_ON: Final = ("envs", "delete_after_use", "delete_after_secs", "restart_unless_cancelled", "cache_ignore_s3_path")
-"""The settings of a script that its jobs carry for those who run and prune them."""
 
 
 class Language(StrEnum):
@@ -17,6 +15,7 @@ class Language(StrEnum):
 
     PYTHON3 = "python3"
     BASH = "bash"
+    DUCKDB = "duckdb"
     POSTGRESQL = "postgresql"
     MYSQL = "mysql"
     MSSQL = "mssql"
@@ -24,6 +23,7 @@ class Language(StrEnum):
     SNOWFLAKE = "snowflake"
     BIGQUERY = "bigquery"
     CLICKHOUSE = "clickhouse"
+    MONGODB = "mongodb"
 
 
 class Coercion(StrEnum):

@@ -14,5 +14,6 @@ RUNNERS: Final = {
     "snowflake": _SQL,
     "bigquery": _SQL,
     "clickhouse": _SQL,
+    "mongodb": Entry("tidemill.queries.mongodb:MongoRunner"),
 }
 """The name of a query language on the wire -> its runner."""

@@ -55,6 +55,20 @@ def make_app(parts: Parts, lifespan: Lifespan, *, policies: Mapping[str, Policy]
         async with lifespan():
             yield
 
+    app = _routed(policies)
+    app.router.lifespan_context = around
+    app.state.parts = parts
+    app.state.gateway = Gateway(parts)
+    app.setup()
+    guard_routes(app.router.routes, policies, parts)
+    app.add_exception_handler(TidemillError, on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    return Shell(app, parts)
+
+
+def _routed(policies: Mapping[str, Policy]) -> Documented:
+    """The application with its routes, and nothing alive behind them."""
     app = Documented(
         title="Tidemill",
         version=tidemill.__version__,
@@ -62,22 +76,19 @@ def make_app(parts: Parts, lifespan: Lifespan, *, policies: Mapping[str, Policy]
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
-        lifespan=around,
         redirect_slashes=False,
     )
-    app.state.parts = parts
-    app.state.gateway = Gateway(parts)
     app.state.policies = policies
     app.router.routes.clear()
     for router in ROUTERS:
         for route in router.routes:
             app.router.routes.append(copy(route))  # guards are put in front of it, for this app only
-    app.setup()
-    guard_routes(app.router.routes, policies, parts)
-    app.add_exception_handler(TidemillError, on_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(HTTPException, _on_http)
-    return Shell(app, parts)
+    return app
+
+
+def make_document() -> dict[str, object]:
+    """The OpenAPI document, without a server: the types of the web interface are made from it."""
+    return _routed(POLICIES).openapi()
 
 
 async def _on_invalid(_request: Request, error: Exception) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from tidemill.db import references
 from tidemill.engine.environment import JobContext, job_environment
 from tidemill.model.errors import TidemillError, Unavailable, WaitTimeout
-from tidemill.model.identity import Principal
+from tidemill.model.identity import Credential, CredentialKind, Principal
 from tidemill.model.object_address import Address, named
 from tidemill.queries.arguments import Pointer, named_database, read_pointer, written_pointer
 from tidemill.queries.port import Opened, Query
@@ -38,7 +38,7 @@ async def answer_inline(
         Unavailable: our own database does not answer.
     """
     await require_lease(parts.database, caller)
-    acting = replace(caller, credential=replace(caller.credential, scopes=None))
+    acting = replace(caller, credential=_of_job(caller))
     try:
         result = await _run(parts, acting, language=language, content=content, path=path, args=args)
     except Unavailable:
@@ -47,6 +47,14 @@ async def answer_inline(
         headers = {CODE_HEADER: error.code}
         return Response(f"{_PREFIX}{error}", HTTPStatus.INTERNAL_SERVER_ERROR, headers, media_type="text/plain")
     return raw_answer(result)
+
+
+def _of_job(caller: Principal) -> Credential:
+    """What a job that `caller` started would show; the same job where the caller is one."""
+    own = caller.credential
+    return Credential(
+        kind=CredentialKind.JOB, label="inline", job_id=own.job_id, attempt=own.attempt, workspace=caller.workspace
+    )
 
 
 async def _run(parts: Parts, acting: Principal, *, language: str, content: str, path: str, args: bytes) -> bytes:

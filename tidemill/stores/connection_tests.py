@@ -29,6 +29,7 @@ class ConnectionTest(Protocol):
 TESTERS: Final[dict[str, Entry]] = {
     "azure_blob": Entry("tidemill.stores.objects.examination:AzureTest"),
     "gcloud_storage": Entry("tidemill.stores.objects.examination:GcsTest"),
+    "mongodb": Entry("tidemill.stores.documents.examination:MongoTest"),
     "postgresql": Entry("tidemill.stores.databases.examination:PostgresTest"),
     "s3": Entry("tidemill.stores.objects.examination:S3Test"),
 }

@@ -117,6 +117,7 @@ def worker_options(settings: Settings) -> WorkerOptions:
         build_env=dict(settings.build_environment),
         timeout_s=settings.job_timeout_s,
         max_log_bytes=settings.max_log_bytes,
+        max_result_bytes=settings.max_value_bytes,
         heartbeat_s=settings.heartbeat_s,
         self_kill_s=settings.self_kill_s,
         stop_grace_s=settings.stop_grace_s,

@@ -33,6 +33,7 @@ class WorkerOptions:
     build_env: Mapping[str, str] = field(default_factory=dict)
     timeout_s: int
     max_log_bytes: int
+    max_result_bytes: int
     heartbeat_s: float
     self_kill_s: float
     stop_grace_s: float

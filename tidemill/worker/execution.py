@@ -5,7 +5,7 @@ import contextlib
 import enum
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -28,12 +28,12 @@ from tidemill.model.errors import (
     Unavailable,
 )
 from tidemill.model.failpoint import failpoint
-from tidemill.model.job import FLOW_KINDS, EndReason
+from tidemill.model.job import EndReason
 from tidemill.sandbox.port import Exit, Program, Running
 from tidemill.worker.context import Resolved, WorkerParts
 from tidemill.worker.output import Output
 from tidemill.worker.prepare import Prepared, Preparer
-from tidemill.worker.program import make_program
+from tidemill.worker.program import contextual_variables, job_variables, make_program
 from tidemill.worker.query import job_host, query_of
 from tidemill.worker.result import NULL, JobFailed, result_of
 
@@ -66,13 +66,7 @@ _REASONS: Final = {
     ConnectionFailed: EndReason.ERROR,
 }
 
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The job is a flow: it is to be seen what it has to do."""
-
-
-Outcome = Ended | Again | Look | None
+Outcome = Ended | Again | None
 """None: the lease is lost, and there is nothing to report."""
 
 
@@ -128,17 +122,15 @@ class Execution:
             return await self._failed(reason, queue.error_result(type(error).__name__, str(error)).raw)
         if isinstance(result, Stop):
             return await self._ended_from_outside(result)
-        return result if isinstance(result, Look) else await self._ended("success", result)
+        return await self._ended("success", result)
 
-    async def _attempt(self) -> bytes | Stop | Look:
+    async def _attempt(self) -> bytes | Stop:
         job = self.job
         if not job.may_run:
             raise Denied("Whoever the job acts for is not a member of its workspace any more.")
         match job.kind:
             case "noop":
                 return NULL
-            case kind if kind in FLOW_KINDS:
-                return Look()
             case "dependencies":
                 return await self._or_stopped(self._lock())
             case _ if self.job.language in QUERY_LANGUAGES:
@@ -218,9 +210,12 @@ class Execution:
         return await self._parts.values.fetch(hit.inline.raw if hit.inline else None, hit.digest) or NULL
 
     async def _launched(self, prepared: Prepared, args: bytes) -> bytes | Stop:
-        launch = self._preparer.launch(self.job, prepared, args)
+        variables = job_variables(self._parts.options, self.job, token=self._token())
+        contextual = contextual_variables(variables)
+        resources = await self._resources(prepared, args, contextual)
+        launch = self._preparer.launch(self.job, prepared, args, resources=resources, contextual=contextual)
         max_bytes = self._parts.values.max_bytes
-        ended = await self._in_sandbox(self._program(prepared, launch))
+        ended = await self._in_sandbox(self._program(prepared, launch, variables))
         if isinstance(ended, Stop):
             return ended
         return result_of(
@@ -231,9 +226,18 @@ class Execution:
             max_bytes=max_bytes,
         )
 
-    def _program(self, prepared: Prepared, launch: Launch) -> Program:
-        token = self._token()
-        program = make_program(self._parts.options, self.job, prepared.environment, launch=launch, token=token)
+    async def _resources(self, prepared: Prepared, args: bytes, contextual: Mapping[str, str]) -> Mapping[str, bytes]:
+        """The resources that the script itself names, under the rights of whom the job runs as."""
+        found: dict[str, bytes] = {}
+        for path in prepared.language.resources(self.job.content or "", args=args, contextual=contextual):
+            opened, secrets = await self._parts.data.resource(self.job, path)
+            self._output.remember(secrets)
+            self._has_read = True
+            found[path] = opened.value
+        return found
+
+    def _program(self, prepared: Prepared, launch: Launch, variables: Mapping[str, str]) -> Program:
+        program = make_program(self._parts.options, self.job, prepared.environment, launch=launch, variables=variables)
         return replace(program, confirmed_at_s=self.confirmed_at_s, max_result_bytes=self._parts.values.max_bytes)
 
     def _token(self) -> str:

@@ -5,6 +5,7 @@ import hashlib
 import os
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,7 +84,15 @@ class Preparer:
         _, needs = await self._read(job, language, content)
         return await language.lock(needs, workshop=self._workshop)
 
-    def launch(self, job: ClaimedJob, prepared: Prepared, args: bytes) -> Launch:
+    def launch(
+        self,
+        job: ClaimedJob,
+        prepared: Prepared,
+        args: bytes,
+        *,
+        resources: Mapping[str, bytes],
+        contextual: Mapping[str, str],
+    ) -> Launch:
         """How `job` is started with `args`."""
         return prepared.language.launch(
             job.content or "",
@@ -92,6 +101,8 @@ class Preparer:
             args=args,
             modules=prepared.needs.modules,
             environment=prepared.environment,
+            resources=resources,
+            contextual=contextual,
         )
 
     async def _read(self, job: ClaimedJob, language: ProgramLanguage, content: str) -> tuple[Signature, Requirements]:

@@ -1,17 +1,18 @@
 """What a job is started as: its program, its environment variables, what it sees of the host."""
 
+from collections.abc import Mapping
 from typing import Final
 
-import msgspec
-
 from tidemill.db.queue import ClaimedJob
-from tidemill.engine.environment import FlowContext, JobContext, job_environment
+from tidemill.engine.environment import JobContext, job_environment
 from tidemill.languages.port import Environment, Launch
 from tidemill.sandbox.port import Mount, Program, PythonCall
 from tidemill.worker.context import WorkerOptions
 from tidemill.worker.result import ERROR
 
 _SYSTEM: Final = {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC"}  # noqa: S108
+
+_HIDDEN: Final = ("WM_TOKEN",)
 
 
 def make_program(
@@ -20,16 +21,19 @@ def make_program(
     environment: Environment | None,
     *,
     launch: Launch,
-    token: str,
+    variables: Mapping[str, str],
 ) -> Program:
-    """The program of `job`: what `launch` says, or Python with the bootstrap where that names no command."""
+    """The program of `job`: what `launch` says, or Python with the bootstrap where that names no command.
+
+    `variables` are those of `job_variables`.
+    """
     site_dirs = environment.site_dirs if environment is not None else ()
     python = None
     if environment is not None and not launch.argv:
         python = PythonCall(
             interpreter=environment.python,
             paths=tuple(str(path) for path in site_dirs),
-            preload=("wmill",) if "wmill" in (job.content or "") else (),
+            preload=launch.preload,
             identity=f"{job.workspace_id}/{job.permissioned_as}",
         )
     return Program(
@@ -37,7 +41,7 @@ def make_program(
         work=options.jobs_dir / f"{job.id}-{job.attempt}",
         files=launch.files,
         results=(*launch.result_files, ERROR),
-        env={**_SYSTEM, **job_environment(job_context(options, job, token))},
+        env={**_SYSTEM, **variables, **_limits(options)},
         mounts=tuple(Mount(path, path) for path in site_dirs),
         limits=options.limits,
         network=options.network,
@@ -45,8 +49,26 @@ def make_program(
     )
 
 
-def job_context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobContext:
-    """What `job` is told of itself."""
+def job_variables(options: WorkerOptions, job: ClaimedJob, *, token: str) -> dict[str, str]:
+    """What `job` is told of itself, as environment variables."""
+    return job_environment(_context(options, job, token))
+
+
+def contextual_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those of `job_variables` that may be put into the text of a script."""
+    return {name: each for name, each in variables.items() if name not in _HIDDEN}
+
+
+def _limits(options: WorkerOptions) -> dict[str, str]:
+    """The limits of a job, for engines that keep to theirs by themselves."""
+    return {
+        "TIDEMILL_MEMORY_BYTES": str(options.limits.memory_bytes),
+        "TIDEMILL_DISK_BYTES": str(options.limits.tmp_bytes),
+        "TIDEMILL_MAX_RESULT_BYTES": str(options.max_result_bytes),
+    }
+
+
+def _context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobContext:
     return JobContext(
         workspace=job.workspace_id,
         token=token,
@@ -62,22 +84,5 @@ def job_context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobConte
         script_hash="" if job.script_hash is None else f"{job.script_hash:016x}",
         schedule_path=job.schedule_path or "",
         root_job_id=job.root_job,
-        flow=_flow(job),
         worker_group=options.group,
-    )
-
-
-class _Options(msgspec.Struct):
-    flow_path: str = ""
-
-
-def _flow(job: ClaimedJob) -> FlowContext | None:
-    """Where in a flow the job stands."""
-    if job.flow_step_id is None or job.parent_job is None:
-        return None
-    return FlowContext(
-        job_id=job.parent_job,
-        root_job_id=job.root_job or job.parent_job,
-        path=msgspec.json.decode(job.options, type=_Options).flow_path,
-        step_id=job.flow_step_id,
     )

@@ -7,29 +7,26 @@ from typing import Final
 import aiohttp
 
 from tidemill.db.queue import ClaimedJob
-from tidemill.engine.environment import job_environment
 from tidemill.model.errors import Unavailable, error_of
 from tidemill.queries.arguments import Pointer, named_database, read_pointer, written_pointer
 from tidemill.queries.port import Opened, Query
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.output import Output
-from tidemill.worker.program import job_context
+from tidemill.worker.program import contextual_variables, job_variables
 
-_HIDDEN: Final = ("WM_TOKEN",)
 _CHUNK: Final = 256 * 1024
 _CODE_HEADER: Final = "X-Tidemill-Error"
 
 
 def query_of(parts: WorkerParts, job: ClaimedJob, *, raw: bytes, args: bytes, token: str) -> Query:
     """What is to be run. `raw` are the arguments as they were sent, `args` with their references replaced."""
-    environment = job_environment(job_context(parts.options, job, token))
     return Query(
         language=job.language or "",
         content=job.content or "",
         path=job.script_path or "",
         args=args,
         database=named_database(raw),
-        contextual={name: each for name, each in environment.items() if name not in _HIDDEN},
+        contextual=contextual_variables(job_variables(parts.options, job, token=token)),
         job_id=str(job.id),
         timeout_s=float(job.timeout_s or parts.options.timeout_s),
         max_result_bytes=parts.values.max_bytes,

@@ -259,7 +259,6 @@ NOT_THERE: dict[str, dict[str, Any]] = {
     "delete_bucket_policy": {}, "delete_bucket_cors": {}, "delete_bucket_lifecycle": {}, "delete_bucket_website": {},
     "get_object_torrent": {"Key": "k"},
     "get_object_retention": {"Key": "k"}, "get_object_legal_hold": {"Key": "k"},
-    "get_object_attributes": {"Key": "k", "ObjectAttributes": ["ETag"]},
     "restore_object": {"Key": "k", "RestoreRequest": {"Days": 1}},
     "put_object_acl": {"Key": "k", "ACL": "private"},
     "select_object_content": {

@@ -287,3 +287,20 @@ def test_an_error_says_what_to_do(status: int, reason: str, kind: type[TidemillE
 
 def unbase64(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+async def test_a_delete_on_a_condition_names_the_generation() -> None:
+    heads: list[bytes] = []
+
+    def answer(head: bytes, _: bytes) -> tuple[int, bytes]:
+        heads.append(head)
+        return 412, b"{}"
+
+    async with answering(answer) as origin:
+        store = GcsStore.open({"bucket": "data", "endPoint": origin}, egress=EVERYWHERE)
+        for etag in ("7", "no-generation"):
+            with pytest.raises(PreconditionFailed):
+                await store.delete("a", etag=etag)
+        await store.close()
+    assert len(heads) == 1
+    assert b"ifGenerationMatch=7" in heads[0]

@@ -291,6 +291,22 @@ async def test_a_condition_on_an_etag(store: ObjectStore) -> None:
     assert await all_keys(store) == ["a"]
 
 
+async def test_a_delete_on_a_condition(store: ObjectStore) -> None:
+    first = await put(store, "a", b"one")
+    if not store.can.conditional_deletes:
+        with pytest.raises(Unsupported):
+            await store.delete("a", etag=first.etag)
+        assert await read(store, "a") == b"one"
+        return
+    second = await put(store, "a", b"two")
+    for key, etag in (("a", first.etag), ("a", "0" * 32), ("nothing", second.etag)):
+        with pytest.raises(PreconditionFailed):
+            await store.delete(key, etag=etag)
+    assert await read(store, "a") == b"two"
+    await store.delete("a", etag=second.etag)
+    assert await all_keys(store) == []
+
+
 @pytest.mark.parametrize("size", [10, 100_000])
 async def test_of_sixteen_that_create_one_wins(store: ObjectStore, size: int) -> None:
     if not store.can.conditional:

@@ -3,10 +3,23 @@
 import json
 import sys
 import unittest
+from collections.abc import Sequence
 
 
-def tell(checks: type[unittest.TestCase]) -> None:
-    """Run every `test_…` of `checks`; print `{name: ""}` for what holds, a traceback or "skipped: …" for the rest."""
+def tell(checks: type[unittest.TestCase], *, buckets: Sequence[str] = ()) -> None:
+    """Run every `test_…` of `checks`; print `{name: ""}` for what holds, a traceback or "skipped: …" for the rest.
+
+    With `buckets` all are run on each, which they find as `self.bucket`; the names are then `bucket:name`.
+    """
+    outcomes = {}
+    for bucket in buckets:
+        on_bucket = type(checks.__name__, (checks,), {"bucket": bucket})
+        outcomes |= {f"{bucket}:{name}": text for name, text in outcomes_of(on_bucket).items()}
+    sys.stdout.write(json.dumps(outcomes if buckets else outcomes_of(checks)) + "\n")
+
+
+def outcomes_of(checks: type[unittest.TestCase]) -> dict[str, str]:
+    """How each went."""
     suite = unittest.defaultTestLoader.loadTestsFromTestCase(checks)
     outcomes = {name_of(test): "" for test in suite}
     result = unittest.TestResult()
@@ -15,7 +28,7 @@ def tell(checks: type[unittest.TestCase]) -> None:
         outcomes[name_of(test)] += text
     for test, text in result.skipped:
         outcomes[name_of(test)] = f"skipped: {text}"
-    sys.stdout.write(json.dumps(outcomes) + "\n")
+    return outcomes
 
 
 def name_of(test: object) -> str:

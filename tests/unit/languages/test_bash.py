@@ -11,7 +11,16 @@ from tidemill.model.errors import BadRequest, InvalidJson, InvalidScript, TooLar
 
 def launch(content: str, args: bytes) -> Launch:
     bash = Bash()
-    return bash.launch(content, path="", signature=bash.signature(content), args=args, modules={}, environment=None)
+    return bash.launch(
+        content,
+        path="",
+        signature=bash.signature(content),
+        args=args,
+        modules={},
+        environment=None,
+        resources={},
+        contextual={},
+    )
 
 
 def arguments(content: str, args: bytes) -> list[str]:

@@ -22,6 +22,8 @@ def launch(content: str, args: bytes = b"{}", *, path: str = "", entry: str = "m
         args=args,
         modules={name.replace("__", "/"): text for name, text in modules.items()},
         environment=ENVIRONMENT,
+        resources={},
+        contextual={},
     )
 
 

@@ -10,16 +10,22 @@ select number, algorithm, value from object_part_checksum
 where workspace_id = :workspace and upload_id = :upload order by number;
 
 -- name: keep
--- The checksum of an object as it is with this ETag.
-insert into object_checksum (workspace_id, place, key, etag, algorithm, kind, value)
-values (:workspace, :place, :key, :etag, :algorithm, :kind, :value)
+-- Checksum and parts of an object as it is with this ETag.
+insert into object_checksum (workspace_id, place, key, etag, algorithm, kind, value, part_sizes, part_checksums)
+values (:workspace, :place, :key, :etag, :algorithm, :kind, :value, :part_sizes::bigint[], :part_checksums::text[])
 on conflict (workspace_id, place, key) do update set
-  etag = excluded.etag, algorithm = excluded.algorithm, kind = excluded.kind, value = excluded.value;
+  etag = excluded.etag, algorithm = excluded.algorithm, kind = excluded.kind, value = excluded.value,
+  part_sizes = excluded.part_sizes, part_checksums = excluded.part_checksums;
 
 -- name: find
 -- The checksum of an object, if it still has this ETag.
 select algorithm, kind, value from object_checksum
-where workspace_id = :workspace and place = :place and key = :key and etag = :etag;
+where workspace_id = :workspace and place = :place and key = :key and etag = :etag and algorithm is not null;
+
+-- name: find_layout
+-- The parts of an object, if it still has this ETag and they are known.
+select part_sizes as sizes, part_checksums as checksums from object_checksum
+where workspace_id = :workspace and place = :place and key = :key and etag = :etag and part_sizes <> '{}';
 
 -- name: forget
 -- Objects that are gone have no checksum.

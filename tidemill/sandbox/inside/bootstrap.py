@@ -265,10 +265,10 @@ def ended_itself(place: Place, error: SystemExit) -> int:
 
 
 def report(place: Place, error: BaseException) -> None:
-    """Write down an exception and print its stack."""
-    ours = isinstance(error, Refused)
-    name = "InvalidCall" if ours else type(error).__name__
-    content = {"name": name, "message": message_of(error), "stack": "" if ours else stack_of(error)}
+    """Write down an exception and print its stack, but for those that say all that there is to say."""
+    name = "InvalidCall" if isinstance(error, Refused) else type(error).__name__
+    is_whole = isinstance(error, Refused) or getattr(type(error), "without_stack", False) is True
+    content = {"name": name, "message": message_of(error), "stack": "" if is_whole else stack_of(error)}
     print(content["stack"] or f"{name}: {content['message']}", file=sys.stderr)
     write_error(place, {**content, **extra_of(error), **limit_of(error)})
 

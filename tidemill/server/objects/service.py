@@ -152,11 +152,11 @@ class Objects:
         self._log.note(caller, at, "write", info.size_bytes)
         return info
 
-    async def delete(self, caller: Principal, at: Address) -> None:
+    async def delete(self, caller: Principal, at: Address, *, etag: str = "") -> None:
         """See `ObjectStore.delete`; needs `delete`."""
         async with self._allowed(caller, at, Access.DELETE) as storage:
             await require_lease(self._database, caller)
-            await storage.store.delete(at.key)
+            await storage.store.delete(at.key, etag=etag)
         self._log.note(caller, at, "delete")
 
     async def delete_many(self, caller: Principal, at: Address, keys: Sequence[str]) -> Mapping[str, Exception]:

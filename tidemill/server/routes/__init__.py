@@ -11,8 +11,6 @@ from tidemill.server.routes import (
     audit,
     concurrency_groups,
     flow_user_states,
-    flows,
-    flows_run,
     folders,
     groups,
     health,
@@ -51,7 +49,6 @@ from tidemill.server.routes import (
 # The first that matches answers, so what is called most comes first: looking through the others costs time.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     jobs_run.router,
-    flows_run.router,
     s3_proxy.router,
     s3_settings.router,
     access_keys.router,
@@ -60,7 +57,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     audit.router,
     concurrency_groups.router,
     flow_user_states.router,
-    flows.router,
     folders.router,
     groups.router,
     health.router,

@@ -1,7 +1,12 @@
-"""The start page: plain files of the package, served so that nothing else can run in it or frame it."""
+"""The web interface: one page for every address of it, and the files that the page is made of.
 
-import hashlib
+They are built from `web/` (`make web`) into `server/static/app`, and lie inside of the package. Nothing but they can
+run in the page, and nothing can frame it.
+"""
+
+import secrets
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Final
 
 from fastapi import APIRouter
@@ -12,56 +17,68 @@ from tidemill.model.errors import NotFound
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
 
-_KINDS: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_KINDS: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; font-src 'self'; connect-src 'self'; frame-src 'self' blob:; worker-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_NONCE: Final = "__NONCE__"
 _YEAR: Final = "public, max-age=31536000, immutable"
+_STATIC: Final = resources.files("tidemill.server") / "static"
 
 
-class Page:
-    """A file as it is sent: its bytes, its media type, and a digest that changes with them."""
+class Asset:
+    """A file as it is sent: its bytes, the same compressed where that is less, its media type."""
 
-    def __init__(self, name: str, body: bytes) -> None:
+    def __init__(self, body: bytes, compressed: bytes | None, media_type: str) -> None:
         self.body = body
-        self.media_type = _KINDS[name[name.rindex(".") :]]
-        self.digest = hashlib.sha256(body).hexdigest()[:16]
+        self.compressed = compressed
+        self.media_type = media_type
 
 
-def _load() -> dict[str, Page]:
-    """All files by name. The HTML names the others by their digests, so that browsers may keep those for ever."""
-    folder = resources.files("tidemill.server") / "static"
-    found = {each.name: each.read_bytes() for each in folder.iterdir() if each.name[each.name.rfind(".") :] in _KINDS}
-    pages = {name: Page(name, body) for name, body in found.items() if not name.endswith(".html")}
-    html = found["index.html"].decode()
-    for name, page in pages.items():
-        html = html.replace(f"/static/{name}", f"/static/{page.digest}/{name}")
-    return pages | {"index.html": Page("index.html", html.encode())}
+def _assets(folder: Traversable) -> dict[str, Asset]:
+    """The built files by name; their names tell their content, so that browsers may keep them for ever."""
+    if not folder.is_dir():
+        return {}
+    found = {each.name: each.read_bytes() for each in folder.iterdir()}
+    return {
+        name: Asset(body, found.get(f"{name}.gz"), _KINDS[suffix])
+        for name, body in found.items()
+        if (suffix := name[name.rfind(".") :]) in _KINDS
+    }
 
 
-PAGES: Final = _load()
+def _page() -> str:
+    built = _STATIC / "app" / "index.html"
+    return (built if built.is_file() else _STATIC / "unbuilt.html").read_text()
+
+
+PAGE: Final = _page()
+ASSETS: Final = _assets(_STATIC / "app" / "assets")
 
 
 @router.get("/", response_class=Response)
-async def start_page(request: Request) -> Response:
-    """The page itself; browsers ask each time whether it has changed."""
-    return _answer(request, PAGES["index.html"], caching="no-cache")
+@router.get("/sign-in", response_class=Response)
+@router.get("/w/{page:path}", response_class=Response)
+async def page() -> Response:
+    """The page; the address tells it what to show. Style sheets that it makes itself carry the nonce of this answer."""
+    nonce = secrets.token_urlsafe(16)
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": _POLICY.format(nonce=nonce),
+        "X-Frame-Options": "DENY",
+    }
+    return Response(PAGE.replace(_NONCE, nonce), headers=headers, media_type="text/html")
 
 
-@router.get("/static/{digest}/{name}", response_class=Response)
-async def static_file(request: Request, digest: str, name: str) -> Response:
-    """What the page is made of. Under a digest of another release it is sent as well, but not to be kept."""
-    page = PAGES.get(name)
-    if page is None or page.media_type == "text/html":
+@router.get("/assets/{name}", response_class=Response)
+async def asset(request: Request, name: str) -> Response:
+    """What the page is made of."""
+    found = ASSETS.get(name)
+    if found is None:
         raise NotFound(f"There is nothing at {request.url.path[:200]!r}.")
-    return _answer(request, page, caching=_YEAR if digest == page.digest else "no-cache")
-
-
-def _answer(request: Request, page: Page, *, caching: str) -> Response:
-    etag = f'"{page.digest}"'
-    headers = {"ETag": etag, "Cache-Control": caching, "Content-Security-Policy": _POLICY, "X-Frame-Options": "DENY"}
-    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-    if etag in known:
-        return Response(status_code=304, headers=headers)
-    return Response(page.body, headers=headers, media_type=page.media_type)
+    headers = {"Cache-Control": _YEAR, "Vary": "Accept-Encoding"}
+    if found.compressed is None or "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(found.body, headers=headers, media_type=found.media_type)
+    return Response(found.compressed, headers={**headers, "Content-Encoding": "gzip"}, media_type=found.media_type)

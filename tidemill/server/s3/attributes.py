@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
+from tidemill.db.object_checksums import KeptChecksum
 from tidemill.engine.checksums import ALGORITHMS, FULL_OBJECT, HEADER
 from tidemill.engine.s3_faults import S3Fault
 from tidemill.server.s3.answers import Header, http_date
@@ -71,10 +72,14 @@ def shown_attributes(info: ObjectInfo) -> list[Header]:
 
 def shown_checksums(attributes: Attributes) -> list[Header]:
     """The headers with the checksums that are kept beside the object."""
-    found = [
-        (HEADER + name, attributes.metadata[_OURS + name]) for name in ALGORITHMS if _OURS + name in attributes.metadata
-    ]
+    found = [(HEADER + each.algorithm, each.value) for each in kept_checksums(attributes)]
     return [*found, (f"{HEADER}type", FULL_OBJECT)] if found else []
+
+
+def kept_checksums(attributes: Attributes) -> list[KeptChecksum]:
+    """Those that are kept beside the object, in its metadata."""
+    found = ((name, attributes.metadata.get(_OURS + name)) for name in ALGORITHMS)
+    return [KeptChecksum(name, FULL_OBJECT, value) for name, value in found if value is not None]
 
 
 def replaced_attributes(old: Attributes, new: Attributes, *, replace_metadata: bool, replace_tags: bool) -> Attributes:

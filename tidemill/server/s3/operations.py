@@ -10,7 +10,7 @@ from typing import Final
 
 from tidemill.engine.s3_faults import S3Fault
 from tidemill.server.policy import Policy, member
-from tidemill.server.s3 import buckets, listings, reading, tags, uploads, writing
+from tidemill.server.s3 import buckets, listings, parts, reading, tags, uploads, writing
 from tidemill.server.s3.answers import Answer
 from tidemill.server.s3.call import Call
 from tidemill.server.s3.request import S3Request
@@ -104,6 +104,7 @@ _OF_OBJECT: Final = {
     "GET": (
         _operation(tags.get_tags, READ, wants="tagging", query=frozenset({"versionId"})),
         _operation(tags.get_acl, READ, wants="acl", query=frozenset({"versionId"})),
+        _operation(parts.get_attributes, READ, wants="attributes", query=frozenset({"versionId"})),
         _operation(
             uploads.list_parts,
             WRITE,

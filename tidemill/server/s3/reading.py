@@ -1,16 +1,19 @@
 """Reading objects: GetObject and HeadObject."""
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
 from tidemill.db import object_checksums
 from tidemill.engine.checksums import HEADER
 from tidemill.engine.s3_faults import S3Fault
+from tidemill.model.errors import PreconditionFailed
 from tidemill.server.objects.ranges import read_range
 from tidemill.server.s3.answers import Answer, Header
 from tidemill.server.s3.attributes import shown_attributes, shown_checksums
 from tidemill.server.s3.call import Call
 from tidemill.server.s3.conditions import check_read
+from tidemill.server.s3.parts import Part, asked_part
 from tidemill.stores.objects.port import NO_ATTRIBUTES, ObjectInfo
 
 _OVERRIDES: Final = (
@@ -27,7 +30,9 @@ TOO_LATE_BYTES: Final = 1024 * 1024
 
 async def get_object(call: Call) -> Answer:
     """The object, or a range of it. One look at the store serves the conditions and the bytes."""
-    wanted = _range(call)
+    if "partNumber" in call.request.query:
+        return await _get_part(call)
+    wanted = read_range(call.header("range"))
     start, end = wanted or (0, None)
     reading = await call.objects.get(call.caller, call.at, start=start, end=end)
     try:
@@ -43,9 +48,40 @@ async def get_object(call: Call) -> Answer:
     return Answer(HTTPStatus.PARTIAL_CONTENT, tuple(headers), reading.body, size)
 
 
+async def _get_part(call: Call) -> Answer:
+    """Of the version whose parts were looked up; where it was written meanwhile, the client is to ask again."""
+    answer, part, etag = await _head_part(call)
+    if part.start == part.end:
+        return answer
+    try:
+        reading = await call.objects.get(call.caller, call.at, start=part.start, end=part.end, etag=etag)
+    except PreconditionFailed as error:
+        raise S3Fault("ServiceUnavailable", "The object was written meanwhile: please try again.") from error
+    return replace(answer, body=reading.body, size_bytes=part.end - part.start)
+
+
+async def _head_part(call: Call) -> tuple[Answer, Part, str]:
+    """What is told of the part that is asked for, where it lies, and the ETag of its object."""
+    info = await call.objects.head(call.caller, call.at)
+    check_read(info, call.request.headers)
+    part = await asked_part(call, info)
+    assert part is not None
+    headers = [*_overridden(call, info), ("content-length", str(part.end - part.start))]
+    if part.count:
+        headers += [("x-amz-mp-parts-count", str(part.count)), *await _checksum_of_part(call, info, part)]
+    else:
+        headers += await _checksums(call, info)
+    if part.start == part.end:
+        return Answer(HTTPStatus.OK, tuple(headers)), part, info.etag
+    headers.append(("content-range", f"bytes {part.start}-{part.end - 1}/{info.size_bytes}"))
+    return Answer(HTTPStatus.PARTIAL_CONTENT, tuple(headers)), part, info.etag
+
+
 async def head_object(call: Call) -> Answer:
     """As `get_object`, without the bytes."""
-    wanted = _range(call)
+    if "partNumber" in call.request.query:
+        return (await _head_part(call))[0]
+    wanted = read_range(call.header("range"))
     info = await call.objects.head(call.caller, call.at)
     check_read(info, call.request.headers)
     headers = [*_overridden(call, info), *await _checksums(call, info)]
@@ -54,12 +90,6 @@ async def head_object(call: Call) -> Answer:
     start, end = _resolved(wanted, info.size_bytes)
     headers += [("content-length", str(end - start)), ("content-range", f"bytes {start}-{end - 1}/{info.size_bytes}")]
     return Answer(HTTPStatus.PARTIAL_CONTENT, tuple(headers))
-
-
-def _range(call: Call) -> tuple[int, int | None] | None:
-    if "partNumber" in call.request.query:
-        raise S3Fault("NotImplemented", "Reading a single part is not supported: ask for a range of bytes.")
-    return read_range(call.header("range"))
 
 
 def _resolved(wanted: tuple[int, int | None], size: int) -> tuple[int, int]:
@@ -81,7 +111,7 @@ def _overridden(call: Call, info: ObjectInfo) -> list[Header]:
 
 async def _checksums(call: Call, info: ObjectInfo) -> list[Header]:
     """Those that are kept, where they are asked for and bytes are not cut."""
-    if call.header("x-amz-checksum-mode").upper() != "ENABLED" or call.header("range"):
+    if not _wants_checksums(call) or call.header("range"):
         return []
     found = shown_checksums(info.attributes or NO_ATTRIBUTES)
     if found or (info.size_bytes <= TOO_LATE_BYTES and "-" not in info.etag):
@@ -90,3 +120,16 @@ async def _checksums(call: Call, info: ObjectInfo) -> list[Header]:
         call.parts.database.single, call.caller.workspace, call.at.place, key=call.at.key, etag=info.etag
     )
     return [] if kept is None else [(HEADER + kept.algorithm, kept.value), (f"{HEADER}type", kept.kind)]
+
+
+async def _checksum_of_part(call: Call, info: ObjectInfo, part: Part) -> list[Header]:
+    if not part.checksum or not _wants_checksums(call):
+        return []
+    kept = await object_checksums.find(
+        call.parts.database.single, call.caller.workspace, call.at.place, key=call.at.key, etag=info.etag
+    )
+    return [] if kept is None else [(HEADER + kept.algorithm, part.checksum)]
+
+
+def _wants_checksums(call: Call) -> bool:
+    return call.header("x-amz-checksum-mode").upper() == "ENABLED"

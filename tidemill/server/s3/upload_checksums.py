@@ -1,10 +1,10 @@
-"""Checksums of multipart uploads: of the whole, from those that came with the parts."""
+"""What a multipart upload leaves behind: the checksum of the whole, from those of its parts, and where these lie."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from tidemill.db import object_checksums
-from tidemill.db.object_checksums import KeptChecksum, PartChecksum
+from tidemill.db.object_checksums import KeptChecksum, Layout, PartChecksum
 from tidemill.db.uploads import StoredPart
 from tidemill.engine import checksums
 from tidemill.engine.checksums import ALGORITHMS, COMPOSITE, FULL_OBJECT, HEADER
@@ -14,6 +14,7 @@ from tidemill.server.objects.uploads import attributes_of
 from tidemill.server.s3 import xml
 from tidemill.server.s3.attributes import upload_checksum
 from tidemill.server.s3.call import Call
+from tidemill.server.s3.parts import element_of
 from tidemill.stores.objects.port import MAX_PARTS
 
 
@@ -30,10 +31,12 @@ def kind_of(algorithm: str, wanted: str) -> str:
     return kind
 
 
-async def checksum_of_parts(
+async def facts_of_parts(
     call: Call, upload: UUID, numbers: Sequence[int], named: Sequence[xml.Element]
-) -> KeptChecksum | None:
-    """The checksum of the whole, where all of its parts came with one; compared with what the client says it is.
+) -> tuple[KeptChecksum | None, Layout | None]:
+    """The checksum of the whole, where all of its parts came with one, and how the parts lie in it.
+
+    The checksum is compared with what the client says it is. No layout: the upload is not under way.
 
     Raises:
         S3Fault: the client says another, of the whole or of a part.
@@ -41,26 +44,28 @@ async def checksum_of_parts(
     try:
         found = await call.objects.uploads.find(call.caller, call.at, upload)
     except NotFound:
-        return None  # completed before, or never begun: `complete` tells which
+        return None, None  # completed before, or never begun: `complete` tells which
     parts = await call.objects.uploads.parts(call.caller, call.at, upload, limit=MAX_PARTS)
     _check_size(call, numbers, parts)
+    sizes = {part.number: part.size_bytes for part in parts}
     algorithm, kind = upload_checksum(attributes_of(found))
-    if not algorithm:
-        return None
     sent = {
         part.number: part
         for part in await object_checksums.parts(call.parts.database.single, call.caller.workspace, upload)
     }
+    right = {number: part.value for number, part in sent.items() if part.algorithm == algorithm}
+    values = [right.get(number, "") for number in numbers]
+    layout = Layout([sizes.get(number, 0) for number in numbers], values)
+    if not algorithm:
+        return None, layout
     _compare_parts(algorithm, sent, numbers, named)
-    if any(number not in sent or sent[number].algorithm != algorithm for number in numbers):
-        return None
-    value = _whole(
-        algorithm, kind, [sent[number] for number in numbers], {part.number: part.size_bytes for part in parts}
-    )
+    if not all(values):
+        return None, layout
+    value = _whole(algorithm, kind, [sent[number] for number in numbers], sizes)
     given = call.header(HEADER + algorithm)
     if given and given not in {value, value.partition("-")[0]}:
         raise S3Fault("BadDigest", f"The {algorithm} that you specified is not that of the parts.")
-    return KeptChecksum(algorithm, kind, value)
+    return KeptChecksum(algorithm, kind, value), layout
 
 
 def _check_size(call: Call, numbers: Sequence[int], parts: Sequence[StoredPart]) -> None:
@@ -83,8 +88,3 @@ def _whole(algorithm: str, kind: str, sent: Sequence[PartChecksum], sizes: dict[
     if kind == COMPOSITE:
         return checksums.composite(algorithm, values)
     return checksums.combined(algorithm, [(v, sizes[p.number]) for v, p in zip(values, sent, strict=True)])
-
-
-def element_of(algorithm: str) -> str:
-    """What documents call it."""
-    return f"Checksum{algorithm.upper()}"

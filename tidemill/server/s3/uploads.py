@@ -19,7 +19,8 @@ from tidemill.server.s3.body import read_small
 from tidemill.server.s3.call import Call
 from tidemill.server.s3.conditions import check_read, write_condition
 from tidemill.server.s3.listings import shown_key
-from tidemill.server.s3.upload_checksums import checksum_of_parts, element_of, kind_of
+from tidemill.server.s3.parts import element_of
+from tidemill.server.s3.upload_checksums import facts_of_parts, kind_of
 from tidemill.server.s3.writing import Source
 from tidemill.stores.objects.port import MAX_PARTS
 
@@ -92,12 +93,11 @@ async def complete_upload(call: Call) -> Answer:
         raise S3Fault("MalformedXML", f"An upload is completed with 1 to {MAX_PARTS} parts.")
     if any(later[0] <= earlier[0] for earlier, later in pairwise(chosen)):
         raise S3Fault("InvalidPartOrder")
-    checksum = await checksum_of_parts(call, upload, [number for number, _ in chosen], list(wanted.all("Part")))
+    checksum, layout = await facts_of_parts(call, upload, [number for number, _ in chosen], list(wanted.all("Part")))
     info = await call.objects.uploads.complete(
         call.caller, call.at, upload, chosen, condition=write_condition(call.request.headers)
     )
-    told = []
-    if checksum is not None:
+    if layout is not None:
         await object_checksums.keep(
             call.parts.database.single,
             call.caller.workspace,
@@ -105,7 +105,10 @@ async def complete_upload(call: Call) -> Answer:
             call.at.key,
             etag=info.etag,
             checksum=checksum,
+            layout=layout,
         )
+    told = []
+    if checksum is not None:
         told = [xml.text(element_of(checksum.algorithm), checksum.value), xml.text("ChecksumType", checksum.kind)]
     return document(
         "CompleteMultipartUploadResult",

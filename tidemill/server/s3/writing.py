@@ -1,6 +1,6 @@
 """Writing objects: PutObject, CopyObject, DeleteObject, DeleteObjects."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -10,7 +10,7 @@ from tidemill.db import object_checksums
 from tidemill.db.object_checksums import KeptChecksum
 from tidemill.engine.checksums import FULL_OBJECT, HEADER
 from tidemill.engine.s3_faults import S3Fault
-from tidemill.model.errors import TidemillError
+from tidemill.model.errors import NotFound, PreconditionFailed, TidemillError
 from tidemill.model.object_address import Address, named
 from tidemill.server.s3 import xml
 from tidemill.server.s3.answers import Answer, Header, document, fault_of, iso_date, nothing
@@ -127,21 +127,38 @@ def _directive(call: Call, name: str) -> bool:
 
 
 async def delete_object(call: Call) -> Answer:
-    """Remove an object; fine where there is none."""
-    if call.header("if-match"):
-        raise S3Fault("NotImplemented", "Conditional deletes are not supported.")
-    await call.objects.delete(call.caller, call.at)
+    """Remove an object; fine where there is none, unless `If-Match` wants one."""
+    await _delete_if(call, call.at, call.header("if-match"))
     await object_checksums.forget(call.parts.database.single, call.caller.workspace, call.at.place, keys=[call.at.key])
     return nothing(status=HTTPStatus.NO_CONTENT)
+
+
+async def _delete_if(call: Call, at: Address, match: str) -> None:
+    """`match`: the ETag that the object must have, `*` for any, "" where it need not be there."""
+    etag = match.strip().strip('"')
+    if etag == "*":
+        try:
+            await call.objects.head(call.caller, at)
+        except NotFound as error:
+            raise PreconditionFailed(f"There is no object {at.key!r}.") from error
+        etag = ""
+    elif match and (not etag or "," in etag):
+        raise S3Fault("NotImplemented", "A delete takes one ETag in If-Match.")
+    await call.objects.delete(call.caller, at, etag=etag)
 
 
 async def delete_objects(call: Call) -> Answer:
     """Remove up to 1000 objects that the body names; tells of each what became of it."""
     wanted = xml.read(await read_small(call.body), "Delete")
-    keys = [_key_to_delete(each) for each in wanted.all("Object")]
+    named_keys = [(_key_to_delete(each), each.value("ETag").strip()) for each in wanted.all("Object")]
+    keys = [key for key, _ in named_keys]
     if not 1 <= len(keys) <= MAX_DELETED:
         raise S3Fault("MalformedXML", f"A Delete names 1 to {MAX_DELETED} objects.")
-    failed = await call.objects.delete_many(call.caller, call.at, list(dict.fromkeys(keys)))
+    conditional = {key: etag for key, etag in named_keys if etag}
+    failed = await _delete_conditionally(call, conditional)
+    plain = [key for key in dict.fromkeys(keys) if key not in conditional]
+    if plain:
+        failed |= await call.objects.delete_many(call.caller, call.at, plain)
     gone = [key for key in keys if key not in failed]
     await object_checksums.forget(call.parts.database.single, call.caller.workspace, call.at.place, keys=gone)
     quiet = wanted.value("Quiet").strip().lower() == "true"
@@ -149,11 +166,22 @@ async def delete_objects(call: Call) -> Answer:
     return document("DeleteResult", *deleted, *(_failure(key, error) for key, error in failed.items()))
 
 
+async def _delete_conditionally(call: Call, etags: Mapping[str, str]) -> dict[str, Exception]:
+    """One by one: no store decides conditions on many at once."""
+    failed: dict[str, Exception] = {}
+    for key, etag in etags.items():
+        try:
+            await _delete_if(call, call.at.at(key), etag)
+        except TidemillError as error:
+            failed[key] = error
+    return failed
+
+
 def _key_to_delete(each: xml.Element) -> str:
     if each.value("VersionId") not in {"", "null"}:
         raise S3Fault("NotImplemented", "Versions of objects are not supported.")
-    if any(each.value(name) for name in ("ETag", "LastModifiedTime", "Size")):
-        raise S3Fault("NotImplemented", "Conditional deletes are not supported.")
+    if any(each.value(name) for name in ("LastModifiedTime", "Size")):
+        raise S3Fault("NotImplemented", "Deletes take an ETag as their condition, as general purpose buckets do.")
     key = each.value("Key")
     if not key or len(key.encode()) > 1024:
         raise S3Fault("MalformedXML", "An Object to delete needs a Key of 1 to 1024 bytes.")

@@ -1,10 +1,11 @@
 """What a backend checks before it acts, where its vendor does not: keys, ranges, conditions, lengths, parts."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import md5
 from itertools import pairwise
 
-from tidemill.model.errors import BadRequest, InvalidKey, PreconditionFailed, RangeUnsatisfiable
+from tidemill.model.errors import BadRequest, InvalidKey, NotFound, PreconditionFailed, RangeUnsatisfiable
 from tidemill.stores.objects.port import MAX_KEY_BYTES, MAX_PARTS, PAGE, Condition, Part
 
 
@@ -32,6 +33,16 @@ def check_limit(limit: int) -> None:
     """Raises BadRequest unless a page may have so many entries."""
     if not 1 <= limit <= PAGE:
         raise BadRequest(f"A page of a listing has 1 to {PAGE} entries, not {limit}.")
+
+
+@contextmanager
+def fine_if_missing(key: str, etag: str) -> Iterator[None]:
+    """Around a delete: that there is none is fine, unless it must have had this etag."""
+    try:
+        yield
+    except NotFound as error:
+        if etag:
+            raise PreconditionFailed(f"The object {key!r} is not there, so it has not the ETag {etag}.") from error
 
 
 def check_batch(keys: Sequence[str]) -> None:

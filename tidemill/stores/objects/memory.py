@@ -100,9 +100,12 @@ class MemoryStore:
         content = await _collect(body, size_bytes)
         return self._keep(key, content, _md5(content), attributes=attributes, condition=condition)
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, etag: str = "") -> None:
         """See `ObjectStore.delete`."""
         check_key(key)
+        if etag:
+            present = self._objects.get(key)
+            check_condition(key, present.info.etag if present else None, Condition(etag=etag))
         if self._objects.pop(key, None) is not None:
             del self._keys[bisect_left(self._keys, key)]
 

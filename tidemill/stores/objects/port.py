@@ -102,6 +102,7 @@ class Capabilities:
         signed_urls: `sign` gives addresses that reach the object without us.
         conditional: `Condition` is decided by the store itself, atomically against all other writers.
         conditional_uploads: and so it is when a multipart upload is completed.
+        conditional_deletes: and so is the `etag` of a `delete`.
         any_key: every key can be kept; otherwise those with empty, `.` or `..` segments or control characters cannot.
         metadata: `Attributes.metadata` is kept; without it a put that brings some is refused.
     """
@@ -109,6 +110,7 @@ class Capabilities:
     signed_urls: bool = False
     conditional: bool = True
     conditional_uploads: bool = True
+    conditional_deletes: bool = True
     any_key: bool = True
     metadata: bool = True
 
@@ -181,8 +183,12 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def delete(self, key: str) -> None:
-        """Remove the object; fine where there is none."""
+    async def delete(self, key: str, *, etag: str = "") -> None:
+        """Remove the object; fine where there is none, unless it must have an `etag`.
+
+        Raises:
+            PreconditionFailed: its etag is another, or there is none.
+        """
         ...
 
     async def delete_many(self, keys: Sequence[str]) -> Mapping[str, Exception]:

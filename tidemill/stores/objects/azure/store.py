@@ -1,13 +1,12 @@
 """An `ObjectStore` in a container of Azure Blob Storage."""
 
 from collections.abc import AsyncIterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Self
 
 from tidemill.engine.egress import EVERYWHERE, Egress
-from tidemill.model.errors import InvalidKey, NotFound, Unsupported
+from tidemill.model.errors import InvalidKey, Unsupported
 from tidemill.stores.objects.azure.attributes import attribute_headers
 from tidemill.stores.objects.azure.client import AzureClient
 from tidemill.stores.objects.azure.config import AzureConfig
@@ -15,7 +14,7 @@ from tidemill.stores.objects.azure.copying import condition_headers, copy_blob, 
 from tidemill.stores.objects.azure.listing import Listings
 from tidemill.stores.objects.azure.tokens import Now
 from tidemill.stores.objects.azure.uploads import Uploads
-from tidemill.stores.objects.checks import check_batch, check_part_number, measured
+from tidemill.stores.objects.checks import check_batch, check_part_number, fine_if_missing, measured
 from tidemill.stores.objects.port import (
     ALWAYS,
     NO_ATTRIBUTES,
@@ -93,12 +92,12 @@ class AzureStore:
             key, source, first, size_bytes=size_bytes, attributes=attributes, condition=condition
         )
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, etag: str = "") -> None:
         """See `ObjectStore.delete`."""
         _check(key)
-        headers = {"x-ms-delete-snapshots": "include"}
-        with suppress(NotFound):
-            await self._client.call("DELETE", key, what=f"delete the object {key!r}", headers=headers)
+        headers = {"x-ms-delete-snapshots": "include", **condition_headers(Condition(etag=etag))}
+        with fine_if_missing(key, etag):
+            await self._client.call("DELETE", key, what=f"delete the object {key!r}", headers=headers, once=bool(etag))
 
     async def delete_many(self, keys: Sequence[str]) -> Mapping[str, Exception]:
         """See `ObjectStore.delete_many`."""
@@ -190,7 +189,7 @@ class AzureStore:
 def _check(key: str) -> None:
     """Raises InvalidKey also for what Azure would keep as another key, or not at all."""
     check_visible(key)
-    segments = key.split("/")
+    segments = key.removesuffix("/").split("/")  # one at the end is kept: many clients mark folders so
     if not _FORBIDDEN_SEGMENTS.isdisjoint(segments) or "\\" in key or len(segments) > _MAX_SEGMENTS:
         raise InvalidKey(
             f"Azure keeps no key like {key[:80]!r}: it has no empty segments, none of dots, no backslashes, and "

@@ -1,14 +1,13 @@
 """An `ObjectStore` in a bucket of Google Cloud Storage."""
 
 from collections.abc import AsyncIterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Self
 
 from tidemill.engine.egress import EVERYWHERE, Egress
-from tidemill.model.errors import InvalidKey, NotFound, Unsupported
-from tidemill.stores.objects.checks import check_batch, check_part_number, measured
+from tidemill.model.errors import InvalidKey, Unsupported
+from tidemill.stores.objects.checks import check_batch, check_part_number, fine_if_missing, measured
 from tidemill.stores.objects.gcs.client import GcsClient, metadata_of
 from tidemill.stores.objects.gcs.config import GcsConfig
 from tidemill.stores.objects.gcs.listing import scan
@@ -84,11 +83,13 @@ class GcsStore:
         )
         return replace(self._client.read(told), attributes=attributes)
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, etag: str = "") -> None:
         """See `ObjectStore.delete`."""
         _check(key)
-        with suppress(NotFound):
-            await self._client.call("DELETE", self._client.object_path(key), what=f"delete the object {key!r}")
+        query = condition_query(key, Condition(etag=etag))
+        path, what = self._client.object_path(key), f"delete the object {key!r}"
+        with fine_if_missing(key, etag):
+            await self._client.call("DELETE", path, what=what, query=query, once=bool(etag))
 
     async def delete_many(self, keys: Sequence[str]) -> Mapping[str, Exception]:
         """See `ObjectStore.delete_many`."""

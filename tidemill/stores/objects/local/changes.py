@@ -52,6 +52,11 @@ def delete(connection: Connection, keys: Sequence[str]) -> tuple[None, list[Free
     return None, [freed for key in keys for freed in _remove(connection, key)]
 
 
+def delete_one(connection: Connection, key: str, *, etag: str) -> tuple[None, list[Freed]]:
+    """The object that has this etag."""
+    return None, _make_room(connection, key, Condition(etag=etag))
+
+
 def copy(
     connection: Connection, source: str, target: str, *, attributes: Attributes | None, condition: Condition
 ) -> tuple[ObjectInfo, list[Freed]]:

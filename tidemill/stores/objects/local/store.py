@@ -112,10 +112,13 @@ class LocalStore:
             draft=received.draft,
         )
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, etag: str = "") -> None:
         """See `ObjectStore.delete`."""
         check_key(key)
-        await self._change(lambda connection: changes.delete(connection, [key]), frees=True)
+        if etag:
+            await self._change(lambda connection: changes.delete_one(connection, key, etag=etag), frees=True)
+        else:
+            await self._change(lambda connection: changes.delete(connection, [key]), frees=True)
 
     async def delete_many(self, keys: Sequence[str]) -> Mapping[str, Exception]:
         """See `ObjectStore.delete_many`. One transaction, or one each where the disk is too full for that."""

@@ -21,7 +21,8 @@ from tidemill.stores.objects.s3.xml import completion
 
 PROBES: Final = ".tidemill/probe-"
 """Keys of objects that are made to try something out, and removed at once."""
-_OTHER: Final = "0" * 32
+OTHER: Final = "0" * 32
+"""An ETag that no object has."""
 
 
 class Style(Enum):
@@ -38,6 +39,7 @@ class Learned:
 
     style: Style | None = None
     on_complete: bool | None = None
+    on_delete: Style | None = None
 
 
 class Conditions:
@@ -80,6 +82,24 @@ class Conditions:
             )
         return headers
 
+    async def for_delete(self, etag: str) -> dict[str, str]:
+        """Headers that make a delete conditional; none for the etag "".
+
+        Raises:
+            Unsupported: the server deletes whatever is there.
+        """
+        if not etag:
+            return {}
+        async with self._trying:
+            if self.learned.on_delete is None:
+                self.learned.on_delete = await self._try_delete()
+        if self.learned.on_delete is Style.NONE:
+            raise Unsupported(
+                f"{self._client.config.host} ignores If-Match when it deletes, so nothing can be deleted there on a "
+                "condition; a newer version of the server may help."
+            )
+        return {"if-match": self.learned.on_delete.value.format(etag)}
+
     async def on_complete(self) -> bool:
         """Whether the completion of a multipart upload can be conditional."""
         async with self._trying:
@@ -98,7 +118,7 @@ class Conditions:
             if not await self._is_refused(key, {"if-none-match": "*"}):
                 return Style.NONE
             for style in (Style.QUOTED, Style.BARE):
-                if not await self._is_refused(key, {"if-match": style.value.format(_OTHER)}):
+                if not await self._is_refused(key, {"if-match": style.value.format(OTHER)}):
                     return Style.NONE
                 etag = read_etag((await self._client.call("HEAD", key, what="try a condition out")).headers)
                 if not await self._is_refused(key, {"if-match": style.value.format(etag)}):
@@ -115,6 +135,27 @@ class Conditions:
         except Unsupported:
             return False
         return False
+
+    async def _try_delete(self) -> Style:
+        """A server that compares an ETag refuses another one, and takes the right one as it wants it written."""
+        async with self._probe() as key:
+            what = "try a conditional delete out"
+            etag = read_etag((await self._client.call("HEAD", key, what=what)).headers)
+            for style in (Style.QUOTED, Style.BARE):
+                if await self._is_deleted(key, style.value.format(OTHER)):
+                    return Style.NONE
+                if await self._is_deleted(key, style.value.format(etag)):
+                    return style
+        return Style.NONE
+
+    async def _is_deleted(self, key: str, etag: str) -> bool:
+        try:
+            await self._client.call(
+                "DELETE", key, what="try a conditional delete out", headers={"if-match": etag}, once=True
+            )
+        except (PreconditionFailed, Unsupported):
+            return False
+        return True
 
     async def _try_complete(self) -> bool:
         async with self._probe() as key:

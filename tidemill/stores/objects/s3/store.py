@@ -6,8 +6,15 @@ from typing import Self, cast
 
 from tidemill.engine.egress import EVERYWHERE, Egress
 from tidemill.engine.sigv4 import MAX_EXPIRES_S
-from tidemill.model.errors import NotFound, Unsupported
-from tidemill.stores.objects.checks import check_batch, check_key, check_part_number, check_parts, measured
+from tidemill.model.errors import Unsupported
+from tidemill.stores.objects.checks import (
+    check_batch,
+    check_key,
+    check_part_number,
+    check_parts,
+    fine_if_missing,
+    measured,
+)
 from tidemill.stores.objects.port import (
     ALWAYS,
     NO_ATTRIBUTES,
@@ -27,7 +34,7 @@ from tidemill.stores.objects.remote.pages import sort_out
 from tidemill.stores.objects.remote.parts import part_bytes
 from tidemill.stores.objects.s3 import listing
 from tidemill.stores.objects.s3.client import Now, S3Client, utc_now
-from tidemill.stores.objects.s3.conditions import Conditions, Learned, Style
+from tidemill.stores.objects.s3.conditions import OTHER, Conditions, Learned, Style
 from tidemill.stores.objects.s3.config import S3Config
 from tidemill.stores.objects.s3.copying import MAX_COPY_BYTES, copy_whole
 from tidemill.stores.objects.s3.deleting import delete_batch
@@ -68,12 +75,15 @@ class S3Store:
             signed_urls=bool(self._config.access_key or self._config.role),
             conditional=conditional,
             conditional_uploads=conditional and learned.on_complete is not False,
+            conditional_deletes=learned.on_delete is not Style.NONE,
         )
 
     async def learn(self) -> Learned:
         """Try out what the server does with conditions."""
         with suppress(Unsupported):
             await self._conditions.for_complete(Condition(create=True))
+        with suppress(Unsupported):
+            await self._conditions.for_delete(OTHER)
         return self._conditions.learned
 
     async def head(self, key: str) -> ObjectInfo:
@@ -110,11 +120,12 @@ class S3Store:
             key, source, first, size_bytes=size_bytes, attributes=attributes, condition=condition
         )
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, etag: str = "") -> None:
         """See `ObjectStore.delete`."""
         check_key(key)
-        with suppress(NotFound):
-            await self._client.call("DELETE", key, what=f"delete the object {key!r}")
+        headers = await self._conditions.for_delete(etag)
+        with fine_if_missing(key, etag):
+            await self._client.call("DELETE", key, what=f"delete the object {key!r}", headers=headers, once=bool(etag))
 
     async def delete_many(self, keys: Sequence[str]) -> Mapping[str, Exception]:
         """See `ObjectStore.delete_many`."""

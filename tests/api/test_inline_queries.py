@@ -1,0 +1,216 @@
+"""Queries that the server runs while the request waits: `jobs/run_inline/preview` and by path and hash."""
+
+import asyncio
+import json
+
+import httpx
+import psycopg
+import pytest
+
+from tests.api.at_work import deploy
+from tests.api.conftest import Api
+from tests.database_servers import DatabaseServers, Postgres, start_embedded
+from tidemill.db.queries import inline
+
+W = "/api/w/main"
+PATH = "f/data/warehouse"
+DATABASE = f"$res:{PATH}"
+
+
+@pytest.fixture
+def postgres(database_servers: DatabaseServers) -> Postgres:
+    return database_servers.get("postgres-embedded", start_embedded)
+
+
+@pytest.fixture
+async def warehouse(api: Api, postgres: Postgres) -> httpx.AsyncClient:
+    """A developer with a Postgres at `f/data/warehouse`, whose password is a secret."""
+    await api.admin.post(f"{W}/folders/create", json={"name": "data", "extra_perms": {"g/all": False}})
+    value = postgres.resource
+    secret = {"path": "f/data/password", "value": value["password"], "is_secret": True, "description": ""}
+    assert (await api.admin.post(f"{W}/variables/create", json=secret)).is_success
+    value |= {"password": "$var:f/data/password"}
+    resource = {"path": PATH, "value": value, "resource_type": "postgresql"}
+    assert (await api.admin.post(f"{W}/resources/create", json=resource)).is_success
+    return api.developer
+
+
+async def inline_query(client: httpx.AsyncClient, content: str, **args: object) -> httpx.Response:
+    body = {"language": "postgresql", "content": content, "args": {"database": DATABASE, **args}}
+    return await client.post(f"{W}/jobs/run_inline/preview", json=body)
+
+
+async def result(client: httpx.AsyncClient, content: str, **args: object) -> object:
+    answer = await inline_query(client, content, **args)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    return json.loads(answer.content)
+
+
+THREE = "select 1 as a, 'x' as b union all select 2, 'y'; select 3 as c where false; select 5 as z, 4 as a"
+MODES = {
+    "last_statement_all_rows": [{"z": 5, "a": 4}],
+    "last_statement_first_row": {"z": 5, "a": 4},
+    "last_statement_all_rows_scalar": [5],
+    "last_statement_first_row_scalar": 5,
+    "all_statements_all_rows": [[{"a": 1, "b": "x"}, {"a": 2, "b": "y"}], [], [{"z": 5, "a": 4}]],
+    "all_statements_first_row": [{"a": 1, "b": "x"}, None, {"z": 5, "a": 4}],
+    "all_statements_all_rows_scalar": [[1, 2], [], [5]],
+    "all_statements_first_row_scalar": [1, None, 5],
+    "legacy": [[{"a": 1, "b": "x"}, {"a": 2, "b": "y"}], [], [{"z": 5, "a": 4}]],
+}
+
+
+async def test_the_result_has_the_form_that_is_asked_for(warehouse: httpx.AsyncClient) -> None:
+    """With the columns in their order, and what there is without rows (features.md 1.5)."""
+    for mode, wanted in MODES.items():
+        found = await inline_query(warehouse, f"-- result_collection={mode}\n{THREE}")
+        assert json.loads(found.content) == wanted, mode
+        empty = await result(warehouse, f"-- result_collection={mode}\nselect 1 as a where false")
+        one = None if "first_row" in mode else []
+        assert empty == ([one] if mode.startswith("all_") else one), mode
+    assert (await inline_query(warehouse, THREE)).text == '[{"z":5,"a":4}]'
+    assert await result(warehouse, "-- result_collection=legacy\nselect 1 as a") == [{"a": 1}]
+    assert await result(warehouse, "create temp table t (a int); insert into t values (1) returning a") == [{"a": 1}]
+    assert await result(warehouse, "create temp table t (a int)") == []
+
+
+async def test_arguments_are_bound_by_their_types(warehouse: httpx.AsyncClient) -> None:
+    text = (
+        "-- $1 n (bigint)\n-- $2 who (text) = 'ann'\n-- $3 tags (text[])\n-- $4 data (jsonb)\n-- $9 day = null\n"
+        "select $1 as n, $2 as who, $3 as tags, $4 as data, $9::date as day, $10::int + 1 as more"
+    )
+    row = await result(
+        warehouse, text,
+        n=9223372036854775807, tags=["a'; drop table t; --", None], data={"a": 1}, day="2024-02-29", unknown=1,
+        **{"$10": 41},
+    )  # fmt: skip
+    assert row == [{
+        "n": 9223372036854775807, "who": "ann", "tags": ["a'; drop table t; --", None], "data": {"a": 1},
+        "day": "2024-02-29", "more": 42,
+    }]  # fmt: skip
+    assert await result(warehouse, "-- %%t%% pg_class/pg_proc\nselect count(*) > 0 as ok from %%t%%", t="pg_class") == [
+        {"ok": True}
+    ]
+
+
+async def test_numbers_keep_their_digits(warehouse: httpx.AsyncClient) -> None:
+    text = (
+        "select 9007199254740993::int8 as i, 1.50::numeric as d, 0.1234567890123456789::numeric as l, "
+        "'NaN'::float8 as f"
+    )
+    assert (await inline_query(warehouse, text)).text == (
+        '[{"i":9007199254740993,"d":1.50,"l":"0.1234567890123456789","f":"NaN"}]'
+    )
+    assert (await inline_query(warehouse, f"-- big_numbers=string\n{text}")).text == (
+        '[{"i":"9007199254740993","d":"1.50","l":"0.1234567890123456789","f":"NaN"}]'
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "args", "code", "words"),
+    [
+        ("select 1 +", {}, "query_failed", "syntax error"),
+        ("select 1;\n\nselect *\nfrom nowhere", {}, "query_failed", 'relation "nowhere" does not exist'),
+        ("-- $1 n (int)\nselect $1", {}, "bad_request", "The argument n is missing"),
+        ("-- $1 n (int)\nselect $1", {"n": "x"}, "bad_request", "n"),
+        ("-- $1 d (date)\nselect $1", {"d": "soon"}, "bad_request", "d"),
+        ("select 1 as a, 2 as a", {}, "query_failed", "Two columns of the result are called 'a'"),
+        ("select 1", {"database": None}, "bad_request", "Missing database argument"),
+        ("select 1", {"database": "datatable://main"}, "unsupported", "data tables"),
+        ("-- database datatable://main\nselect 1", {}, "unsupported", "data tables"),
+        ("-- database f/data/other\nselect 1", {}, "interpolation_failed", "f/data/other"),
+        ("-- role reader\nselect 1", {}, "bad_request", "role"),
+        ("", {}, "invalid_script", "no statement"),
+        ("-- read_only\ncreate table t (a int)", {}, "query_failed", "read-only"),
+        ("select repeat('x', 20000000) as x", {}, "too_large", "`-- s3`"),
+    ],
+)
+async def test_what_is_wrong_is_told_in_words(
+    warehouse: httpx.AsyncClient, content: str, args: dict[str, object], code: str, words: str
+) -> None:
+    answer = await inline_query(warehouse, content, **args)
+    assert (answer.status_code, answer.headers["x-tidemill-error"]) == (500, code), answer.text
+    assert answer.text.startswith("Internal: ")
+    assert words in answer.text
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+async def test_an_error_has_the_line_of_the_script(warehouse: httpx.AsyncClient) -> None:
+    answer = await inline_query(warehouse, "-- $12 a (int) = 1\nselect 1;\nselect $12,\n  nowhere.a")
+    assert "ine 4" in answer.text, answer.text
+    assert "42P01" in answer.text
+
+
+async def test_a_transaction_happens_as_a_whole_or_not_at_all(warehouse: httpx.AsyncClient, postgres: Postgres) -> None:
+    with postgres.connect() as connection:
+        connection.execute("drop table if exists whole; create table whole (a int)")
+        failed = await inline_query(warehouse, "-- transaction\ninsert into whole values (1); select 1/0 as x")
+        assert "division by zero" in failed.text
+        assert connection.execute("select count(*) from whole").fetchone() == (0,)
+        single = await inline_query(warehouse, "insert into whole values (2); select 1/0 as x")
+        assert "division by zero" in single.text
+        assert connection.execute("select a from whole").fetchall() == [(2,)]
+        done = await result(warehouse, "-- transaction\ninsert into whole values (3); select a from whole order by a")
+        assert done == [{"a": 2}, {"a": 3}]
+        connection.execute("drop table whole")
+
+
+async def test_prepare_tells_types_and_runs_nothing(warehouse: httpx.AsyncClient) -> None:
+    text = "-- prepare\n-- $1 a (int) = 1\nselect $1 as n, now() as t; create table made (a int); select * from nowhere"
+    described = await result(warehouse, text)
+    assert isinstance(described, list)
+    assert described[0] == {
+        "columns": [{"name": "n", "type": "integer"}, {"name": "t", "type": "timestamp with time zone"}]
+    }
+    assert described[1] == {"columns": []}
+    assert "nowhere" in described[2]["error"]
+    assert await result(warehouse, "select to_regclass('made') as r") == [{"r": None}]
+
+
+async def test_scripts_are_run_by_path_and_hash(api: Api, warehouse: httpx.AsyncClient) -> None:
+    content = f"-- database {PATH}\n-- $1 n (int) = 20\nselect $1 + 1 as n"
+    number = await deploy(api.admin, "f/data/query", content, language="postgresql")
+    for where in ("p/f/data/query", f"h/{number}"):
+        answer = await api.operator.post(f"{W}/jobs/run_inline/{where}", json={"args": {"n": 1}})
+        assert (answer.status_code, answer.text) == (200, '[{"n":2}]'), answer.text
+    answer = await api.developer.post(f"{W}/jobs/run_inline/p/f/data/query", json={})
+    assert answer.text == '[{"n":21}]'
+    schema = (await api.developer.get(f"{W}/scripts/get/p/f/data/query")).json()["schema"]
+    assert schema["properties"]["n"] == {"type": "integer", "description": "", "default": 20}
+
+
+async def test_rights_are_those_of_the_caller(api: Api, warehouse: httpx.AsyncClient) -> None:
+    await api.admin.post(f"{W}/folders/update/data", json={"extra_perms": {}})
+    answer = await inline_query(warehouse, "select 1")
+    assert answer.headers["x-tidemill-error"] == "interpolation_failed", answer.text
+    assert (await inline_query(api.operator, "select 1")).status_code == 403
+
+
+async def test_accesses_are_noted(api: Api, warehouse: httpx.AsyncClient) -> None:
+    await result(warehouse, "select 1 as a")
+    await result(warehouse, f"-- database {PATH}\ncreate temp table t (a int)")
+    await api.parts.access_log.flush()
+    noted = await api.parts.database.single.fetch_all(
+        inline("select actor, address, access from storage_access where kind = 'database' order by id")
+    )
+    assert [tuple(each.values()) for each in noted] == [("u/dev", PATH, "read"), ("u/dev", PATH, "write")]
+
+
+async def test_a_caller_who_goes_away_ends_the_query_on_the_server(
+    warehouse: httpx.AsyncClient, postgres: Postgres
+) -> None:
+    running = "select pid from pg_stat_activity where query like '%pg_sleep(600)%' and pid <> pg_backend_pid()"
+    task = asyncio.create_task(inline_query(warehouse, "select pg_sleep(600)"))
+    with postgres.connect() as connection:
+        await until(connection, running, is_there=True)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(connection, running, is_there=False)
+
+
+async def until(connection: psycopg.Connection, query: str, *, is_there: bool) -> None:
+    async with asyncio.timeout(30):
+        while bool(connection.execute(query).fetchall()) is not is_there:
+            await asyncio.sleep(0.01)

@@ -1,0 +1,1 @@
+"""The web interface in headless Chromium, on a real server."""

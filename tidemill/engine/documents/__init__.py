@@ -1,0 +1,1 @@
+"""Scripts for document databases: reading them, binding their arguments, and BSON in and out. No I/O."""

@@ -1,0 +1,72 @@
+"""Connections to users' document databases and key-value stores that are kept open between queries.
+
+One for a language, an identity and a value of a resource: two identities never share one.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
+
+MOST: Final = 256
+"""The one that was used longest ago is closed for one more."""
+
+
+class Closable(Protocol):
+    """What is kept open."""
+
+    async def close(self) -> None: ...
+
+
+Store = TypeVar("Store", bound=Closable)
+
+
+@dataclass(slots=True)
+class _Held(Generic[Store]):
+    store: Store
+    users: int = 0
+    used_at: float = 0.0
+
+
+class KeptOpen(Generic[Store]):
+    """What is open. Nothing is closed while it is in use."""
+
+    def __init__(self) -> None:
+        self._held: dict[bytes, _Held[Store]] = {}
+
+    @asynccontextmanager
+    async def use(self, key: tuple[bytes, ...], make: Callable[[], Store]) -> AsyncGenerator[Store]:
+        """What is open under `key`, or else what `make` gives."""
+        place = hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in key)).digest()
+        held = self._held.get(place)
+        if held is None:
+            await self._make_room()
+            held = self._held.setdefault(place, _Held(make()))
+        held.users += 1
+        try:
+            yield held.store
+        finally:
+            held.users -= 1
+            held.used_at = asyncio.get_running_loop().time()
+
+    async def close_idle(self, idle_s: float) -> int:
+        """Close what nobody has used for so long; how many are left."""
+        now = asyncio.get_running_loop().time()
+        idle = [place for place, held in self._held.items() if not held.users and now - held.used_at >= idle_s]
+        for place in idle:
+            await self._held.pop(place).store.close()
+        return len(self._held)
+
+    async def close(self) -> None:
+        """Close all."""
+        while self._held:
+            _, held = self._held.popitem()
+            await held.store.close()
+
+    async def _make_room(self) -> None:
+        unused = [place for place, held in self._held.items() if not held.users]
+        if len(self._held) >= MOST and unused:
+            oldest = min(unused, key=lambda place: self._held[place].used_at)
+            await self._held.pop(oldest).store.close()

@@ -1,0 +1,96 @@
+/** Every page of the app and its URL. A page is loaded when it is first opened. */
+import type { QueryClient } from "@tanstack/react-query";
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
+
+import { Empty, Failure } from "@/ui/states";
+
+import { sessionKeys, whoQuery, workspacesQuery } from "./session";
+import { Shell } from "./shell";
+
+interface Context {
+  queries: QueryClient;
+}
+
+const root = createRootRouteWithContext<Context>()({
+  component: Outlet,
+  notFoundComponent: () => <Empty title="There is no such page">Check the address, or go back to the start with Ctrl K.</Empty>,
+  errorComponent: ({ error }) => <Failure error={error} what="This page could not be shown" again={() => location.reload()} />,
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: (search: Record<string, unknown>): { next?: string } => (typeof search.next === "string" ? { next: search.next } : {}),
+  component: lazyRouteComponent(() => import("@/signin/page"), "SignInPage"),
+});
+
+const start = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  beforeLoad: async ({ context }) => {
+    const found = await context.queries.fetchQuery(workspacesQuery);
+    const kept = localStorage.getItem("tidemill.workspace");
+    const usual = found.find((each) => each.id === kept) ?? found.find((each) => each.id !== "admins") ?? found[0];
+    if (usual) throw redirect({ to: "/w/$workspace", params: { workspace: usual.id } });
+  },
+  component: () => <Empty title="You are not a member of any workspace">Ask an admin to add you to one.</Empty>,
+});
+
+const workspace = createRoute({
+  getParentRoute: () => root,
+  path: "/w/$workspace",
+  beforeLoad: async ({ context, params }) => {
+    await context.queries.ensureQueryData(whoQuery);
+    localStorage.setItem("tidemill.workspace", params.workspace);
+    void context.queries.invalidateQueries({ queryKey: sessionKeys.member(params.workspace), refetchType: "none" });
+  },
+  component: Shell,
+});
+
+const home = createRoute({ getParentRoute: () => workspace, path: "/", component: lazyRouteComponent(() => import("@/home/page"), "HomePage") });
+
+const scripts = createRoute({ getParentRoute: () => workspace, path: "/scripts", component: lazyRouteComponent(() => import("@/scripts/list-page"), "ScriptsPage") });
+
+const newScript = createRoute({
+  getParentRoute: () => workspace,
+  path: "/scripts/new",
+  validateSearch: (search: Record<string, unknown>): { language?: string; example?: boolean } => ({
+    ...(typeof search.language === "string" ? { language: search.language } : {}),
+    ...(search.example ? { example: true } : {}),
+  }),
+  component: lazyRouteComponent(() => import("@/scripts/editor-page"), "NewScriptPage"),
+});
+
+const script = createRoute({ getParentRoute: () => workspace, path: "/scripts/p/$", component: lazyRouteComponent(() => import("@/scripts/script-page"), "ScriptPage") });
+
+const editScript = createRoute({ getParentRoute: () => workspace, path: "/scripts/edit/$", component: lazyRouteComponent(() => import("@/scripts/editor-page"), "EditScriptPage") });
+
+export interface RunsSearch {
+  path?: string;
+  state?: "queued" | "running" | "success" | "failure" | "canceled";
+  by?: string;
+  from?: string;
+  to?: string;
+}
+
+const runs = createRoute({
+  getParentRoute: () => workspace,
+  path: "/runs",
+  validateSearch: (search: Record<string, unknown>): RunsSearch =>
+    Object.fromEntries(["path", "state", "by", "from", "to"].filter((key) => typeof search[key] === "string" && search[key]).map((key) => [key, search[key]])),
+  component: lazyRouteComponent(() => import("@/runs/list-page"), "RunsPage"),
+});
+
+const run = createRoute({ getParentRoute: () => workspace, path: "/runs/$id", component: lazyRouteComponent(() => import("@/runs/run-page"), "RunPage") });
+
+const pages = root.addChildren([signIn, start, workspace.addChildren([home, scripts, newScript, script, editScript, runs, run])]);
+
+export function makeRouter(queries: QueryClient) {
+  return createRouter({ routeTree: pages, context: { queries }, defaultPreload: "intent", defaultPreloadStaleTime: 0, scrollRestoration: true });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

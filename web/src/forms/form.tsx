@@ -1,0 +1,153 @@
+/** A form made from a JSON schema. */
+import Form, { type IChangeEvent } from "@rjsf/core";
+import type { FieldProps, FieldTemplateProps, ObjectFieldTemplateProps, RJSFSchema, UiSchema, ArrayFieldTemplateProps } from "@rjsf/utils";
+import { Plus } from "lucide-react";
+import { useMemo, type Ref } from "react";
+
+import { Button } from "@/ui/button";
+
+import { validator } from "./validator";
+import { CheckWidget, ChoiceWidget, DateTimeWidget, DateWidget, FileWidget, JsonWidget, LongTextWidget, ResourceWidget, SecretWidget, TextWidget } from "./widgets";
+
+type Schema = RJSFSchema & { order?: string[]; password?: boolean; contentEncoding?: string };
+
+const WIDGETS = { TextWidget, TextareaWidget: LongTextWidget, PasswordWidget: SecretWidget, CheckboxWidget: CheckWidget, SelectWidget: ChoiceWidget, CheckboxesWidget: ChoiceWidget, DateTimeWidget, DateWidget };
+
+/** Which widget a schema wants. */
+export function uiOf(schema: Schema): UiSchema {
+  if (typeof schema.format === "string" && schema.format.startsWith("resource-")) return { "ui:field": "ResourceField" };
+  if (schema.type === "object" && schema.properties) {
+    const members = Object.entries(schema.properties).map(([name, each]) => [name, uiOf(each as Schema)] as const);
+    const ui: UiSchema = Object.fromEntries(members);
+    if (schema.order) ui["ui:order"] = [...schema.order.filter((name) => schema.properties?.[name] !== undefined), "*"];
+    return ui;
+  }
+  if (schema.type === "array" && schema.items && typeof schema.items === "object" && !Array.isArray(schema.items)) return { items: uiOf(schema.items as Schema) };
+  if (schema.type === "object" || schema.type === undefined || Array.isArray(schema.type)) return { "ui:field": "JsonField" };
+  if (schema.contentEncoding === "base64") return { "ui:widget": FileWidget };
+  if (schema.password) return { "ui:widget": "password" };
+  if (schema.format === "date-time") return { "ui:widget": "date-time" };
+  if (schema.format === "date") return { "ui:widget": "date" };
+  if (schema.format === "textarea") return { "ui:widget": "textarea" };
+  return {};
+}
+
+/** Formats that are about pickers, not about texts, mean nothing to the checks. */
+function plain(schema: Schema): RJSFSchema {
+  const copy: Schema = { ...schema };
+  delete copy.order;
+  if (typeof copy.format === "string" && copy.format.startsWith("resource-")) return { title: copy.title, description: copy.description };
+  if (copy.default === null) delete copy.default;
+  if (copy.properties) copy.properties = Object.fromEntries(Object.entries(copy.properties).map(([name, each]) => [name, plain(each as Schema)]));
+  if (copy.items && typeof copy.items === "object" && !Array.isArray(copy.items)) copy.items = plain(copy.items as Schema);
+  return copy;
+}
+
+function ResourceField(props: FieldProps) {
+  const { fieldPathId, formData, onChange, required, disabled } = props;
+  const format = (props.uiSchema?.["ui:options"] as { format?: string } | undefined)?.format;
+  return <ResourceWidget {...(props as unknown as Parameters<typeof ResourceWidget>[0])} id={fieldPathId.$id} value={formData as unknown} onChange={(value: unknown) => onChange(value, fieldPathId.path)} required={required} disabled={disabled} schema={{ format }} />;
+}
+
+function JsonField({ fieldPathId, formData, onChange, disabled }: FieldProps) {
+  return <JsonWidget id={fieldPathId.$id} value={formData as unknown} onChange={(value: unknown) => onChange(value, fieldPathId.path)} disabled={disabled} />;
+}
+
+function Labelled({ id, label, required, rawDescription, rawErrors, children, schema, hidden, displayLabel }: FieldTemplateProps) {
+  if (hidden) return <div className="hidden">{children}</div>;
+  const isGroup = schema.type === "object" && schema.properties !== undefined;
+  if (isGroup || schema.type === "boolean") {
+    return (
+      <div>
+        {children}
+        {schema.type === "boolean" && rawDescription && <p className="text-[13px] text-muted">{rawDescription}</p>}
+      </div>
+    );
+  }
+  return (
+    <div className="flex flex-col gap-1">
+      {(displayLabel ?? true) || label ? (
+        <label htmlFor={id} className="text-[13px] font-medium">
+          {label}
+          {required && <span className="text-bad"> *</span>}
+        </label>
+      ) : null}
+      {children}
+      {rawErrors?.map((each) => (
+        <p key={each} className="text-[13px] text-bad">
+          {each}
+        </p>
+      ))}
+      {rawDescription && <p className="text-[13px] text-muted">{rawDescription}</p>}
+    </div>
+  );
+}
+
+function Group({ title, description, properties, fieldPathId }: ObjectFieldTemplateProps) {
+  const isRoot = fieldPathId.path.length === 0;
+  const fields = <div className="flex flex-col gap-3">{properties.map((each) => each.content)}</div>;
+  if (isRoot) return fields;
+  return (
+    <fieldset className="rounded-md border border-line p-3">
+      <legend className="px-1 text-[13px] font-medium">{title}</legend>
+      {description && <p className="mb-2 text-[13px] text-muted">{description}</p>}
+      {fields}
+    </fieldset>
+  );
+}
+
+function Items({ items, canAdd, onAddClick, title }: ArrayFieldTemplateProps) {
+  return (
+    <div className="flex flex-col gap-2">
+      {items}
+      {canAdd && (
+        <Button small icon={<Plus size={14} aria-hidden />} onClick={onAddClick} className="self-start">
+          Add to {title}
+        </Button>
+      )}
+    </div>
+  );
+}
+
+const FIELDS = { ResourceField, JsonField };
+
+interface SchemaFormProps {
+  schema: Schema;
+  value: Record<string, unknown>;
+  onChange: (value: Record<string, unknown>) => void;
+  onSubmit?: () => void;
+  id: string;
+  disabled?: boolean;
+  ref?: Ref<Form>;
+}
+
+function withFormats(schema: Schema, ui: UiSchema): UiSchema {
+  if (ui["ui:field"] === "ResourceField") return { ...ui, "ui:options": { format: schema.format } };
+  const found: UiSchema = { ...ui };
+  for (const [name, each] of Object.entries(schema.properties ?? {})) if (found[name]) found[name] = withFormats(each as Schema, found[name] as UiSchema);
+  if (schema.items && found.items) found.items = withFormats(schema.items as Schema, found.items as UiSchema);
+  return found;
+}
+
+export function SchemaForm({ schema, value, onChange, onSubmit, id, disabled, ref }: SchemaFormProps) {
+  const checked = useMemo(() => plain(schema), [schema]);
+  const ui = useMemo(() => ({ ...withFormats(schema, uiOf(schema)), "ui:submitButtonOptions": { norender: true } }), [schema]);
+  return (
+    <Form
+      ref={ref}
+      id={id}
+      schema={checked}
+      uiSchema={ui}
+      formData={value}
+      validator={validator}
+      widgets={WIDGETS}
+      fields={FIELDS as never}
+      templates={{ FieldTemplate: Labelled, ObjectFieldTemplate: Group, ArrayFieldTemplate: Items }}
+      showErrorList={false}
+      noHtml5Validate
+      disabled={disabled}
+      onChange={(event: IChangeEvent) => onChange(event.formData as Record<string, unknown>)}
+      onSubmit={onSubmit}
+    />
+  );
+}

@@ -1,0 +1,51 @@
+/** One job: what the server tells of it, and what can be done to it. */
+import { queryOptions } from "@tanstack/react-query";
+
+import { api, data, request, workspaceUrl } from "@/api/client";
+
+export const jobKeys = {
+  one: (workspace: string, id: string) => ["job", workspace, id] as const,
+  result: (workspace: string, id: string) => ["job", workspace, id, "result"] as const,
+  args: (workspace: string, id: string) => ["job", workspace, id, "args"] as const,
+};
+
+export const jobQuery = (workspace: string, id: string) =>
+  queryOptions({
+    queryKey: jobKeys.one(workspace, id),
+    queryFn: () => data(api.GET("/api/w/{workspace}/jobs_u/get/{id}", { params: { path: { workspace, id }, query: { no_logs: true } } })),
+  });
+
+export type Job = Awaited<ReturnType<NonNullable<ReturnType<typeof jobQuery>["queryFn"]>>>;
+
+/** The whole result as text: numbers are shown with the digits that they were written with. */
+export const resultQuery = (workspace: string, id: string) =>
+  queryOptions({
+    queryKey: jobKeys.result(workspace, id),
+    staleTime: Infinity,
+    queryFn: async () => (await request(workspaceUrl(workspace, "jobs_u/completed/get_result", id))).text(),
+  });
+
+export const argsQuery = (workspace: string, id: string) =>
+  queryOptions({
+    queryKey: jobKeys.args(workspace, id),
+    staleTime: Infinity,
+    queryFn: async () => (await request(workspaceUrl(workspace, "jobs_u/get_args", id))).text(),
+  });
+
+export async function cancelJob(workspace: string, id: string): Promise<void> {
+  await request(workspaceUrl(workspace, "jobs_u/queue/cancel", id), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ reason: "Canceled in the browser" }) });
+}
+
+async function started(response: Response): Promise<string> {
+  return (await response.text()).trim();
+}
+
+/** Starts the newest version of a script; `args` is JSON text. Gives the job's id. */
+export async function runScript(workspace: string, path: string, args: string): Promise<string> {
+  return started(await request(workspaceUrl(workspace, "jobs/run/p", path), { method: "POST", headers: { "Content-Type": "application/json" }, body: args }));
+}
+
+/** Starts a source that is not deployed. */
+export async function runPreview(workspace: string, preview: { language: string; content: string; path?: string; args: unknown }): Promise<string> {
+  return started(await request(workspaceUrl(workspace, "jobs/run/preview"), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(preview) }));
+}

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+
+import { asTable, csvOf, Digits, parse, shapeOf, write } from "./shape";
+
+test("numbers keep the digits that they were written with", () => {
+  const text = '{\n  "big": 9007199254740993,\n  "price": 1.10,\n  "list": [\n    1e400,\n    -0.0\n  ]\n}';
+  expect(write(parse(text))).toBe(text);
+});
+
+test("texts with escapes, quotes and braces come back", () => {
+  const value = { 'a"b': "\\ } ] \u2028 \n", nested: [[], {}], no: false };
+  expect(JSON.parse(write(parse(JSON.stringify(value))))).toEqual(value);
+});
+
+test("a member called __proto__ is a member like any other", () => {
+  expect(write(parse('{"__proto__":{"x":true}}'), 0).replaceAll("\n", "")).toBe('{"__proto__": {"x": true}}');
+});
+
+test("a list of objects is a table with every column that occurs", () => {
+  const table = asTable(parse('[{"a":1},{"b":"x"}]'));
+  expect(table?.columns).toEqual(["a", "b"]);
+  expect(table?.rows[0]?.[0]).toEqual(new Digits("1"));
+  expect(table?.rows[1]).toEqual([null, "x"]);
+});
+
+test("a first row of strings fixes the order of the columns", () => {
+  expect(asTable(parse('[["b","a"],{"a":1,"b":2}]'))?.columns).toEqual(["b", "a"]);
+});
+
+test.each([
+  ['{"error":{"name":"E","message":"m","stack":"s"}}', "error"],
+  ['{"s3":"a/b.csv"}', "object"],
+  ['{"html":"<b>x</b>"}', "html"],
+  ['{"md":"# x"}', "markdown"],
+  ['{"png":"aGk="}', "image"],
+  ['{"file":{"content":"aGk=","filename":"x.txt"}}', "file"],
+  ['{"render_all":[1,2]}', "several"],
+  ['"text"', "text"],
+  ['{"a":1}', "json"],
+])("%s is shown as %s", (text, kind) => {
+  expect(shapeOf(parse(text)).kind).toBe(kind);
+});
+
+test("CSV quotes what would break a row", () => {
+  expect(csvOf({ columns: ["a", "b"], rows: [['x"y', "1,2"]] })).toBe('a,b\r\n"x""y","1,2"');
+});

@@ -1,0 +1,133 @@
+/** A result as it is best looked at, and always as JSON too. */
+import { marked } from "marked";
+import { useMemo, useState } from "react";
+
+import { Button } from "@/ui/button";
+import { Copy } from "@/ui/copy";
+import { SafeFrame } from "@/ui/frame";
+import { Grid } from "@/ui/grid";
+
+import { csvOf, Digits, isObject, parse, shapeOf, show, write, type Json, type Table } from "./shape";
+
+const MOST_SHOWN_CHARS = 200_000;
+
+export function ResultView({ text, name = "result" }: { text: string; name?: string }) {
+  const value = useMemo(() => parse(text), [text]);
+  const shape = useMemo(() => shapeOf(value), [value]);
+  const [raw, setRaw] = useState(false);
+  const isPlain = shape.kind === "json";
+  return (
+    <div className="flex min-w-0 flex-col gap-2">
+      <div className="flex items-center gap-1">
+        {!isPlain && (
+          <Button small look="quiet" aria-pressed={raw} onClick={() => setRaw(!raw)}>
+            {raw ? "Show as it is meant" : "Show as JSON"}
+          </Button>
+        )}
+        <span className="flex-1" />
+        <Copy label="Copy as JSON" text={() => write(value)} />
+        <Button small look="quiet" onClick={() => save(new Blob([text], { type: "application/json" }), `${name}.json`)}>
+          JSON
+        </Button>
+        {shape.kind === "table" && (
+          <Button small look="quiet" onClick={() => save(new Blob([csvOf(shape.table)], { type: "text/csv" }), `${name}.csv`)}>
+            CSV
+          </Button>
+        )}
+      </div>
+      {raw || isPlain ? <JsonText value={value} /> : <Meant value={value} name={name} />}
+    </div>
+  );
+}
+
+function Meant({ value, name }: { value: Json; name: string }) {
+  const shape = shapeOf(value);
+  switch (shape.kind) {
+    case "table":
+      return <TableView table={shape.table} />;
+    case "error":
+      return (
+        <div className="rounded-md border border-bad/40 bg-bad-soft p-3">
+          <p className="font-semibold text-bad">{shape.name}</p>
+          <p className="break-words whitespace-pre-wrap">{shape.message}</p>
+          {shape.stack && <pre className="mt-2 overflow-auto text-xs whitespace-pre-wrap">{shape.stack}</pre>}
+        </div>
+      );
+    case "markdown":
+      return <SafeFrame title="Result" html={marked.parse(shape.text, { async: false })} />;
+    case "html":
+      return <SafeFrame title="Result" html={shape.text} />;
+    case "svg":
+      return <img alt="Result" className="max-h-[60vh] max-w-full bg-white" src={`data:image/svg+xml;charset=utf-8,${encodeURIComponent(shape.text)}`} />;
+    case "image":
+      return <img alt="Result" className="max-h-[60vh] max-w-full" src={`data:${shape.media};base64,${shape.base64}`} />;
+    case "file":
+      return (
+        <Button onClick={() => save(new Blob([Uint8Array.from(atob(shape.base64), (char) => char.charCodeAt(0))]), shape.filename)}>
+          Download {shape.filename}
+        </Button>
+      );
+    case "object":
+      return (
+        <p>
+          Object <code className="font-mono">{`s3://${shape.storage}/${shape.key}`}</code>
+        </p>
+      );
+    case "several":
+      return (
+        <div className="flex flex-col gap-3">
+          {shape.items.map((item, index) => (
+            <Meant key={index} value={item} name={`${name}-${index}`} />
+          ))}
+        </div>
+      );
+    case "text":
+      return <pre className="overflow-auto rounded-md bg-sunken p-3 whitespace-pre-wrap">{shape.text}</pre>;
+    case "json":
+      return <JsonText value={value} />;
+  }
+}
+
+function JsonText({ value }: { value: Json }) {
+  const text = useMemo(() => write(value), [value]);
+  const isCut = text.length > MOST_SHOWN_CHARS;
+  return (
+    <>
+      <pre tabIndex={0} aria-label="Result as JSON" className="max-h-[60vh] overflow-auto rounded-md bg-sunken p-3 font-mono text-[12.5px] whitespace-pre-wrap">
+        {isCut ? text.slice(0, MOST_SHOWN_CHARS) : text}
+      </pre>
+      {isCut && <p className="text-muted">Shown are the first {MOST_SHOWN_CHARS.toLocaleString()} characters of {text.length.toLocaleString()}; download it for all.</p>}
+    </>
+  );
+}
+
+function compare(one: Json, other: Json): number {
+  if (one instanceof Digits && other instanceof Digits) return Number(one.text) - Number(other.text);
+  return show(one).localeCompare(show(other), undefined, { numeric: true });
+}
+
+const isNumber = (value: Json): boolean => value instanceof Digits;
+
+function cell(value: Json) {
+  if (value === null) return <span className="text-muted">null</span>;
+  return <span title={isObject(value) || Array.isArray(value) ? write(value) : undefined}>{show(value)}</span>;
+}
+
+export function TableView({ table }: { table: Table }) {
+  return (
+    <div className="overflow-hidden rounded-md border border-line">
+      <Grid columns={table.columns} rows={table.rows} label="Result as a table" show={cell} compare={compare} isNumber={isNumber} />
+      <p className="border-t border-line px-3 py-1 text-xs text-muted">
+        {table.rows.length.toLocaleString()} {table.rows.length === 1 ? "row" : "rows"}
+      </p>
+    </div>
+  );
+}
+
+function save(blob: Blob, filename: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = filename;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,78 @@
+/** One run: what came in, what came out, what it cost. */
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+
+import { useWorkspace } from "@/app/workspace";
+import { JobPanels } from "@/job/panel";
+import { argsQuery, jobQuery, type Job } from "@/job/queries";
+import { ResultView } from "@/results/view";
+import { PageHead, Panel } from "@/ui/panel";
+import { Shown } from "@/ui/states";
+import { Ago, bytes, duration } from "@/ui/time";
+
+export function RunPage() {
+  const workspace = useWorkspace();
+  const { id } = useParams({ from: "/w/$workspace/runs/$id" });
+  const job = useQuery(jobQuery(workspace, id));
+  const args = useQuery(argsQuery(workspace, id));
+  return (
+    <Shown query={job} what="the run">
+      {(found) => (
+        <>
+          <PageHead
+            title={found.script_path ?? found.job_kind}
+            hint={<code>{id}</code>}
+            actions={
+              found.script_path && (
+                <Link to="/w/$workspace/scripts/p/$" params={{ workspace, _splat: found.script_path }} className="inline-flex h-8 items-center rounded-md border border-line-strong bg-panel px-3 font-medium hover:bg-sunken">
+                  Open the script
+                </Link>
+              )
+            }
+          />
+          <div className="grid items-start gap-4 px-4 pb-8 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)] lg:px-6">
+            <JobPanels workspace={workspace} id={id} />
+            <div className="flex min-w-0 flex-col gap-4">
+              <Panel title="About">
+                <Facts job={found} />
+              </Panel>
+              <Panel title="Arguments">
+                <Shown query={args} what="the arguments">
+                  {(text) => <ResultView text={text} name="arguments" />}
+                </Shown>
+              </Panel>
+            </div>
+          </div>
+        </>
+      )}
+    </Shown>
+  );
+}
+
+function Facts({ job }: { job: Job }) {
+  const facts: [string, ReactNode][] = [
+    ["Started by", job.created_by],
+    ["Runs as", job.permissioned_as],
+    ["Created", <Ago key="created" at={job.created_at} />],
+    ["Started", job.started_at ? <Ago key="started" at={job.started_at} /> : "not yet"],
+    ["Took", job.type === "CompletedJob" ? duration(job.duration_ms ?? 0) : "…"],
+    ["Peak memory", job.mem_peak ? bytes(job.mem_peak * 1024) : "–"],
+    ["Language", job.language],
+    ["Tag", job.tag],
+    ["Worker", job.worker],
+    ["Attempt", job.attempt],
+  ];
+  return (
+    <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1.5">
+      {facts.map(([name, value]) => (
+        <div key={name} className="contents">
+          <dt className="text-muted">{name}</dt>
+          <dd className="min-w-0 truncate" title={typeof value === "string" ? value : undefined}>
+            {value ?? "–"}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
