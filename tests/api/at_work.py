@@ -9,7 +9,7 @@ from tidemill.db import queue
 from tidemill.db.queue import ClaimedJob, Ended
 
 W = "/api/w/main"
-TAGS = ["python3", "bash", "dependency", "custom", "tag-main-red"]
+TAGS = ["python3", "bash", "dependency", "flow", "custom", "tag-main-red"]
 SOURCE = "def main(name: str = 'you', times: int = 2):\n    return [name] * times\n"
 
 

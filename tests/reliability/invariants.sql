@@ -26,11 +26,13 @@ select c.id, c.attempt, a.attempt from job_completed c join job_attempt a on a.j
 where a.attempt > c.attempt or (a.attempt = c.attempt and c.started_at is not null);
 
 -- name: I4 every earlier attempt is on record
+-- Flows are left out: their job is claimed whenever they have something to do, which is no new attempt at anything.
 select id, attempt from (
   select id, attempt - 1 as earlier, attempt from job_completed where started_at is not null
   union all select id, attempt, attempt from job_completed where started_at is null
   union all select id, attempt - (state = 'running')::int, attempt from job_queue) known
-where earlier <> (select count(*) from job_attempt a where a.job_id = known.id);
+where earlier <> (select count(*) from job_attempt a where a.job_id = known.id)
+  and not exists (select from job where job.id = known.id and job.kind in ('flow', 'flowpreview', 'flownode'));
 
 -- name: I4 a result is not older than its log
 select c.id, l.attempt from job_completed c join job_log l on l.job_id = c.id where l.attempt > c.attempt;
@@ -48,6 +50,19 @@ where state = 'running' and (heartbeat_at is null or heartbeat_at < now() - make
 
 -- name: I7 no job is without its parent
 select id from job where parent_job is not null and not exists (select from job p where p.id = job.parent_job);
+
+-- name: I7 every step of a flow that has begun has its job, below it
+select f.job_id, step ->> 'job' from flow_run f, json_array_elements(f.state -> 'steps') as step
+where step ->> 'job' is not null and step ->> 'flow' is null and not exists (
+  select from job where job.id = (step ->> 'job')::uuid and job.parent_job = f.job_id);
+
+-- name: I7 no step runs below a flow that is over
+select j.id from job j join job_queue q on q.id = j.id join job_completed c on c.id = j.parent_job
+where j.flow_step_id is not null and q.canceled_by is null;
+
+-- name: I7 a flow that is over says so
+select f.job_id from flow_run f join job_completed c on c.id = f.job_id
+where c.status in ('success', 'skipped') and coalesce((f.state ->> 'ended')::boolean, false) is false;
 
 -- name: I9 no more run than a limit allows
 select concurrency_key from job_queue where state = 'running' and concurrency_key is not null

@@ -109,7 +109,8 @@ ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
     "resources": {"path:path": "resource", "id": "resource version"},
     "leases": {"path:path": "resource"},
     "scripts": {"path:path": "script", "hash": "hash", "path": "hash"},
-    "jobs": {"path:path": "script", "hash": "hash", "id": "job"},
+    "flows": {"path:path": "flow", "version": "flow version"},
+    "jobs": {"path:path": "script", "hash": "hash", "id": "job", "version": "flow version"},
     "jobs_u": {"id": "job"},
     "job_metrics": {"id": "job"},
     "concurrency_groups": {"id": "job"},
@@ -153,7 +154,9 @@ def area(route: str) -> str:
 
 def things(route: str) -> dict[str, str]:
     """Placeholder -> kind of thing, of a route about things; {} of the others."""
-    known = ABOUT.get(area(route), {})
+    known = dict(ABOUT.get(area(route), {}))
+    if re.search(r"/jobs/run\w*/f/", route):
+        known["path:path"] = "flow"
     return {name: known[name] for name in placeholders(route) if name in known}
 
 

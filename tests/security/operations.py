@@ -22,6 +22,8 @@ SCRIPT: Final = "u/dev/hello"
 DOOMED: Final = "u/dev/doomed"
 OBJECT: Final = "u/dev/object"
 PREVIEW: Final = {"language": "python3", "content": SOURCE}
+FLOW: Final = "u/dev/stream"
+FLOW_VALUE: Final = {"modules": [{"id": "a", "value": {"type": "identity"}}]}
 DEPENDENCIES: Final = {"raw_scripts": [{"raw_code": SOURCE, "language": "python3"}]}
 TABLE: Final = "u/dev/table.csv"
 BY_KEY: Final = ("load_file_preview", "describe_object", "download_s3_parquet_file_as_csv")
@@ -57,6 +59,7 @@ class Call:
 class Seeded:
     """What is there: ids are of jobs of `SCRIPT` unless said."""
 
+    flow_version: int
     script_hash: str
     spare_hash: str
     doomed_hash: str
@@ -132,6 +135,9 @@ GET /api/w/{workspace}/resources/type/resource_counts
 GET /api/w/{workspace}/scripts/list
 GET /api/w/{workspace}/scripts/list_paths
 GET /api/w/{workspace}/scripts/list_search
+GET /api/w/{workspace}/flows/list
+GET /api/w/{workspace}/flows/list_paths
+GET /api/w/{workspace}/flows/list_search
 GET /api/w/{workspace}/jobs/list
 GET /api/w/{workspace}/jobs/queue/list
 GET /api/w/{workspace}/jobs/completed/list
@@ -147,7 +153,14 @@ GET /api/w/{workspace}/jobs/completed/count_jobs
 def calls(seeded: Seeded) -> dict[str, Call]:
     """`METHOD /path/{template}` -> its call."""
     plain = {line: Call() for line in PLAIN.split("\n") if line}
-    within = {**_people(seeded), **_items(seeded), **_scripts(seeded), **_jobs(seeded), **_objects(seeded)}
+    within = {
+        **_people(seeded),
+        **_items(seeded),
+        **_scripts(seeded),
+        **_flows(seeded),
+        **_jobs(seeded),
+        **_objects(seeded),
+    }
     return {**plain, **_instance(seeded), **{_whole(key): call for key, call in within.items()}}
 
 
@@ -300,6 +313,35 @@ def _scripts(seeded: Seeded) -> dict[str, Call]:
     }
 
 
+def _flows(seeded: Seeded) -> dict[str, Call]:
+    by_path, by_version, preview = {"path": FLOW}, {"version": seeded.flow_version}, {"value": FLOW_VALUE}
+    return {
+        "POST flows/create": Call(body={"path": "u/dev/new_flow", "value": FLOW_VALUE, "summary": ""}),
+        "POST flows/update/{path}": Call(at={"path": "u/dev/river"}, body={"path": "u/dev/river", "value": FLOW_VALUE}),
+        "POST flows/archive/{path}": Call(at={"path": "u/dev/brook"}, body={"archived": True}),
+        "DELETE flows/delete/{path}": Call(at={"path": "u/dev/rill"}),
+        "GET flows/get/v/{version}": Call(at=by_version),
+        "GET flows/get/{path}": Call(at=by_path),
+        "GET flows/get_latest_version/{path}": Call(at=by_path),
+        "GET flows/exists/{path}": Call(at=by_path),
+        "GET flows/deployment_status/p/{path}": Call(at=by_path),
+        "GET flows/history/p/{path}": Call(at=by_path),
+        "POST flows/history_update/v/{version}": Call(at=by_version, body={"deployment_msg": "First"}),
+        "POST jobs/run/f/{path}": Call(at=by_path, body={"name": "ada"}),
+        "POST jobs/run/fv/{version}": Call(at=by_version, body={"name": "ada"}),
+        "POST jobs/run/preview_flow": Call(body=preview),
+        "POST jobs/run_wait_result/preview_flow": Call(body=preview, waits=True),
+        "GET jobs/run_wait_result/f/{path}": Call(at=by_path, waits=True),
+        "POST jobs/run_wait_result/f/{path}": Call(at=by_path, waits=True),
+        "GET jobs/run_wait_result/fv/{version}": Call(at=by_version, waits=True),
+        "POST jobs/run_wait_result/fv/{version}": Call(at=by_version, waits=True),
+        "GET jobs/run_and_stream/f/{path}": Call(at=by_path, waits=True),
+        "POST jobs/run_and_stream/f/{path}": Call(at=by_path, waits=True),
+        "GET jobs/run_and_stream/fv/{version}": Call(at=by_version, waits=True),
+        "POST jobs/run_and_stream/fv/{version}": Call(at=by_version, waits=True),
+    }
+
+
 def _jobs(seeded: Seeded) -> dict[str, Call]:
     by_path, by_hash = {"path": SCRIPT}, {"hash": seeded.script_hash}
     ended, running, state = {"id": seeded.ended}, {"id": seeded.running}, {"id": seeded.flow, "key": "a"}
@@ -383,6 +425,10 @@ async def seed(api: Api) -> Seeded:
     doomed_hash = await deploy(api.developer, "u/dev/erased")
     for name in ("spare", "archived", "deleted"):
         await deploy(api.developer, f"u/dev/{name}")
+    for name in ("stream", "river", "brook", "rill"):
+        flow = {"path": f"u/dev/{name}", "summary": "", "value": FLOW_VALUE}
+        await _ok(api.developer, "POST", f"{W}/flows/create", flow)
+    flow_version = (await _ok(api.developer, "GET", f"{W}/flows/get/{FLOW}")).json()["version_id"]
     worker = Worker(api)
     first = [await run(api.developer, SCRIPT) for _ in range(4)]
     ended, erased, running, flow = first
@@ -399,6 +445,7 @@ async def seed(api: Api) -> Seeded:
     tokens = (await _ok(api.superadmin, "POST", "/api/users/tokens/create", {"label": "short"})).text
     access_key = await _ok(api.developer, "POST", f"{W}/access_keys/create", {"label": "short"})
     return Seeded(
+        flow_version=flow_version,
         script_hash=script_hash, spare_hash=spare_hash, doomed_hash=doomed_hash, waiting=waiting, running=str(running),
         ended=str(ended), erased=str(erased), flow=str(flow), fence=fence, versions=versions, audit_id=audit[0]["id"],
         token_prefix=tokens[:10], leaver=leaver, left=left, access_key=access_key.json()["access_key"],

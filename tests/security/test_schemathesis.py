@@ -58,6 +58,11 @@ EXCLUDED: Final = {
     "/api/w/{workspace}/jobs/run_wait_result/p/{path}": f"{_WAITS}a result",
     "/api/w/{workspace}/jobs/run_wait_result/h/{hash}": f"{_WAITS}a result",
     "/api/w/{workspace}/jobs/run_wait_result/preview": f"{_WAITS}a result",
+    "/api/w/{workspace}/jobs/run_and_stream/f/{path}": f"{_WAITS}a stream",
+    "/api/w/{workspace}/jobs/run_and_stream/fv/{version}": f"{_WAITS}a stream",
+    "/api/w/{workspace}/jobs/run_wait_result/f/{path}": f"{_WAITS}a result",
+    "/api/w/{workspace}/jobs/run_wait_result/fv/{version}": f"{_WAITS}a result",
+    "/api/w/{workspace}/jobs/run_wait_result/preview_flow": f"{_WAITS}a result",
     "/api/w/{workspace}/jobs/run_inline/preview": f"{_WAITS}a result",
     "/api/w/{workspace}/jobs/run/dependencies": f"{_WAITS}a result",
 }

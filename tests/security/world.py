@@ -62,6 +62,9 @@ async def make_things(api: Api, client: httpx.AsyncClient, workspace: str, owner
     await done(await client.post(f"{base}/resources/create", json=thing))
     script = {"path": f"{home}/hello", "summary": "", "content": SOURCE, "language": "python3"}
     hash_ = await done(await client.post(f"{base}/scripts/create", json=script))
+    flow = {"path": f"{home}/stream", "summary": "", "value": {"modules": []}}
+    await done(await client.post(f"{base}/flows/create", json=flow))
+    flow_version = (await client.get(f"{base}/flows/get/{home}/stream")).json()["version_id"]
     worker = Worker(api, name=f"worker-of-{owner}")
     jobs = [await new_job(client, base, home) for _ in range(2)]
     await worker.end(UUID(jobs[0]))
@@ -76,7 +79,7 @@ async def make_things(api: Api, client: httpx.AsyncClient, workspace: str, owner
         "object": f"{home}/table.csv",
         "variable": f"{home}/plain", "secret": f"{home}/secret", "resource": f"{home}/thing", "script": f"{home}/hello",
         "shared": f"{home}/plain", "hash": hash_, "folder": folder, "audit record": str(record["id"]),
-        "job": jobs[0], "running job": jobs[1],
+        "job": jobs[0], "running job": jobs[1], "flow": f"{home}/stream", "flow version": str(flow_version),
         "variable version": versions["variables"], "resource version": versions["resources"],
     })  # fmt: skip
 
@@ -109,9 +112,9 @@ async def make_world(api: Api) -> World:
         )
     ]
     missing = Thing({
-        **{kind: f"u/ada/{uuid4().hex}" for kind in ("variable", "secret", "resource", "script", "shared", "object")},
+        **{kind: f"u/ada/{uuid4().hex}" for kind in _PATHS},
         **{kind: str(uuid4()) for kind in ("job", "running job", "queued job")},
-        **{kind: str(10**15 + number) for number, kind in enumerate(("variable version", "resource version"))},
+        **{kind: str(10**15 + number) for number, kind in enumerate(_NUMBERS)},
         "hash": "7000000000000001", "folder": "of_nobody", "audit record": str(10**15),
     })  # fmt: skip
     made = [
@@ -120,6 +123,8 @@ async def make_world(api: Api) -> World:
     return World(made[0], made[1], made[2], missing)
 
 
+_PATHS = ("variable", "secret", "resource", "script", "shared", "object", "flow")
+_NUMBERS = ("variable version", "resource version", "flow version")
 BODY: Mapping[str, object] = {
     "value": "other", "is_secret": False, "description": "changed", "resource_type": "any", "summary": "changed",
     "content": SOURCE + "# changed\n", "language": "python3", "name": "changed", "username": "dev",

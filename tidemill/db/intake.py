@@ -51,6 +51,7 @@ class NewJob:
     parent_job: UUID | None = None
     root_job: UUID | None = None
     flow_step_id: str | None = None
+    flow_index: int | None = None
     schedule_path: str | None = None
     timeout_s: int | None = None
     cache_ttl_s: int | None = None
@@ -123,13 +124,17 @@ def _batches(told: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def _told(job: NewJob) -> bytes:
-    """The job as the statement reads it. Its JSON values are strings in it: read as JSON they could not hold NUL."""
+    return msgspec.json.encode(row_of(job))
+
+
+def row_of(job: NewJob) -> dict[str, object]:
+    """The job as statements read it. Its JSON values are strings in it: read as JSON they could not hold NUL."""
     row = {name: getattr(job, name) for name in _PLAIN}
     row["args"] = _text(job.args.inline)
     row["args_object"] = job.args.digest
     row["retry"] = _text(job.retry)
     row["options"] = _text(job.options)
-    return msgspec.json.encode(row)
+    return row
 
 
 def _text(value: Json | None) -> str | None:

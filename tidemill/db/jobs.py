@@ -17,9 +17,6 @@ from tidemill.model.path import Path, parse_path
 
 _SQL: Final = queries("jobs")
 
-FLOW_KINDS: Final = frozenset({"flow", "flowpreview", "singlestepflow"})
-"""The kinds of jobs that are flows: they have user states."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:

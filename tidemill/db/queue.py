@@ -5,7 +5,7 @@
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -15,7 +15,7 @@ from tidemill.db.queries import queries
 from tidemill.db.values import Kept
 from tidemill.engine import jobs
 from tidemill.model import jsontext
-from tidemill.model.job import EndReason, JobState, OnWorkerLoss
+from tidemill.model.job import FLOW_KINDS, EndReason, JobState, OnWorkerLoss
 
 _SQL: Final = queries("queue")
 
@@ -56,6 +56,7 @@ class ClaimedJob:
     parent_job: UUID | None
     root_job: UUID | None
     flow_step_id: str | None
+    flow_index: int | None
     schedule_path: str | None
     timeout_s: int | None
     cache_ttl_s: int | None
@@ -207,6 +208,7 @@ class _Row:
 
     id: UUID
     workspace_id: str
+    kind: str
     state: str
     priority: int
     run_at: datetime
@@ -288,12 +290,36 @@ async def ask_to_cancel(
     """Cancel a job: at once where it waits, through its worker where it runs. False: it is not in the queue (any more).
 
     The first who asks counts. `forced` ends a running job without waiting for its worker, which then finds its lease
-    lost and kills it.
+    lost and kills it. A flow ends at once, and all that it has started is canceled with it.
     """
+    wish = jobs.Cancel(canceled_by, reason or "", forced)
+    levels = await _hold_levels(tx, job_id)
+    if not await _cancel(tx, job_id, wish):
+        return False
+    for each in levels[1:]:
+        await _cancel(tx, each, wish)
+    return True
+
+
+async def _hold_levels(tx: Transaction, job_id: UUID) -> list[UUID]:
+    """The job and, where it is a flow, what it has started that has not ended, from the top down.
+
+    From now on, until the transaction ends, no flow among them goes forward.
+    """
+    found, level = [job_id], [job_id]
+    while level:
+        held = [row["job_id"] for row in await tx.fetch_all(_SQL["hold_levels"], ids=level)]
+        level = [row["id"] for row in await tx.fetch_all(_SQL["below"], ids=held)] if held else []
+        found += level
+    return found
+
+
+async def _cancel(tx: Transaction, job_id: UUID, wish: jobs.Cancel) -> bool:
     row = await tx.fetch_optional(_SQL["in_queue"], _Row, id=job_id)
     if row is None:
         return False
-    change = jobs.cancel(row.record(), jobs.Cancel(canceled_by, reason or "", forced), now=row.now)
+    wish = replace(wish, forced=wish.forced or row.kind in FLOW_KINDS)
+    change = jobs.cancel(row.record(), wish, now=row.now)
     cancel = change.job.cancel
     assert cancel is not None
     await tx.execute(
@@ -391,10 +417,18 @@ async def _carry_out(tx: Transaction, row: _Row, change: jobs.Change, *, error: 
                     result=_result_of(command, change.job, error),
                     end_reason=command.reason.value,
                 )
+                await _wake_flow(tx, row)
             case jobs.Kill():
                 await wake(tx, CANCEL_CHANNEL, str(row.id))
             case jobs.Alert():
                 pass  # whoever called tells of it
+
+
+async def _wake_flow(tx: Transaction, row: _Row) -> None:
+    """A job has ended without its flow hearing of it, where it is a step of one: the flow is to look for itself."""
+    tag = await tx.fetch_value(_SQL["wake_flow"], id=row.id)
+    if tag is not None:
+        await wake(tx, QUEUE_CHANNEL, tag)
 
 
 async def _requeue(tx: Transaction, row: _Row, job: jobs.JobRecord, *, reason: EndReason, error: Json | None) -> None:

@@ -160,6 +160,38 @@ CREATE TABLE public.concurrency_start (
     started_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.flow (
+    workspace_id text NOT NULL,
+    path text NOT NULL,
+    version bigint NOT NULL,
+    archived boolean DEFAULT false NOT NULL,
+    extra_perms jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.flow FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.flow_items (
+    job_id uuid NOT NULL,
+    step text NOT NULL,
+    workspace_id text NOT NULL,
+    items json,
+    items_object text,
+    CONSTRAINT flow_items_check CHECK (((items IS NULL) OR (items_object IS NULL)))
+);
+
+ALTER TABLE ONLY public.flow_items FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.flow_run (
+    job_id uuid NOT NULL,
+    workspace_id text NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    state json NOT NULL
+);
+
+ALTER TABLE ONLY public.flow_run FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.flow_user_state (
     workspace_id text NOT NULL,
     root_job uuid NOT NULL,
@@ -168,6 +200,33 @@ CREATE TABLE public.flow_user_state (
 );
 
 ALTER TABLE ONLY public.flow_user_state FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.flow_version (
+    id bigint NOT NULL,
+    workspace_id text NOT NULL,
+    path text NOT NULL,
+    summary text DEFAULT ''::text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    value json NOT NULL,
+    schema json,
+    tag text,
+    options json DEFAULT '{}'::json NOT NULL,
+    labels text[] DEFAULT '{}'::text[] NOT NULL,
+    deployment_message text,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.flow_version FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.flow_version ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.flow_version_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.folder (
     workspace_id text NOT NULL,
@@ -301,6 +360,7 @@ CREATE TABLE public.job (
     options json DEFAULT '{}'::json NOT NULL,
     labels text[] DEFAULT '{}'::text[] NOT NULL,
     visible_to_owner boolean DEFAULT true NOT NULL,
+    flow_index integer,
     CONSTRAINT job_check CHECK (((args IS NULL) OR (args_object IS NULL))),
     CONSTRAINT job_on_worker_loss_check CHECK ((on_worker_loss = ANY (ARRAY['restart'::text, 'fail'::text])))
 )
@@ -409,6 +469,7 @@ CREATE TABLE public.job_default (
     options json DEFAULT '{}'::json CONSTRAINT job_options_not_null NOT NULL,
     labels text[] DEFAULT '{}'::text[] CONSTRAINT job_labels_not_null NOT NULL,
     visible_to_owner boolean DEFAULT true CONSTRAINT job_visible_to_owner_not_null NOT NULL,
+    flow_index integer,
     CONSTRAINT job_check CHECK (((args IS NULL) OR (args_object IS NULL))),
     CONSTRAINT job_on_worker_loss_check CHECK ((on_worker_loss = ANY (ARRAY['restart'::text, 'fail'::text])))
 );
@@ -471,7 +532,7 @@ CREATE TABLE public.job_queue (
     cancel_reason text,
     cancel_forced boolean DEFAULT false NOT NULL,
     CONSTRAINT job_queue_check CHECK ((((state = 'running'::text) = (worker IS NOT NULL)) AND ((state = 'running'::text) = (heartbeat_at IS NOT NULL)))),
-    CONSTRAINT job_queue_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text])))
+    CONSTRAINT job_queue_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'waiting'::text])))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='200');
 
@@ -829,8 +890,20 @@ ALTER TABLE ONLY public.audit
 ALTER TABLE ONLY public.concurrency_start
     ADD CONSTRAINT concurrency_start_pkey PRIMARY KEY (key, job_id, attempt);
 
+ALTER TABLE ONLY public.flow_items
+    ADD CONSTRAINT flow_items_pkey PRIMARY KEY (job_id, step);
+
+ALTER TABLE ONLY public.flow
+    ADD CONSTRAINT flow_pkey PRIMARY KEY (workspace_id, path);
+
+ALTER TABLE ONLY public.flow_run
+    ADD CONSTRAINT flow_run_pkey PRIMARY KEY (job_id);
+
 ALTER TABLE ONLY public.flow_user_state
     ADD CONSTRAINT flow_user_state_pkey PRIMARY KEY (workspace_id, root_job, key);
+
+ALTER TABLE ONLY public.flow_version
+    ADD CONSTRAINT flow_version_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.folder
     ADD CONSTRAINT folder_pkey PRIMARY KEY (workspace_id, name);
@@ -969,6 +1042,10 @@ CREATE INDEX audit_page ON public.audit USING btree (workspace_id, id DESC);
 
 CREATE INDEX concurrency_start_window ON public.concurrency_start USING btree (key, started_at);
 
+CREATE INDEX flow_items_object ON public.flow_items USING btree (items_object) WHERE (items_object IS NOT NULL);
+
+CREATE INDEX flow_versions ON public.flow_version USING btree (workspace_id, path, id DESC);
+
 CREATE INDEX group_member_username ON public.group_member USING btree (workspace_id, username);
 
 CREATE INDEX history_item ON public.history USING btree (workspace_id, kind, path, id DESC);
@@ -1092,6 +1169,12 @@ ALTER TABLE ONLY public.access_key
 ALTER TABLE ONLY public.flow_user_state
     ADD CONSTRAINT flow_user_state_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.flow_version
+    ADD CONSTRAINT flow_version_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.flow
+    ADD CONSTRAINT flow_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.folder
     ADD CONSTRAINT folder_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
@@ -1168,7 +1251,15 @@ ALTER TABLE public.access_key ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.flow ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.flow_items ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.flow_run ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.flow_user_state ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.flow_version ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.folder ENABLE ROW LEVEL SECURITY;
 
@@ -1222,7 +1313,15 @@ CREATE POLICY of_workspace ON public.access_key USING (((workspace_id = current_
 
 CREATE POLICY of_workspace ON public.audit USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
+CREATE POLICY of_workspace ON public.flow USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.flow_items USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.flow_run USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
 CREATE POLICY of_workspace ON public.flow_user_state USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.flow_version USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.folder USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 

@@ -67,6 +67,12 @@ class InvalidScript(BadRequest):
     code = "invalid_script"
 
 
+class InvalidFlow(BadRequest):
+    """A flow cannot be read; the message names the place in it, as a JSON pointer."""
+
+    code = "invalid_flow"
+
+
 class LockFailed(TidemillError):
     """The dependencies of a script could not be resolved."""
 

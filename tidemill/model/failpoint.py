@@ -21,6 +21,8 @@ NAMES: Final = (
     "run.after_exit",
     "complete.before_commit",
     "complete.after_commit",
+    "advance.before_commit",
+    "advance.after_commit",
     "heartbeat.before_send",
     "rotate.after_new_key",
     "rotate.after_batch",

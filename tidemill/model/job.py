@@ -42,6 +42,7 @@ STANDARD_TAGS: Final = (
     "clickhouse",
     "mongodb",
     "dependency",
+    "flow",
     "noop",
     "other",
 )
@@ -53,15 +54,28 @@ class JobKind(StrEnum):
 
     SCRIPT = "script"
     PREVIEW = "preview"
+    FLOW = "flow"
+    FLOW_PREVIEW = "flowpreview"
+    FLOW_NODE = "flownode"
+    """A level inside of a flow: an iteration of a loop, or a branch."""
+    FLOW_SCRIPT = "flowscript"
+    """A script that stands in a flow itself."""
+    IDENTITY = "identity"
     NOOP = "noop"
     DEPENDENCIES = "dependencies"
 
 
+FLOW_KINDS: Final = frozenset({JobKind.FLOW, JobKind.FLOW_PREVIEW, JobKind.FLOW_NODE})
+"""The kinds of jobs that are flows, or levels of them: no sandbox runs them."""
+
+
 class JobState(StrEnum):
-    """Where a job stands. It is in the queue in the first two, completed for good in the others."""
+    """Where a job stands. It is in the queue in the first three, completed for good in the others."""
 
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING = "waiting"
+    """A flow that has begun, and has nothing to do before one of its steps ends: no worker holds it."""
     SUCCESS = "success"
     FAILURE = "failure"
     CANCELED = "canceled"
@@ -76,6 +90,9 @@ class JobState(StrEnum):
 TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = MappingProxyType({
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELED, JobState.SKIPPED}),
     JobState.RUNNING: frozenset({
+        JobState.QUEUED, JobState.WAITING, JobState.SUCCESS, JobState.FAILURE, JobState.CANCELED, JobState.SKIPPED
+    }),
+    JobState.WAITING: frozenset({
         JobState.QUEUED, JobState.SUCCESS, JobState.FAILURE, JobState.CANCELED, JobState.SKIPPED
     }),
     JobState.SUCCESS: frozenset(),

@@ -26,6 +26,7 @@ from tidemill.model.failpoint import failpoint
 from tidemill.model.identity import Principal
 from tidemill.model.ids import milliseconds, new_id
 from tidemill.model.path import check_name
+from tidemill.model.script import PASSED_ON
 from tidemill.server.jobs_seen import not_there
 from tidemill.server.parts import Parts, actor_of
 
@@ -33,14 +34,6 @@ KEY_HEADER: Final = "Idempotency-Key"
 _LAST_YEAR: Final = 9000
 _MAX_KEY_CHARS: Final = 255
 _MAX_SECONDS: Final = 10 * 366 * 86400
-_PASSED_ON: Final = (
-    "envs",
-    "delete_after_use",
-    "delete_after_secs",
-    "restart_unless_cancelled",
-    "cache_ignore_s3_path",
-)
-"""The settings of a script that its jobs carry for those who run and prune them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +93,13 @@ async def run_query(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runnable:
-    """What a job shall run: a version of a script, or `content` in `language`.
+    """What a job shall run: a version of a script or flow, or `content` in `language`.
 
-    `script_row`: only if the script is still what was seen (`SeenScript.row`).
+    `script_row`: only if the script is still what was seen (`SeenScript.row`). `options`: what else its job carries.
     """
 
     kind: str
-    language: str
+    language: str | None
     path: str | None = None
     script_hash: int | None = None
     script_row: str | None = None
@@ -115,6 +108,7 @@ class Runnable:
     tag: str | None = None
     on_worker_loss: str = "restart"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
 
 
@@ -226,7 +220,7 @@ async def put(statements: Statements, caller: Principal, new: NewJob) -> None:
 def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes, query: RunQuery) -> NewJob:
     settings = what.settings
     priority = _first(query.priority, settings.get("priority")) or 0
-    options = {name: settings[name] for name in _PASSED_ON if settings.get(name)}
+    options = {**what.options, **{name: settings[name] for name in PASSED_ON if settings.get(name)}}
     if priority:
         options["priority"] = priority
     limit = settings.get("concurrent_limit")
@@ -272,7 +266,7 @@ def _id_for(wanted: UUID | None) -> UUID:
 
 
 def _tag(caller: Principal, what: Runnable, args: bytes, query: RunQuery) -> str:
-    template = query.tag or what.tag or what.language
+    template = query.tag or what.tag or what.language or "other"
     if "$" in template:
         template = fill(template, workspace=caller.workspace, arguments=_read(template, args))
     return check_name("tag", template)

@@ -21,6 +21,7 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "part_too_small": HTTPStatus.BAD_REQUEST,
     "invalid_schema": HTTPStatus.BAD_REQUEST,
     "invalid_script": HTTPStatus.BAD_REQUEST,
+    "invalid_flow": HTTPStatus.BAD_REQUEST,
     "interpolation_failed": HTTPStatus.BAD_REQUEST,
     "expression_failed": HTTPStatus.BAD_REQUEST,
     "unauthenticated": HTTPStatus.UNAUTHORIZED,

@@ -6,8 +6,11 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from tidemill.db import flow_runs
 from tidemill.db.jobs import Job, ListedJob, WholeJob
 from tidemill.db.scripts import hash_text
+from tidemill.model.job import FLOW_KINDS
+from tidemill.server.flow_status import MOST_CHILDREN, flow_status, not_begun, raw_flow
 from tidemill.server.parts import Parts
 from tidemill.server.wire import schema_of
 
@@ -56,6 +59,8 @@ class JobOut(msgspec.Struct, omit_defaults=True, kw_only=True):
     attempt: int | UnsetType = UNSET
     retries: int | UnsetType = UNSET
     is_retry: bool | UnsetType = UNSET
+    flow_status: Raw | UnsetType = UNSET
+    raw_flow: Raw | UnsetType = UNSET
 
 
 class CompletedJob(JobOut, omit_defaults=True, kw_only=True):
@@ -104,9 +109,28 @@ async def whole(parts: Parts, job: WholeJob, *, logs: str | None = None, with_co
     shown.type = "CompletedJob" if isinstance(shown, CompletedJob) else "QueuedJob"
     if logs is not None:
         shown.logs = logs
-    if with_code and job.content is not None:
+    if job.kind in FLOW_KINDS:
+        await _add_flow(parts, job, shown, with_code=with_code)
+    elif with_code and job.content is not None:
         shown.raw_code = job.content
     return shown
+
+
+async def _add_flow(parts: Parts, job: WholeJob, shown: AnyJob, *, with_code: bool) -> None:
+    """How far a flow is, and what it runs."""
+    run = await flow_runs.run(parts.database.single, job.workspace_id, job.id)
+    if run is None:
+        value = await flow_runs.definition(parts.database.single, job.id)
+        state = not_begun(job.id)
+    else:
+        value = None if run.value is None else run.value.encode()
+        state = run.flow_state
+    if value is None:
+        return
+    children = await flow_runs.children(parts.database.single, job.workspace_id, job.id, limit=MOST_CHILDREN)
+    shown.flow_status = Raw(flow_status(job.id, value, state, children))
+    if with_code:
+        shown.raw_flow = Raw(raw_flow(value, state.place))
 
 
 def listed(job: ListedJob, *, with_type: bool) -> AnyJob:
@@ -124,7 +148,7 @@ def _shown(job: Job, *, args: Raw | UnsetType, result: Raw) -> AnyJob:
     if job.status is None:
         return QueuedJob(
             **shared,
-            running=job.state == "running",
+            running=job.state in {"running", "waiting"},
             scheduled_for=_set(job.run_at),
             started_at=_set(job.started_at),
             last_ping=_set(job.heartbeat_at),

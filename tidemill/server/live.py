@@ -88,7 +88,7 @@ async def look(
     has_ended = standing.status is not None
     is_drained = stream.end >= standing.stream_end and (not with_logs or log.end >= standing.log_end)
     return Look(
-        running=standing.state == "running" or (has_ended and not is_drained),
+        running=standing.state in {"running", "waiting"} or (has_ended and not is_drained),
         completed=has_ended and is_drained,
         has_ended=has_ended,
         success=standing.status == "success" if has_ended else None,

@@ -28,7 +28,7 @@ from tidemill.model.errors import (
     Unavailable,
 )
 from tidemill.model.failpoint import failpoint
-from tidemill.model.job import EndReason
+from tidemill.model.job import FLOW_KINDS, EndReason
 from tidemill.sandbox.port import Exit, Program, Running
 from tidemill.worker.context import Resolved, WorkerParts
 from tidemill.worker.output import Output
@@ -66,7 +66,13 @@ _REASONS: Final = {
     ConnectionFailed: EndReason.ERROR,
 }
 
-Outcome = Ended | Again | None
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The job is a flow: it is to be seen what it has to do."""
+
+
+Outcome = Ended | Again | Look | None
 """None: the lease is lost, and there is nothing to report."""
 
 
@@ -122,15 +128,17 @@ class Execution:
             return await self._failed(reason, queue.error_result(type(error).__name__, str(error)).raw)
         if isinstance(result, Stop):
             return await self._ended_from_outside(result)
-        return await self._ended("success", result)
+        return result if isinstance(result, Look) else await self._ended("success", result)
 
-    async def _attempt(self) -> bytes | Stop:
+    async def _attempt(self) -> bytes | Stop | Look:
         job = self.job
         if not job.may_run:
             raise Denied("Whoever the job acts for is not a member of its workspace any more.")
         match job.kind:
             case "noop":
                 return NULL
+            case kind if kind in FLOW_KINDS:
+                return Look()
             case "dependencies":
                 return await self._or_stopped(self._lock())
             case _ if self.job.language in QUERY_LANGUAGES:

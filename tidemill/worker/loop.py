@@ -23,7 +23,8 @@ from tidemill.model.failpoint import failpoint
 from tidemill.model.job import EndReason
 from tidemill.worker.builds import BuildRunner
 from tidemill.worker.context import WorkerParts
-from tidemill.worker.execution import Again, Execution, Outcome, Stop
+from tidemill.worker.execution import Again, Execution, Look, Outcome, Stop
+from tidemill.worker.flows.flows import Flows, Refused
 from tidemill.worker.heartbeat import keep_leases
 from tidemill.worker.housekeeping import keep_house
 from tidemill.worker.prepare import Preparer
@@ -54,6 +55,7 @@ class Worker:
             env=parts.options.build_env,
         )
         self._preparer = Preparer(parts, workshop)
+        self._flows = Flows(parts, self._room)
         self._running: dict[UUID, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: list[Ended] = []
@@ -67,6 +69,9 @@ class Worker:
     def running(self) -> int:
         """How many jobs it holds."""
         return len(self._running)
+
+    def _room(self) -> int:
+        return 0 if self.draining else self._parts.options.slots - self.running
 
     async def run(self) -> None:
         """Claim and run jobs until drained. Returns when nothing is held any more."""
@@ -181,14 +186,42 @@ class Worker:
                 result=queue.kept_error("InternalError", "The worker met an internal error; its log tells more."),
                 end_reason=EndReason.INTERNAL,
             )
-        if isinstance(outcome, Ended):
+        if isinstance(outcome, Again):
+            await self._put_back(job, outcome)
+        if isinstance(outcome, Ended) and job.flow_step_id is None:
             self._ended.append(outcome)
+        elif isinstance(outcome, Ended | Look):
+            await self._bring_flow_forward(execution, outcome)
         else:
-            if outcome is not None:
-                await self._put_back(job, outcome)
             self._running.pop(job.id, None)
         self._look = True
         self._turned.set()
+
+    async def _bring_flow_forward(self, execution: Execution, outcome: Ended | Look) -> None:
+        """Record the end of a step, or see what a flow has to do; what this worker takes with that starts at once."""
+        job = execution.job
+        sent_at_s = time.monotonic()
+        try:
+            answer = await (self._flows.look(job) if isinstance(outcome, Look) else self._flows.end(job, outcome))
+        except Unavailable as error:
+            log.warning("database away while a flow was brought forward", job=str(job.id), error=str(error))
+            answer = Refused.LOST
+        except Exception:
+            log.exception("a flow could not be brought forward", job=str(job.id))
+            answer = Refused.LOST
+        if answer is Refused.UNSEEN:
+            self._follow(execution, execution.end_again())
+            return
+        if answer is Refused.NO_FLOW and isinstance(outcome, Ended):
+            self._ended.append(outcome)
+            return
+        self._running.pop(job.id, None)
+        if isinstance(answer, Refused):
+            log.warning("lease lost", job=str(job.id), attempt=job.attempt)
+            return
+        self.jobs_executed += 1
+        for claimed in answer:
+            self._start(claimed, sent_at_s)
 
     async def _put_back(self, job: ClaimedJob, again: Again) -> None:
         with contextlib.suppress(Unavailable):  # the lease then expires by itself

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from tidemill.db.queue import ClaimedJob
-from tidemill.engine.environment import JobContext, job_environment
+from tidemill.engine.environment import FlowContext, JobContext, job_environment
 from tidemill.languages.port import Environment, Launch
 from tidemill.sandbox.port import Mount, Program, PythonCall
 from tidemill.worker.context import WorkerOptions
@@ -84,5 +86,22 @@ def _context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobContext:
         script_hash="" if job.script_hash is None else f"{job.script_hash:016x}",
         schedule_path=job.schedule_path or "",
         root_job_id=job.root_job,
+        flow=_flow(job),
         worker_group=options.group,
+    )
+
+
+class _Options(msgspec.Struct):
+    flow_path: str = ""
+
+
+def _flow(job: ClaimedJob) -> FlowContext | None:
+    """Where in a flow the job stands."""
+    if job.flow_step_id is None or job.parent_job is None:
+        return None
+    return FlowContext(
+        job_id=job.parent_job,
+        root_job_id=job.root_job or job.parent_job,
+        path=msgspec.json.decode(job.options, type=_Options).flow_path,
+        step_id=job.flow_step_id,
     )

@@ -79,7 +79,7 @@ where j.workspace_id = :workspace_id
   and (:label::text is null or :label = any(j.labels))
   and (:ids::uuid[] is null or j.id = any(:ids))
   and (:args::json is null or case when j.args::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
-  and (:running::boolean is null or (q.state = 'running') = :running)
+  and (:running::boolean is null or (q.state <> 'queued') = :running)
   and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
   and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
   and (:worker::text is null or :worker in (q.worker, c.worker))
@@ -131,7 +131,7 @@ where q.workspace_id = :workspace_id
   and (:label::text is null or :label = any(j.labels))
   and (:ids::uuid[] is null or j.id = any(:ids))
   and (:args::json is null or case when j.args::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
-  and (:running::boolean is null or (q.state = 'running') = :running)
+  and (:running::boolean is null or (q.state <> 'queued') = :running)
   and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
   and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
   and (:worker::text is null or :worker in (q.worker, c.worker))
@@ -183,7 +183,7 @@ where c.workspace_id = :workspace_id
   and (:label::text is null or :label = any(j.labels))
   and (:ids::uuid[] is null or j.id = any(:ids))
   and (:args::json is null or case when j.args::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
-  and (:running::boolean is null or (q.state = 'running') = :running)
+  and (:running::boolean is null or (q.state <> 'queued') = :running)
   and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
   and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
   and (:worker::text is null or :worker in (q.worker, c.worker))
@@ -259,7 +259,8 @@ with input as (
 logs as (delete from job_log where workspace_id = :workspace_id and job_id = :id),
 packs as (delete from job_log_pack where workspace_id = :workspace_id and job_id = :id),
 streams as (delete from job_stream where workspace_id = :workspace_id and job_id = :id),
-attempts as (update job_attempt set error = null where workspace_id = :workspace_id and job_id = :id)
+attempts as (update job_attempt set error = null where workspace_id = :workspace_id and job_id = :id),
+items as (delete from flow_items where workspace_id = :workspace_id and job_id = :id)
 update job_completed set result = null, result_object = null where workspace_id = :workspace_id and id = :id
 returning id;
 
@@ -271,7 +272,9 @@ logs as (delete from job_log using gone where job_id = gone.id),
 packs as (delete from job_log_pack using gone where job_id = gone.id),
 streams as (delete from job_stream using gone where job_id = gone.id),
 attempts as (delete from job_attempt using gone where job_id = gone.id),
-states as (delete from flow_user_state using gone where root_job = gone.id)
+states as (delete from flow_user_state using gone where root_job = gone.id),
+runs as (delete from flow_run using gone where job_id = gone.id),
+items as (delete from flow_items using gone where job_id = gone.id)
 delete from job using gone where job.id = gone.id
 returning job.id;
 

@@ -47,7 +47,7 @@ select q.id, q.workspace_id, q.attempt, q.retries, q.run_at, q.started_at, q.tag
   j.kind, j.script_hash, j.script_path, coalesce(j.language, s.language) as language,
   coalesce(j.content, s.content) as content, case when j.content is null then s.lock else j.lock end as lock,
   j.args, j.args_object, j.created_by, j.permissioned_as, j.email, j.parent_job, j.root_job, j.flow_step_id,
-  j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key,
+  j.flow_index, j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key,
   exists (select from account a join workspace w on w.id = q.workspace_id and w.archived_at is null
     left join member m on m.workspace_id = w.id and m.email = a.email and not m.disabled
     where a.email = j.email and not a.disabled and (a.superadmin or m.email is not null)) as may_run
@@ -137,7 +137,7 @@ select array(select id from kept) as ended, array(select id from unseen) as unse
   j.kind, j.script_hash, j.script_path, coalesce(j.language, s.language) as language,
   coalesce(j.content, s.content) as content, case when j.content is null then s.lock else j.lock end as lock,
   j.args, j.args_object, j.created_by, j.permissioned_as, j.email, j.parent_job, j.root_job, j.flow_step_id,
-  j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key,
+  j.flow_index, j.schedule_path, j.timeout_s, j.cache_ttl_s, j.retry, j.on_worker_loss, j.options, q.concurrency_key,
   exists (select from account a join workspace w on w.id = q.workspace_id and w.archived_at is null
     left join member m on m.workspace_id = w.id and m.email = a.email and not m.disabled
     where a.email = j.email and not a.disabled and (a.superadmin or m.email is not null)) as may_run
@@ -149,7 +149,7 @@ order by q.priority desc, q.run_at, q.id;
 
 -- name: held
 -- A job that :worker runs as :attempt, locked, as `engine/jobs.py` sees it. No row: it has been taken away.
-select q.id, q.workspace_id, q.state, q.priority, q.run_at, q.attempt, q.retries, q.worker, q.started_at, q.heartbeat_at,
+select q.id, q.workspace_id, j.kind, q.state, q.priority, q.run_at, q.attempt, q.retries, q.worker, q.started_at, q.heartbeat_at,
   q.tag, q.concurrency_key, q.canceled_by, q.cancel_reason, q.cancel_forced, j.on_worker_loss, now() as now,
   array(select a.ended_at from job_attempt a where a.job_id = q.id and a.end_reason = 'worker_lost') as losses
 from job_queue q join job j on j.id = q.id
@@ -158,7 +158,7 @@ for update of q;
 
 -- name: in_queue
 -- A job that waits or runs, locked, as `engine/jobs.py` sees it.
-select q.id, q.workspace_id, q.state, q.priority, q.run_at, q.attempt, q.retries, q.worker, q.started_at, q.heartbeat_at,
+select q.id, q.workspace_id, j.kind, q.state, q.priority, q.run_at, q.attempt, q.retries, q.worker, q.started_at, q.heartbeat_at,
   q.tag, q.concurrency_key, q.canceled_by, q.cancel_reason, q.cancel_forced, j.on_worker_loss, now() as now,
   array(select a.ended_at from job_attempt a where a.job_id = q.id and a.end_reason = 'worker_lost') as losses
 from job_queue q join job j on j.id = q.id
@@ -168,7 +168,7 @@ for update of q;
 -- name: expired
 -- Running jobs without a heartbeat for :lease_s seconds, locked for whoever takes them away, as `engine/jobs.py` sees
 -- them.
-select q.id, q.workspace_id, q.state, q.priority, q.run_at, q.attempt, q.retries, q.worker, q.started_at, q.heartbeat_at,
+select q.id, q.workspace_id, j.kind, q.state, q.priority, q.run_at, q.attempt, q.retries, q.worker, q.started_at, q.heartbeat_at,
   q.tag, q.concurrency_key, q.canceled_by, q.cancel_reason, q.cancel_forced, j.on_worker_loss, now() as now,
   array(select a.ended_at from job_attempt a where a.job_id = q.id and a.end_reason = 'worker_lost') as losses
 from job_queue q join job j on j.id = q.id
@@ -197,6 +197,27 @@ select id, workspace_id, :status, :result::json, started_at, clock_timestamp(),
   coalesce((extract(epoch from clock_timestamp() - started_at) * 1000)::bigint, 0), attempt, retries, worker,
   :end_reason, canceled_by, cancel_reason, progress
 from gone;
+
+-- name: hold_levels
+-- Those of :ids that are levels of flows, locked, and changed so that nothing that is on its way brings them forward.
+with held as (select job_id from flow_run where job_id = any(:ids::uuid[]) order by job_id for update)
+update flow_run f set version = f.version + 1 from held where f.job_id = held.job_id returning f.job_id;
+
+-- name: below
+-- What the levels :ids have started, and has not ended.
+select j.id from job j join job_queue q on q.id = j.id
+where j.parent_job = any(:ids::uuid[]) and j.flow_step_id is not null
+order by j.id;
+
+-- name: wake_flow
+-- A step has ended without its flow hearing of it: its flow is due, to look for itself. Gives its tag.
+with parent as (
+  select parent_job as id from job where id = :id and flow_step_id is not null),
+bumped as (
+  update flow_run f set version = f.version + 1 from parent where f.job_id = parent.id returning f.job_id)
+update job_queue q set state = 'queued', run_at = least(q.run_at, now()) from bumped
+where q.id = bumped.job_id and q.state in ('waiting', 'queued')
+returning q.tag;
 
 -- name: mark_canceled
 -- A job is to be canceled: its worker is told by the notice that follows, and by its next heartbeat.

@@ -11,6 +11,7 @@ where o.touched_at < now() - interval '1 day'
   and not exists (select from job j where j.args_object = o.digest)
   and not exists (select from job_completed c where c.result_object = o.digest)
   and not exists (select from result_cache r where r.result_object = o.digest)
+  and not exists (select from flow_items i where i.items_object = o.digest)
   and not exists (select from job_log_pack p where p.digest = o.digest)
 order by o.touched_at limit :limit;
 

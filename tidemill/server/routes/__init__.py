@@ -11,6 +11,8 @@ from tidemill.server.routes import (
     audit,
     concurrency_groups,
     flow_user_states,
+    flows,
+    flows_run,
     folders,
     groups,
     health,
@@ -49,6 +51,7 @@ from tidemill.server.routes import (
 # The first that matches answers, so what is called most comes first: looking through the others costs time.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     jobs_run.router,
+    flows_run.router,
     s3_proxy.router,
     s3_settings.router,
     access_keys.router,
@@ -57,6 +60,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     audit.router,
     concurrency_groups.router,
     flow_user_states.router,
+    flows.router,
     folders.router,
     groups.router,
     health.router,

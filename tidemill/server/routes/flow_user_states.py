@@ -11,6 +11,7 @@ from tidemill.db.pool import Json
 from tidemill.engine.permit import Action
 from tidemill.model.errors import BadRequest, NotFound, TooLarge
 from tidemill.model.identity import Principal
+from tidemill.model.job import FLOW_KINDS
 from tidemill.server.changes import changing
 from tidemill.server.jobs_seen import require_job
 from tidemill.server.parts import Caller, InParts, Parts
@@ -53,7 +54,7 @@ async def set_user_state(parts: InParts, caller: Caller, request: Request, id: s
 
 async def _flow(parts: Parts, caller: Principal, text: str, *, action: Action) -> jobs.Seen:
     seen = await require_job(parts, caller, text, action=action)
-    if seen.kind not in jobs.FLOW_KINDS:
+    if seen.kind not in FLOW_KINDS:
         raise NotFound(f"Job {seen.id} is not a flow: only flows have user states.")
     return seen
 

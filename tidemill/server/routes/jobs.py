@@ -108,7 +108,7 @@ async def get_result_maybe(
     del get_started
     outcome = await _outcome(parts, caller, id)
     if outcome.status is None:
-        started = outcome.state == "running"
+        started = outcome.state in {"running", "waiting"}
         return json_answer(Maybe(completed=False, result=Raw(b"null"), success=None, started=started))
     raw = await parts.values.fetch(outcome.result, outcome.result_object) or b"null"
     success = outcome.status in {"success", "skipped"}

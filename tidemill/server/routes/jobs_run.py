@@ -2,18 +2,17 @@
 
 from typing import Annotated, Final
 
-import anyio
 import msgspec
 from fastapi import APIRouter, Depends, Path
 from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidemill.db import jobs, scripts
+from tidemill.db import scripts
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.languages import QUERY_LANGUAGES, load_language
-from tidemill.model.errors import BadRequest, IdempotencyInFlight, Unsupported
+from tidemill.model.errors import BadRequest, Unsupported
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server import job_stream
@@ -22,10 +21,10 @@ from tidemill.server.direct import DirectRoute
 from tidemill.server.enqueue import Runnable, RunQuery, Submitted, of_script, run_query, submit
 from tidemill.server.inline import answer_inline
 from tidemill.server.known_scripts import Named
-from tidemill.server.outcome import answer_of, wait_for
 from tidemill.server.parts import Caller, InParts, Parts
+from tidemill.server.run_answers import ANY_BODY, FAILED, ID, RESULT, started, waited
 from tidemill.server.run_scripts import by_hash, by_path, run_script, runnable_script
-from tidemill.server.wire import ERRORS, EVENTS, TEXT, accepts, decode, json_body, read_json, text_answer
+from tidemill.server.wire import ERRORS, EVENTS, accepts, decode, json_body, read_json
 
 router = APIRouter(tags=["job"], responses=ERRORS, route_class=DirectRoute)
 
@@ -33,21 +32,6 @@ _JOB_SCOPE: Final = WorkspaceTarget("jobs", Need.DEVELOPER)
 InQuery = Annotated[RunQuery, Depends(run_query)]
 InHash = Annotated[str, Path(alias="hash")]
 InShape = Annotated[Shape, Depends(shape)]
-_ANY_BODY: Final = {
-    "requestBody": {
-        "required": False,
-        "content": {"application/json": {"schema": {"type": "object", "additionalProperties": True}}},
-    }
-}
-_RESULT: Final = {"description": "The result of the job.", "content": {"application/json": {"schema": {}}}}
-_FAILED: Final = {
-    "description": "The job failed (X-Tidemill-Error: job_failed): its error, as previews tell it as text.",
-    "content": {
-        "application/json": {"schema": {"type": "object", "required": ["error"]}},
-        "text/plain": {"schema": {"type": "string"}},
-    },
-}
-_ID: Final = {**TEXT, "description": "The id of the job."}
 
 
 class Preview(msgspec.Struct, kw_only=True):
@@ -92,22 +76,22 @@ class Dependencies(msgspec.Struct, kw_only=True):
     "/api/w/{workspace}/jobs/run/p/{path:path}",
     status_code=201,
     response_class=Response,
-    responses={201: _ID},
-    openapi_extra=_ANY_BODY,
+    responses={201: ID},
+    openapi_extra=ANY_BODY,
 )
 async def run_by_path(
     parts: InParts, caller: Caller, request: Request, path: str, query: InQuery, wanted: InShape
 ) -> Response:
     """Run the newest version of a script."""
-    return _started(await run_script(parts, caller, request, by_path(path), query=query, wanted=wanted))
+    return started(await run_script(parts, caller, request, by_path(path), query=query, wanted=wanted))
 
 
 @router.post(
     "/api/w/{workspace}/jobs/run/h/{hash}",
     status_code=201,
     response_class=Response,
-    responses={201: _ID},
-    openapi_extra=_ANY_BODY,
+    responses={201: ID},
+    openapi_extra=ANY_BODY,
 )
 async def run_by_hash(
     parts: InParts,
@@ -118,60 +102,60 @@ async def run_by_hash(
     wanted: InShape,
 ) -> Response:
     """Run one version of a script."""
-    return _started(await run_script(parts, caller, request, by_hash(number), query=query, wanted=wanted))
+    return started(await run_script(parts, caller, request, by_hash(number), query=query, wanted=wanted))
 
 
 @router.post(
     "/api/w/{workspace}/jobs/run/preview",
     status_code=201,
     response_class=Response,
-    responses={201: _ID},
+    responses={201: ID},
     openapi_extra=accepts(Preview),
 )
 async def run_preview(parts: InParts, caller: Caller, request: Request, query: InQuery) -> Response:
     """Run a script that is not deployed."""
-    return _started(await _submit_preview(parts, caller, request, query))
+    return started(await _submit_preview(parts, caller, request, query))
 
 
 @router.post(
     "/api/w/{workspace}/jobs/run_wait_result/preview",
     response_class=Response,
-    responses={200: _RESULT, 500: _FAILED},
+    responses={200: RESULT, 500: FAILED},
     openapi_extra=accepts(Preview),
 )
 async def run_preview_and_wait(parts: InParts, caller: Caller, request: Request, query: InQuery) -> Response:
     """Run a script that is not deployed, and wait for its result. A failure is told as text."""
     submitted = await _submit_preview(parts, caller, request, query)
-    return await _waited(parts, caller, request, submitted, errors_as_text=True)
+    return await waited(parts, caller, request, submitted, errors_as_text=True)
 
 
 @router.get(
     "/api/w/{workspace}/jobs/run_wait_result/p/{path:path}",
     response_class=Response,
-    responses={200: _RESULT, 500: _FAILED},
+    responses={200: RESULT, 500: FAILED},
 )
 @router.post(
     "/api/w/{workspace}/jobs/run_wait_result/p/{path:path}",
     response_class=Response,
-    responses={200: _RESULT, 500: _FAILED},
-    openapi_extra=_ANY_BODY,
+    responses={200: RESULT, 500: FAILED},
+    openapi_extra=ANY_BODY,
 )
 async def run_by_path_and_wait(
     parts: InParts, caller: Caller, request: Request, path: str, query: InQuery, wanted: InShape
 ) -> Response:
     """Run the newest version of a script and wait for its result."""
     submitted = await run_script(parts, caller, request, by_path(path), query=query, wanted=wanted)
-    return await _waited(parts, caller, request, submitted)
+    return await waited(parts, caller, request, submitted)
 
 
 @router.get(
-    "/api/w/{workspace}/jobs/run_wait_result/h/{hash}", response_class=Response, responses={200: _RESULT, 500: _FAILED}
+    "/api/w/{workspace}/jobs/run_wait_result/h/{hash}", response_class=Response, responses={200: RESULT, 500: FAILED}
 )
 @router.post(
     "/api/w/{workspace}/jobs/run_wait_result/h/{hash}",
     response_class=Response,
-    responses={200: _RESULT, 500: _FAILED},
-    openapi_extra=_ANY_BODY,
+    responses={200: RESULT, 500: FAILED},
+    openapi_extra=ANY_BODY,
 )
 async def run_by_hash_and_wait(
     parts: InParts,
@@ -183,7 +167,7 @@ async def run_by_hash_and_wait(
 ) -> Response:
     """Run one version of a script and wait for its result."""
     submitted = await run_script(parts, caller, request, by_hash(number), query=query, wanted=wanted)
-    return await _waited(parts, caller, request, submitted)
+    return await waited(parts, caller, request, submitted)
 
 
 @router.get("/api/w/{workspace}/jobs/run_and_stream/p/{path:path}", response_class=Response, responses={200: EVENTS})
@@ -191,7 +175,7 @@ async def run_by_hash_and_wait(
     "/api/w/{workspace}/jobs/run_and_stream/p/{path:path}",
     response_class=Response,
     responses={200: EVENTS},
-    openapi_extra=_ANY_BODY,
+    openapi_extra=ANY_BODY,
 )
 async def run_by_path_and_stream(
     parts: InParts, caller: Caller, request: Request, path: str, query: InQuery, wanted: InShape
@@ -206,7 +190,7 @@ async def run_by_path_and_stream(
     "/api/w/{workspace}/jobs/run_and_stream/h/{hash}",
     response_class=Response,
     responses={200: EVENTS},
-    openapi_extra=_ANY_BODY,
+    openapi_extra=ANY_BODY,
 )
 async def run_by_hash_and_stream(
     parts: InParts,
@@ -224,7 +208,7 @@ async def run_by_hash_and_stream(
 @router.post(
     "/api/w/{workspace}/jobs/run_inline/preview",
     response_class=Response,
-    responses={200: _RESULT, 500: _FAILED},
+    responses={200: RESULT, 500: FAILED},
     openapi_extra=accepts(Preview),
 )
 async def run_inline(parts: InParts, caller: Caller, request: Request) -> Response:
@@ -236,7 +220,7 @@ async def run_inline(parts: InParts, caller: Caller, request: Request) -> Respon
     preview = await _read_preview(parts, caller, request)
     if preview.language not in QUERY_LANGUAGES:
         submitted = await _submit(parts, caller, request, preview, RunQuery())
-        return await _waited(parts, caller, request, submitted, errors_as_text=True)
+        return await waited(parts, caller, request, submitted, errors_as_text=True)
     path = parse_path(preview.path).text if preview.path else ""
     return await answer_inline(
         parts, caller, language=preview.language, content=preview.content, path=path, args=_args_of(preview.args)
@@ -246,7 +230,7 @@ async def run_inline(parts: InParts, caller: Caller, request: Request) -> Respon
 @router.post(
     "/api/w/{workspace}/jobs/run_inline/p/{path:path}",
     response_class=Response,
-    responses={200: _RESULT, 500: _FAILED},
+    responses={200: RESULT, 500: FAILED},
     openapi_extra=accepts(InlineRun),
 )
 async def run_inline_by_path(parts: InParts, caller: Caller, request: Request, path: str) -> Response:
@@ -257,7 +241,7 @@ async def run_inline_by_path(parts: InParts, caller: Caller, request: Request, p
 @router.post(
     "/api/w/{workspace}/jobs/run_inline/h/{hash}",
     response_class=Response,
-    responses={200: _RESULT, 500: _FAILED},
+    responses={200: RESULT, 500: FAILED},
     openapi_extra=accepts(InlineRun),
 )
 async def run_inline_by_hash(parts: InParts, caller: Caller, request: Request, number: InHash) -> Response:
@@ -269,7 +253,7 @@ async def run_inline_by_hash(parts: InParts, caller: Caller, request: Request, n
     "/api/w/{workspace}/jobs/run/dependencies_async",
     status_code=201,
     response_class=Response,
-    responses={201: _ID},
+    responses={201: ID},
     openapi_extra=accepts(Dependencies),
 )
 async def run_dependencies(
@@ -279,14 +263,14 @@ async def run_dependencies(
     body: Annotated[Dependencies, Depends(json_body(Dependencies))],
 ) -> Response:
     """Resolve the dependencies of a script; the result of the job is `{"lock": …}`."""
-    return _started(await _submit_dependencies(parts, caller, request, body))
+    return started(await _submit_dependencies(parts, caller, request, body))
 
 
 @router.post(
     "/api/w/{workspace}/jobs/run/dependencies",
     status_code=201,
     response_class=Response,
-    responses={201: _RESULT, 500: _FAILED},
+    responses={201: RESULT, 500: FAILED},
     openapi_extra=accepts(Dependencies),
 )
 async def run_dependencies_and_wait(
@@ -297,7 +281,7 @@ async def run_dependencies_and_wait(
 ) -> Response:
     """Resolve the dependencies of a script and wait for them."""
     submitted = await _submit_dependencies(parts, caller, request, body)
-    answer = await _waited(parts, caller, request, submitted)
+    answer = await waited(parts, caller, request, submitted)
     if answer.status_code == 200:
         answer.status_code = 201
     return answer
@@ -314,7 +298,7 @@ async def _run_inline(parts: Parts, caller: Principal, request: Request, named: 
             parts, caller, language=script.language, content=content, path=script.path, args=args
         )
     submitted = await submit(parts, caller, request, of_script(script), args=args, query=RunQuery())
-    return await _waited(parts, caller, request, submitted, errors_as_text=True)
+    return await waited(parts, caller, request, submitted, errors_as_text=True)
 
 
 def _args_of(raw: Raw) -> bytes:
@@ -368,25 +352,3 @@ async def _submit_dependencies(parts: Parts, caller: Principal, request: Request
         tag="dependency",
     )
     return await submit(parts, caller, request, runnable, args=b"{}", query=RunQuery())
-
-
-def _started(submitted: Submitted) -> Response:
-    return text_answer(str(submitted.id), status=201)
-
-
-async def _waited(
-    parts: Parts, caller: Principal, request: Request, submitted: Submitted, *, errors_as_text: bool = False
-) -> Response:
-    """The result. A repeat of a request whose job still runs is refused, so that one caller waits, not two."""
-    if submitted.is_repeat:
-        outcome = await jobs.outcome(parts.database.single, caller.workspace, submitted.id)
-        if outcome is not None and outcome.status is None:
-            raise IdempotencyInFlight(
-                f"Job {submitted.id} of the first request with this Idempotency-Key still runs: send it again later."
-            )
-    timeout_s = parts.options.wait_result_timeout_s
-    believed_until = anyio.current_time() + job_stream.BELIEVED_S
-    outcome = await wait_for(parts, caller.workspace, submitted.id, timeout_s=timeout_s)
-    if anyio.current_time() >= believed_until:
-        await request.state.readmit()  # what was let in a while ago may have been shut out since
-    return await answer_of(parts, outcome, errors_as_text=errors_as_text)

@@ -1,0 +1,65 @@
+"""One small flow for each behaviour of flows, from `flows/*.json`, run by a Tidemill as users start it.
+
+A file holds `value` (OpenFlow) and `args`, and what is expected: `result`, whether it is a `success`, a piece of the
+`error`, `skipped`, the number of `retries` of steps, and how long it takes at least (`least_s`).
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.end_to_end.running import running
+
+FLOWS = sorted((Path(__file__).parent / "flows").glob("*.json"))
+WAIT_S = 60.0
+
+pytestmark = pytest.mark.xdist_group("conformance")
+
+
+class Runs:
+    """All flows, started at once; `ended` waits for one."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self.http = http
+        self._jobs = {path.stem: self.start(json.loads(path.read_bytes())) for path in FLOWS}
+
+    def start(self, flow: dict[str, Any]) -> str:
+        answer = self.http.post("jobs/run/preview_flow", json={"value": flow["value"], "args": flow["args"]})
+        assert answer.status_code == 201, answer.text
+        return answer.text
+
+    def ended(self, name: str) -> dict[str, Any]:
+        job_id, ends_at = self._jobs[name], time.monotonic() + WAIT_S
+        while not self.http.get(f"jobs_u/getupdate/{job_id}", params={"running": "true"}).json()["completed"]:
+            assert time.monotonic() < ends_at, self.http.get(f"jobs_u/get/{job_id}").text
+        job: dict[str, Any] = json.loads(self.http.get(f"jobs_u/get/{job_id}").content, parse_float=float)
+        return job
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    with running(tmp_path_factory.mktemp("conformance") / "data") as mill:
+        headers = {"Authorization": f"Bearer {mill.token}"}
+        with httpx.Client(base_url=f"{mill.api}/", headers=headers, timeout=WAIT_S) as http:
+            yield Runs(http)
+
+
+@pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
+def test_flow_behaves_as_its_file_says(path: Path, runs: Runs) -> None:
+    flow = json.loads(path.read_bytes())
+    job = runs.ended(path.stem)
+    assert job["success"] is flow["success"], job["result"]
+    if "result" in flow:
+        assert job["result"] == flow["result"]
+    if "error" in flow:
+        assert flow["error"] in json.dumps(job["result"]["error"]["message"])
+    assert job["is_skipped"] is flow.get("skipped", False)
+    assert job["duration_ms"] >= flow.get("least_s", 0) * 1000
+    modules = {module["id"]: module for module in job["flow_status"]["modules"]}
+    for step, count in flow.get("retries", {}).items():
+        assert len(modules[step].get("failed_retries", [])) == count

@@ -1,0 +1,81 @@
+-- name: head
+-- The version of a path that runs or, where the flow is archived, ran last.
+select v.id, v.workspace_id, v.path, v.summary, v.description, v.value, v.schema, v.tag, v.options, v.labels,
+  v.deployment_message, f.archived, f.extra_perms, v.created_by, v.created_at
+from flow f join flow_version v on v.workspace_id = f.workspace_id and v.id = f.version
+where f.workspace_id = :workspace_id and f.path = :path;
+
+-- name: version
+-- One version, under the path where its flow is now.
+select v.id, v.workspace_id, f.path, v.summary, v.description, v.value, v.schema, v.tag, v.options, v.labels,
+  v.deployment_message, f.archived, f.extra_perms, v.created_by, v.created_at
+from flow_version v join flow f on f.workspace_id = v.workspace_id and f.path = v.path
+where v.workspace_id = :workspace_id and v.id = :id;
+
+-- name: add_version
+-- A new version of a flow; gives its number.
+insert into flow_version (workspace_id, path, summary, description, value, schema, tag, options, labels,
+  deployment_message, created_by)
+values (:workspace_id, :path, :summary, :description, :value::json, :schema::json, :tag, :options::json, :labels,
+  :deployment_message, :created_by)
+returning id;
+
+-- name: add
+-- A flow that was not there.
+insert into flow (workspace_id, path, version, created_by) values (:workspace_id, :path, :version, :created_by);
+
+-- name: hold
+-- A flow, locked: its version.
+select version from flow where workspace_id = :workspace_id and path = :path for update;
+
+-- name: set_head
+-- Another version of a flow runs from now on; one that was archived is in use again.
+update flow set version = :version, archived = false where workspace_id = :workspace_id and path = :path;
+
+-- name: move
+-- A flow with all of its versions goes to another path.
+with versions as (
+  update flow_version set path = :new_path where workspace_id = :workspace_id and path = :path)
+update flow set path = :new_path where workspace_id = :workspace_id and path = :path;
+
+-- name: set_archived
+-- Take a flow out of use, or into use again.
+update flow set archived = :archived where workspace_id = :workspace_id and path = :path;
+
+-- name: remove
+-- Remove a flow with all of its versions.
+with versions as (
+  delete from flow_version where workspace_id = :workspace_id and path = :path)
+delete from flow where workspace_id = :workspace_id and path = :path;
+
+-- name: versions
+-- The versions of a path, the newest first.
+select id, deployment_message, created_at, created_by from flow_version
+where workspace_id = :workspace_id and path = :path
+order by id desc limit :limit offset :skip;
+
+-- name: set_message
+-- Change what a deployment says about itself.
+update flow_version set deployment_message = :message where workspace_id = :workspace_id and id = :id;
+
+-- name: page
+-- Flows that fit the filters, by when they were deployed, from behind :after_id. The filter by who may see them is
+-- coarse: each row still has to be decided upon.
+select v.id, v.workspace_id, f.path, v.summary, v.description, v.value, v.schema, v.tag, v.options, v.labels,
+  v.deployment_message, f.archived, f.extra_perms, v.created_by, v.created_at
+from flow f join flow_version v on v.workspace_id = f.workspace_id and v.id = f.version
+where f.workspace_id = :workspace_id
+  and (:after_id::bigint is null or case when :descending::boolean then v.id < :after_id else v.id > :after_id end)
+  and (:everything::boolean or substring(f.path from '^[uf]/[^/]+') = any(:owner_keys::text[])
+    or f.extra_perms ?| :permission_keys::text[])
+  and f.archived = :archived
+  and (:path_exact::text is null or f.path = :path_exact)
+  and (:path_start::text is null or starts_with(f.path, :path_start))
+  and (:created_by::text is null or v.created_by = :created_by)
+  and (:label::text is null or :label = any(v.labels))
+order by case when :descending then v.id end desc, case when not :descending then v.id end
+limit :limit;
+
+-- name: paths
+-- The paths of all flows in use, with their shares.
+select path, extra_perms from flow where workspace_id = :workspace_id and not archived order by path;

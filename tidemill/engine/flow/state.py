@@ -1,0 +1,151 @@
+"""How far a flow is: one small value for each level of it. A loop's iterations and a branch are levels of their own."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from tidemill.model.flow import Flow, Step, StepStatus, inner_steps
+
+AT_ONCE: Final = 200
+"""Children of one step that are under way at once, at most: the state that names them stays small."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOf:
+    """The result of a job."""
+
+    job: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The results of a step's children below the level `flow`, in order: a list of `count`."""
+
+    flow: UUID
+    step: str
+    count: int
+
+
+Ref = ResultOf | Gathered
+"""Where a result lies. It is read only when an expression needs it."""
+
+
+class Children(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """How far the children of a loop or of parallel branches are.
+
+    Attributes:
+        total: how many there will be; None for a loop that ends when it is told.
+        running: the indices of those under way.
+        failures: how many failed; `first_failed` is the job of the one with the least index, `failed_index`.
+        stopped: no more shall start.
+    """
+
+    total: int | None
+    cap: int = 1
+    started: int = 0
+    running: tuple[int, ...] = ()
+    failures: int = 0
+    first_failed: UUID | None = None
+    failed_index: int = 0
+    stopped: bool = False
+
+
+class StepState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One step that has begun.
+
+    Attributes:
+        job: its job, or that of its child that was started last.
+        flow: the level below which its children lie, where that is another one (a flow that was started anew).
+        branch: the index of the chosen branch; the default comes behind the others.
+        failed: the jobs of earlier tries.
+    """
+
+    status: StepStatus = StepStatus.PROGRESS
+    job: UUID | None = None
+    flow: UUID | None = None
+    branch: int | None = None
+    children: Children | None = None
+    failed: tuple[UUID, ...] = ()
+    skipped: bool = False
+
+
+class Place(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Which part of a definition a level runs: all of it, or the steps inside of `step` (in its branch `branch`).
+
+    `source` is the job whose definition and arguments it has.
+    """
+
+    source: UUID
+    step: str | None = None
+    branch: int = 0
+
+
+class FlowState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One level of a flow. `steps` are those that have begun, in order; the last may be under way.
+
+    Attributes:
+        before: the result that its first step sees as the previous one: of a job, or of a step's children.
+        ended: it is over, and nothing changes it; `stopped`: by an early stop, as a `skipped` run.
+    """
+
+    place: Place
+    steps: tuple[StepState, ...] = ()
+    failure: StepState | None = None
+    preprocessor: StepState | None = None
+    before_job: UUID | None = None
+    before_flow: UUID | None = None
+    before_step: str = ""
+    before_count: int = 0
+    ended: bool = False
+    stopped: bool = False
+    skipped: bool = False
+
+    @property
+    def before(self) -> Ref | None:
+        """Where `previous_result` of the first step lies; None: it is the input of the flow."""
+        if self.before_flow is not None:
+            return Gathered(self.before_flow, self.before_step, self.before_count)
+        return None if self.before_job is None else ResultOf(self.before_job)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """The steps that a level runs. Only the top of a definition has a failure step, a preprocessor, and `skip_if`."""
+
+    id: UUID
+    steps: tuple[Step, ...]
+    failure: Step | None = None
+    preprocessor: Step | None = None
+    skip_if: str | None = None
+
+
+def level_of(flow: Flow, place: Place, job: UUID, by_id: dict[str, Step]) -> Level:
+    """The steps of `flow` at `place`, run by the job `job`. `by_id` holds all steps of the flow."""
+    if place.step is None:
+        return Level(
+            id=job, steps=flow.steps, failure=flow.failure, preprocessor=flow.preprocessor, skip_if=flow.skip_if
+        )
+    return Level(id=job, steps=inner_steps(by_id[place.step])[place.branch])
+
+
+def result_of(level: UUID, step: Step, state: StepState) -> Ref | None:
+    """Where the result of a step that has ended lies; None where it has none."""
+    children = state.children
+    if children is not None and state.status is not StepStatus.FAILURE:
+        return Gathered(state.flow or level, step.id, children.started)
+    if children is not None and children.first_failed is not None:
+        return ResultOf(children.first_failed)
+    return None if state.job is None else ResultOf(state.job)
+
+
+def new_state(place: Place, before: Ref | None = None) -> FlowState:
+    """The state of a level that has not begun."""
+    match before:
+        case ResultOf():
+            return FlowState(place=place, before_job=before.job)
+        case Gathered():
+            return FlowState(place=place, before_flow=before.flow, before_step=before.step, before_count=before.count)
+        case None:
+            return FlowState(place=place)

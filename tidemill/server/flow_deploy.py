@@ -1,0 +1,105 @@
+"""Deploying a version of a flow: what it says is read and checked first, then kept as it was sent."""
+
+from typing import Final
+
+import anyio.to_thread
+import msgspec
+
+from tidemill.db import audit, flows, identity
+from tidemill.db.flows import FlowVersion, NewFlowVersion
+from tidemill.db.pool import Json
+from tidemill.engine import permit, retry
+from tidemill.engine.permit import Action, Item, ItemKind
+from tidemill.languages import QUERY_LANGUAGES, load_language
+from tidemill.model.errors import BadRequest, InvalidFlow, InvalidSchema
+from tidemill.model.flow import Flow, InlineScript, all_steps
+from tidemill.model.flow_reading import read_flow
+from tidemill.model.identity import Principal
+from tidemill.model.path import check_name, parse_path
+from tidemill.server.flow_wire import NewFlow, check_supported, settings_of
+from tidemill.server.parts import Parts, actor_of
+
+_MAX_TEXT_CHARS: Final = 100_000
+_MAX_LABELS: Final = 100
+
+
+async def checked_flow(raw: bytes) -> Flow:
+    """The flow that `raw` is the value of, if it can be run.
+
+    Raises:
+        InvalidFlow, BadRequest: it cannot; the message names the place.
+    """
+    flow = await anyio.to_thread.run_sync(read_flow, raw)
+    for step in all_steps(flow):
+        if step.retry is not None:
+            try:
+                retry.parse(dict(step.retry.policy))
+            except BadRequest as error:
+                raise InvalidFlow(f"{step.place}/retry: {error}") from error
+        if isinstance(step.kind, InlineScript) and step.kind.language not in QUERY_LANGUAGES:
+            load_language(step.kind.language)
+    return flow
+
+
+async def deploy_flow(parts: Parts, caller: Principal, new: NewFlow, *, at: str | None = None) -> int:
+    """Deploy a version; its number. `at`: the path of the flow that it follows, which must be there.
+
+    Raises:
+        AlreadyExists: there is a flow at the path.
+        BadRequest, Denied, NotFound: something about it does not fit; the message says what.
+    """
+    check_supported(new)
+    _check_texts(new)
+    path = parse_path(new.path or at or "")
+    await checked_flow(bytes(new.value))
+    version = _version(caller, new, path.text)
+    async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
+        await identity.hold_attempt(tx, caller)
+        if at is None:
+            permit.require(caller, Action.CREATE, Item(ItemKind.FLOW, path))
+            number = await flows.add(tx, version)
+        else:
+            earlier = await flows.head(tx, caller.workspace, parse_path(at).text)
+            _require_change(caller, earlier, at=at, to=path.text)
+            number = await flows.replace(tx, version, at=parse_path(at).text)
+        operation = "flows.create" if at is None else "flows.update"
+        await audit.record(tx, caller, operation, "Create" if at is None else "Update", path.text, {"version": number})
+    return number
+
+
+def _require_change(caller: Principal, earlier: FlowVersion | None, *, at: str, to: str) -> None:
+    if earlier is None:
+        raise permit.not_found(Item(ItemKind.FLOW, parse_path(at)))
+    item = Item(ItemKind.FLOW, parse_path(earlier.path), earlier.shares)
+    if earlier.path == to:
+        permit.require(caller, Action.WRITE, item)
+    else:
+        permit.require(caller, Action.MOVE, item)
+        permit.require(caller, Action.CREATE, Item(ItemKind.FLOW, parse_path(to)))
+
+
+def _version(caller: Principal, new: NewFlow, path: str) -> NewFlowVersion:
+    schema = bytes(new.schema)
+    if schema != b"null" and not schema.lstrip().startswith(b"{"):
+        raise InvalidSchema("schema must be a JSON object.")
+    return NewFlowVersion(
+        workspace_id=caller.workspace,
+        path=path,
+        summary=new.summary,
+        description=new.description or "",
+        value=Json(bytes(new.value)),
+        schema=Json(schema),
+        tag=check_name("tag", new.tag) if new.tag else None,
+        options=Json(msgspec.json.encode(settings_of(new))),
+        labels=new.labels or [],
+        deployment_message=new.deployment_message or None,
+        created_by=caller.username or caller.email,
+    )
+
+
+def _check_texts(new: NewFlow) -> None:
+    for name in ("summary", "description", "deployment_message"):
+        if len(getattr(new, name) or "") > _MAX_TEXT_CHARS:
+            raise BadRequest(f"{name} has more than {_MAX_TEXT_CHARS} characters.")
+    if len(new.labels or []) > _MAX_LABELS:
+        raise BadRequest(f"A flow has at most {_MAX_LABELS} labels.")

@@ -1,0 +1,118 @@
+"""Running flows: finds the version that a request names, decides, and submits its job."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+from starlette.requests import Request
+
+from tidemill.db.flows import FlowVersion
+from tidemill.engine import permit
+from tidemill.engine.permit import Action, Item, ItemKind, Need, WorkspaceTarget
+from tidemill.model.flow import Flow
+from tidemill.model.flow_reading import read_flow
+from tidemill.model.identity import Principal
+from tidemill.model.path import parse_path
+from tidemill.server.arguments import Shape, arguments, require_object
+from tidemill.server.enqueue import Runnable, RunQuery, Submitted, submit
+from tidemill.server.flow_deploy import checked_flow
+from tidemill.server.flows_seen import flow_version, latest_flow
+from tidemill.server.objects.form_files import FormFiles
+from tidemill.server.parts import Parts
+from tidemill.server.wire import decode, read_json
+
+FLOW_TAG = "flow"
+
+
+class FlowPreview(msgspec.Struct, kw_only=True):
+    """A flow that is run without being deployed."""
+
+    value: Raw
+    path: str | None = None
+    args: Raw = msgspec.field(default_factory=lambda: Raw(b"{}"))
+    tag: str | None = None
+
+
+async def run_flow(
+    parts: Parts,
+    caller: Principal,
+    request: Request,
+    named: str | int,
+    *,
+    query: RunQuery,
+    wanted: Shape,
+) -> Submitted:
+    """Put a job of a flow into the queue: of the path `named`, or of the version.
+
+    Raises:
+        NotFound: there is none, or the caller may not know of it.
+        Denied: the caller may not run it.
+        BadRequest: the arguments cannot be read.
+    """
+    if isinstance(named, str):
+        path = parse_path(named)
+        permit.require_scope(caller, "jobs", "run", path=path.text, kind="flows")
+        flow = await latest_flow(parts, caller, named, action=Action.RUN)
+        if flow.archived:
+            raise permit.not_found(Item(ItemKind.FLOW, path))
+    else:
+        flow = await flow_version(parts, caller, named, action=Action.RUN)
+        permit.require_scope(caller, "jobs", "run", path=flow.path, kind="flows")
+    max_bytes = parts.values.max_bytes
+    async with FormFiles(parts.objects, caller) as files:
+        args = await arguments(request, wanted, schema=flow.schema, max_bytes=max_bytes, keep_file=files.put)
+        runnable = of_flow(flow)
+        submitted = await submit(
+            parts, caller, request, runnable, args=args, query=query, identity=files.identity_of(args)
+        )
+        if not submitted.is_repeat:
+            files.keep()
+    return submitted
+
+
+def of_flow(flow: FlowVersion) -> Runnable:
+    """One version of a flow."""
+    return Runnable(
+        kind="flow",
+        language=None,
+        path=flow.path,
+        script_hash=flow.id,
+        tag=flow.tag or FLOW_TAG,
+        settings={**flow.settings, **_limits(read_flow(flow.value))},
+        labels=flow.labels,
+    )
+
+
+async def submit_flow_preview(parts: Parts, caller: Principal, request: Request, query: RunQuery) -> Submitted:
+    """Put a job of a flow that is not deployed into the queue.
+
+    Raises:
+        BadRequest, Denied: something about it does not fit; the message says what.
+    """
+    permit.require(caller, Action.PREVIEW, WorkspaceTarget("jobs", Need.DEVELOPER))
+    preview = decode(await read_json(request, max_bytes=parts.values.max_bytes), FlowPreview)
+    raw = bytes(preview.value)
+    flow = await checked_flow(raw)
+    runnable = Runnable(
+        kind="flowpreview",
+        language=None,
+        path=parse_path(preview.path).text if preview.path else None,
+        content=raw.decode(),
+        tag=preview.tag or FLOW_TAG,
+        settings=_limits(flow),
+    )
+    args = bytes(preview.args)
+    args = b"{}" if args == b"null" else require_object(args, what="args")
+    return await submit(parts, caller, request, runnable, args=args, query=query)
+
+
+def _limits(flow: Flow) -> dict[str, Any]:
+    """What a flow's value says about its job."""
+    settings: dict[str, Any] = {"cache_ttl": flow.cache_ttl_s, "priority": flow.priority}
+    if flow.limit is not None:
+        settings |= {
+            "concurrent_limit": flow.limit.count,
+            "concurrency_time_window_s": flow.limit.window_s,
+            "concurrency_key": flow.limit.key,
+        }
+    return {name: value for name, value in settings.items() if value}

@@ -1,0 +1,272 @@
+"""Brings flows forward: when a step of theirs ends here, and when their own job is due.
+
+What follows from one event is worked out in memory and sent as one statement, which happens whole or not at all. It
+says which versions of which levels it was worked out from; where one of them has changed meanwhile, it is worked out
+again.
+"""
+
+import asyncio
+import enum
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from tidemill.db import flow_runs
+from tidemill.db.flow_runs import Advanced, EndedChild
+from tidemill.db.queue import ClaimedJob, Ended
+from tidemill.db.transaction import is_worth_a_retry
+from tidemill.engine.flow.commands import Ended as ChildEnded
+from tidemill.engine.flow.commands import Started
+from tidemill.engine.flow.state import FlowState
+from tidemill.model.errors import Unavailable
+from tidemill.model.failpoint import failpoint
+from tidemill.model.flow import StepStatus
+from tidemill.worker.context import WorkerParts
+from tidemill.worker.flows.known import Known, Memo, Wanted
+from tidemill.worker.flows.plan import Plan
+from tidemill.worker.flows.views import View, view_of
+
+_RETRY_S: Final = 1.0
+_REMEMBERED: Final = 2000
+_MOST_LOADS: Final = 10_000
+
+Tell = Callable[[Plan], Awaitable[None]]
+"""Tells a plan what has happened."""
+
+log = structlog.get_logger(__name__)
+
+
+class Refused(enum.Enum):
+    """Why the end of a step was not taken."""
+
+    UNSEEN = "unseen"
+    """It has read more secrets than its result was masked for."""
+    LOST = "lost"
+    """The lease is lost, and what it sent is refused."""
+    NO_FLOW = "no flow"
+    """Its flow is over, or gone: it is a job like any other."""
+
+
+@dataclass(slots=True)
+class _Step:
+    """A step that ended here, and who waits for that to be recorded."""
+
+    job: ClaimedJob
+    ended: Ended
+    answer: "asyncio.Future[list[ClaimedJob] | Refused]"
+
+
+@dataclass(slots=True)
+class _Family:
+    """The levels of one flow with all that is around and below them."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    steps: list[_Step] = field(default_factory=list)
+    views: dict[UUID, View] = field(default_factory=dict)
+
+
+class Flows:
+    """The flows of one worker. `room` says how many jobs it may take beyond those that it holds."""
+
+    def __init__(self, parts: WorkerParts, room: Callable[[], int]) -> None:
+        self._parts = parts
+        self._room = room
+        self._tags = frozenset(parts.options.tags)
+        self._known = Known(parts)
+        self._families: OrderedDict[UUID, _Family] = OrderedDict()
+
+    async def end(self, job: ClaimedJob, ended: Ended) -> list[ClaimedJob] | Refused:
+        """Record the end of a step together with what follows from it; the jobs that this worker has taken with that.
+
+        Raises:
+            Unavailable: the database or the object store is away for longer than we insist.
+        """
+        step = _Step(job, ended, asyncio.get_running_loop().create_future())
+        family = self._family(job)
+        family.steps.append(step)
+        async with family.lock:
+            if not step.answer.done():
+                await self._end_all(family)
+        return await step.answer
+
+    async def look(self, job: ClaimedJob) -> list[ClaimedJob] | Refused:
+        """See what a flow has to do: it begins, or was told that something has happened. As `end`."""
+        family = self._family(job)
+        async with family.lock:
+            family.views.clear()
+            return await self._carried_out(family, job, lambda plan: self._look(plan, job), held=1)
+
+    def _family(self, job: ClaimedJob) -> _Family:
+        root = job.root_job or job.id
+        family = self._families.setdefault(root, _Family())
+        self._families.move_to_end(root)
+        if len(self._families) > _REMEMBERED:
+            oldest, idle = next(iter(self._families.items()))
+            if not idle.lock.locked() and not idle.steps:
+                del self._families[oldest]
+        return family
+
+    async def _end_all(self, family: _Family) -> None:
+        """Record all steps that have ended by now at once or, where that is refused, one by one."""
+        steps, family.steps = family.steps, []
+        batches = [steps] if len(steps) == 1 else [steps, *([step] for step in steps)]
+        for batch in batches:
+            waiting = [step for step in batch if not step.answer.done()]
+            if not waiting:
+                continue
+            try:
+                answer = await self._end_together(family, waiting)
+            except BaseException as error:
+                for step in steps:
+                    if not step.answer.done():
+                        step.answer.set_exception(error)
+                        step.answer.exception()
+                raise
+            if isinstance(answer, Refused) and len(waiting) > 1:
+                continue
+            for step in waiting:
+                step.answer.set_result(answer)
+                answer = answer if isinstance(answer, Refused) else []
+
+    async def _end_together(self, family: _Family, steps: list[_Step]) -> list[ClaimedJob] | Refused:
+        async def tell(plan: Plan) -> None:
+            for step in steps:
+                plan.end_step(step.job, step.ended)
+
+        first = steps[0].job
+        return await self._carried_out(family, first, tell, held=len(steps), steps=[step.job for step in steps])
+
+    async def _carried_out(
+        self, family: _Family, job: ClaimedJob, tell: Tell, *, held: int, steps: list[ClaimedJob] | None = None
+    ) -> list[ClaimedJob] | Refused:
+        """Work out a plan and carry it out, again and again until it is taken or refused for good."""
+        while True:
+            for each in steps or [job]:
+                level = each.parent_job if steps else each.id
+                if level is None or not await self._bring_views(family, level):
+                    return Refused.NO_FLOW
+            plan = await self._worked_out(family, job, tell, held=held)
+            try:
+                answer = await self._sent(plan)
+            except Unavailable as error:
+                family.views.clear()
+                if not is_worth_a_retry(error):
+                    log.warning("database away while a flow was brought forward", error=str(error))
+                    await asyncio.sleep(_RETRY_S)
+                continue
+            if answer.done:
+                self._keep(family, plan)
+                return answer.claimed
+            if answer.unseen:
+                return Refused.UNSEEN
+            if answer.changed:
+                self._known.forget_scripts()
+            elif answer.is_current:
+                return Refused.LOST
+            family.views.clear()
+
+    async def _sent(self, plan: Plan) -> Advanced:
+        failpoint("advance.before_commit")
+        answer = await flow_runs.advance(self._parts.database.single, plan.wanted(), worker=self._parts.options.name)
+        failpoint("advance.after_commit")
+        return answer
+
+    def _keep(self, family: _Family, plan: Plan) -> None:
+        family.views = {level: view for level, view in plan.committed().items() if view.is_in_queue}
+        for job, result in plan.results.items():
+            self._known.remember(job, result)
+
+    async def _worked_out(self, family: _Family, job: ClaimedJob, tell: Tell, *, held: int) -> Plan:
+        memo = Memo()
+        for _ in range(_MOST_LOADS):
+            plan = Plan(
+                family.views,
+                self._known,
+                memo,
+                tags=self._tags,
+                take=self._room() + held,
+                inline_bytes=self._parts.values.inline_bytes,
+            )
+            try:
+                await tell(plan)
+                plan.run()
+            except Wanted as wanted:
+                await self._known.load(wanted.want, memo, job)
+            else:
+                return plan
+        raise RuntimeError(f"What follows in the flow of job {job.id} asks for more than {_MOST_LOADS} values.")
+
+    async def _bring_views(self, family: _Family, level: UUID) -> bool:
+        """See that a level and those around it are at hand; False: it is over, or not there."""
+        if level in family.views:
+            return True
+        rows = await flow_runs.levels(self._parts.database.single, level)
+        if not rows or rows[0].queue_state is None:
+            return False
+        definitions: dict[UUID, View] = {}
+        for row in reversed(rows):
+            if row.id in family.views:
+                definitions[row.id] = family.views[row.id]
+                continue
+            state = row.flow_state
+            source = row.id if state is None else state.place.source
+            above = definitions.get(source)
+            found = above.definition if above is not None else None
+            if found is None:
+                found = await self._known.definition(source, row.script_hash if row.kind == "flow" else None)
+            if found is None:
+                return False
+            definitions[row.id] = view_of(row, found)
+        family.views.update(definitions)
+        return True
+
+    async def _look(self, plan: Plan, job: ClaimedJob) -> None:
+        """Tell the plan of a flow whose job is held what it may not have heard of."""
+        plan.hold(job)
+        view = plan.views[job.id]
+        if not view.state.steps and view.state.preprocessor is None and view.state.failure is None:
+            settings = msgspec.json.decode(view.options, type=dict[str, object])
+            plan.tell(job.id, Started(preprocess=bool(settings.get("preprocess"))))
+            return
+        for child in await self._ended_children(view):
+            state = child.flow_state
+            plan.tell(
+                job.id,
+                ChildEnded(
+                    step=child.flow_step_id,
+                    job=child.id,
+                    index=child.flow_index,
+                    succeeded=child.status in {"success", "skipped"},
+                    canceled=child.status == "canceled",
+                    stopped=state is not None and state.stopped,
+                    skipped=state is not None and state.skipped,
+                ),
+            )
+
+    async def _ended_children(self, view: View) -> list[EndedChild]:
+        """The children that the level waits for, and that have ended already."""
+        jobs, indices = awaited(view.state)
+        steps = [
+            step.id for step in (*view.level.steps, view.level.failure, view.level.preprocessor) if step is not None
+        ]
+        return await flow_runs.ended_children(
+            self._parts.database.single, view.id, steps=steps, jobs=jobs, indices=indices
+        )
+
+
+def awaited(state: FlowState) -> tuple[list[UUID], list[int]]:
+    """The jobs, or else the indices of children, that a level waits for."""
+    under_way = [state.failure, state.preprocessor, *state.steps[-1:]]
+    jobs = [
+        each.job
+        for each in under_way
+        if each is not None and each.status is StepStatus.PROGRESS and each.children is None and each.job is not None
+    ]
+    last = state.steps[-1] if state.steps else None
+    indices = [] if last is None or last.children is None else list(last.children.running)
+    return jobs, indices

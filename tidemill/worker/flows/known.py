@@ -1,0 +1,275 @@
+"""What plans for flows are made of: results, scripts, rights. What is not at hand is loaded between two tries."""
+
+import json
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from tidemill.db import flow_runs, flows, identity, scripts
+from tidemill.db.flows import FlowVersion
+from tidemill.db.queue import ClaimedJob
+from tidemill.db.scripts import Script, SeenScript
+from tidemill.db.values import Kept
+from tidemill.engine import permit
+from tidemill.engine.flow.state import Gathered
+from tidemill.engine.permit import Action, Item, ItemKind
+from tidemill.model import jsontext
+from tidemill.model.errors import BadRequest, Denied, ExpressionFailed, NotFound, TidemillError
+from tidemill.model.flow_reading import read_flow
+from tidemill.model.identity import Principal
+from tidemill.model.path import parse_path
+from tidemill.worker.context import WorkerParts
+from tidemill.worker.flows.views import Definition, definition_of
+
+_NULL: Final = b"null"
+_KEPT_BYTES: Final = 32 * 1024 * 1024
+_KNOWN: Final = 512
+_BELIEVED_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class WantResults:
+    """Where the results of jobs are."""
+
+    jobs: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantBytes:
+    """The text of a large value."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantGathered:
+    """The results of a step's children."""
+
+    ref: Gathered
+
+
+@dataclass(frozen=True, slots=True)
+class WantKept:
+    """A value is to be kept, so that rows can name it."""
+
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WantItems:
+    """What a loop goes through."""
+
+    flow: UUID
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantScript:
+    """A deployed script that whoever the flow acts for may run; by its path, or one version of it."""
+
+    workspace: str
+    email: str
+    path: str
+    hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WantFlow:
+    """A deployed flow that whoever the flow acts for may run."""
+
+    workspace: str
+    email: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantReference:
+    """A variable or resource, under the rights of whom the flow acts for: `$var:<path>` or `$res:<path>`."""
+
+    reference: str
+
+
+Want = WantResults | WantBytes | WantGathered | WantKept | WantItems | WantScript | WantFlow | WantReference
+
+
+class Wanted(Exception):  # it says what to bring
+    """Ends a try at a plan: this has to be loaded first."""
+
+    def __init__(self, want: Want) -> None:
+        super().__init__(repr(want))
+        self.want = want
+
+
+@dataclass(frozen=True, slots=True)
+class RunnableScript:
+    """A script as it is now, with the source of its version."""
+
+    seen: SeenScript
+    version: Script
+
+
+@dataclass(slots=True)
+class Memo:
+    """What was loaded for one plan, beside what is remembered for longer."""
+
+    answers: dict[Want, object] = field(default_factory=dict)
+
+
+class Known:
+    """What one worker remembers between plans: all of it never changes, or is checked when a plan is carried out."""
+
+    def __init__(self, parts: WorkerParts) -> None:
+        self._parts = parts
+        self._results: OrderedDict[UUID, Kept] = OrderedDict()
+        self._size = 0
+        self._definitions: OrderedDict[int, Definition] = OrderedDict()
+        self._scripts: dict[tuple[str, str, str | None], RunnableScript] = {}
+        self._flows: dict[tuple[str, str], FlowVersion] = {}
+        self._people: dict[tuple[str, str], tuple[float, Principal]] = {}
+
+    def result(self, job: UUID) -> Kept | None:
+        """Where the result of a completed job is, if that is remembered."""
+        found = self._results.get(job)
+        if found is not None:
+            self._results.move_to_end(job)
+        return found
+
+    def remember(self, job: UUID, result: Kept) -> None:
+        """The result of a job that has been recorded."""
+        if job not in self._results:
+            self._results[job] = result
+            self._size += _size_of(result)
+            while self._size > _KEPT_BYTES:
+                _, dropped = self._results.popitem(last=False)
+                self._size -= _size_of(dropped)
+
+    def forget_scripts(self) -> None:
+        """One of them was not what had been seen."""
+        self._scripts.clear()
+        self._flows.clear()
+
+    async def definition(self, source: UUID, version: int | None) -> Definition | None:
+        """What the job `source` runs: the version `version` of a flow, or its own text. None: it was erased."""
+        if version is not None and version in self._definitions:
+            self._definitions.move_to_end(version)
+            return self._definitions[version]
+        raw = await flow_runs.definition(self._parts.database.single, source)
+        if raw is None:
+            return None
+        found = definition_of(read_flow(raw))
+        if version is not None:
+            self._definitions[version] = found
+            if len(self._definitions) > _KNOWN:
+                self._definitions.popitem(last=False)
+        return found
+
+    def definition_of_version(self, version: FlowVersion) -> Definition:
+        """The definition of a version that was loaded."""
+        found = self._definitions.get(version.id)
+        if found is None:
+            found = self._definitions[version.id] = definition_of(read_flow(version.value))
+        return found
+
+    async def load(self, want: Want, memo: Memo, held: ClaimedJob) -> None:
+        """Bring what a plan wants. What cannot be had for reasons of the flow's own is an answer, too.
+
+        `held` is a job of the flow that this worker holds, whose rights apply.
+        """
+        try:
+            memo.answers[want] = await self._loaded(want, held)
+        except (NotFound, Denied, BadRequest) as error:
+            memo.answers[want] = ExpressionFailed(str(error))
+
+    async def _loaded(self, want: Want, held: ClaimedJob) -> object:
+        single, values = self._parts.database.single, self._parts.values
+        match want:
+            case WantResults():
+                return await flow_runs.results(single, want.jobs)
+            case WantBytes():
+                return await values.fetch(None, want.digest) or _NULL
+            case WantGathered():
+                return await flow_runs.gathered(single, want.ref.flow, step=want.ref.step, count=want.ref.count)
+            case WantKept():
+                return await values.keep(want.raw, what="A value of the flow")
+            case WantItems():
+                kept = await flow_runs.items(single, want.flow, step=want.step)
+                return await values.fetch(None if kept.inline is None else kept.inline.raw, kept.digest) or b"[]"
+            case WantScript():
+                return await self._script(want)
+            case WantFlow():
+                return await self._flow(want)
+            case WantReference():
+                return await self._reference(want, held)
+
+    async def _script(self, want: WantScript) -> RunnableScript:
+        key = (want.workspace, want.path, want.hash)
+        found = self._scripts.get(key)
+        if found is None:
+            found = await self._script_now(want)
+            if found.version.lock is not None:
+                self._scripts[key] = found
+        item = Item(ItemKind.SCRIPT, parse_path(found.seen.path), found.seen.shares)
+        permit.require(await self._person(want.workspace, want.email), Action.RUN, item)
+        return found
+
+    async def _script_now(self, want: WantScript) -> RunnableScript:
+        single = self._parts.database.single
+        if want.hash is not None:
+            seen = await scripts.seen_version(single, want.workspace, scripts.parse_hash(want.hash))
+        else:
+            seen = await scripts.seen_head(single, want.workspace, want.path)
+        version = None if seen is None else await scripts.version(single, want.workspace, seen.hash)
+        if seen is None or version is None or seen.deleted:
+            raise NotFound(f"There is no script '{want.path}'.")
+        if seen.no_main_func:
+            raise BadRequest(f"'{seen.path}' has no main function: it is a library that other scripts import.")
+        return RunnableScript(seen, version)
+
+    async def _flow(self, want: WantFlow) -> FlowVersion:
+        found = await flows.head(self._parts.database.single, want.workspace, want.path)
+        if found is None or found.archived:
+            raise NotFound(f"There is no flow '{want.path}'.")
+        item = Item(ItemKind.FLOW, parse_path(found.path), json.loads(found.extra_perms))
+        permit.require(await self._person(want.workspace, want.email), Action.RUN, item)
+        return found
+
+    async def _reference(self, want: WantReference, held: ClaimedJob) -> bytes:
+        resolved = await self._parts.data.resolve(held, jsontext.dumps({"value": want.reference}))
+        if resolved.secrets:
+            raise BadRequest(
+                f"{want.reference[5:]} holds a secret, which would be kept in the clear with what it gives: "
+                "pass it to the step as an argument of its own, with the call alone as the expression."
+            )
+        return jsontext.object_fields(resolved.args)["value"]
+
+    async def _person(self, workspace: str, email: str) -> Principal:
+        """Whom a flow acts for, as it stood up to `_BELIEVED_S` ago."""
+        known = self._people.get((workspace, email))
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
+        found = await identity.principal_by_name(self._parts.database, email, workspace)
+        if len(self._people) > _KNOWN:
+            self._people.clear()
+        self._people[workspace, email] = time.monotonic() + _BELIEVED_S, found
+        return found
+
+
+def answer_of(memo: Memo, want: Want) -> object:
+    """What was loaded for `want`.
+
+    Raises:
+        Wanted: nothing was, yet.
+        ExpressionFailed: it cannot be had.
+    """
+    if want not in memo.answers:
+        raise Wanted(want)
+    answer = memo.answers[want]
+    if isinstance(answer, TidemillError):
+        raise answer
+    return answer
+
+
+def _size_of(kept: Kept) -> int:
+    return 200 + (len(kept.inline.raw) if kept.inline is not None else 0)

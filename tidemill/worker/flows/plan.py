@@ -1,0 +1,297 @@
+"""One plan: from what happened to all that follows from it, through the levels of a flow, as one `Advance`."""
+
+from collections import deque
+from dataclasses import replace
+from typing import Final, cast
+from uuid import UUID
+
+from tidemill.db.flow_runs import Advance, End, Held, Items, Placed, Run
+from tidemill.db.flows import FlowVersion
+from tidemill.db.intake import NewJob
+from tidemill.db.pool import Json
+from tidemill.db.queue import ClaimedJob
+from tidemill.db.queue import Ended as JobEnded
+from tidemill.db.values import Kept
+from tidemill.engine.flow.advance import advance, error_json
+from tidemill.engine.flow.commands import Ended, Enter, Event, Finish, KeepItems, Record, Start, Started
+from tidemill.engine.flow.state import FlowState, Place, new_state
+from tidemill.model import jsontext
+from tidemill.model.errors import ExpressionFailed
+from tidemill.model.flow import SubFlow
+from tidemill.model.job import EndReason
+from tidemill.worker.flows.around import Around, items_of, iteration_args
+from tidemill.worker.flows.known import Known, Memo, WantFlow, answer_of
+from tidemill.worker.flows.steps import job_of_step, level_job
+from tidemill.worker.flows.values import PlanValues
+from tidemill.worker.flows.views import View
+
+MOST: Final = 1000
+"""So many jobs come into being in one statement, about; what more there is to do, the flow's own job does."""
+
+
+class Plan:
+    """Collects what follows. `views` are the levels at hand; `take` says how many new jobs the worker takes at once.
+
+    Raises (from all methods): `Wanted`, where something has to be loaded first: then begin anew with what was loaded.
+    """
+
+    def __init__(
+        self, views: dict[UUID, View], known: Known, memo: Memo, *, tags: frozenset[str], take: int, inline_bytes: int
+    ) -> None:
+        self.views = dict(views)
+        self._known = known
+        self._memo = memo
+        self._tags = tags
+        self._take = take
+        self._values = PlanValues(known, memo, inline_bytes=inline_bytes)
+        self._events: deque[tuple[UUID, Event]] = deque()
+        self._held: list[Held] = []
+        self._ends: list[End] = []
+        self._jobs: list[Placed] = []
+        self._items: list[Items] = []
+        self._changed: dict[UUID, int | None] = {}
+        self._parked: dict[UUID, float | None] = {}
+        self.results: dict[UUID, Kept] = {}
+
+    def end_step(self, job: ClaimedJob, ended: JobEnded) -> None:
+        """A job that the worker holds ends, and is a step of a flow."""
+        self._held.append(Held(job.id, job.attempt, ended.seen))
+        self._end(
+            End(
+                id=job.id,
+                workspace_id=job.workspace_id,
+                status=ended.status,
+                result=ended.result,
+                end_reason=ended.end_reason,
+                memory_peak_bytes=ended.memory_peak_bytes,
+            ),
+            self._child_of(job.parent_job, job.flow_step_id, job.flow_index),
+        )
+        assert job.parent_job is not None
+        assert job.flow_step_id is not None
+        self.tell(
+            job.parent_job,
+            Ended(
+                step=job.flow_step_id,
+                job=job.id,
+                index=job.flow_index,
+                succeeded=ended.status in {"success", "skipped"},
+                canceled=ended.status == "canceled",
+            ),
+        )
+
+    def hold(self, job: ClaimedJob) -> None:
+        """The worker holds the job of a level itself, and gives it up with this plan."""
+        self._held.append(Held(job.id, job.attempt))
+        self._parked[job.id] = None
+
+    def tell(self, level: UUID, event: Event) -> None:
+        """Something happened to a level."""
+        self._events.append((level, event))
+
+    def run(self) -> None:
+        """Work out all that follows, up to a bound: then the levels that have not heard everything look themselves."""
+        while self._events and len(self._jobs) < MOST:
+            level, event = self._events.popleft()
+            view = self.views.get(level)
+            if view is not None and view.is_in_queue:
+                self._advance(view, event)
+        new = {placed.job.id: number for number, placed in enumerate(self._jobs)}
+        for level, _ in self._events:
+            if level in new:
+                self._jobs[new[level]] = replace(self._jobs[new[level]], place="queued")
+            else:
+                self._parked[level] = 0.0
+
+    def wanted(self) -> Advance:
+        """What has to happen together."""
+        runs = [
+            Run(
+                id=level,
+                workspace_id=self.views[level].workspace_id,
+                expected=version,
+                state=self.views[level].state,
+            )
+            for level, version in self._changed.items()
+        ]
+        ended = {end.id for end in self._ends}
+        new = {placed.job.id for placed in self._jobs}
+        return Advance(
+            held=self._held,
+            runs=runs,
+            ends=[replace(end, fresh=True) if end.id in new else end for end in self._ends],
+            jobs=[replace(placed, place="none") if placed.job.id in ended else placed for placed in self._jobs],
+            items=self._items,
+            parked=[(level, wait_s) for level, wait_s in self._parked.items() if level not in ended],
+        )
+
+    def committed(self) -> dict[UUID, View]:
+        """The levels as they are once all of it has happened."""
+        return {
+            level: replace(view, version=1 if (before := self._changed[level]) is None else before + 1)
+            if level in self._changed
+            else view
+            for level, view in self.views.items()
+        }
+
+    def _advance(self, view: View, event: Event) -> None:
+        around = Around(view, self._values, self.views.get)
+        change = advance(view.level, view.state, event, around)
+        if change.state is view.state and not change.commands:
+            return
+        self._changed.setdefault(view.id, view.version)
+        self.views[view.id] = view = replace(view, state=change.state)
+        for command in change.commands:
+            match command:
+                case Start():
+                    self._start(view, command)
+                case Enter():
+                    self._enter(view, command)
+                case Record():
+                    self._record(view, command)
+                case KeepItems():
+                    self._keep_items(view, command)
+                case Finish():
+                    self._finish(view, command)
+
+    def _keep_items(self, view: View, command: KeepItems) -> None:
+        items = self._values.kept(command.items)
+        self._items.append(Items(job_id=view.id, workspace_id=view.workspace_id, step=command.step, items=items))
+        self._values.add_items(view.id, command.step, items_of(command.items))
+
+    def _start(self, view: View, start: Start) -> None:
+        try:
+            if isinstance(start.step.kind, SubFlow):
+                self._start_flow(view, start, start.step.kind)
+            else:
+                placed = job_of_step(view, start, self._memo, keep=self._values.kept)
+                self._place(placed)
+        except ExpressionFailed as error:
+            self._fail_start(view, start, error)
+
+    def _fail_start(self, view: View, start: Start, error: ExpressionFailed) -> None:
+        """What was to be started is not there, or not for whom the flow acts: the step fails."""
+        job = level_job(view, start.job, start.step, kind="noop", index=None, args=Kept(inline=Json(b"{}")))
+        self._jobs.append(Placed(job, "none"))
+        result = Kept(inline=Json(error_json("NotRunnable", str(error))))
+        self._end(_fresh(job, "failure", result), None)
+        self.tell(view.id, Ended(step=start.step.id, job=start.job, succeeded=False))
+
+    def _start_flow(self, view: View, start: Start, kind: SubFlow) -> None:
+        wanted = WantFlow(view.workspace_id, view.email, kind.path)
+        version = cast("FlowVersion", answer_of(self._memo, wanted))
+        args = self._values.kept(jsontext.build_object(start.args))
+        job = replace(
+            level_job(view, start.job, start.step, kind="flow", index=None, args=args),
+            script_hash=version.id,
+            script_path=version.path,
+            tag=version.tag or view.tag,
+            delay_s=start.delay_s,
+        )
+        if start.delay_s > 0:
+            self._jobs.append(Placed(job, "queued"))
+            return
+        self._jobs.append(Placed(job, "waiting"))
+        below = replace(
+            _below(view, job, new_state(Place(source=job.id))),
+            script_hash=version.id,
+            script_path=version.path,
+            definition=self._known.definition_of_version(version),
+        )
+        self._begin(below)
+
+    def _enter(self, view: View, enter: Enter) -> None:
+        item = b"{}" if enter.item is None or enter.index is None else iteration_args(enter.index, enter.item)
+        args = self._values.kept(item)
+        job = level_job(view, enter.job, enter.step, kind="flownode", index=enter.index, args=args)
+        job = replace(job, delay_s=enter.delay_s)
+        source = view.state.place.source
+        state = new_state(Place(source=source, step=enter.step.id, branch=enter.branch), enter.before)
+        below = _below(view, job, state)
+        self._jobs.append(Placed(job, "queued" if enter.delay_s > 0 else "waiting"))
+        if enter.delay_s > 0:
+            self._changed[below.id] = None
+            self.views[below.id] = below
+        else:
+            self._begin(below)
+
+    def _begin(self, below: View) -> None:
+        self.views[below.id] = below
+        self._changed[below.id] = None
+        self.tell(below.id, Started())
+
+    def _record(self, view: View, record: Record) -> None:
+        result = self._input_of(view) if record.result is None else self._values.kept(record.result)
+        status = "success" if record.succeeded else "failure"
+        job = level_job(view, record.job, record.step, kind="identity", index=None, args=Kept(inline=Json(b"{}")))
+        self._jobs.append(Placed(job, "none"))
+        self._end(_fresh(job, status, result), None)
+        self.tell(view.id, Ended(step=record.step.id, job=record.job, succeeded=record.succeeded))
+
+    def _finish(self, view: View, finish: Finish) -> None:
+        status = "failure"
+        if finish.succeeded:
+            status = "skipped" if finish.skipped else "success"
+        result = self._input_of(view) if finish.result is None else self._values.kept(finish.result)
+        reason = None if finish.succeeded else EndReason.ERROR
+        end = End(id=view.id, workspace_id=view.workspace_id, status=status, result=result, end_reason=reason)
+        self._end(end, self._child_of(view.parent, view.step, view.index))
+        self.views[view.id] = replace(view, is_in_queue=False)
+        if view.parent is not None and view.step is not None:
+            self.tell(
+                view.parent,
+                Ended(
+                    step=view.step,
+                    job=view.id,
+                    index=view.index,
+                    succeeded=finish.succeeded,
+                    stopped=finish.stopped,
+                    skipped=finish.skipped,
+                ),
+            )
+
+    def _input_of(self, view: View) -> Kept:
+        source = self.views.get(view.state.place.source)
+        return view.args if source is None else source.args
+
+    def _place(self, placed: Placed) -> None:
+        job = placed.job
+        is_free = job.delay_s <= 0 and job.concurrency_key is None and job.tag in self._tags
+        if is_free and self._take > 0:
+            self._take -= 1
+            placed = replace(placed, place="running")
+        self._jobs.append(placed)
+
+    def _end(self, end: End, child_of: tuple[UUID, str, int] | None) -> None:
+        self._ends.append(end)
+        self.results[end.id] = end.result
+        self._values.add_result(end.id, end.result, child_of=child_of)
+
+    @staticmethod
+    def _child_of(parent: UUID | None, step: str | None, index: int | None) -> tuple[UUID, str, int] | None:
+        if parent is None or step is None or index is None:
+            return None
+        return parent, step, index
+
+
+def _fresh(job: NewJob, status: str, result: Kept) -> End:
+    reason = EndReason.ERROR if status == "failure" else None
+    return End(id=job.id, workspace_id=job.workspace_id, status=status, result=result, end_reason=reason, fresh=True)
+
+
+def _below(view: View, job: NewJob, state: FlowState) -> View:
+    return replace(
+        view,
+        id=job.id,
+        kind=job.kind,
+        tag=job.tag,
+        parent=view.id,
+        root=job.root_job,
+        step=job.flow_step_id,
+        index=job.flow_index,
+        args=job.args,
+        options=job.options.raw,
+        state=state,
+        version=None,
+        is_in_queue=True,
+    )

@@ -1,0 +1,151 @@
+"""From a step to its job: what it runs, for whom, with which settings."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+
+from tidemill.db.flow_runs import Placed
+from tidemill.db.intake import NewJob
+from tidemill.db.pool import Json
+from tidemill.db.values import Kept
+from tidemill.engine.concurrency import concurrency_key, fill
+from tidemill.engine.flow.commands import Start
+from tidemill.model import jsontext
+from tidemill.model.errors import ExpressionFailed, InvalidName
+from tidemill.model.flow import DeployedScript, InlineScript, Limit, Step
+from tidemill.model.path import check_name
+from tidemill.model.script import PASSED_ON
+from tidemill.worker.flows.known import Memo, RunnableScript, WantScript, answer_of
+from tidemill.worker.flows.views import FLOW_TAG, View
+
+Keep = Callable[[bytes], Kept]
+
+
+def level_job(view: View, job: UUID, step: Step, *, kind: str, index: int | None, args: Kept) -> NewJob:
+    """A job below a level, for the same person, at the same priority, and so on."""
+    priority = step.priority if step.priority is not None else view.priority
+    return NewJob(
+        id=job,
+        workspace_id=view.workspace_id,
+        kind=kind,
+        tag=view.tag,
+        created_by=view.created_by,
+        permissioned_as=view.permissioned_as,
+        email=view.email,
+        args=args,
+        script_path=view.script_path,
+        script_hash=view.script_hash if kind == "flownode" else None,
+        priority=priority,
+        parent_job=view.id,
+        root_job=view.root or view.id,
+        flow_step_id=step.id,
+        flow_index=index,
+        schedule_path=view.schedule_path,
+        visible_to_owner=view.visible_to_owner,
+    )
+
+
+def job_of_step(view: View, start: Start, memo: Memo, *, keep: Keep) -> Placed:
+    """The job of a script's step.
+
+    Raises:
+        Wanted: the script has to be looked up first.
+        ExpressionFailed: it is not there, not for whom the flow acts, or its tag is none.
+    """
+    args = jsontext.build_object(start.args)
+    job = level_job(view, start.job, start.step, kind="flowscript", index=None, args=keep(args))
+    job = replace(
+        job,
+        delay_s=start.delay_s,
+        timeout_s=start.timeout_s,
+        cache_ttl_s=start.step.cache_ttl_s,
+        options=_options(view, start),
+    )
+    match start.step.kind:
+        case InlineScript():
+            return Placed(_inline(view, job, start.step.kind, args), "queued")
+        case DeployedScript():
+            return _deployed(view, job, start.step.kind, args, memo)
+        case other:
+            raise TypeError(f"{type(other).__name__} is no script.")
+
+
+def _inline(view: View, job: NewJob, kind: InlineScript, args: bytes) -> NewJob:
+    path = kind.path or (f"{view.script_path}/{job.flow_step_id}" if view.script_path else None)
+    return replace(
+        job,
+        script_path=path,
+        language=kind.language,
+        content=kind.content,
+        lock=kind.lock,
+        tag=_tag(view, kind.tag, kind.language, args),
+        **_limited(view, kind.limit, path or str(view.id), args),
+    )
+
+
+def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: Memo) -> Placed:
+    wanted = WantScript(view.workspace_id, view.email, kind.path, kind.hash)
+    script = cast("RunnableScript", answer_of(memo, wanted))
+    seen, settings = script.seen, script.seen.settings
+    limit = None
+    if settings.get("concurrent_limit"):
+        limit = Limit(
+            count=settings["concurrent_limit"],
+            window_s=settings.get("concurrency_time_window_s"),
+            key=settings.get("concurrency_key"),
+        )
+    own = {name: settings[name] for name in PASSED_ON if settings.get(name)}
+    job = replace(
+        job,
+        kind="script",
+        script_path=seen.path,
+        script_hash=seen.hash,
+        script_row=seen.row,
+        language=seen.language,
+        tag=_tag(view, kind.tag or seen.tag, seen.language, args),
+        timeout_s=min((each for each in (job.timeout_s, settings.get("timeout")) if each), default=None),
+        cache_ttl_s=job.cache_ttl_s or settings.get("cache_ttl") or None,
+        on_worker_loss=seen.on_worker_loss,
+        options=Json(msgspec.json.encode({**own, **msgspec.json.decode(job.options.raw)})),
+        labels=list(seen.labels),
+        **_limited(view, limit, seen.path, args),
+    )
+    return Placed(job, "queued", source=(script.version.content, script.version.lock))
+
+
+def _options(view: View, start: Start) -> Json:
+    """The settings that the job carries; `flow_path` decides where its state is kept."""
+    options: dict[str, object] = {"flow_path": view.script_path} if view.script_path else {}
+    if start.step.priority:
+        options["priority"] = start.step.priority
+    if start.step.delete_after_use:
+        options["delete_after_use"] = True
+    return Json(msgspec.json.encode(options))
+
+
+def _tag(view: View, own: str | None, language: str, args: bytes) -> str:
+    """Its own tag, else that of the flow where it has one of its own, else its language."""
+    template = own or (view.tag if view.tag != FLOW_TAG else language)
+    try:
+        return check_name("tag", fill(template, workspace=view.workspace_id, arguments=_read(template, args)))
+    except InvalidName as error:
+        raise ExpressionFailed(str(error)) from error
+
+
+def _limited(view: View, limit: Limit | None, path: str, args: bytes) -> dict[str, Any]:
+    if limit is None:
+        return {}
+    key = concurrency_key(limit.key, workspace=view.workspace_id, path=path, arguments=_read(limit.key or "", args))
+    return {
+        "concurrency_key": key,
+        "concurrency_limit": limit.count,
+        "concurrency_window_s": limit.window_s,
+    }
+
+
+def _read(template: str, args: bytes) -> Mapping[str, object]:
+    found = jsontext.loads(args) if "$args[" in template else {}
+    return found if isinstance(found, dict) else {}
