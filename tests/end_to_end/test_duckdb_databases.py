@@ -1,0 +1,126 @@
+"""DuckDB scripts that attach databases by resource: Postgres and MariaDB, under the rights of whom the job runs as."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.database_servers import DatabaseServers, MariaDb, Postgres, start_embedded
+from tests.end_to_end.running import WAIT_TIMEOUT_S, Tidemill, Workspace, running
+
+JOINED = """
+-- $least (decimal(10,2)) = 0
+-- result_collection=all_statements_all_rows
+attach '$res:u/admin/shop' as shop (type postgres);
+attach if not exists 'res://u/admin/stock' as stock (type mysql);
+create or replace table shop.orders as
+  select i as id, 'article ' || i % 3 as article, (i * 1.25)::decimal(10,2) as amount, timestamptz '2024-02-29 12:00:00+02' as at
+  from range(1, 7) t(i);
+create table if not exists stock.articles (name varchar(100), country varchar(100));
+delete from stock.articles;
+insert into stock.articles values ('article 0', 'Österreich'), ('article 1', 'it''s'), ('article 2', null);
+select o.id, a.country, o.amount, o.at
+from shop.orders o join stock.articles a on a.name = o.article where o.amount >= $least order by o.id;
+"""
+
+
+@pytest.fixture(scope="module")
+def postgres(database_servers: DatabaseServers) -> Postgres:
+    return database_servers.get("postgres", start_embedded)
+
+
+@pytest.fixture(scope="module")
+def mariadb(database_servers: DatabaseServers) -> MariaDb:
+    return database_servers.get("mariadb", MariaDb)
+
+
+@pytest.fixture(scope="module")
+def tidemill_there(
+    tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, mariadb: MariaDb
+) -> Iterator[Tidemill]:
+    """A Tidemill whose jobs may reach the two databases."""
+    allowed = ",".join(f"127.0.0.1/32:{server.port}" for server in (postgres, mariadb))
+    data_dir = tmp_path_factory.mktemp("duckdb") / "data"
+    with running(data_dir, TIDEMILL_JOB_EGRESS_ALLOW=allowed) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def there(tidemill_there: Tidemill, postgres: Postgres, mariadb: MariaDb) -> Iterator[Workspace]:
+    headers = {"Authorization": f"Bearer {tidemill_there.token}"}
+    paths = (f"u/admin/item_{number}" for number in range(1000))
+    with httpx.Client(base_url=f"{tidemill_there.api}/", headers=headers, timeout=WAIT_TIMEOUT_S) as http:
+        workspace = Workspace(http, paths)
+        workspace.post("variables/create", {"path": "u/admin/pw", "value": postgres.password, "is_secret": True})
+        shop = {**postgres.resource, "password": "$var:u/admin/pw"}
+        for path, kind, value in (
+            ("u/admin/shop", "postgresql", shop),
+            ("u/admin/stock", "mysql", mariadb.resource),
+            ("u/admin/wrong", "postgresql", {**shop, "password": "wrong-but-secret"}),
+            ("u/admin/closed", "postgresql", {**shop, "port": 1}),
+            ("u/admin/wrong_stock", "mysql", {**mariadb.resource, "password": "wrong-but-secret"}),
+        ):
+            workspace.post("resources/create", {"path": path, "value": value, "resource_type": kind})
+        yield workspace
+
+
+def run(workspace: Workspace, source: str, args: dict[str, Any] | None = None) -> Any:
+    job = workspace.post("jobs/run/preview", {"content": source, "language": "duckdb", "args": args or {}})
+    return workspace.ended(job)["result"]
+
+
+def test_postgres_and_mariadb_in_one_query(there: Workspace, postgres: Postgres) -> None:
+    *_, rows = run(there, JOINED, {"least": 2.5})
+    assert rows == [
+        {"id": 2, "country": None, "amount": "2.50", "at": "2024-02-29T10:00:00Z"},
+        {"id": 3, "country": "Österreich", "amount": "3.75", "at": "2024-02-29T10:00:00Z"},
+        {"id": 4, "country": "it's", "amount": "5.00", "at": "2024-02-29T10:00:00Z"},
+        {"id": 5, "country": None, "amount": "6.25", "at": "2024-02-29T10:00:00Z"},
+        {"id": 6, "country": "Österreich", "amount": "7.50", "at": "2024-02-29T10:00:00Z"},
+    ]
+    with postgres.connect() as connection:
+        assert connection.execute("select count(*), sum(amount)::text from orders").fetchone() == (6, "26.25")
+
+
+def test_attached_to_read_only_is_not_written(there: Workspace) -> None:
+    content = "attach '$res:u/admin/shop' as shop (type postgres, read_only); create table shop.t (a int)"
+    error = run(there, content)["error"]
+    assert error["name"] == "QueryFailed"
+    assert "read-only" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "told"),
+    [
+        ("wrong", "postgres", "password authentication failed"),
+        ("closed", "postgres", "Connection refused"),
+        ("wrong_stock", "mysql", "Access denied"),
+    ],
+)
+def test_refusal_is_told_without_the_password(there: Workspace, path: str, kind: str, told: str) -> None:
+    job = there.post(
+        "jobs/run/preview",
+        {"content": f"select 1;\nattach '$res:u/admin/{path}' as x (type {kind})", "language": "duckdb", "args": {}},
+    )
+    ended = there.ended(job)
+    assert ended["result"]["error"]["extra"]["line"] == 2
+    assert told in ended["result"]["error"]["message"]
+    assert "wrong-but-secret" not in json.dumps(ended)
+
+
+def test_passwords_are_in_no_answer_of_the_engine(there: Workspace, postgres: Postgres) -> None:
+    content = (
+        "attach '$res:u/admin/shop' as shop (type postgres);\n"
+        "select list(s)::text as secrets, (select list(d)::text from duckdb_databases() d) as d from duckdb_secrets() s"
+    )
+    found = json.dumps(run(there, content))
+    assert "tidemill u/admin/shop" in found
+    assert postgres.password not in found
+
+
+def test_resource_that_the_job_may_not_read_is_none(there: Workspace) -> None:
+    error = run(there, "attach '$res:u/admin/nothing' as shop (type postgres)")["error"]
+    assert error["name"] == "InterpolationFailed"
+    assert "u/admin/nothing" in error["message"]
