@@ -16,7 +16,8 @@ JOINED = """
 attach '$res:u/admin/shop' as shop (type postgres);
 attach if not exists 'res://u/admin/stock' as stock (type mysql);
 create or replace table shop.orders as
-  select i as id, 'article ' || i % 3 as article, (i * 1.25)::decimal(10,2) as amount, timestamptz '2024-02-29 12:00:00+02' as at
+  select i as id, 'article ' || i % 3 as article, (i * 1.25)::decimal(10,2) as amount,
+    timestamptz '2024-02-29 12:00:00+02' as at
   from range(1, 7) t(i);
 create table if not exists stock.articles (name varchar(100), country varchar(100));
 delete from stock.articles;
@@ -124,3 +125,53 @@ def test_resource_that_the_job_may_not_read_is_none(there: Workspace) -> None:
     error = run(there, "attach '$res:u/admin/nothing' as shop (type postgres)")["error"]
     assert error["name"] == "InterpolationFailed"
     assert "u/admin/nothing" in error["message"]
+
+
+@pytest.fixture(scope="module")
+def bob(tidemill_there: Tidemill, there: Workspace) -> Iterator[Workspace]:
+    """A developer of the workspace, beside its admin."""
+    email = "bob@example.org"
+    with httpx.Client(
+        base_url=f"{tidemill_there.url}/api/",
+        headers={"Authorization": f"Bearer {tidemill_there.token}"},
+        timeout=WAIT_TIMEOUT_S,
+    ) as admin:
+        for route, body in (
+            ("users/create", {"email": email, "password": "a-long-enough-password", "super_admin": False}),
+            (
+                f"w/{tidemill_there.workspace}/workspaces/add_user",
+                {"email": email, "username": "bob", "is_admin": False, "operator": False},
+            ),
+        ):
+            assert admin.post(route, json=body).is_success
+        token = admin.post("users/tokens/impersonate", json={"impersonate_email": email}).text
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=f"{tidemill_there.api}/", headers=headers, timeout=WAIT_TIMEOUT_S) as http:
+        yield Workspace(http, there.paths)
+
+
+def test_script_has_the_rights_of_who_runs_it_and_no_more(there: Workspace, bob: Workspace) -> None:
+    assert run(there, "copy (select 1 as a) to 's3:///u/admin/own.csv'") == [{"Count": 1}]
+    assert run(bob, "copy (select 2 as a) to 's3:///u/bob/own.csv'; from 's3:///u/bob/own.csv'") == [{"a": 2}]
+    for content in (
+        "from 's3:///u/admin/own.csv'",
+        "copy (select 3 as a) to 's3:///u/admin/own.csv'",
+        "attach '$res:u/admin/shop' as shop (type postgres)",
+    ):
+        assert run(bob, content)["error"]["name"] in {"QueryFailed", "InterpolationFailed"}
+    assert [each["content"] for each in run(bob, "from read_text('s3:///u/*/own.csv')")] == ["a\n2\n"]
+    assert "own.csv" not in json.dumps(run(bob, "from glob('s3:///u/admin/*')"))
+    assert run(there, "from 's3:///u/admin/own.csv'") == [{"a": 1}]
+
+
+def test_beside_a_database_the_sandbox_is_the_wall(there: Workspace, tidemill_there: Tidemill) -> None:
+    attach = "attach '$res:u/admin/shop' as shop (type postgres, read_only);"
+    assert "root" not in run(there, f"{attach} select content from read_text('/etc/passwd')")[0]["content"]
+    seen = run(there, f"{attach} from glob('{tidemill_there.data_dir}/**')")
+    assert [each for each in seen if "/environments/" not in each["file"]] == []
+    for content in ("copy (select 1) to '/etc/x.csv'", "copy (select 1) to '/usr/x.csv'"):
+        assert "Read-only file system" in run(there, f"{attach} {content}")["error"]["message"]
+    for content in ("load '/tmp/x.duckdb_extension'", "install spatial", "set enable_external_access = true"):
+        assert run(there, f"{attach} {content}")["error"]["name"] in {"Unsupported", "QueryFailed"}
+    other = "attach 'host=127.0.0.1 port=1 connect_timeout=5' as other (type postgres)"
+    assert "127.0.0.1" in run(there, other)["error"]["message"]
