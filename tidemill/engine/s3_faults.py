@@ -86,11 +86,12 @@ FAULTS: Final[dict[str, tuple[HTTPStatus, str]]] = {
 
 
 class S3Fault(TidemillError):
-    """A request to the S3 endpoint that is refused in S3's own words."""
+    """A request to the S3 endpoint that is refused in S3's own words. `etag`: of the object that is not modified."""
 
     code: ClassVar[str] = "s3"
 
-    def __init__(self, s3_code: str, message: str = "") -> None:
+    def __init__(self, s3_code: str, message: str = "", *, etag: str = "") -> None:
         self.s3_code = s3_code
+        self.etag = etag
         self.status, usual = FAULTS[s3_code]
         super().__init__(message or usual)

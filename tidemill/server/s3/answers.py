@@ -95,7 +95,7 @@ def fault_of(error: TidemillError) -> S3Fault:
 def answer_fault(fault: S3Fault, *, resource: str, request_id: str) -> Answer:
     """The document that tells a fault."""
     if fault.status is HTTPStatus.NOT_MODIFIED:
-        return Answer(fault.status)
+        return nothing(*((("etag", f'"{fault.etag}"'),) if fault.etag else ()), status=fault.status)
     body = xml.document(
         "Error",
         xml.text("Code", fault.s3_code),

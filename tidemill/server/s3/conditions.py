@@ -14,7 +14,7 @@ def check_read(info: ObjectInfo, headers: Mapping[str, str], *, prefix: str = ""
     Raises:
         S3Fault: PreconditionFailed, or (reads only) NotModified.
     """
-    unchanged = S3Fault("PreconditionFailed" if prefix else "NotModified")
+    unchanged = S3Fault("PreconditionFailed" if prefix else "NotModified", etag=info.etag)
     if (wanted := headers.get(f"{prefix}if-match")) is not None:
         if not _has(info, wanted):
             raise S3Fault("PreconditionFailed")

@@ -37,6 +37,8 @@ async def get_object(call: Call) -> Answer:
     reading = await call.objects.get(call.caller, call.at, start=start, end=end)
     try:
         check_read(reading.info, call.request.headers)
+        if wanted is not None:
+            _resolved(wanted, reading.info.size_bytes)
         headers = [*_overridden(call, reading.info), *await _checksums(call, reading.info)]
     except BaseException:
         await reading.body.aclose()  # type: ignore[attr-defined]
