@@ -2,20 +2,20 @@
 
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
-EXTENSIONS: Final = ("httpfs", "postgres_scanner", "mysql_scanner")
-"""Loaded in every warm engine; `azure` when a script asks for it."""
+MENTIONS: Final = {"httpfs": "", "postgres_scanner": "postgres", "mysql_scanner": "mysql", "azure": "az"}
+"""The extensions that came with Tidemill, and what a script that needs them mentions: "" is every script."""
+
+COMMON: Final = "postgres mysql"
+"""What an engine that is made ahead is prepared for: all but Azure, which few ask for."""
 
 BUILT_IN: Final = frozenset({"core_functions", "icu", "json", "parquet"})
-
-MENTIONS: Final = {"postgres_scanner": "postgres", "mysql_scanner": "mysql", "azure": "az"}
-"""What a script that needs the extension mentions."""
 
 _MEMORY_SHARE: Final = 0.7
 """Of the job's memory; the rest is for Python, the result, and what the engine does not count."""
@@ -69,6 +69,16 @@ def load(engine: DuckDBPyConnection, extension: str) -> None:
     raise FileNotFoundError(f"The DuckDB extension {extension} is not installed: install Tidemill again.")
 
 
+def set_up(engine: DuckDBPyConnection, mentioned: str) -> None:
+    """Load what is mentioned, and set what is the same for all jobs."""
+    for extension, word in MENTIONS.items():
+        if word in mentioned:
+            load(engine, extension)
+    known = {name.lower() for (name,) in engine.execute("select name from duckdb_settings()").fetchall()}
+    changeable = [name for name in _CHANGEABLE if name.lower() in known]  # some come with extensions
+    engine.execute(f"{_SETTINGS} set allowed_configs = {_texts(changeable)};")
+
+
 def for_job(mentioned: str, *, attaches: bool) -> DuckDBPyConnection:
     """The engine of this job: a copy of the one that was made ahead, or a new one.
 
@@ -76,58 +86,47 @@ def for_job(mentioned: str, *, attaches: bool) -> DuckDBPyConnection:
     which DuckDB allows only where it allows everything: then the sandbox alone is the wall.
     """
     ahead = sys.modules.get(f"{__package__}.ahead")
-    engine: DuckDBPyConnection = connect() if ahead is None else ahead.ENGINE
-    there = EXTENSIONS if ahead is not None else ()
-    for extension in (*EXTENSIONS, "azure"):
-        if extension not in there and MENTIONS.get(extension, "") in mentioned:
-            load(engine, extension)
-    _limit(engine)
-    engine.execute(_SETTINGS)
-    engine.execute(f"set secret_directory = {literal(str(Path.cwd() / '.secrets'))}")
-    _create_storage_secret(engine)
-    _close(engine, attaches=attaches)
+    if ahead is not None and MENTIONS["azure"] not in mentioned:
+        engine: DuckDBPyConnection = ahead.ENGINE
+    else:
+        engine = connect()
+        set_up(engine, mentioned)
+    engine.execute("".join((*_limits(), *_storage_secret(), *_locks(attaches=attaches))))
     return engine
 
 
-def _limit(engine: DuckDBPyConnection) -> None:
+def _limits() -> Iterator[str]:
     """What spills goes to the work directory, which is on a disk; /tmp is memory."""
     memory = int(os.environ.get("TIDEMILL_MEMORY_BYTES") or 0)
     disk = int(os.environ.get("TIDEMILL_DISK_BYTES") or 0)
     if memory:
-        engine.execute(f"set memory_limit = '{max(int(memory * _MEMORY_SHARE), _LEAST_MEMORY_BYTES)}B'")
-    engine.execute(f"set temp_directory = {literal(str(Path.cwd() / '.spilled'))}")
+        yield f"set memory_limit = '{max(int(memory * _MEMORY_SHARE), _LEAST_MEMORY_BYTES)}B';"
+    yield f"set temp_directory = {literal(str(Path.cwd() / '.spilled'))};"
     if disk:
-        engine.execute(f"set max_temp_directory_size = '{int(disk * _DISK_SHARE)}B'")
-    engine.execute(f"set threads = {len(os.sched_getaffinity(0))}")
+        yield f"set max_temp_directory_size = '{int(disk * _DISK_SHARE)}B';"
+    yield f"set threads = {len(os.sched_getaffinity(0))};"
+    yield f"set secret_directory = {literal(str(Path.cwd() / '.secrets'))};"
 
 
-def _create_storage_secret(engine: DuckDBPyConnection) -> None:
-    """Lead `s3://` to the workspace's storages, with the rights of the job."""
+def _storage_secret() -> Iterator[str]:
+    """What leads `s3://` to the workspace's storages, with the rights of the job."""
     api, token = os.environ.get("BASE_INTERNAL_URL", ""), os.environ.get("WM_TOKEN", "")
     key, _, secret = token.rpartition(".")
     if not (api and key):
         return
     scheme, _, place = api.partition("://")
     endpoint = f"{place}/api/w/{os.environ.get('WM_WORKSPACE', '')}/s3_proxy"
-    engine.execute(
+    yield (
         "create secret tidemill_storage (type s3, region 'us-east-1', url_style 'path', "
         f"use_ssl {'true' if scheme == 'https' else 'false'}, key_id {literal(key)}, secret {literal(secret)}, "
-        f"endpoint {literal(endpoint)})"
+        f"endpoint {literal(endpoint)});"
     )
 
 
-def _close(engine: DuckDBPyConnection, *, attaches: bool) -> None:
+def _locks(*, attaches: bool) -> Iterator[str]:
     if not attaches:
-        engine.execute(f"set allowed_directories = {_texts(_REACHABLE)}")
-        engine.execute("set enable_external_access = false")
-    engine.execute(f"set allowed_configs = {_texts(_known(engine, _CHANGEABLE))}")
-    engine.execute("set lock_configuration = true")
-
-
-def _known(engine: DuckDBPyConnection, names: Collection[str]) -> list[str]:
-    """Those that are there: some come with extensions."""
-    known = {name.lower() for (name,) in engine.execute("select name from duckdb_settings()").fetchall()}
-    return [name for name in names if name.lower() in known]
+        yield f"set allowed_directories = {_texts(_REACHABLE)}; set enable_external_access = false;"
+    yield "set lock_configuration = true;"
 
 
 def _texts(values: Collection[str]) -> str:

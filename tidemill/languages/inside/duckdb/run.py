@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,11 +13,11 @@ from duckdb.sqltypes import DuckDBPyType
 
 from .arguments import Arguments
 from .cells import Form, Forms, text
-from .engine import BUILT_IN, EXTENSIONS, for_job, literal, quoted
+from .engine import BUILT_IN, MENTIONS, for_job, literal, quoted
 from .faults import BadRequest, Refused, TooLarge, Unsupported, query_failed
 
 _AT_ONCE: Final = 1024
-_LOADABLE: Final = {*EXTENSIONS, *BUILT_IN, "postgres", "mysql", "azure"}
+_LOADABLE: Final = {*MENTIONS, *BUILT_IN, "postgres", "mysql"}
 _DESCRIBE: Final = "describe\n"
 """Before a query it asks for its columns. On a line of its own: then columns in errors are those of the script."""
 _ABOUT: Final = frozenset({"show", "describe", "desc", "summarize"})
@@ -48,6 +49,8 @@ class Rows:
 
 def main(plan: Mapping[str, Any]) -> Written:
     """The result of a script; `tidemill/languages/duckdb.py` says what is in the plan."""
+    for name in ("numpy", "pandas"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # DuckDB would look for them again and again
     secrets = _secrets(plan)
     engine = for_job(_mentioned(plan), attaches=bool(plan["attaches"]))
     for secret in plan["secrets"]:
