@@ -31,6 +31,7 @@ def main() -> int:
     prepare_debian("ceph", programs=("ceph-mon", "ceph-osd", "radosgw"), packages=("ceph-mon", "ceph-osd", "radosgw"))
     prepare_debian("mariadb", programs=("mariadbd", "mariadb-install-db"), packages=("mariadb-server",))
     prepare_debian("pgbouncer", programs=("pgbouncer",), packages=("pgbouncer",))
+    prepare_debian("redis", programs=("redis-server",), packages=("redis-server",))
     prepare_debian("strace", programs=("strace",), packages=("strace",))
     prepare_debian("chromium", programs=("chromium",), packages=("chromium",))
     if missing:

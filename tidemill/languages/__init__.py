@@ -21,6 +21,8 @@ QUERY_LANGUAGES: Final = {
     "bigquery": Entry("tidemill.languages.sql:BigQuery"),
     "clickhouse": Entry("tidemill.languages.sql:ClickHouse"),
     "mongodb": Entry("tidemill.languages.documents:MongoDb"),
+    "redis": Entry("tidemill.languages.keys:Redis"),
+    "upstash": Entry("tidemill.languages.keys:Upstash"),
 }
 """A database does the work of their jobs; `queries/` sends it."""
 

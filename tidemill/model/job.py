@@ -41,6 +41,8 @@ STANDARD_TAGS: Final = (
     "bigquery",
     "clickhouse",
     "mongodb",
+    "redis",
+    "upstash",
     "dependency",
     "flow",
     "noop",

@@ -26,6 +26,8 @@ class Language(StrEnum):
     BIGQUERY = "bigquery"
     CLICKHOUSE = "clickhouse"
     MONGODB = "mongodb"
+    REDIS = "redis"
+    UPSTASH = "upstash"
 
 
 class Coercion(StrEnum):

@@ -5,6 +5,7 @@ from typing import Final
 from tidemill.registry import Entry
 
 _SQL: Final = Entry("tidemill.queries.sql:SqlRunner")
+_KEYS: Final = Entry("tidemill.queries.redis:RedisRunner")
 
 RUNNERS: Final = {
     "postgresql": _SQL,
@@ -14,6 +15,8 @@ RUNNERS: Final = {
     "snowflake": _SQL,
     "bigquery": _SQL,
     "clickhouse": _SQL,
+    "redis": _KEYS,
+    "upstash": _KEYS,
     "mongodb": Entry("tidemill.queries.mongodb:MongoRunner"),
 }
 """The name of a query language on the wire -> its runner."""

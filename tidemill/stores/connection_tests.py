@@ -31,7 +31,9 @@ TESTERS: Final[dict[str, Entry]] = {
     "gcloud_storage": Entry("tidemill.stores.objects.examination:GcsTest"),
     "mongodb": Entry("tidemill.stores.documents.examination:MongoTest"),
     "postgresql": Entry("tidemill.stores.databases.examination:PostgresTest"),
+    "redis": Entry("tidemill.stores.keys.examination:KeysTest"),
     "s3": Entry("tidemill.stores.objects.examination:S3Test"),
+    "upstash": Entry("tidemill.stores.keys.examination:KeysTest"),
 }
 """Resource type -> its tester."""
 
