@@ -297,7 +297,7 @@ class Chaosbox:
 
         def look() -> dict[str, Any] | None:
             row = self.job(job)
-            return None if row["state"] in {"queued", "running"} else row
+            return None if row["state"] in {"queued", "running", "waiting"} else row
 
         found = until(look, within_s, what=f"job {job} ends")
         assert found is not None
