@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.database_servers import DatabaseServers, MariaDb, Postgres, start_embedded
 from tests.end_to_end.running import WAIT_TIMEOUT_S, Tidemill, Workspace, running
 from tests.reliability.invariants import check
 from tidemill.wiring.database import running_embedded
@@ -33,6 +34,33 @@ def workspace(tidemill: Tidemill) -> Iterator[Workspace]:
     """Its workspace, as its admin sees it."""
     headers = {"Authorization": f"Bearer {tidemill.token}"}
     with httpx.Client(base_url=f"{tidemill.api}/", headers=headers, timeout=WAIT_TIMEOUT_S) as http:
+        yield Workspace(http, (f"u/admin/item_{number}" for number in _numbers))
+
+
+@pytest.fixture(scope="session")
+def postgres(database_servers: DatabaseServers) -> Postgres:
+    """A database of users: not the one that Tidemill itself is on."""
+    return database_servers.get("postgres-embedded", start_embedded)
+
+
+@pytest.fixture(scope="session")
+def mariadb(database_servers: DatabaseServers) -> MariaDb:
+    return database_servers.get("mariadb", MariaDb)
+
+
+@pytest.fixture(scope="session")
+def tidemill_reaching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tidemill]:
+    """Another Tidemill, whose scripts reach servers on this host."""
+    data_dir = tmp_path_factory.mktemp("reaching") / "data"
+    with running(data_dir, TIDEMILL_JOB_EGRESS_ALLOW="127.0.0.1/32", TIDEMILL_RESOURCE_EGRESS="host") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def reaching(tidemill_reaching: Tidemill) -> Iterator[Workspace]:
+    """Its workspace, as its admin sees it."""
+    headers = {"Authorization": f"Bearer {tidemill_reaching.token}"}
+    with httpx.Client(base_url=f"{tidemill_reaching.api}/", headers=headers, timeout=WAIT_TIMEOUT_S) as http:
         yield Workspace(http, (f"u/admin/item_{number}" for number in _numbers))
 
 

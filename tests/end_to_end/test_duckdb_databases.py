@@ -7,64 +7,40 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.database_servers import DatabaseServers, MariaDb, Postgres, start_embedded
-from tests.end_to_end.running import WAIT_TIMEOUT_S, Tidemill, Workspace, running
+from tests.database_servers import MariaDb, Postgres
+from tests.end_to_end.running import WAIT_TIMEOUT_S, Tidemill, Workspace
 
 JOINED = """
 -- $least (decimal(10,2)) = 0
 -- result_collection=all_statements_all_rows
 attach '$res:u/admin/shop' as shop (type postgres);
 attach if not exists 'res://u/admin/stock' as stock (type mysql);
-create or replace table shop.orders as
+create or replace table shop.sales as
   select i as id, 'article ' || i % 3 as article, (i * 1.25)::decimal(10,2) as amount,
     timestamptz '2024-02-29 12:00:00+02' as at
   from range(1, 7) t(i);
-create table if not exists stock.articles (name varchar(100), country varchar(100));
-delete from stock.articles;
-insert into stock.articles values ('article 0', 'Österreich'), ('article 1', 'it''s'), ('article 2', null);
+create table if not exists stock.items (name varchar(100), country varchar(100));
+delete from stock.items;
+insert into stock.items values ('article 0', 'Österreich'), ('article 1', 'it''s'), ('article 2', null);
 select o.id, a.country, o.amount, o.at
-from shop.orders o join stock.articles a on a.name = o.article where o.amount >= $least order by o.id;
+from shop.sales o join stock.items a on a.name = o.article where o.amount >= $least order by o.id;
 """
 
 
 @pytest.fixture(scope="module")
-def postgres(database_servers: DatabaseServers) -> Postgres:
-    return database_servers.get("postgres", start_embedded)
-
-
-@pytest.fixture(scope="module")
-def mariadb(database_servers: DatabaseServers) -> MariaDb:
-    return database_servers.get("mariadb", MariaDb)
-
-
-@pytest.fixture(scope="module")
-def tidemill_there(
-    tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, mariadb: MariaDb
-) -> Iterator[Tidemill]:
-    """A Tidemill whose jobs may reach the two databases."""
-    allowed = ",".join(f"127.0.0.1/32:{server.port}" for server in (postgres, mariadb))
-    data_dir = tmp_path_factory.mktemp("duckdb") / "data"
-    with running(data_dir, TIDEMILL_JOB_EGRESS_ALLOW=allowed) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def there(tidemill_there: Tidemill, postgres: Postgres, mariadb: MariaDb) -> Iterator[Workspace]:
-    headers = {"Authorization": f"Bearer {tidemill_there.token}"}
-    paths = (f"u/admin/item_{number}" for number in range(1000))
-    with httpx.Client(base_url=f"{tidemill_there.api}/", headers=headers, timeout=WAIT_TIMEOUT_S) as http:
-        workspace = Workspace(http, paths)
-        workspace.post("variables/create", {"path": "u/admin/pw", "value": postgres.password, "is_secret": True})
-        shop = {**postgres.resource, "password": "$var:u/admin/pw"}
-        for path, kind, value in (
-            ("u/admin/shop", "postgresql", shop),
-            ("u/admin/stock", "mysql", mariadb.resource),
-            ("u/admin/wrong", "postgresql", {**shop, "password": "wrong-but-secret"}),
-            ("u/admin/closed", "postgresql", {**shop, "port": 1}),
-            ("u/admin/wrong_stock", "mysql", {**mariadb.resource, "password": "wrong-but-secret"}),
-        ):
-            workspace.post("resources/create", {"path": path, "value": value, "resource_type": kind})
-        yield workspace
+def there(reaching: Workspace, postgres: Postgres, mariadb: MariaDb) -> Workspace:
+    """The workspace with resources that lead to the two databases, and with some that do not."""
+    reaching.post("variables/create", {"path": "u/admin/pw", "value": postgres.password, "is_secret": True})
+    shop = {**postgres.resource, "password": "$var:u/admin/pw"}
+    for path, kind, value in (
+        ("u/admin/shop", "postgresql", shop),
+        ("u/admin/stock", "mysql", mariadb.resource),
+        ("u/admin/wrong", "postgresql", {**shop, "password": "wrong-but-secret"}),
+        ("u/admin/closed", "postgresql", {**shop, "port": 1}),
+        ("u/admin/wrong_stock", "mysql", {**mariadb.resource, "password": "wrong-but-secret"}),
+    ):
+        reaching.post("resources/create", {"path": path, "value": value, "resource_type": kind})
+    return reaching
 
 
 def run(workspace: Workspace, source: str, args: dict[str, Any] | None = None) -> Any:
@@ -82,7 +58,7 @@ def test_postgres_and_mariadb_in_one_query(there: Workspace, postgres: Postgres)
         {"id": 6, "country": "Österreich", "amount": "7.50", "at": "2024-02-29T10:00:00Z"},
     ]
     with postgres.connect() as connection:
-        assert connection.execute("select count(*), sum(amount)::text from orders").fetchone() == (6, "26.25")
+        assert connection.execute("select count(*), sum(amount)::text from sales").fetchone() == (6, "26.25")
 
 
 def test_attached_to_read_only_is_not_written(there: Workspace) -> None:
@@ -128,25 +104,25 @@ def test_resource_that_the_job_may_not_read_is_none(there: Workspace) -> None:
 
 
 @pytest.fixture(scope="module")
-def bob(tidemill_there: Tidemill, there: Workspace) -> Iterator[Workspace]:
+def bob(tidemill_reaching: Tidemill, there: Workspace) -> Iterator[Workspace]:
     """A developer of the workspace, beside its admin."""
     email = "bob@example.org"
     with httpx.Client(
-        base_url=f"{tidemill_there.url}/api/",
-        headers={"Authorization": f"Bearer {tidemill_there.token}"},
+        base_url=f"{tidemill_reaching.url}/api/",
+        headers={"Authorization": f"Bearer {tidemill_reaching.token}"},
         timeout=WAIT_TIMEOUT_S,
     ) as admin:
         for route, body in (
             ("users/create", {"email": email, "password": "a-long-enough-password", "super_admin": False}),
             (
-                f"w/{tidemill_there.workspace}/workspaces/add_user",
+                f"w/{tidemill_reaching.workspace}/workspaces/add_user",
                 {"email": email, "username": "bob", "is_admin": False, "operator": False},
             ),
         ):
             assert admin.post(route, json=body).is_success
         token = admin.post("users/tokens/impersonate", json={"impersonate_email": email}).text
     headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=f"{tidemill_there.api}/", headers=headers, timeout=WAIT_TIMEOUT_S) as http:
+    with httpx.Client(base_url=f"{tidemill_reaching.api}/", headers=headers, timeout=WAIT_TIMEOUT_S) as http:
         yield Workspace(http, there.paths)
 
 
@@ -164,10 +140,10 @@ def test_script_has_the_rights_of_who_runs_it_and_no_more(there: Workspace, bob:
     assert run(there, "from 's3:///u/admin/own.csv'") == [{"a": 1}]
 
 
-def test_beside_a_database_the_sandbox_is_the_wall(there: Workspace, tidemill_there: Tidemill) -> None:
+def test_beside_a_database_the_sandbox_is_the_wall(there: Workspace, tidemill_reaching: Tidemill) -> None:
     attach = "attach '$res:u/admin/shop' as shop (type postgres, read_only);"
     assert "root" not in run(there, f"{attach} select content from read_text('/etc/passwd')")[0]["content"]
-    seen = run(there, f"{attach} from glob('{tidemill_there.data_dir}/**')")
+    seen = run(there, f"{attach} from glob('{tidemill_reaching.data_dir}/**')")
     assert [each for each in seen if "/environments/" not in each["file"]] == []
     for content in ("copy (select 1) to '/etc/x.csv'", "copy (select 1) to '/usr/x.csv'"):
         assert "Read-only file system" in run(there, f"{attach} {content}")["error"]["message"]
