@@ -47,7 +47,9 @@ class Settings:
     root_key_file: Path | None = _setting(None, "File with the root key. Default: keys/root.key in the data directory.")
     root_key: str = _setting("", "The root key itself, base64, instead of a file.", secret=True)
     objects_url: str = _setting(
-        "", "Bucket for large values and storages that need no set-up. Default: folders in the data directory."
+        "",
+        "Bucket for large values and storages that need no set-up (s3://, gs:// or az:// with a prefix). "
+        "Default: folders in the data directory.",
     )
     aws_region: str = _setting("", "Region of the bucket of an s3:// URL.", variable="AWS_REGION")
     aws_endpoint_url: str = _setting(
@@ -58,6 +60,59 @@ class Settings:
         "", "Secret access key of that bucket.", variable="AWS_SECRET_ACCESS_KEY", secret=True
     )
     aws_session_token: str = _setting("", "Session token of temporary keys.", variable="AWS_SESSION_TOKEN", secret=True)
+    aws_role_arn: str = _setting("", "Role that opens that bucket, in place of keys.", variable="AWS_ROLE_ARN")
+    aws_web_identity_token_file: Path | None = _setting(
+        None, "File with the token by which that role is taken on.", variable="AWS_WEB_IDENTITY_TOKEN_FILE"
+    )
+    aws_endpoint_url_sts: str = _setting(
+        "", "Where roles are taken on, if not at Amazon's.", variable="AWS_ENDPOINT_URL_STS"
+    )
+    google_credentials: Path | None = _setting(
+        None, "Key file of the service account for a gs:// URL.", variable="GOOGLE_APPLICATION_CREDENTIALS"
+    )
+    google_storage_url: str = _setting(
+        "", "Endpoint of that bucket, where it is not Google's.", variable="STORAGE_EMULATOR_HOST"
+    )
+    azure_account: str = _setting("", "Storage account of an az:// URL.", variable="AZURE_STORAGE_ACCOUNT_NAME")
+    azure_key: str = _setting("", "Access key of that account.", variable="AZURE_STORAGE_ACCOUNT_KEY", secret=True)
+    azure_sas_token: str = _setting(
+        "", "Shared access signature for that container.", variable="AZURE_STORAGE_SAS_TOKEN", secret=True
+    )
+    azure_endpoint_url: str = _setting(
+        "", "Endpoint of that account, where it is not Azure's usual one.", variable="AZURE_STORAGE_ENDPOINT"
+    )
+    azure_tenant_id: str = _setting("", "Tenant of the identity for that container.", variable="AZURE_TENANT_ID")
+    azure_client_id: str = _setting("", "Client id of that identity.", variable="AZURE_CLIENT_ID")
+    azure_client_secret: str = _setting("", "Secret of that identity.", variable="AZURE_CLIENT_SECRET", secret=True)
+    azure_federated_token_file: Path | None = _setting(
+        None, "File with the token that proves that identity.", variable="AZURE_FEDERATED_TOKEN_FILE"
+    )
+    azure_authority_host: str = _setting(
+        "", "Where identities are proven, if not at Azure's usual login.", variable="AZURE_AUTHORITY_HOST"
+    )
+    objects_identity: str = _setting(
+        "settings",
+        "'settings': the bucket is opened by the credentials above; 'machine': by those that the machine or container "
+        "lends (s3://, gs://).",
+    )
+    aws_metadata_url: str = _setting(
+        "", "Metadata service of the machine.", variable="AWS_EC2_METADATA_SERVICE_ENDPOINT"
+    )
+    aws_container_credentials_url: str = _setting(
+        "", "Where a container is lent keys.", variable="AWS_CONTAINER_CREDENTIALS_FULL_URI"
+    )
+    aws_container_credentials_path: str = _setting(
+        "", "The same as a path of Amazon's own service.", variable="AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+    )
+    aws_container_token_file: Path | None = _setting(
+        None, "File with what that service wants to see.", variable="AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+    )
+    google_metadata_host: str = _setting("", "Metadata service of the machine.", variable="GCE_METADATA_HOST")
+    token_files: str = _setting(
+        "",
+        "Files with identity tokens, separated by commas, that resources of workspaces may name (federatedTokenFile): "
+        "whoever may write a resource then acts by them.",
+    )
     storage_dir: Path | None = _setting(
         None, "Storages of workspaces on disk. Default: storage/ in the data directory."
     )
@@ -159,6 +214,11 @@ class Settings:
         return [Path(text) for part in self.storage_roots.split(",") if (text := part.strip())]
 
     @property
+    def token_file_paths(self) -> list[Path]:
+        """`token_files` as paths."""
+        return [Path(text) for part in self.token_files.split(",") if (text := part.strip())]
+
+    @property
     def root_key_path(self) -> Path:
         """Where the root key is read from, and made on the first start."""
         return self.root_key_file or self.data_dir / "keys" / "root.key"
@@ -223,6 +283,7 @@ _KINDS: Final[dict[type, str]] = {bool: "true or false", int: "a whole number", 
 _CHOICES: Final = {
     "job_network": ("brokered", "open"),
     "resource_egress": ("auto", "public", "private", "host"),
+    "objects_identity": ("settings", "machine"),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("auto", "json", "text"),
 }

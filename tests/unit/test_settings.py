@@ -82,6 +82,9 @@ def test_secrets_are_never_shown() -> None:
         "TIDEMILL_ROOT_KEY",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_SESSION_TOKEN",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_SAS_TOKEN",
+        "AZURE_CLIENT_SECRET",
     }
 
 

@@ -1,4 +1,4 @@
-"""Folders of the host that storages may be put into (C05)."""
+"""What of the host the storages of workspaces may use: folders to be put into, files with tokens (C05)."""
 
 from pathlib import Path
 
@@ -52,3 +52,24 @@ async def test_only_the_folder_of_the_workspace_is_erased(stores: Stores, tmp_pa
     await stores.erase("main")
     await stores.erase("main")
     assert [each.name for each in (tmp_path / "own").iterdir()] == ["main2"]
+
+
+AZURE = {"accountName": "account", "containerName": "container", "tenantId": "t", "clientId": "c"}
+
+
+@pytest.mark.parametrize(
+    "named", ["/etc/passwd", "{folder}/token/../other", "{folder}/tokens", "{folder}", "token", "~"]
+)
+async def test_a_resource_reads_no_file_that_is_not_listed(tmp_path: Path, named: str) -> None:
+    stores = Stores(Folders(tmp_path), [tmp_path], Egress(), token_files=[tmp_path / "token"])
+    value: dict[str, object] = {**AZURE, "federatedTokenFile": named.format(folder=tmp_path)}
+    with pytest.raises(StorageMisconfigured, match="TIDEMILL_TOKEN_FILES"):
+        await stores.bucket("azure_blob", value)
+
+
+async def test_a_listed_file_proves_who_asks(tmp_path: Path) -> None:
+    stores = Stores(Folders(tmp_path), [], Egress(), token_files=[tmp_path / "token"])
+    store = await stores.bucket("azure_blob", {**AZURE, "federatedTokenFile": str(tmp_path / "token")})
+    with pytest.raises(StorageMisconfigured, match="cannot be read here"):
+        await store.head("k")
+    await store.close()

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from tidemill.engine.egress import EVERYWHERE
-from tidemill.model.errors import StorageMisconfigured, Unavailable
+from tidemill.model.errors import Unavailable
 from tidemill.settings import Settings
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.port import PAGE, ObjectStore
 from tidemill.wiring import local_stores
+from tidemill.wiring.instance_bucket import bucket_url, open_bucket
 
 
 class InstanceStores(Protocol):
@@ -38,19 +38,9 @@ class InstanceStores(Protocol):
 
 def instance_stores(settings: Settings) -> InstanceStores:
     """As the settings say: in the bucket of TIDEMILL_OBJECTS_URL, or on disk."""
-    url = urlsplit(settings.objects_url)
-    if url.scheme in {"", "file"}:
+    if bucket_url(settings) is None:
         return Folders(settings.storage_folder)
-    value: dict[str, object] = {
-        "bucket": url.netloc,
-        "region": settings.aws_region,
-        "endPoint": settings.aws_endpoint_url,
-        "pathStyle": settings.aws_endpoint_url != "",
-        "accessKey": settings.aws_access_key_id,
-        "secretKey": settings.aws_secret_access_key,
-        "token": settings.aws_session_token,
-    }
-    return Bucket(url.scheme, value, url.path.strip("/"))
+    return Bucket(settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +78,21 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Prefixes of one bucket: `<prefix>/workspaces/<workspace>/<storage>/`. `value` is that of a resource `s3`."""
+    """Prefixes of the instance's bucket: `<prefix>/workspaces/<workspace>/<storage>/`."""
 
-    scheme: str
-    value: dict[str, object]
-    prefix: str
+    settings: Settings
 
     def open(self, workspace: str, name: str) -> ObjectStore:
         """See `InstanceStores.open`.
 
         Raises:
-            StorageMisconfigured: there is no such kind of bucket here, or no key for it.
+            StorageMisconfigured: there is no such kind of bucket, or nothing that opens it.
         """
-        return self._open(f"{workspace}/{name}")
+        return open_bucket(self.settings, f"workspaces/{workspace}/{name}")
 
     async def erase(self, workspace: str) -> None:
         """See `InstanceStores.erase`."""
-        store = self._open(workspace)
+        store = open_bucket(self.settings, f"workspaces/{workspace}")
         try:
             while page := await store.scan("", limit=PAGE):
                 failed = await store.delete_many([each.key for each in page])
@@ -121,17 +109,3 @@ class Bucket:
         nothing: tuple[str, ...] = ()
         for problem in nothing:
             yield problem
-
-    def _open(self, place: str) -> ObjectStore:
-        if self.scheme != "s3":
-            raise StorageMisconfigured(
-                f"Storages that Tidemill keeps itself cannot be in {self.scheme}:// (TIDEMILL_OBJECTS_URL): let an "
-                "admin set a storage by a resource in the settings of the workspace."
-            )
-        if not self.value["accessKey"]:
-            raise StorageMisconfigured(
-                "Storages that Tidemill keeps itself are in the bucket of TIDEMILL_OBJECTS_URL, which needs "
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: set them, or let an admin set a storage by a resource."
-            )
-        whole = "/".join(part for part in (self.prefix, "workspaces", place) if part)
-        return open_store("s3", {**self.value, "prefix": whole}, egress=EVERYWHERE)

@@ -7,20 +7,25 @@ from tidemill.engine.egress import Egress
 from tidemill.model.errors import BadRequest, StorageMisconfigured
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.port import ObjectStore
+from tidemill.stores.objects.remote.identity import Prove, by_file, nobody
 from tidemill.wiring.instance_stores import InstanceStores
 from tidemill.wiring.local_stores import folder_of, is_below
 
 
 class Stores:
-    """`Opener`. `roots` are the folders of the host below which superadmins may put storages.
+    """`Opener`. Buckets of resources are connected to where `egress` lets it.
 
-    Buckets of resources are connected to where `egress` lets it.
+    `roots` are the folders of the host below which superadmins may put storages, `token_files` the files with identity
+    tokens that resources may name.
     """
 
-    def __init__(self, own: InstanceStores, roots: Sequence[Path], egress: Egress) -> None:
+    def __init__(
+        self, own: InstanceStores, roots: Sequence[Path], egress: Egress, *, token_files: Sequence[Path] = ()
+    ) -> None:
         self._own = own
         self._roots = roots
         self._egress = egress
+        self._token_files = token_files
 
     async def instance(self, workspace: str, name: str) -> ObjectStore:
         """See `Opener.instance`."""
@@ -48,8 +53,21 @@ class Stores:
 
     async def bucket(self, kind: str, value: dict[str, object]) -> ObjectStore:
         """See `Opener.bucket`."""
-        return open_store(kind, value, egress=self._egress)
+        return open_store(kind, value, egress=self._egress, prove=self._prove(value))
 
     async def erase(self, workspace: str) -> None:
         """See `Opener.erase`."""
         await self._own.erase(workspace)
+
+    def _prove(self, value: dict[str, object]) -> Prove:
+        """What proves an identity for a resource: a file of this host, where it names one and may."""
+        named = value.get("federatedTokenFile")
+        if not isinstance(named, str) or not named.strip():
+            return nobody
+        path = Path(named.strip())
+        if path not in self._token_files:
+            raise StorageMisconfigured(
+                f"federatedTokenFile {named[:200]!r} is not a file that resources may name: whoever runs the server "
+                "lists these in TIDEMILL_TOKEN_FILES."
+            )
+        return by_file(path)

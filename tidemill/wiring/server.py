@@ -73,12 +73,17 @@ async def server_parts(
         await add_workspace_key(transaction, keys, workspace=workspace)
 
     keyring = Keyring(keys)
-    opener = Stores(instance_stores(settings), settings.storage_root_folders, egress_of(settings))
     values = Values(
         database,
         open_content(settings.objects_url, default_folder=settings.data_dir / "objects"),
         inline_bytes=settings.inline_value_bytes,
         max_bytes=settings.max_value_bytes,
+    )
+    opener = Stores(
+        instance_stores(settings),
+        settings.storage_root_folders,
+        egress_of(settings),
+        token_files=settings.token_file_paths,
     )
     async with (
         Listener(dsn, application="tidemill server listener") as listener,

@@ -28,6 +28,8 @@ from tidemill.stores.objects.azure.config import AzureConfig, Identity
 from tidemill.stores.objects.azure.store import AzureStore
 from tidemill.stores.objects.azure.tokens import Tokens
 from tidemill.stores.objects.port import CREATE, Attributes
+from tidemill.stores.objects.remote.identity import by_file, nobody
+from tidemill.stores.objects.remote.renewed import utc_now
 
 WRONG_KEY = "d3Jvbmc="
 
@@ -183,13 +185,13 @@ async def test_an_identity_trades_what_proves_it_for_a_token(tmp_path: Path) -> 
         return 200, json.dumps({"access_token": f"token-{len(asked)}", "expires_in": 3600}).encode()
 
     async with answering(answer) as origin:
-        by_file = Identity(tenant="t", client="c", token_file=str(token_file))
-        async with Tokens(by_file, now=lambda: now, login=origin) as tokens:
+        by_token = Identity(tenant="t", client="c", login=origin)
+        async with Tokens(by_token, by_file(token_file), now=lambda: now) as tokens:
             assert [await tokens.get(), await tokens.get()] == ["token-1", "token-1"]
             now += timedelta(minutes=56)
             assert await tokens.get() == "token-2"
-        by_secret = Identity(tenant="t", client="c", secret="s")
-        async with Tokens(by_secret, now=lambda: now, login=origin) as tokens:
+        by_secret = Identity(tenant="t", client="c", secret="s", login=origin)
+        async with Tokens(by_secret, nobody, now=lambda: now) as tokens:
             assert await tokens.get() == "token-3"
     assert asked[0]["client_assertion"] == ["aaa.bbb.ccc"]
     assert asked[2]["client_secret"] == ["s"]
@@ -198,18 +200,17 @@ async def test_an_identity_trades_what_proves_it_for_a_token(tmp_path: Path) -> 
 async def test_only_a_token_is_sent_from_a_file(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("PASSWORD=hush")
-    identity = Identity(tenant="t", client="c", token_file=str(secret))
-    async with Tokens(identity, now=lambda: datetime.now(UTC), login="http://127.0.0.1:1") as tokens:
+    identity = Identity(tenant="t", client="c", login="http://127.0.0.1:1")
+    async with Tokens(identity, by_file(secret), now=utc_now) as tokens:
         with pytest.raises(StorageMisconfigured, match="holds no token"):
             await tokens.get()
 
 
 async def test_an_identity_that_is_refused_is_named() -> None:
     refusal = {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret. Trace ID: 1"}
-    identity = Identity(tenant="t", client="c", secret="hush")
     async with (
         answering(lambda head, content: (401, json.dumps(refusal).encode())) as origin,
-        Tokens(identity, now=lambda: datetime.now(UTC), login=origin) as tokens,
+        Tokens(Identity(tenant="t", client="c", secret="hush", login=origin), nobody, now=utc_now) as tokens,
     ):
         with pytest.raises(TidemillError, match="AADSTS7000215") as raised:
             await tokens.get()

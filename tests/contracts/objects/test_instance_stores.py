@@ -28,7 +28,24 @@ def in_bucket(request: pytest.FixtureRequest) -> InstanceStores:
     return instance_stores(settings)
 
 
-@pytest.fixture(params=[on_disk, in_bucket], ids=["on disk", "in a bucket"])
+def in_container(request: pytest.FixtureRequest) -> InstanceStores:
+    container = request.getfixturevalue("object_servers").get("azurite").new_bucket()
+    settings = Settings(
+        objects_url=f"az://{container['containerName']}/some/prefix",
+        azure_account=str(container["accountName"]),
+        azure_key=str(container["accessKey"]),
+        azure_endpoint_url=str(container["endPoint"]),
+    )
+    return instance_stores(settings)
+
+
+def in_google(request: pytest.FixtureRequest) -> InstanceStores:
+    bucket = request.getfixturevalue("object_servers").get("fake-gcs").new_bucket()
+    settings = Settings(objects_url=f"gs://{bucket['bucket']}", google_storage_url=str(bucket["endPoint"]))
+    return instance_stores(settings)
+
+
+@pytest.fixture(params=[on_disk, in_bucket, in_container, in_google], ids=["on disk", "s3", "azure", "google"])
 def kept(request: pytest.FixtureRequest) -> InstanceStores:
     make: Callable[[pytest.FixtureRequest], InstanceStores] = request.param
     return make(request)
@@ -93,7 +110,21 @@ async def test_a_byte_that_changed_on_disk_is_told_with_its_place_and_key(tmp_pa
     assert "some/key" in problem
 
 
-@pytest.mark.parametrize(("url", "why"), [("s3://b", "AWS_ACCESS_KEY_ID"), ("gs://b", "cannot be in gs://")])
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("s3://b", "AWS_ACCESS_KEY_ID.*AWS_WEB_IDENTITY_TOKEN_FILE.*machine"),
+        ("gs://b", "GOOGLE_APPLICATION_CREDENTIALS.*machine"),
+        ("az://b", "AZURE_STORAGE_ACCOUNT_NAME"),
+        ("ftp://b", "none of s3://…, gs://…, az://…"),
+    ],
+)
 def test_a_bucket_that_cannot_be_reached_so_says_what_to_set(url: str, why: str) -> None:
     with pytest.raises(StorageMisconfigured, match=why):
         instance_stores(Settings(objects_url=url)).open("main", "_default_")
+
+
+def test_an_azure_account_without_credentials_says_what_to_set() -> None:
+    settings = Settings(objects_url="az://container", azure_account="account")
+    with pytest.raises(StorageMisconfigured, match=r"AZURE_STORAGE_ACCOUNT_KEY.*AZURE_FEDERATED_TOKEN_FILE"):
+        instance_stores(settings).open("main", "_default_")

@@ -297,6 +297,12 @@ async def test_writes_are_sent_again_where_that_is_safe(ceph: ObjectServer, open
 
 async def test_a_role_is_taken_on_with_a_token(object_servers: ObjectServers) -> None:
     server = object_servers.get("ministack")
+    audiences = []
+
+    async def prove(audience: str) -> str:
+        audiences.append(audience)
+        return secrets.token_hex(8)
+
     value = server.new_bucket()
     store = open_store(
         "s3_aws_oidc",
@@ -304,14 +310,15 @@ async def test_a_role_is_taken_on_with_a_token(object_servers: ObjectServers) ->
             "bucket": value["bucket"],
             "region": "us-east-1",
             "roleArn": "arn:aws:iam::000000000000:role/tidemill",
-            "identityToken": secrets.token_hex(8),
             "endPoint": server.endpoint,
             "stsEndPoint": server.endpoint,
         },
         egress=EVERYWHERE,
+        prove=prove,
     )
     await put(store, "a", b"by role")
     assert await read(store, "a") == b"by role"
     with pytest.raises(NotFound):
         await store.head("b")
     await store.close()
+    assert audiences == [server.endpoint.removeprefix("http://")]  # never Amazon's, which is another

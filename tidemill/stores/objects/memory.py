@@ -36,6 +36,7 @@ from tidemill.stores.objects.port import (
     Reading,
     Usage,
 )
+from tidemill.stores.objects.remote.identity import Prove, nobody
 
 _PIECE_BYTES: Final = 1024 * 1024
 
@@ -64,9 +65,9 @@ class MemoryStore:
         self._uploads: dict[str, _Upload] = {}
 
     @classmethod
-    def open(cls, value: Mapping[str, object], *, egress: Egress = EVERYWHERE) -> Self:
+    def open(cls, value: Mapping[str, object], *, egress: Egress = EVERYWHERE, prove: Prove = nobody) -> Self:
         """A new, empty store; there is nothing to set."""
-        del value, egress
+        del value, egress, prove
         return cls()
 
     @property

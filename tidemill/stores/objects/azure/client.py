@@ -13,10 +13,12 @@ from tidemill.stores.objects.azure.attributes import read_info
 from tidemill.stores.objects.azure.config import AzureConfig
 from tidemill.stores.objects.azure.errors import error_of
 from tidemill.stores.objects.azure.shared_key import VERSION, authorization, date_text, signed_query
-from tidemill.stores.objects.azure.tokens import Now, Tokens
+from tidemill.stores.objects.azure.tokens import Tokens
 from tidemill.stores.objects.port import ObjectInfo
 from tidemill.stores.objects.remote.bodies import Body, Held
 from tidemill.stores.objects.remote.http import Answer, Http, Request, headers_of
+from tidemill.stores.objects.remote.identity import Prove
+from tidemill.stores.objects.remote.renewed import Now
 
 Query = Sequence[tuple[str, str]]
 _COMMON: Final = {"x-ms-version": VERSION}
@@ -27,10 +29,11 @@ class AzureClient:
 
     has_suffix_ranges = False
 
-    def __init__(self, config: AzureConfig, *, now: Now, egress: Egress) -> None:
+    def __init__(self, config: AzureConfig, *, now: Now, egress: Egress, prove: Prove) -> None:
         self.config = config
         self._now = now
-        self._tokens = Tokens(config.identity, now=now) if config.identity and not config.access_key else None
+        by_identity = config.identity if not config.access_key and not config.signature else None
+        self._tokens = Tokens(by_identity, prove, now=now) if by_identity else None
         self._http = Http(config.origin, self._authorize, ca_certificate=config.ca_certificate, egress=egress)
 
     def path(self, key: str) -> str:

@@ -13,16 +13,20 @@ from tidemill.stores.objects.remote.fields import Endpoint, Fields, endpoint
 _ACCOUNT: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,48}[a-z0-9]")
 _CONTAINER: Final = re.compile(r"\$?[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _SUFFIX: Final = "blob.core.windows.net"
+LOGIN: Final = "https://login.microsoftonline.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """An identity of Entra ID, with a secret or a file that holds a federated token."""
+    """An identity of Entra ID, with a secret; without one a federated token proves it.
+
+    `login` is not for users to say: tokens of ours are sent there.
+    """
 
     tenant: str
     client: str
     secret: str = field(default="", repr=False)
-    token_file: str = ""
+    login: str = LOGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,7 @@ class AzureConfig:
 
     @classmethod
     def of(cls, value: Mapping[str, object]) -> Self:
-        """From the value of a resource. Beside its fields: `sasToken`, `clientSecret`, `prefix` and `caCertificate`.
+        """From the value of a resource; `federatedTokenFile` is for whoever opens the store to read, and to allow.
 
         Raises:
             StorageMisconfigured: a field is missing or wrong.
@@ -80,8 +84,8 @@ class AzureConfig:
         )
         if not config.access_key and not config.signature and config.identity is None:
             raise StorageMisconfigured(
-                "The storage's resource has no credentials: fill in accessKey, or tenantId, clientId and "
-                "federatedTokenFile."
+                "The storage's resource has no credentials: fill in accessKey or sasToken, or tenantId and clientId "
+                "(with clientSecret, or without where a token proves the identity)."
             )
         return config
 
@@ -104,9 +108,7 @@ def _key(text: str) -> bytes:
 
 
 def _identity(fields: Fields) -> Identity | None:
-    secret, token_file = fields.text("clientSecret"), fields.text("federatedTokenFile")
-    if not secret and not token_file:
+    secret = fields.text("clientSecret")
+    if not any((secret, fields.text("tenantId"), fields.text("clientId"), fields.text("federatedTokenFile"))):
         return None
-    return Identity(
-        tenant=fields.needed("tenantId"), client=fields.needed("clientId"), secret=secret, token_file=token_file
-    )
+    return Identity(tenant=fields.needed("tenantId"), client=fields.needed("clientId"), secret=secret)

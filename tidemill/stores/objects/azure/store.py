@@ -2,17 +2,15 @@
 
 from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final, Self
 
 from tidemill.engine.egress import EVERYWHERE, Egress
 from tidemill.model.errors import InvalidKey, Unsupported
 from tidemill.stores.objects.azure.attributes import attribute_headers
 from tidemill.stores.objects.azure.client import AzureClient
-from tidemill.stores.objects.azure.config import AzureConfig
+from tidemill.stores.objects.azure.config import LOGIN, AzureConfig
 from tidemill.stores.objects.azure.copying import condition_headers, copy_blob, copy_with_attributes
 from tidemill.stores.objects.azure.listing import Listings
-from tidemill.stores.objects.azure.tokens import Now
 from tidemill.stores.objects.azure.uploads import Uploads
 from tidemill.stores.objects.checks import check_batch, check_part_number, fine_if_missing, measured
 from tidemill.stores.objects.port import (
@@ -29,9 +27,12 @@ from tidemill.stores.objects.port import (
 )
 from tidemill.stores.objects.remote import reading
 from tidemill.stores.objects.remote.bodies import HELD_BYTES, Body, Source, Streamed
+from tidemill.stores.objects.remote.fields import Fields
 from tidemill.stores.objects.remote.headers import read_etag, read_time
 from tidemill.stores.objects.remote.hidden import check_visible
+from tidemill.stores.objects.remote.identity import Prove, nobody
 from tidemill.stores.objects.remote.pages import sort_out
+from tidemill.stores.objects.remote.renewed import Now, utc_now
 from tidemill.stores.objects.remote.together import each
 
 MAX_PUT_BYTES: Final = 4000 * 1024**2
@@ -44,17 +45,18 @@ class AzureStore:
     """An account key opens the whole account; a shared access signature or an identity may open less."""
 
     def __init__(
-        self, config: AzureConfig, *, now: Now = lambda: datetime.now(UTC), egress: Egress = EVERYWHERE
+        self, config: AzureConfig, *, now: Now = utc_now, egress: Egress = EVERYWHERE, prove: Prove = nobody
     ) -> None:
+        """`prove` is asked for federated tokens of an identity without a secret."""
         self._config = config
-        self._client = AzureClient(config, now=now, egress=egress)
+        self._client = AzureClient(config, now=now, egress=egress, prove=prove)
         self._listings = Listings(self._client)
         self._uploads = Uploads(self._client)
 
     @classmethod
-    def open(cls, value: Mapping[str, object], *, egress: Egress) -> Self:
-        """As a resource `azure_blob` says; see `AzureConfig.of`."""
-        return cls(AzureConfig.of(value), egress=egress)
+    def open(cls, value: Mapping[str, object], *, egress: Egress, prove: Prove = nobody) -> Self:
+        """As a resource `azure_blob` or `azure_workload_identity` says; see `AzureConfig.of`."""
+        return cls(AzureConfig.of(value), egress=egress, prove=prove)
 
     @property
     def can(self) -> Capabilities:
@@ -184,6 +186,19 @@ class AzureStore:
             etag=read_etag(answer.headers),
             attributes=attributes,
         )
+
+
+class InstanceStore(AzureStore):
+    """A container of the instance's own, whose settings may name another cloud's login. No resource leads to it."""
+
+    @classmethod
+    def open(cls, value: Mapping[str, object], *, egress: Egress, prove: Prove = nobody) -> Self:
+        """As a resource `azure_blob`, and with `loginEndPoint`."""
+        config = AzureConfig.of(value)
+        if config.identity is not None:
+            login = Fields(value).text("loginEndPoint", LOGIN).rstrip("/")
+            config = replace(config, identity=replace(config.identity, login=login))
+        return cls(config, egress=egress, prove=prove)
 
 
 def _check(key: str) -> None:

@@ -11,11 +11,12 @@ import aiohttp
 from tidemill.engine.egress import Egress
 from tidemill.stores.objects.gcs.config import GcsConfig
 from tidemill.stores.objects.gcs.errors import error_of, no_bucket
-from tidemill.stores.objects.gcs.tokens import Now, Tokens, presigned_query
+from tidemill.stores.objects.gcs.tokens import Bearer, Tokens, presigned_query
 from tidemill.stores.objects.port import Attributes, ObjectInfo
 from tidemill.stores.objects.remote.bodies import Body, Held
 from tidemill.stores.objects.remote.headers import attribute_headers, read_info
 from tidemill.stores.objects.remote.http import Answer, Http, Request, escape, headers_of
+from tidemill.stores.objects.remote.renewed import Now
 
 METADATA: Final = "x-goog-meta-"
 _JSON: Final = {
@@ -36,13 +37,14 @@ class GcsClient:
 
     has_suffix_ranges = True
 
-    def __init__(self, config: GcsConfig, *, now: Now, egress: Egress) -> None:
+    def __init__(self, config: GcsConfig, *, now: Now, egress: Egress, bearer: Bearer | None = None) -> None:
         self.config = config
         self._now = now
         authorities = config.ca_certificate
         self._tokens = None
         if config.account:
             self._tokens = Tokens(config.account, now=now, ca_certificate=authorities, egress=egress)
+        self._bearer: Bearer | None = bearer or self._tokens
         self._http = Http(config.origin, self._authorize, ca_certificate=authorities, egress=egress)
         self._bucket_is_there = False
 
@@ -150,8 +152,8 @@ class GcsClient:
 
     async def close(self) -> None:
         await self._http.close()
-        if self._tokens is not None:
-            await self._tokens.close()
+        if self._bearer is not None:
+            await self._bearer.close()
 
     async def _look_for_bucket(self, answer: Answer) -> None:
         """Where something is missing, find out whether it is the bucket; the answers look alike."""
@@ -167,9 +169,9 @@ class GcsClient:
         return f"{self.config.endpoint.path}/{escape(self.config.bucket)}/{name}"
 
     async def _authorize(self, request: Request) -> Request:
-        if self._tokens is None:
+        if self._bearer is None:
             return request
-        return replace(request, headers={**request.headers, "authorization": f"Bearer {await self._tokens.get()}"})
+        return replace(request, headers={**request.headers, "authorization": f"Bearer {await self._bearer.get()}"})
 
 
 def metadata_of(attributes: Attributes) -> dict[str, object]:

@@ -45,8 +45,8 @@ class GcsConfig:
         return f"{self.endpoint.scheme}://{self.endpoint.authority}"
 
     @classmethod
-    def of(cls, value: Mapping[str, object]) -> Self:
-        """From the value of a resource. Beside its fields there may be `endPoint`, `prefix` and `caCertificate`.
+    def of(cls, value: Mapping[str, object], *, is_open: bool = False) -> Self:
+        """From the value of a resource. `is_open`: it needs no account.
 
         Raises:
             StorageMisconfigured: a field is missing or wrong.
@@ -59,7 +59,7 @@ class GcsConfig:
         return cls(
             bucket=bucket,
             endpoint=endpoint(fields.text("endPoint", _HOST), tls=fields.truth("useSSL", default=True)),
-            account=_account(value.get("serviceAccountKey"), is_optional=is_elsewhere),
+            account=_account(value.get("serviceAccountKey"), is_optional=is_elsewhere or is_open),
             prefix=fields.prefix(),
             ca_certificate=fields.text("caCertificate"),
         )

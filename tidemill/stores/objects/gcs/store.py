@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Self
 
 from tidemill.engine.egress import EVERYWHERE, Egress
@@ -11,8 +10,9 @@ from tidemill.stores.objects.checks import check_batch, check_part_number, fine_
 from tidemill.stores.objects.gcs.client import GcsClient, metadata_of
 from tidemill.stores.objects.gcs.config import GcsConfig
 from tidemill.stores.objects.gcs.listing import scan
+from tidemill.stores.objects.gcs.machine import METADATA, LentTokens
 from tidemill.stores.objects.gcs.putting import condition_query, put_object
-from tidemill.stores.objects.gcs.tokens import MAX_EXPIRES_S, Now
+from tidemill.stores.objects.gcs.tokens import MAX_EXPIRES_S, Bearer
 from tidemill.stores.objects.gcs.uploads import Uploads
 from tidemill.stores.objects.port import (
     ALWAYS,
@@ -28,22 +28,28 @@ from tidemill.stores.objects.port import (
 )
 from tidemill.stores.objects.remote import reading
 from tidemill.stores.objects.remote.bodies import Source
+from tidemill.stores.objects.remote.fields import Fields
 from tidemill.stores.objects.remote.hidden import check_visible
 from tidemill.stores.objects.remote.http import escape
+from tidemill.stores.objects.remote.identity import Prove, nobody
 from tidemill.stores.objects.remote.pages import sort_out
+from tidemill.stores.objects.remote.renewed import Now, utc_now
 from tidemill.stores.objects.remote.together import each
 
 
 class GcsStore:
     """Etags are generations, which Google counts up with every write."""
 
-    def __init__(self, config: GcsConfig, *, now: Now = lambda: datetime.now(UTC), egress: Egress = EVERYWHERE) -> None:
+    def __init__(
+        self, config: GcsConfig, *, now: Now = utc_now, egress: Egress = EVERYWHERE, bearer: Bearer | None = None
+    ) -> None:
+        """`bearer`: where tokens come from, unless from the account of the configuration."""
         self._config = config
-        self._client = GcsClient(config, now=now, egress=egress)
+        self._client = GcsClient(config, now=now, egress=egress, bearer=bearer)
         self._uploads = Uploads(self._client)
 
     @classmethod
-    def open(cls, value: Mapping[str, object], *, egress: Egress) -> Self:
+    def open(cls, value: Mapping[str, object], *, egress: Egress, prove: Prove = nobody) -> Self:
         """As a resource `gcloud_storage` says; see `GcsConfig.of`."""
         return cls(GcsConfig.of(value), egress=egress)
 
@@ -170,6 +176,16 @@ class GcsStore:
     async def close(self) -> None:
         """See `ObjectStore.close`."""
         await self._client.close()
+
+
+class MachineStore(GcsStore):
+    """A bucket that is reached with the service account of this machine. No resource leads to it."""
+
+    @classmethod
+    def open(cls, value: Mapping[str, object], *, egress: Egress, prove: Prove = nobody) -> Self:
+        """As a resource `gcloud_storage` without an account; `metadataEndPoint` is Google's unless it is given."""
+        bearer = LentTokens(Fields(value).text("metadataEndPoint", METADATA), now=utc_now)
+        return cls(GcsConfig.of(value, is_open=True), egress=egress, bearer=bearer)
 
 
 def _check(key: str) -> None:

@@ -1,12 +1,10 @@
 """Tokens for a service account, and signed addresses: both by its private key."""
 
-import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final, Self
+from typing import Final, Protocol, Self
 from urllib.parse import urlencode, urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,14 +19,22 @@ from tidemill.model.errors import StorageDenied, StorageMisconfigured, Unavailab
 from tidemill.stores.objects.gcs.config import ServiceAccount
 from tidemill.stores.objects.remote.bodies import Held
 from tidemill.stores.objects.remote.http import Http, Request
+from tidemill.stores.objects.remote.renewed import Now, Renewed
 
 _SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_write"
 _HOUR: Final = timedelta(hours=1)
-_BEFORE_END: Final = timedelta(minutes=5)
 _ALGORITHM: Final = "GOOG4-RSA-SHA256"
 MAX_EXPIRES_S: Final = 7 * 24 * 3600
 
-Now = Callable[[], datetime]
+
+class Bearer(Protocol):
+    """Where tokens come from."""
+
+    async def get(self) -> str:
+        """A token that is good now."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 class Tokens:
@@ -42,9 +48,7 @@ class Tokens:
         self._path = where.path or "/"
         origin = f"{where.scheme}://{where.netloc}"
         self._http = Http(origin, _as_it_is, ca_certificate=ca_certificate, egress=egress)
-        self._renewing = asyncio.Lock()
-        self._token = ""
-        self._end: datetime | None = None
+        self._renewed = Renewed(self._fetch, now=now)
 
     async def get(self) -> str:
         """A token that is good now.
@@ -52,10 +56,7 @@ class Tokens:
         Raises:
             StorageDenied: the account is unknown, disabled, or its key was withdrawn.
         """
-        async with self._renewing:
-            if self._end is None or self._now() >= self._end - _BEFORE_END:
-                self._token, self._end = await self._fetch()
-            return self._token
+        return await self._renewed.get()
 
     def sign(self, text: str) -> bytes:
         """The account's signature."""

@@ -33,6 +33,7 @@ from tidemill.stores.objects.port import (
     Reading,
     Usage,
 )
+from tidemill.stores.objects.remote.identity import Prove, nobody
 
 T = TypeVar("T")
 _BATCH: Final = 500
@@ -66,9 +67,9 @@ class LocalStore:
         self._writer = Writer(self._folder, self._remove)
 
     @classmethod
-    def open(cls, value: Mapping[str, object], *, egress: Egress = EVERYWHERE) -> Self:
+    def open(cls, value: Mapping[str, object], *, egress: Egress = EVERYWHERE, prove: Prove = nobody) -> Self:
         """See `Backend.open`."""
-        del egress  # nothing is connected to
+        del egress, prove  # nothing is connected to
         return cls(LocalConfig.from_value(value))
 
     @property

@@ -2,10 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote
 
@@ -18,16 +17,15 @@ from tidemill.stores.objects.port import ObjectInfo
 from tidemill.stores.objects.remote.bodies import EMPTY, Body, Held
 from tidemill.stores.objects.remote.headers import read_info
 from tidemill.stores.objects.remote.http import Answer, Http, Request, headers_of
+from tidemill.stores.objects.remote.renewed import Now
 from tidemill.stores.objects.remote.xml import parse
 from tidemill.stores.objects.s3.config import S3Config
-from tidemill.stores.objects.s3.credentials import Credentials, credentials_of
+from tidemill.stores.objects.s3.credentials import Credentials
 from tidemill.stores.objects.s3.errors import error_of
 from tidemill.stores.objects.s3.headers import METADATA
 
 _IN_LINE_BYTES: Final = 64 * 1024
 """Up to here hashing is faster than going to another thread for it."""
-
-Now = Callable[[], datetime]
 
 
 class S3Client:
@@ -39,10 +37,10 @@ class S3Client:
 
     has_suffix_ranges = True
 
-    def __init__(self, config: S3Config, *, now: Now, egress: Egress) -> None:
+    def __init__(self, config: S3Config, credentials: Credentials, *, now: Now, egress: Egress) -> None:
         self.config = config
         self._now = now
-        self._credentials: Credentials = credentials_of(config, now=now, egress=egress)
+        self._credentials = credentials
         self._http = Http(config.origin, self._sign, ca_certificate=config.ca_certificate, egress=egress)
         self._signs_bodies = config.endpoint.scheme == "http"
         self.bucket_is_there = False
@@ -163,10 +161,6 @@ class S3Client:
         if body.size_bytes <= _IN_LINE_BYTES:
             return _sha256(body)
         return await asyncio.to_thread(_sha256, body)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _sha256(body: Held) -> str:

@@ -21,7 +21,7 @@ class S3Config:
         path_style: the bucket stands in the path and not in the host name.
         access_key: "" where there is no key: then requests are not signed, for buckets that are open to all.
         token: the session token of temporary keys.
-        role: ARN of the role to take on with `identity_token`, in place of keys.
+        role: ARN of the role to take on with a token that proves who asks, in place of keys.
         prefix: all keys are below it; it ends with `/` unless it is empty.
         ca_certificate: PEM, of authorities to trust beside the usual ones.
         sts: where roles are taken on.
@@ -35,7 +35,6 @@ class S3Config:
     secret_key: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     role: str = ""
-    identity_token: str = field(default="", repr=False)
     prefix: str = ""
     ca_certificate: str = ""
     sts: Endpoint | None = None
@@ -84,9 +83,7 @@ class S3Config:
 
     @classmethod
     def of_role(cls, value: Mapping[str, object]) -> Self:
-        """From the value of a resource `s3_aws_oidc`, with the token that Tidemill issued as `identityToken`.
-
-        `endPoint` and `stsEndPoint` are Amazon's unless they are given.
+        """From the value of a resource `s3_aws_oidc`; `endPoint` and `stsEndPoint` are Amazon's unless they are given.
 
         Raises:
             StorageMisconfigured: a field is missing or wrong.
@@ -102,17 +99,19 @@ class S3Config:
             endpoint=place,
             path_style=_is_path_style(fields, bucket, place),
             role=fields.needed("roleArn"),
-            identity_token=fields.needed("identityToken"),
-            sts=endpoint(fields.text("stsEndPoint", f"sts.{region}.amazonaws.com"), tls=tls),
+            sts=endpoint(fields.text("stsEndPoint", f"sts.{region}.{_suffix(region)}"), tls=tls),
             prefix=fields.prefix(),
             ca_certificate=fields.text("caCertificate"),
         )
 
 
 def _endpoint(fields: Fields, region: str) -> Endpoint:
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    text = fields.text("endPoint", f"s3.{region}.{suffix}")
+    text = fields.text("endPoint", f"s3.{region}.{_suffix(region)}")
     return endpoint(text, tls=fields.truth("useSSL", default=True), port=fields.number("port"))
+
+
+def _suffix(region: str) -> str:
+    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
 
 
 def _bucket(fields: Fields) -> str:

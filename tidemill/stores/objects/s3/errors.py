@@ -94,7 +94,7 @@ def error_of(answer: Answer, config: S3Config, what: str) -> TidemillError:
 def _said(answer: Answer, failure: Failure, config: S3Config) -> str:
     if failure.code:
         message = failure.message.rstrip(". ")
-        for secret in filter(None, (config.secret_key, config.token, config.identity_token, config.access_key)):
+        for secret in filter(None, (config.secret_key, config.token, config.access_key)):
             message = message.replace(secret, "•••")
         return f"says {failure.code}" + (f" ({message[:300]})" if message else "")
     if answer.body.lstrip()[:1] == b"<" and answer.status < 500 and answer.status != 404:

@@ -30,15 +30,19 @@ from tidemill.stores.objects.port import (
 from tidemill.stores.objects.remote import reading
 from tidemill.stores.objects.remote.bodies import HELD_BYTES, Body, Source, sized
 from tidemill.stores.objects.remote.headers import read_etag, read_time
+from tidemill.stores.objects.remote.identity import Prove, nobody
 from tidemill.stores.objects.remote.pages import sort_out
 from tidemill.stores.objects.remote.parts import part_bytes
+from tidemill.stores.objects.remote.renewed import Now, utc_now
 from tidemill.stores.objects.s3 import listing
-from tidemill.stores.objects.s3.client import Now, S3Client, utc_now
+from tidemill.stores.objects.s3.client import S3Client
 from tidemill.stores.objects.s3.conditions import OTHER, Conditions, Learned, Style
 from tidemill.stores.objects.s3.config import S3Config
 from tidemill.stores.objects.s3.copying import MAX_COPY_BYTES, copy_whole
+from tidemill.stores.objects.s3.credentials import AssumedRole, Credentials, fixed
 from tidemill.stores.objects.s3.deleting import delete_batch
 from tidemill.stores.objects.s3.headers import attribute_headers
+from tidemill.stores.objects.s3.machine import Lender, LentKeys
 from tidemill.stores.objects.s3.uploads import Uploads, under_a_condition
 
 
@@ -49,20 +53,23 @@ class S3Store:
         self,
         config: S3Config,
         *,
+        credentials: Credentials | None = None,
         now: Now = utc_now,
         learned: Learned | None = None,
         max_copy_bytes: int = MAX_COPY_BYTES,
         egress: Egress = EVERYWHERE,
     ) -> None:
-        """`learned`: what another store on the same server found out about it."""
-        self._client = S3Client(config, now=now, egress=egress)
-        self._config = config
+        """`credentials`: those of the configuration unless given. `learned`: what another store on the same server
+        found out about it.
+        """
+        self._client = S3Client(config, credentials or fixed(config), now=now, egress=egress)
+        self._has_keys = credentials is not None or config.access_key != ""
         self._conditions = Conditions(self._client, learned or Learned())
         self._uploads = Uploads(self._client, self._conditions)
         self._max_copy_bytes = max_copy_bytes
 
     @classmethod
-    def open(cls, value: Mapping[str, object], *, egress: Egress) -> Self:
+    def open(cls, value: Mapping[str, object], *, egress: Egress, prove: Prove = nobody) -> Self:
         """As a resource `s3` says; see `S3Config.of`."""
         return cls(S3Config.of(value), egress=egress)
 
@@ -72,7 +79,7 @@ class S3Store:
         learned = self._conditions.learned
         conditional = learned.style is not Style.NONE
         return Capabilities(
-            signed_urls=bool(self._config.access_key or self._config.role),
+            signed_urls=self._has_keys,
             conditional=conditional,
             conditional_uploads=conditional and learned.on_complete is not False,
             conditional_deletes=learned.on_delete is not Style.NONE,
@@ -239,6 +246,16 @@ class RoleStore(S3Store):
     """A bucket of Amazon's that is reached by taking on a role, without keys."""
 
     @classmethod
-    def open(cls, value: Mapping[str, object], *, egress: Egress) -> Self:
-        """As a resource `s3_aws_oidc` says, with a token of the caller's beside it; see `S3Config.of_role`."""
-        return cls(S3Config.of_role(value), egress=egress)
+    def open(cls, value: Mapping[str, object], *, egress: Egress, prove: Prove = nobody) -> Self:
+        """As a resource `s3_aws_oidc` says; see `S3Config.of_role`."""
+        config = S3Config.of_role(value)
+        return cls(config, credentials=AssumedRole(config, prove, now=utc_now, egress=egress), egress=egress)
+
+
+class MachineStore(S3Store):
+    """A bucket of Amazon's that is reached with the keys of this machine or container. No resource leads to it."""
+
+    @classmethod
+    def open(cls, value: Mapping[str, object], *, egress: Egress, prove: Prove = nobody) -> Self:
+        """As a resource `s3` without keys, and with what `Lender.of` reads."""
+        return cls(S3Config.of(value), credentials=LentKeys(Lender.of(value), now=utc_now), egress=egress)
