@@ -35,6 +35,7 @@ from tidemill.previews.readers import Bounds, Readers
 from tidemill.queries.runners import Runners
 from tidemill.server import auth
 from tidemill.server.app import make_app
+from tidemill.server.issuer import Issuer
 from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.links import Links
 from tidemill.server.objects.service import Objects
@@ -74,7 +75,8 @@ class InMemory:
     `opened` are the values of the resources that led to buckets. The buckets named in `real` are opened as they are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, issuer: Issuer) -> None:
+        self._issuer = issuer
         self._stores: dict[tuple[str, str], ObjectStore] = {}
         self.real: set[str] = set()
         self.egress = EGRESS
@@ -90,10 +92,10 @@ class InMemory:
     async def folder(self, path: str, workspace: str, name: str) -> ObjectStore:
         return await self.instance(f"{path}/{workspace}", name)
 
-    async def bucket(self, kind: str, value: dict[str, object]) -> ObjectStore:
+    async def bucket(self, kind: str, value: dict[str, object], *, subject: str) -> ObjectStore:
         self.opened.append(value)
         if value["bucket"] in self.real:
-            return open_store(kind, value, egress=self.egress)
+            return open_store(kind, value, egress=self.egress, prove=self._issuer.prove_as(subject))
         return self._stores.setdefault((f"{kind}:", str(value["bucket"])), MemoryStore())
 
     async def erase(self, workspace: str) -> None:
@@ -109,6 +111,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
 
     await check_root_key(database, root)
     keyring = Keyring(root)
+    issuer = Issuer(database, root, base_url=BASE_URL)
     values = Values(
         database,
         open_content("", default_folder=directory / "objects"),
@@ -118,7 +121,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
     async with (
         Listener(database.direct_dsn, application="test listener") as listener,
         AccessLog(database) as access_log,
-        Objects(database, keyring, InMemory(), access_log) as objects,
+        Objects(database, keyring, InMemory(issuer), access_log) as objects,
         Readers(Bounds(spare_s=0)) as readers,
         Runners(EGRESS) as queries,
     ):
@@ -137,6 +140,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
             s3_secret=S3_SECRET,
             s3_url="",
             keyring=keyring,
+            issuer=issuer,
             values=values,
             logs=Logs(database, values),
             make_workspace_key=make_workspace_key,

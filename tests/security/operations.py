@@ -88,6 +88,8 @@ GET /api/uptodate
 GET /api/health/status
 GET /health
 GET /ready
+GET /api/oidc/.well-known/openid-configuration
+GET /api/oidc/jwks
 GET /api/users/whoami
 GET /api/users/email
 GET /api/users/list_as_super_admin
@@ -270,6 +272,7 @@ def _items(seeded: Seeded) -> dict[str, Call]:
         "POST resources/type/create": Call(body={"name": "crate", "schema": {"type": "object"}}),
         "POST resources/type/update/{name}": Call(at=kind, body={"description": "A shelf"}),
         "DELETE resources/type/delete/{name}": Call(at={"name": "doomed"}),
+        "POST oidc/token/{audience}": Call(at={"audience": "sts.amazonaws.com"}, query={"expires_in": 60}),
         "POST leases/acquire/{path}": Call(at={"path": "u/dev/l1"}, body={"holder": "me", "ttl_s": 60}),
         "POST leases/renew/{path}": Call(at={"path": "u/dev/l2"}, body={"fence": seeded.fence["u/dev/l2"]}),
         "POST leases/release/{path}": Call(at={"path": "u/dev/l3"}, body={"fence": seeded.fence["u/dev/l3"]}),

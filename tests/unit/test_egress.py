@@ -132,7 +132,7 @@ async def test_a_redirect_leads_to_no_closed_address(target: str) -> None:
 
 
 KEYS = {"accessKey": "a", "secretKey": "b"}
-ROLE = {"bucket": "bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::0:role/x", "identityToken": "t"}
+ROLE = {"bucket": "bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::0:role/x"}
 CONTAINER = {"accountName": "account", "containerName": "container", "accessKey": "YQ=="}
 HARMFUL: dict[str, tuple[str, dict[str, object]]] = {
     "s3": ("s3", {"bucket": "bucket", "endPoint": f"http://{METADATA}", **KEYS}),
@@ -144,10 +144,14 @@ HARMFUL: dict[str, tuple[str, dict[str, object]]] = {
 }
 
 
+async def prove(audience: str) -> str:
+    return "a.token.here"
+
+
 @pytest.mark.parametrize("name", HARMFUL)
 async def test_no_kind_of_storage_leads_the_server_where_it_may_not_go(name: str) -> None:
     kind, value = HARMFUL[name]
-    store = open_store(kind, value, egress=Egress())
+    store = open_store(kind, value, egress=Egress(), prove=prove)
     with pytest.raises(StorageMisconfigured, match=r"closed to resources|no address"):
         await store.scan("")
     await store.close()

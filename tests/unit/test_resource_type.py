@@ -19,7 +19,8 @@ GOOGLE = (
     "auth_provider_x509_cert_url client_x509_cert_url"
 )
 
-# Fields of the storage types as Windmill's users know them: `*` is required, `=` gives the default.
+# Fields of the storage types as Windmill's users know them, and behind them those of ours: `*` is required, `=` gives
+# the default.
 STORAGE = {
     "postgresql": "host* port=5432 user=postgres password dbname* sslmode=prefer root_certificate_pem",
     "mysql": "host=localhost port=3306 user* password* database* ssl=True",
@@ -35,11 +36,15 @@ STORAGE = {
     "redis": "db=0 tls=True servers* credential",
     "upstash": "db=0 tls=True servers* credential*",
     "supabase": "url* key*",
-    "s3": "bucket* region*=us-east-1 useSSL*=True endPoint*= accessKey secretKey pathStyle*=False token port",
-    "azure_blob": "accountName* containerName* useSSL*=True endPoint accessKey tenantId clientId federatedTokenFile",
-    "gcloud_storage": "bucket* serviceAccountKey*",
-    "s3_aws_oidc": "bucket* region*=us-east-1 roleArn*",
-    "azure_workload_identity": "accountName* containerName* useSSL*=True",
+    "s3": "bucket* region*=us-east-1 useSSL*=True endPoint*= accessKey secretKey pathStyle*=False token port "
+    "prefix caCertificate",
+    "azure_blob": "accountName* containerName* useSSL*=True endPoint accessKey tenantId clientId federatedTokenFile "
+    "clientSecret sasToken prefix caCertificate",
+    "gcloud_storage": "bucket* serviceAccountKey* endPoint= useSSL=True prefix caCertificate",
+    "s3_aws_oidc": "bucket* region*=us-east-1 roleArn* endPoint= stsEndPoint= useSSL=True port pathStyle=False prefix "
+    "caCertificate",
+    "azure_workload_identity": "accountName* containerName* useSSL*=True endPoint tenantId clientId federatedTokenFile "
+    "prefix caCertificate",
     "gcp_service_account": GOOGLE.replace("project_id", "project_id*")
     .replace("private_key ", "private_key* ")
     .replace("client_email", "client_email*"),

@@ -6,8 +6,13 @@ import pytest
 
 from tidemill.engine.egress import Egress
 from tidemill.model.errors import BadRequest, StorageMisconfigured
+from tidemill.stores.objects.remote.identity import Prove, nobody
 from tidemill.wiring.instance_stores import Folders
 from tidemill.wiring.objects import Stores
+
+
+def prove_as(subject: str) -> Prove:
+    return nobody
 
 
 @pytest.fixture
@@ -15,7 +20,7 @@ def stores(tmp_path: Path) -> Stores:
     for name in ("allowed", "allowed-not", "elsewhere"):
         (tmp_path / name).mkdir()
     (tmp_path / "allowed" / "link").symlink_to(tmp_path / "elsewhere")
-    return Stores(Folders(tmp_path / "own"), [tmp_path / "allowed"], Egress())
+    return Stores(Folders(tmp_path / "own"), [tmp_path / "allowed"], Egress(), prove_as=prove_as)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +48,7 @@ def test_a_path_must_be_absolute(stores: Stores, path: str) -> None:
 
 def test_nothing_is_allowed_where_nothing_is_set(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="none is set"):
-        Stores(Folders(tmp_path), [], Egress()).check_folder(str(tmp_path))
+        Stores(Folders(tmp_path), [], Egress(), prove_as=prove_as).check_folder(str(tmp_path))
 
 
 async def test_only_the_folder_of_the_workspace_is_erased(stores: Stores, tmp_path: Path) -> None:
@@ -61,15 +66,17 @@ AZURE = {"accountName": "account", "containerName": "container", "tenantId": "t"
     "named", ["/etc/passwd", "{folder}/token/../other", "{folder}/tokens", "{folder}", "token", "~"]
 )
 async def test_a_resource_reads_no_file_that_is_not_listed(tmp_path: Path, named: str) -> None:
-    stores = Stores(Folders(tmp_path), [tmp_path], Egress(), token_files=[tmp_path / "token"])
+    stores = Stores(Folders(tmp_path), [tmp_path], Egress(), prove_as=prove_as, token_files=[tmp_path / "token"])
     value: dict[str, object] = {**AZURE, "federatedTokenFile": named.format(folder=tmp_path)}
     with pytest.raises(StorageMisconfigured, match="TIDEMILL_TOKEN_FILES"):
-        await stores.bucket("azure_blob", value)
+        await stores.bucket("azure_blob", value, subject="resource::main::u/a/r")
 
 
 async def test_a_listed_file_proves_who_asks(tmp_path: Path) -> None:
-    stores = Stores(Folders(tmp_path), [], Egress(), token_files=[tmp_path / "token"])
-    store = await stores.bucket("azure_blob", {**AZURE, "federatedTokenFile": str(tmp_path / "token")})
+    stores = Stores(Folders(tmp_path), [], Egress(), prove_as=prove_as, token_files=[tmp_path / "token"])
+    store = await stores.bucket(
+        "azure_blob", {**AZURE, "federatedTokenFile": str(tmp_path / "token")}, subject="resource::main::u/a/r"
+    )
     with pytest.raises(StorageMisconfigured, match="cannot be read here"):
         await store.head("k")
     await store.close()

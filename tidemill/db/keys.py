@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from tidemill.db import signing_keys
 from tidemill.db.pool import Database, Statements, Transaction
 from tidemill.db.queries import queries
+from tidemill.db.root_key import hold_root_key
 from tidemill.engine.sealing import (
     Place,
     key_id_of_sealed,
@@ -124,9 +126,7 @@ async def add_workspace_key(
     transaction: Transaction, root: RootKeys, *, workspace: str, key: bytes | None = None, key_id: int = 1
 ) -> None:
     """Give `workspace` a key (default: a new random one); call it in the transaction that makes the workspace."""
-    root_key_id = await transaction.fetch_value(SQL.hold_root_key)
-    if root_key_id is None:
-        raise SecretsUnreadable("This database has no canary of its root key yet: call check_root_key when starting.")
+    root_key_id = await hold_root_key(transaction)
     wrapped = wrap_key(
         key or new_key(),
         root_key=root.get(root_key_id),
@@ -188,7 +188,7 @@ class SealedRow:
 
 
 async def check_secrets(database: Database, root: RootKeys) -> CheckReport:
-    """Open every stored ciphertext, page by page: wrapped keys, secrets, those in the history, access keys."""
+    """Open every stored ciphertext, page by page: keys, secrets, those in the history, access keys."""
     report = CheckReport()
     keys: dict[tuple[str, int], bytes] = {}
     async for row in _sealed_rows(database):
@@ -201,6 +201,9 @@ async def check_secrets(database: Database, root: RootKeys) -> CheckReport:
         else:
             report.opened += 1
     await _check_keys(database, root, report)
+    opened, failed = await signing_keys.check(database, root)
+    report.opened += opened
+    report.failed += failed
     return report
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from tidemill.db import signing_keys
 from tidemill.db.keys import ACCESS_KEY, SQL, WrappedKey, add_workspace_key, unwrap
 from tidemill.db.pool import Database, Row, Transaction
 from tidemill.engine.sealing import Place, key_id_of_sealed, make_canary, open_sealed, seal, wrap_key
@@ -72,6 +73,8 @@ async def rotate_workspace_key(
 async def rotate_root_key(database: Database, root: RootKeys, *, batch: int = BATCH) -> int:
     """Wrap all workspace keys with the newest of `root`; how many there were. The older ones are then of no use.
 
+    Signing keys are sealed with it as well.
+
     First the canary changes: whoever makes a workspace key takes the canary's root key and holds it, so no key is
     wrapped with the old one after that. Call it again after a crash.
 
@@ -91,7 +94,10 @@ async def rotate_root_key(database: Database, root: RootKeys, *, batch: int = BA
         failpoint("rotate_root.after_wrap")
         total += len(rows)
         if len(rows) < batch:
-            return total
+            break
+    async with database.system() as transaction:
+        await signing_keys.reseal(transaction, root)
+    return total
 
 
 def _rewrapped(root: RootKeys, row: Row) -> Row:

@@ -732,6 +732,14 @@ CREATE TABLE public.script (
 
 ALTER TABLE ONLY public.script FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.signing_key (
+    id text NOT NULL,
+    sealed bytea NOT NULL,
+    root_key_id text NOT NULL,
+    jwk json NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.storage_access (
     id bigint NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
@@ -1003,6 +1011,9 @@ ALTER TABLE ONLY public.result_cache
 
 ALTER TABLE ONLY public.script
     ADD CONSTRAINT script_pkey PRIMARY KEY (workspace_id, hash);
+
+ALTER TABLE ONLY public.signing_key
+    ADD CONSTRAINT signing_key_pkey PRIMARY KEY (id);
 
 ALTER TABLE public.storage_access
     ADD CONSTRAINT storage_access_access_check CHECK ((access = ANY (ARRAY['read'::text, 'write'::text, 'delete'::text]))) NOT VALID;

@@ -24,6 +24,7 @@ DOMAINS: Final = {
     "job_helpers": _PLAIN,
     "jobs": _PLAIN | {"run"},
     "oauth": _PLAIN,
+    "oidc": frozenset({"write"}),
     "raw_apps": _PLAIN,
     "resources": _PLAIN,
     "schedules": _PLAIN,

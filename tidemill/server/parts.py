@@ -15,6 +15,7 @@ from tidemill.engine.egress import Egress
 from tidemill.model.identity import Principal
 from tidemill.previews.readers import Readers
 from tidemill.queries.runners import Runners
+from tidemill.server.issuer import Issuer
 from tidemill.server.known_scripts import KnownScripts
 from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.links import Links
@@ -47,6 +48,7 @@ class Parts:
     s3_secret: bytes
     s3_url: str
     keyring: Keyring
+    issuer: Issuer
     values: Values
     logs: Logs
     make_workspace_key: Callable[[Transaction, str], Awaitable[None]]

@@ -284,6 +284,10 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/object_links/list": member("job_helpers:read"),
     "DELETE /api/w/{workspace}/object_links/revoke/{id}": member("job_helpers:write", writes=True),
     "POST /api/w/{workspace}/object_links/revoke_all": member("job_helpers:write", writes=True),
+    # identity tokens
+    "GET /api/oidc/.well-known/openid-configuration": public(),
+    "GET /api/oidc/jwks": public(),
+    "POST /api/w/{workspace}/oidc/token/{audience:path}": member("oidc:write", writes=True),
     # leases
     "POST /api/w/{workspace}/leases/acquire/{path:path}": member("resources:write", writes=True),
     "POST /api/w/{workspace}/leases/renew/{path:path}": member("resources:write", writes=True),

@@ -1,13 +1,13 @@
 """Opens the stores of workspaces: those that the instance keeps itself, folders of the host, buckets of resources."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tidemill.engine.egress import Egress
 from tidemill.model.errors import BadRequest, StorageMisconfigured
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.port import ObjectStore
-from tidemill.stores.objects.remote.identity import Prove, by_file, nobody
+from tidemill.stores.objects.remote.identity import Prove, by_file
 from tidemill.wiring.instance_stores import InstanceStores
 from tidemill.wiring.local_stores import folder_of, is_below
 
@@ -16,15 +16,22 @@ class Stores:
     """`Opener`. Buckets of resources are connected to where `egress` lets it.
 
     `roots` are the folders of the host below which superadmins may put storages, `token_files` the files with identity
-    tokens that resources may name.
+    tokens that resources may name. `prove_as` gives what proves a subject of ours.
     """
 
     def __init__(
-        self, own: InstanceStores, roots: Sequence[Path], egress: Egress, *, token_files: Sequence[Path] = ()
+        self,
+        own: InstanceStores,
+        roots: Sequence[Path],
+        egress: Egress,
+        *,
+        prove_as: Callable[[str], Prove],
+        token_files: Sequence[Path] = (),
     ) -> None:
         self._own = own
         self._roots = roots
         self._egress = egress
+        self._prove_as = prove_as
         self._token_files = token_files
 
     async def instance(self, workspace: str, name: str) -> ObjectStore:
@@ -51,19 +58,19 @@ class Stores:
             raise StorageMisconfigured(str(error)) from error
         return open_store("local", {"root_path": str(folder_of(path, workspace, name))}, egress=self._egress)
 
-    async def bucket(self, kind: str, value: dict[str, object]) -> ObjectStore:
+    async def bucket(self, kind: str, value: dict[str, object], *, subject: str) -> ObjectStore:
         """See `Opener.bucket`."""
-        return open_store(kind, value, egress=self._egress, prove=self._prove(value))
+        return open_store(kind, value, egress=self._egress, prove=self._prove(value, subject))
 
     async def erase(self, workspace: str) -> None:
         """See `Opener.erase`."""
         await self._own.erase(workspace)
 
-    def _prove(self, value: dict[str, object]) -> Prove:
-        """What proves an identity for a resource: a file of this host, where it names one and may."""
+    def _prove(self, value: dict[str, object], subject: str) -> Prove:
+        """What proves an identity: we ourselves, or a file of this host where the resource names one and may."""
         named = value.get("federatedTokenFile")
         if not isinstance(named, str) or not named.strip():
-            return nobody
+            return self._prove_as(subject)
         path = Path(named.strip())
         if path not in self._token_files:
             raise StorageMisconfigured(

@@ -25,6 +25,7 @@ from tidemill.scheduler.prune import Retention, prune
 from tidemill.scheduler.rescue import rescue
 from tidemill.scheduler.scrub import Scrub
 from tidemill.server.app import make_app
+from tidemill.server.issuer import Issuer
 from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.links import Links
 from tidemill.server.objects.service import Objects
@@ -79,10 +80,12 @@ async def server_parts(
         inline_bytes=settings.inline_value_bytes,
         max_bytes=settings.max_value_bytes,
     )
+    issuer = Issuer(database, keys, base_url=public_url(settings, port))
     opener = Stores(
         instance_stores(settings),
         settings.storage_root_folders,
         egress_of(settings),
+        prove_as=issuer.prove_as,
         token_files=settings.token_file_paths,
     )
     async with (
@@ -99,6 +102,7 @@ async def server_parts(
             s3_secret=s3_secret(keys),
             s3_url="" if s3_port is None else f"http://{public_host(settings)}:{s3_port}",
             keyring=keyring,
+            issuer=issuer,
             values=values,
             logs=Logs(database, values),
             make_workspace_key=make_workspace_key,

@@ -4,9 +4,11 @@ The scripts that it runs are deployed before, and named by the environment: ECHO
 raises, SLOW waits until it is cancelled. TOKEN_OF is the release, so that several can run against one server.
 """
 
+import base64
 import datetime as dt
 import inspect
 import io
+import json
 import os
 import re
 import unittest
@@ -296,6 +298,11 @@ class Outside(unittest.TestCase):
         assert wmill.worker_is_draining(job) is False
 
     # who and what
+
+    def test_an_id_token_tells_the_account(self) -> None:
+        _, claims, _ = wmill.get_id_token("sts.amazonaws.com").split(".")
+        told = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+        assert (told["aud"], told["email"]) == ("sts.amazonaws.com", os.environ["EMAIL"])
 
     def test_whoami_tells_the_account(self) -> None:
         assert wmill.whoami()["email"] == os.environ["EMAIL"]

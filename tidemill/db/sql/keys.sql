@@ -30,8 +30,8 @@ insert into instance_canary (sealed, root_key_id) values (:sealed, :root_key_id)
 update instance_canary set sealed = :sealed, root_key_id = :root_key_id where root_key_id <> :root_key_id;
 
 -- name: root_keys_in_use
--- Ids of the root keys that workspace keys are wrapped with.
-select distinct root_key_id from workspace_key order by root_key_id;
+-- Ids of the root keys that workspace keys are wrapped with, and signing keys sealed.
+select root_key_id from workspace_key union select root_key_id from signing_key order by root_key_id;
 
 -- name: all_keys
 -- Every workspace key there is.

@@ -52,8 +52,8 @@ class Opener(Protocol):
         """Remove all that the instance keeps for a workspace. What lies in folders and buckets of others stays."""
         ...
 
-    async def bucket(self, kind: str, value: dict[str, object]) -> ObjectStore:
-        """The store that a resource of type `kind` leads to."""
+    async def bucket(self, kind: str, value: dict[str, object], *, subject: str) -> ObjectStore:
+        """The store that a resource of type `kind` leads to. One that is reached by an identity asks as `subject`."""
         ...
 
 
@@ -200,7 +200,17 @@ async def open_way(opener: Opener, workspace: str, at: Address, *, way: Way) -> 
     value = msgspec.json.decode(way.value)
     if not isinstance(value, dict):
         raise StorageMisconfigured(f"The value of a resource of type {way.kind} must be an object with its fields.")
-    return await opener.bucket(way.kind, value)
+    return await opener.bucket(way.kind, value, subject=subject_of(workspace, at))
+
+
+def subject_of(workspace: str, at: Address) -> str:
+    """How a storage is called in the tokens that prove it: what an admin set is another than what a resource leads to.
+
+    The subjects of people and jobs begin with an e-mail address, so none of theirs is one of these.
+    """
+    if at.resource:
+        return f"resource::{workspace}::{at.resource}"
+    return f"storage::{workspace}::{at.storage or DEFAULT}"
 
 
 def _check_type(label: str, path: str, resource_type: str) -> None:

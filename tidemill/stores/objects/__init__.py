@@ -13,7 +13,7 @@ BACKENDS: Final = {
     "memory": Entry("tidemill.stores.objects.memory:MemoryStore"),
     "azure_blob": Entry("tidemill.stores.objects.azure.store:AzureStore"),
     "azure_instance": Entry("tidemill.stores.objects.azure.store:InstanceStore"),
-    "azure_workload_identity": Entry("tidemill.stores.objects.azure.store:AzureStore"),
+    "azure_workload_identity": Entry("tidemill.stores.objects.azure.store:IdentityStore"),
     "gcloud_storage": Entry("tidemill.stores.objects.gcs.store:GcsStore"),
     "gcloud_machine": Entry("tidemill.stores.objects.gcs.store:MachineStore"),
     "s3": Entry("tidemill.stores.objects.s3.store:S3Store"),

@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 from urllib.parse import parse_qsl
 
@@ -67,20 +67,11 @@ class AzureConfig:
             StorageMisconfigured: a field is missing or wrong.
         """
         fields = Fields(value)
-        account, container = fields.needed("accountName"), fields.needed("containerName")
-        if _ACCOUNT.fullmatch(account) is None:
-            raise StorageMisconfigured(f"{account[:80]!r} is no name of a storage account: check accountName.")
-        if _CONTAINER.fullmatch(container) is None:
-            raise StorageMisconfigured(f"{container[:80]!r} is no name of a container: check containerName.")
-        config = cls(
-            account=account,
-            container=container,
-            endpoint=_endpoint(fields, account),
+        config = replace(
+            cls._place(fields),
             access_key=_key(fields.text("accessKey")),
             signature=parse_qsl(fields.text("sasToken").removeprefix("?"), keep_blank_values=True),
             identity=_identity(fields),
-            prefix=fields.prefix(),
-            ca_certificate=fields.text("caCertificate"),
         )
         if not config.access_key and not config.signature and config.identity is None:
             raise StorageMisconfigured(
@@ -88,6 +79,33 @@ class AzureConfig:
                 "(with clientSecret, or without where a token proves the identity)."
             )
         return config
+
+    @classmethod
+    def of_identity(cls, value: Mapping[str, object]) -> Self:
+        """From the value of a resource `azure_workload_identity`, which holds no secret.
+
+        Raises:
+            StorageMisconfigured: a field is missing or wrong.
+        """
+        fields = Fields(value)
+        identity = Identity(tenant=fields.needed("tenantId"), client=fields.needed("clientId"))
+        return replace(cls._place(fields), identity=identity)
+
+    @classmethod
+    def _place(cls, fields: Fields) -> Self:
+        """Where the container is, without who asks."""
+        account, container = fields.needed("accountName"), fields.needed("containerName")
+        if _ACCOUNT.fullmatch(account) is None:
+            raise StorageMisconfigured(f"{account[:80]!r} is no name of a storage account: check accountName.")
+        if _CONTAINER.fullmatch(container) is None:
+            raise StorageMisconfigured(f"{container[:80]!r} is no name of a container: check containerName.")
+        return cls(
+            account=account,
+            container=container,
+            endpoint=_endpoint(fields, account),
+            prefix=fields.prefix(),
+            ca_certificate=fields.text("caCertificate"),
+        )
 
 
 def _endpoint(fields: Fields, account: str) -> Endpoint:

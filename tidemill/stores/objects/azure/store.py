@@ -55,7 +55,7 @@ class AzureStore:
 
     @classmethod
     def open(cls, value: Mapping[str, object], *, egress: Egress, prove: Prove = nobody) -> Self:
-        """As a resource `azure_blob` or `azure_workload_identity` says; see `AzureConfig.of`."""
+        """As a resource `azure_blob` says; see `AzureConfig.of`."""
         return cls(AzureConfig.of(value), egress=egress, prove=prove)
 
     @property
@@ -186,6 +186,15 @@ class AzureStore:
             etag=read_etag(answer.headers),
             attributes=attributes,
         )
+
+
+class IdentityStore(AzureStore):
+    """A container that is reached by an identity, without a secret."""
+
+    @classmethod
+    def open(cls, value: Mapping[str, object], *, egress: Egress, prove: Prove = nobody) -> Self:
+        """As a resource `azure_workload_identity` says; see `AzureConfig.of_identity`."""
+        return cls(AzureConfig.of_identity(value), egress=egress, prove=prove)
 
 
 class InstanceStore(AzureStore):
