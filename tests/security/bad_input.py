@@ -252,6 +252,6 @@ async def seed(api: Api) -> dict[str, str]:
         "workspace": "main", "path": "u/ada/x", "name": "crew", "hash": script_hash, "id": job.text,
         "ended": ended.text,
         "email": "dev@x.org", "user": "dev@x.org", "username": "op", "key": "custom_tags", "kind": "variable",
-        "token_prefix": "abcdefghij", "digest": "00", "workspace_id": "absent", "scheduled_for": "0", "number": "1",
+        "token_prefix": "abcdefghij", "page": "main", "workspace_id": "absent", "scheduled_for": "0", "number": "1",
         "access_key": "TMKabcdefgh",
     }  # fmt: skip

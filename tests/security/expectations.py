@@ -123,7 +123,7 @@ ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
 
 ELSEWHERE: Final = {
     "key:path": "x", "kind": "variable", "workspace_id": "other", "email": "dev@x.org", "user": "dev@x.org",
-    "username": "dev", "name": "shared", "token_prefix": "abc", "key": "x", "scheduled_for": "1", "digest": "x",
+    "username": "dev", "name": "shared", "token_prefix": "abc", "key": "x", "scheduled_for": "1", "page:path": "main",
     "access_key": "TMKX", "audience:path": "sts.amazonaws.com",
 }  # fmt: skip
 """What the placeholders are filled with that name no single thing with rights of its own."""

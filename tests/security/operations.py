@@ -249,6 +249,7 @@ def _people(seeded: Seeded) -> dict[str, Call]:
 
 def _items(seeded: Seeded) -> dict[str, Call]:
     variable, resource, doomed, kind = {"path": "u/dev/v"}, {"path": "u/dev/r"}, {"path": DOOMED}, {"name": "shelf"}
+    table, no_database = {"schema": "public", "table": "t"}, "the resource is no database, and the answer says so"
     untested = "no store brings a test of its connections, and the answer says so"
     found = {
         "POST variables/create": Call(body={"path": "u/dev/v2", "value": "x", "is_secret": True, "description": ""}),
@@ -267,6 +268,12 @@ def _items(seeded: Seeded) -> dict[str, Call]:
         "GET resources/list_names/{name}": Call(at={"name": "any"}),
         "POST resources/test/{path}": Call(at=resource, status=501, why=untested),
         "POST resources/test_value": Call(body={"resource_type": "any", "value": {}}, status=501, why=untested),
+        "POST databases/tables": Call(body={"resource": "u/dev/r"}, status=501, why=no_database),
+        "POST databases/table": Call(body={"resource": "u/dev/r", **table}, status=501, why=no_database),
+        "POST databases/rows": Call(body={"resource": "u/dev/r", **table}, status=501, why=no_database),
+        "POST databases/change": Call(
+            body={"resource": "u/dev/r", "changes": [{"kind": "insert", **table}]}, status=501, why=no_database
+        ),
         "GET resources/type/get/{name}": Call(at=kind),
         "GET resources/type/exists/{name}": Call(at=kind),
         "POST resources/type/create": Call(body={"name": "crate", "schema": {"type": "object"}}),

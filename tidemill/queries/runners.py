@@ -8,7 +8,9 @@ import structlog
 
 from tidemill.engine.egress import Egress
 from tidemill.queries import RUNNERS
+from tidemill.queries.pools import Lease
 from tidemill.queries.port import Host, Query, QueryRunner
+from tidemill.queries.sql import SqlRunner
 from tidemill.registry import lookup
 
 log = structlog.get_logger(__name__)
@@ -44,9 +46,23 @@ class Runners:
             BadRequest: there is no such query language.
         """
         runner = self._runner(query.language)
+        self._begin_closing()
+        return await runner.run(query, host)
+
+    async def lease(self, language: str, identity: str, value: bytes) -> Lease:
+        """The database that the value of a resource describes, for a while: use it as `async with`.
+
+        Raises:
+            BadRequest, MissingExtra: see `open_database`.
+        """
+        runner = self._runner(language)
+        assert isinstance(runner, SqlRunner)
+        self._begin_closing()
+        return await runner.lease(language, identity, value)
+
+    def _begin_closing(self) -> None:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._keep_closing(), name="close idle connections")
-        return await runner.run(query, host)
 
     def _runner(self, language: str) -> QueryRunner:
         """One for a family of languages, which share a class."""

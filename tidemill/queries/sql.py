@@ -10,7 +10,7 @@ from tidemill.engine.sql.script import SqlScript, read_script
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, TidemillError, Unsupported
 from tidemill.queries.arguments import DATABASE
-from tidemill.queries.pools import Pools
+from tidemill.queries.pools import Lease, Pools
 from tidemill.queries.port import Host, Query
 from tidemill.queries.sql_binding import bind
 from tidemill.queries.sql_collecting import Collector
@@ -45,6 +45,10 @@ class SqlRunner:
                 raise Unsupported(f"-- transaction: {query.language} has no transactions of several statements.")
             async with database.session(options) as session:
                 return await _run_in(session, script.annotations, statements, query)
+
+    async def lease(self, language: str, identity: str, value: bytes) -> Lease:
+        """The database that the value of a resource describes, from the same pools; see `Pools.use`."""
+        return await self._pools.use(language, identity, value)
 
     async def close_idle(self, idle_s: float) -> int:
         """See `QueryRunner.close_idle`."""

@@ -231,6 +231,10 @@ POLICIES: Final[dict[str, Policy]] = {
     "POST /api/w/{workspace}/resources/type/update/{name}": developer("resources:write"),
     "DELETE /api/w/{workspace}/resources/type/delete/{name}": developer("resources:write"),
     "POST /api/w/{workspace}/resources/test/{path:path}": developer("resources:write"),
+    "POST /api/w/{workspace}/databases/tables": developer("resources:read", writes=False),
+    "POST /api/w/{workspace}/databases/table": developer("resources:read", writes=False),
+    "POST /api/w/{workspace}/databases/rows": developer("resources:read", writes=False),
+    "POST /api/w/{workspace}/databases/change": developer("resources:read"),
     "POST /api/w/{workspace}/resources/test_value": developer("resources:write"),
     # storages
     "POST /api/w/{workspace}/workspaces/edit_large_file_storage_config": admin("workspaces:write"),

@@ -1,0 +1,248 @@
+"""Looks into users' SQL databases and changes rows: pages, and changes that take effect together or not at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from tidemill.engine.cell_json import Cells
+from tidemill.engine.sql.dialect import DIALECTS
+from tidemill.engine.sql.tables import (
+    Generated,
+    Identity,
+    Page,
+    Place,
+    Style,
+    delete_row,
+    full_order,
+    insert_row,
+    is_paged,
+    lock_row,
+    select_page,
+    style_of,
+    update_row,
+)
+from tidemill.model.column import Column, Row
+from tidemill.model.errors import BadRequest, Conflict, Unsupported
+from tidemill.queries.pools import Lease
+from tidemill.queries.port import Opened
+from tidemill.queries.runners import Runners
+from tidemill.stores.databases.catalog import Catalog, Table, TableName, catalog_of
+from tidemill.stores.databases.port import Argument, Database, Session, SessionOptions, Statement
+
+MOST_ROWS: Final = 1000
+MOST_CHANGES: Final = 1000
+STATEMENT_S: Final = 30.0
+_LOOKING: Final = SessionOptions(read_only=True, statement_timeout_s=STATEMENT_S, application="tidemill explorer")
+_CHANGING: Final = SessionOptions(statement_timeout_s=STATEMENT_S, application="tidemill explorer")
+_LANGUAGES: Final = {each.resource_type: each.name for each in DIALECTS.values() if each.name != "duckdb"}
+
+
+def language_of(resource_type: str) -> str:
+    """The dialect of the databases that resources of a type describe.
+
+    Raises:
+        Unsupported: it is no SQL database.
+    """
+    if resource_type not in _LANGUAGES:
+        raise Unsupported(f"A resource of the type {resource_type!r} is no SQL database that the explorer knows.")
+    return _LANGUAGES[resource_type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A page of rows.
+
+    Attributes:
+        cells: for each row its values, ready for msgspec's encoder, in the order of the columns.
+        versions: for each row what it is now; None where the engine has none.
+        row_names: for each row what names it; None where a key does.
+        after: where the next page begins; None for the last, and where rows cannot be told apart.
+        has_more: whether there are more rows.
+        sql: what was asked, with placeholders.
+    """
+
+    columns: tuple[Column, ...]
+    cells: list[list[object]]
+    versions: list[str] | None
+    row_names: list[str] | None
+    after: list[msgspec.Raw] | None
+    has_more: bool
+    sql: str
+
+
+class ChangeKind(StrEnum):
+    """What is done to a row."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change: `values` of inserts and updates, `row` of updates and deletes."""
+
+    kind: ChangeKind
+    schema: str
+    table: str
+    values: dict[str, bytes]
+    row: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A statement that was run, with the values of its placeholders as JSON."""
+
+    sql: str
+    arguments: list[msgspec.Raw]
+
+
+class Explorer:
+    """One database, for one identity, for the time of a request."""
+
+    def __init__(self, runners: Runners, opened: Opened, identity: str) -> None:
+        """
+        Raises:
+            Unsupported: the explorer does not know such databases.
+        """
+        self.language = language_of(opened.resource_type)
+        self._runners, self._opened, self._identity = runners, opened, identity
+
+    async def tables(self) -> list[TableName]:
+        """All tables and views."""
+        catalog = catalog_of(self.language)
+        async with await self._lease() as database, database.session(_LOOKING) as session:
+            return await catalog.tables(session)
+
+    async def table(self, schema: str, name: str) -> Table:
+        """One table.
+
+        Raises:
+            NotFound: it is not there.
+        """
+        catalog = catalog_of(self.language)
+        async with await self._lease() as database, database.session(_LOOKING) as session:
+            return await catalog.table(session, schema, name)
+
+    async def rows(self, schema: str, name: str, page: Page) -> Rows:
+        """A page of a table's rows.
+
+        Raises:
+            BadRequest: a column is not there, or a value does not fit its type.
+        """
+        style, catalog = style_of(self.language), catalog_of(self.language)
+        if not 1 <= page.limit <= MOST_ROWS:
+            raise BadRequest(f"limit must be 1 to {MOST_ROWS}.")
+        async with await self._lease() as database, database.session(_LOOKING) as session:
+            place = place_of(await catalog.table(session, schema, name))
+            asked = select_page(style, place, page)
+            (result,) = await session.run(_statement(asked))
+            found = [row async for batch in result.batches(page.limit + 1) for row in batch]
+        return _page(style, place, page, result.columns, found, asked.text)
+
+    async def change(self, changes: Sequence[Change], *, is_trial: bool) -> list[Done]:
+        """Make the changes in one transaction; of a trial nothing stays.
+
+        Raises:
+            Conflict: a row is not (any more) as it was seen, or not one; nothing was changed.
+            QueryFailed: the database refuses one; nothing was changed.
+        """
+        if not 1 <= len(changes) <= MOST_CHANGES:
+            raise BadRequest(f"Send 1 to {MOST_CHANGES} changes.")
+        async with await self._lease() as database:
+            _require_transactions(database, self.language)
+            async with database.session(_CHANGING) as session:
+                await session.begin()
+                done = [await self._apply(session, number, change) for number, change in enumerate(changes, start=1)]
+                await (session.rollback() if is_trial else session.commit())
+        return done
+
+    async def _apply(self, session: Session, number: int, change: Change) -> Done:
+        style, catalog = style_of(self.language), catalog_of(self.language)
+        place = place_of(await _known(catalog, session, change))
+        if change.kind is not ChangeKind.INSERT:
+            await _lock(session, style, place, change.row, number)
+        match change.kind:
+            case ChangeKind.INSERT:
+                made = insert_row(style, place, change.values)
+            case ChangeKind.UPDATE:
+                made = update_row(style, place, change.row, change.values)
+            case ChangeKind.DELETE:
+                made = delete_row(style, place, change.row)
+        for result in await session.run(_statement(made)):
+            async for _ in result.batches(1):
+                pass
+        return Done(made.text, [msgspec.Raw(value.raw or b"null") for value in made.values])
+
+    async def _lease(self) -> Lease:
+        return await self._runners.lease(self.language, self._identity, self._opened.value)
+
+
+async def _known(catalog: Catalog, session: Session, change: Change) -> Table:
+    return await catalog.table(session, change.schema, change.table)
+
+
+async def _lock(session: Session, style: Style, place: Place, row: Identity, number: int) -> None:
+    (result,) = await session.run(_statement(lock_row(style, place, row)))
+    found = sum([len(batch) async for batch in result.batches(2)])
+    if found != 1:
+        what = "is not there any more, or was changed since it was read" if not found else f"is one of {found} alike"
+        raise Conflict(
+            f"Change {number}: the row of {place.schema}.{place.table} {what}. Nothing was changed; read again."
+        )
+
+
+def place_of(table: Table) -> Place:
+    """A table as statements need it."""
+    return Place(
+        schema=table.schema,
+        table=table.name,
+        types={column.name: column.type for column in table.columns},
+        key=table.key,
+        is_table=table.is_table,
+    )
+
+
+def _require_transactions(database: Database, language: str) -> None:
+    if not database.can.transactions:
+        raise Unsupported(
+            f"{language} has no transactions of several statements, so that rows are changed by scripts only."
+        )
+
+
+def _statement(made: Generated) -> Statement:
+    arguments = [
+        Argument(name=f"a{number}", type_name=value.type_name, value=value.raw)
+        for number, value in enumerate(made.values, start=1)
+    ]
+    return Statement(text=made.text, arguments=tuple(arguments))
+
+
+def _page(style: Style, place: Place, page: Page, columns: Sequence[Column], found: Sequence[Row], sql: str) -> Rows:
+    width = len(place.types)
+    kept = found[: page.limit]
+    has_more = len(found) > page.limit
+    cells = [list(row) for row in Cells(columns[:width]).converted([row[:width] for row in kept])]
+    has_version = place.is_table and bool(style.version)
+    has_row = place.is_table and bool(style.row)
+    row_at = width + has_version
+    after = None
+    if has_more and is_paged(style, place):
+        names = list(place.types)
+        last = [*cells[-1], str(kept[-1][row_at])] if has_row else cells[-1]
+        at = {name: index for index, name in enumerate(names)} | {style.row: width}
+        after = [
+            msgspec.Raw(msgspec.json.encode(last[at[each.column]])) for each in full_order(style, place, page.order)
+        ]
+    return Rows(
+        columns=tuple(columns[:width]),
+        cells=cells,
+        versions=[str(row[width]) for row in kept] if has_version else None,
+        row_names=[str(row[row_at]) for row in kept] if has_row and not place.key else None,
+        after=after,
+        has_more=has_more,
+        sql=sql,
+    )

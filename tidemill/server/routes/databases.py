@@ -1,0 +1,237 @@
+"""The explorer of users' databases: their tables, their rows, and changes to rows.
+
+The caller must be able to read the resource of the database.
+"""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Depends
+from msgspec import Raw
+from starlette.responses import Response
+
+from tidemill.engine.sql.tables import Filter, Identity, Operator, Order, Page
+from tidemill.model.identity import Principal
+from tidemill.queries.explorer import Change, ChangeKind, Explorer, Rows
+from tidemill.server.inline import InlineHost
+from tidemill.server.objects.fencing import require_lease
+from tidemill.server.parts import Caller, InParts, Parts
+from tidemill.server.wire import ERRORS, accepts, json_answer, json_body, returns
+from tidemill.stores.databases.catalog import Table, TableName
+
+router = APIRouter(tags=["databases"], responses=ERRORS)
+
+_W: Final = "/api/w/{workspace}"
+
+
+def _answers(wanted: Any, asked: type) -> dict[str, Any]:
+    """What a route says of its body and its answer."""
+    return {"response_class": Response, "responses": {200: returns(wanted)}, "openapi_extra": accepts(asked)}
+
+
+class WhichDatabase(msgspec.Struct):
+    """A database: the path of its resource."""
+
+    resource: str
+
+
+class WhichTable(msgspec.Struct):
+    """A table of it."""
+
+    resource: str
+    schema: str
+    table: str
+
+
+class WireFilter(msgspec.Struct):
+    """A condition: `=`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `begins`, `is null`, `is not null`."""
+
+    column: str
+    operator: Operator
+    value: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
+
+
+class WireOrder(msgspec.Struct):
+    """A column to sort by."""
+
+    column: str
+    descending: bool = False
+
+
+class WantedRows(msgspec.Struct, kw_only=True):
+    """Which rows of a table are wanted. `after`: as the page before gave it, with the same filters and sort."""
+
+    resource: str
+    schema: str
+    table: str
+    filters: list[WireFilter] = []
+    sort: list[WireOrder] = []
+    after: list[Raw] = []
+    limit: int = 100
+
+
+class WireColumn(msgspec.Struct):
+    """A column of the rows, with the database's name of its type and the kind of its values."""
+
+    name: str
+    type: str
+    kind: str
+
+
+class ListedRows(msgspec.Struct, kw_only=True):
+    """A page of rows. `versions` or the values themselves, and the key or `row_names`, go back with a change."""
+
+    columns: list[WireColumn]
+    rows: list[list[Raw]]
+    versions: list[str] | None
+    row_names: list[str] | None
+    after: list[Raw] | None
+    has_more: bool
+    sql: str
+
+
+class WireRow(msgspec.Struct, kw_only=True):
+    """Which row is meant, by its key, or by `row` in a table without one.
+
+    And as what it was seen: by its `version`, or by all its `old` values where the database has no versions.
+    """
+
+    key: dict[str, Raw] = {}
+    row: str = ""
+    version: str = ""
+    old: dict[str, Raw] = {}
+
+
+class WireChange(msgspec.Struct, kw_only=True):
+    """A change to one row: `values` of inserts and updates, `row` of updates and deletes."""
+
+    kind: ChangeKind
+    schema: str
+    table: str
+    values: dict[str, Raw] = {}
+    row: WireRow = msgspec.field(default_factory=WireRow)
+
+
+class Changes(msgspec.Struct, kw_only=True):
+    """Changes that take effect together or not at all. `dry_run`: the database tries them, and nothing stays."""
+
+    resource: str
+    changes: list[WireChange]
+    dry_run: bool = False
+
+
+class RunStatement(msgspec.Struct):
+    """A statement that was run, and the values of its placeholders in their order."""
+
+    sql: str
+    arguments: list[Raw]
+
+
+class Changed(msgspec.Struct):
+    """What was done, in one transaction."""
+
+    statements: list[RunStatement]
+    applied: bool
+
+
+class ListedTables(msgspec.Struct):
+    """The tables and views of a database, by schema and name."""
+
+    language: str
+    tables: list[TableName]
+
+
+@router.post(
+    _W + "/databases/tables",
+    response_class=Response,
+    responses={200: returns(ListedTables)},
+    openapi_extra=accepts(WhichDatabase),
+)
+async def list_tables(
+    parts: InParts, caller: Caller, body: Annotated[WhichDatabase, Depends(json_body(WhichDatabase))]
+) -> Response:
+    """Tables and views that the database's user may see."""
+    explorer = await _explorer(parts, caller, body.resource)
+    return json_answer(ListedTables(explorer.language, await explorer.tables()))
+
+
+@router.post(_W + "/databases/table", **_answers(Table, WhichTable))
+async def describe_table(
+    parts: InParts, caller: Caller, body: Annotated[WhichTable, Depends(json_body(WhichTable))]
+) -> Response:
+    """Columns, key, indexes and foreign keys of a table."""
+    explorer = await _explorer(parts, caller, body.resource)
+    return json_answer(await explorer.table(body.schema, body.table))
+
+
+@router.post(
+    _W + "/databases/rows",
+    response_class=Response,
+    responses={200: returns(ListedRows)},
+    openapi_extra=accepts(WantedRows),
+)
+async def list_rows(
+    parts: InParts, caller: Caller, body: Annotated[WantedRows, Depends(json_body(WantedRows))]
+) -> Response:
+    """A page of a table's rows, filtered and sorted, and where the next one begins."""
+    explorer = await _explorer(parts, caller, body.resource)
+    page = Page(
+        filters=tuple(Filter(each.column, each.operator, bytes(each.value)) for each in body.filters),
+        order=tuple(Order(each.column, each.descending) for each in body.sort),
+        after=tuple(map(bytes, body.after)),
+        limit=body.limit,
+    )
+    found = await explorer.rows(body.schema, body.table, page)
+    parts.access_log.note_other(caller, "database", _plain(body.resource), "read")
+    return json_answer(_wire(found))
+
+
+@router.post(_W + "/databases/change", **_answers(Changed, Changes))
+async def change_rows(
+    parts: InParts, caller: Caller, body: Annotated[Changes, Depends(json_body(Changes))]
+) -> Response:
+    """Insert, update and delete rows, each exactly one that is still as it was seen; all together or none."""
+    explorer = await _explorer(parts, caller, body.resource)
+    done = await explorer.change([_change(each) for each in body.changes], is_trial=body.dry_run)
+    if not body.dry_run:
+        parts.access_log.note_other(caller, "database", _plain(body.resource), "write")
+    statements = [RunStatement(each.sql, each.arguments) for each in done]
+    return json_answer(Changed(statements, applied=not body.dry_run))
+
+
+async def _explorer(parts: Parts, caller: Principal, resource: str) -> Explorer:
+    """The database of a resource.
+
+    Raises:
+        InterpolationFailed: it is not there, or the caller may not read it.
+        LeaseLost: the caller is a job that was given to another attempt.
+    """
+    await require_lease(parts.database, caller)
+    host = InlineHost(parts, caller)
+    return Explorer(parts.queries, await host.resource(resource), host.identity)
+
+
+def _plain(resource: str) -> str:
+    return resource.removeprefix("$res:")
+
+
+def _change(wire: WireChange) -> Change:
+    row = wire.row
+    identity = Identity(key=_raw(row.key), row=row.row, version=row.version, old=_raw(row.old))
+    return Change(kind=wire.kind, schema=wire.schema, table=wire.table, values=_raw(wire.values), row=identity)
+
+
+def _raw(members: dict[str, Raw]) -> dict[str, bytes]:
+    return {name: bytes(value) for name, value in members.items()}
+
+
+def _wire(found: Rows) -> ListedRows:
+    return ListedRows(
+        columns=[WireColumn(each.name, each.type.name, each.type.kind) for each in found.columns],
+        rows=found.cells,  # type: ignore[arg-type]  # each is what msgspec writes as the JSON of its value
+        versions=found.versions,
+        row_names=found.row_names,
+        after=found.after,
+        has_more=found.has_more,
+        sql=found.sql,
+    )

@@ -1,0 +1,125 @@
+"""What a database says of its tables: one shape for all engines, and the table that names who asks which engine."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol, cast
+
+from tidemill.model.errors import Unsupported
+from tidemill.registry import Entry, lookup
+from tidemill.stores.databases.port import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableName:
+    """A table or view.
+
+    Attributes:
+        kind: `table`, `view`, `materialized view`, `foreign table` or `partitioned table`.
+        rows: about how many rows it has; None where the database does not know.
+        comment: the database's own; "" for none.
+    """
+
+    schema: str
+    name: str
+    kind: str
+    rows: int | None
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableColumn:
+    """A column. `default` is the database's expression; `is_generated` ones cannot be set."""
+
+    name: str
+    type: str
+    is_nullable: bool
+    default: str | None
+    is_generated: bool
+    comment: str
+    choices: tuple[str, ...] = ()
+    """The values of an enum, in its order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index, or the constraint that made it. `definition` is how the database would write it."""
+
+    name: str
+    columns: tuple[str, ...]
+    is_unique: bool
+    is_primary: bool
+    definition: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKey:
+    """Columns that refer to those of another table."""
+
+    name: str
+    columns: tuple[str, ...]
+    schema: str
+    table: str
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table with all that is to be known of it.
+
+    Attributes:
+        key: the columns that tell its rows apart: the primary key, else a unique key without nulls; () for none.
+    """
+
+    schema: str
+    name: str
+    kind: str
+    comment: str
+    columns: tuple[TableColumn, ...]
+    key: tuple[str, ...]
+    indexes: tuple[Index, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its rows can be changed."""
+        return self.kind in {"table", "partitioned table"}
+
+
+class Catalog(Protocol):
+    """Asks one engine; made without arguments. Each function is one query, but where it says so."""
+
+    async def tables(self, session: Session) -> list[TableName]:
+        """The tables and views that the user of the session may see, without the database's own, by schema and name."""
+        ...
+
+    async def table(self, session: Session, schema: str, name: str) -> Table:
+        """One of them; a query each for columns, indexes and foreign keys.
+
+        Raises:
+            NotFound: it is not there, or not for this user.
+        """
+        ...
+
+
+CATALOGS: Final = {
+    "postgresql": Entry("tidemill.stores.databases.postgresql.catalog:PostgresCatalog"),
+}
+"""The script language of a dialect -> who asks its databases."""
+
+
+def catalog_of(language: str) -> Catalog:
+    """
+    Raises:
+        Unsupported: nobody knows how to ask such a database.
+    """
+    if language not in CATALOGS:
+        raise Unsupported(f"Databases of {language!r} cannot be looked into yet: run a script of that language.")
+    return cast("Catalog", lookup(CATALOGS, "catalog", language)())
+
+
+def key_of(indexes: tuple[Index, ...], columns: tuple[TableColumn, ...]) -> tuple[str, ...]:
+    """The columns that tell rows apart: of the primary key, else of the narrowest unique index whose columns are never
+    null."""
+    never_null = {column.name for column in columns if not column.is_nullable}
+    fitting = [each for each in indexes if each.is_unique and each.columns and set(each.columns) <= never_null]
+    fitting.sort(key=lambda each: (not each.is_primary, len(each.columns), each.name))
+    return fitting[0].columns if fitting else ()
