@@ -7,6 +7,7 @@ the exit status is 1 when a page is not what its function gives.
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +17,13 @@ import typer
 import tidemill.engine.s3_faults
 import tidemill.server.app  # noqa: F401  # the errors that the server adds
 from tidemill.cli import COMMANDS
+from tidemill.engine.cell_json import ScalarEncoder
+from tidemill.engine.sql.annotations import Format
+from tidemill.model.column import BinaryText, Column, DataType, Kind
 from tidemill.model.errors import TidemillError
 from tidemill.model.resource_type import CatalogueType, catalogue
+from tidemill.queries.arrow_columns import arrow_type
+from tidemill.queries.row_writers import row_writer
 from tidemill.server.errors import STATUSES
 from tidemill.settings import Settings
 
@@ -194,7 +200,86 @@ def _spelled(parameter: Any) -> str:
     return ", ".join(f"`{spelling}`" for spelling in parameter.opts)
 
 
+EXAMPLES: Final = (
+    (DataType(name="", kind=Kind.BOOL), True),
+    (DataType(name="", kind=Kind.INTEGER), 9007199254740993),
+    (DataType(name="", kind=Kind.INTEGER, bits=0), 2**80),
+    (DataType(name="", kind=Kind.FLOAT), 0.1),
+    (DataType(name="", kind=Kind.FLOAT), float("-inf")),
+    (DataType(name="", kind=Kind.DECIMAL, precision=10, scale=2), Decimal("1.50")),
+    (DataType(name="", kind=Kind.DECIMAL), Decimal("0.12345678901234567890")),
+    (DataType(name="", kind=Kind.DECIMAL), Decimal("NaN")),
+    (DataType(name="", kind=Kind.TEXT), 'a "text"'),
+    (DataType(name="", kind=Kind.BINARY, binary=BinaryText.HEX), b"\x01\xff"),
+    (DataType(name="", kind=Kind.BINARY), b"\x01\xff"),
+    (DataType(name="", kind=Kind.DATE), "2024-02-29"),
+    (DataType(name="", kind=Kind.TIME), "23:59:59.999999"),
+    (DataType(name="", kind=Kind.TIMETZ), "12:00:00+02:00"),
+    (DataType(name="", kind=Kind.TIMESTAMP), "2024-02-29 12:00:00.000001"),
+    (DataType(name="", kind=Kind.TIMESTAMPTZ), "2024-02-29 12:00:00 UTC"),
+    (DataType(name="", kind=Kind.INTERVAL), "P1Y2M3DT4H5M6.7S"),
+    (DataType(name="", kind=Kind.JSON), b'{"a": 1.10}'),
+    (DataType(name="", kind=Kind.UUID), "0199d0c8-7b1e-7cc0-8000-000000000001"),
+    (DataType(name="", kind=Kind.ARRAY, item=DataType(name="", kind=Kind.DATE)), ["2024-02-29", None]),
+    (
+        DataType(name="", kind=Kind.STRUCT, fields=(Column("a", DataType(name="", kind=Kind.INTEGER)),)),
+        {"a": 1},
+    ),
+    (
+        DataType(
+            name="",
+            kind=Kind.MAP,
+            fields=(
+                Column("key", DataType(name="", kind=Kind.TEXT)),
+                Column("value", DataType(name="", kind=Kind.INTEGER)),
+            ),
+        ),
+        [("a", 1)],
+    ),
+)
+"""A value of each kind, and those that are written in another way."""
+
+
+def sql_types() -> str:
+    """Each kind of value in the forms that results have, by the code that writes them."""
+    lines = [
+        "# Types of SQL results",
+        "",
+        "Every value of a result is of one of these kinds. A backend turns its engine's types into them without",
+        "loss; what it does not know is the text that the database writes. NULL is `null`, and nothing in CSV.",
+        "",
+        "| kind | JSON | with `big_numbers=string` | CSV | Parquet |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for data_type, value in EXAMPLES:
+        columns = [Column("c", data_type)]
+        cells = [
+            ScalarEncoder(columns, big_numbers_as_text=text).objects([(value,)]).decode() for text in (False, True)
+        ]
+        csv = row_writer(Format.CSV, columns, big_numbers_as_text=False).write([(value,)]).decode().split("\r\n")[1]
+        cells = [cells[0], cells[1] if cells[1] != cells[0] else "", csv, str(arrow_type(data_type))]
+        shown = [f"`{cell}`".replace("|", "\\|") if cell else "" for cell in cells]
+        lines.append(f"| {data_type.kind} | {' | '.join(shown)} |")
+    return "\n".join([*lines, *_TYPE_NOTES]) + "\n"
+
+
+_TYPE_NOTES: Final = (
+    "",
+    "- A decimal is a JSON number with its digits where a 64-bit float holds the same value, else a text with them;",
+    "  NaN and infinities are texts, of floats too. Windmill rounds some of these.",
+    "- Times are never rounded, moved to an epoch or to a zero date. `infinity`, years before Christ and MySQL's",
+    "  `0000-00-00` come as the database writes them; Parquet has no form for those, and says so.",
+    "- An interval is an ISO 8601 duration. (Windmill's text of it is mislabelled.)",
+    "- Integers have all their digits. JavaScript rounds those beyond 2^53 when it reads them: ask for texts.",
+    "- JSON is passed on as it is written, unless it holds a key twice or is nested deeper than 512 levels: that is",
+    "  an error which names the column.",
+    "- In Parquet, numbers without a declared precision, intervals, times with an offset, and times in lists or",
+    "  structures are texts.",
+)
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/reference/sql-types.md": sql_types,
     "docs/reference/cli.md": commands,
     "docs/reference/errors.md": errors,
     "docs/reference/resource-types.md": resource_types,

@@ -1,10 +1,12 @@
 """Queries that the server runs while the request waits: `jobs/run_inline/preview` and by path and hash."""
 
 import asyncio
+import io
 import json
 
 import httpx
 import psycopg
+import pyarrow.parquet as pq
 import pytest
 
 from tests.api.at_work import deploy
@@ -214,3 +216,118 @@ async def until(connection: psycopg.Connection, query: str, *, is_there: bool) -
     async with asyncio.timeout(30):
         while bool(connection.execute(query).fetchall()) is not is_there:
             await asyncio.sleep(0.01)
+
+
+MANY = "select n, 'row ' || n as name, n / 4.0 as part from generate_series(1, 20000) n"
+
+
+async def stored(client: httpx.AsyncClient, pointer: object) -> bytes:
+    assert isinstance(pointer, dict)
+    query = {"file_key": pointer["s3"], "storage": pointer.get("storage", "")}
+    answer = await client.get(f"{W}/job_helpers/download_s3_file", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+async def keys(client: httpx.AsyncClient) -> list[str]:
+    answer = await client.get(f"{W}/job_helpers/list_stored_files", params={"max_keys": 100})
+    return [each["s3"] for each in answer.json()["windmill_large_files"]]
+
+
+async def test_rows_are_streamed_to_workspace_storage(warehouse: httpx.AsyncClient) -> None:
+    lines = await result(warehouse, f"-- s3\nset search_path = public; {MANY}")
+    assert isinstance(lines, dict)
+    assert lines["s3"].startswith("wmill_datalake/u/dev/")
+    assert lines["s3"].endswith(".json")
+    rows = [json.loads(line) for line in (await stored(warehouse, lines)).splitlines()]
+    assert (len(rows), rows[0]["n"], rows[-1]["name"]) == (20000, 1, "row 20000")
+    table = await result(warehouse, f"-- s3 prefix=u/dev/day/ format=parquet\n{MANY}")
+    assert isinstance(table, dict)
+    assert table["s3"].startswith("u/dev/day/")
+    found = pq.read_table(io.BytesIO(await stored(warehouse, table)))
+    assert (found.num_rows, found.column_names) == (20000, ["n", "name", "part"])
+    text = await result(warehouse, f"-- s3 format=csv storage=_default_\n{MANY} limit 2")
+    assert (await stored(warehouse, text)).decode() == (
+        "n,name,part\r\n1,row 1,0.25000000000000000000\r\n2,row 2,0.50000000000000000000\r\n"
+    )
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+async def test_a_stream_that_fails_leaves_nothing(warehouse: httpx.AsyncClient, postgres: Postgres, form: str) -> None:
+    late = "select 1 / (200000 - n) as x from generate_series(1, 200000) n"
+    answer = await inline_query(warehouse, f"-- s3 format={form}\n{late}")
+    assert "division by zero" in answer.text
+    lost = (
+        "select n, pg_terminate_backend(pg_backend_pid()) from generate_series(1, 200000) n where n > 199999 or n < 9"
+    )
+    answer = await inline_query(warehouse, f"-- s3 format={form}\n{lost}")
+    assert answer.headers["x-tidemill-error"] == "connection_failed", answer.text
+    with postgres.connect() as connection:
+        connection.execute("drop table if exists late; create table late (a int unique deferrable initially deferred)")
+        text = "insert into late values (1), (1); select a from late"
+        answer = await inline_query(warehouse, f"-- s3 format={form}\n-- transaction\n{text}")
+        assert "duplicate key" in answer.text, "the commit fails"
+        connection.execute("drop table late")
+    assert await keys(warehouse) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("-- s3\ncreate temp table t (a int)", "gives no rows"),
+        ("-- s3\n-- result_collection=last_statement_first_row\nselect 1 as a", "leave out result_collection"),
+        ("-- s3\nselect 1 as a, 2 as a", "Two columns"),
+        ("-- s3 storage=nowhere\nselect 1 as a", "nowhere"),
+        ("-- s3 format=parquet\nselect 'infinity'::timestamp as t", "The column 't'"),
+    ],
+)
+async def test_what_cannot_be_streamed_is_told(warehouse: httpx.AsyncClient, content: str, words: str) -> None:
+    answer = await inline_query(warehouse, content)
+    assert answer.status_code == 500
+    assert words in answer.text
+    assert await keys(warehouse) == []
+
+
+async def test_objects_are_arguments(warehouse: httpx.AsyncClient) -> None:
+    table = await result(
+        warehouse, "-- s3 format=parquet prefix=u/dev/a\nselect 1 as n, 1.50::numeric(5,2) as d, null as e"
+    )
+    contents = {
+        "list.json": b'[{"n": 1.10}]',
+        "lines.jsonl": b'{"n":1}\n\n{"n":2}\n',
+        "one.json": b'{\n "n": 1\n}\n',
+        "none.json": b"",
+        "t.csv": b'\xef\xbb\xbfn,long,who,is\r\n1,0.12345678901234567890,"a, b",true\r\n2,,,\r\n',
+        "bad.csv": b"a,b\n1\n",
+        "bad.json": b"{no}",
+        "bad.parquet": b"PAR1",
+    }
+    for name, body in contents.items():
+        key = {"file_key": f"u/dev/{name}"}
+        answer = await warehouse.post(f"{W}/job_helpers/upload_s3_file", params=key, content=body)
+        assert answer.status_code == 200, answer.text
+
+    async def given(pointer: object) -> httpx.Response:
+        return await inline_query(warehouse, "-- $1 rows (s3object)\nselect $1::text as t", rows=pointer)
+
+    wanted = {
+        "list.json": '[{"n": 1.10}]',
+        "lines.jsonl": '[{"n":1},{"n":2}]',
+        "one.json": '{\n "n": 1\n}',
+        "none.json": "[]",
+        "t.csv": (
+            '[{"n":1,"long":0.12345678901234567890,"who":"a, b","is":true},{"n":2,"long":null,"who":null,"is":null}]'
+        ),
+    }
+    for name, text in wanted.items():
+        assert (await given({"s3": f"u/dev/{name}"})).json() == [{"t": text}], name
+    assert (await given("s3:///u/dev/list.json")).json() == [{"t": '[{"n": 1.10}]'}]
+    assert (await given(table)).json() == [{"t": '[{"n":1,"d":"1.50","e":null}]'}]
+    for name in ("bad.csv", "bad.json", "bad.parquet"):
+        answer = await given({"s3": f"u/dev/{name}"})
+        assert f"The object u/dev/{name} of the argument rows cannot be read" in answer.text
+    assert (await given({"s3": "u/dev/missing.csv"})).headers["x-tidemill-error"] == "not_found"
+    assert (await given({"s3": "u/ada/x.csv"})).headers["x-tidemill-error"] == "denied"
+    assert "must point to an object" in (await given({"x": 1})).text
+    unpacked = "-- $1 rows (s3object)\nselect n * 2 as n from json_to_recordset($1::json) as t(n int)"
+    assert await result(warehouse, unpacked, rows={"s3": "u/dev/lines.jsonl"}) == [{"n": 2}, {"n": 4}]

@@ -362,7 +362,7 @@ async def test_explain_tells_which_rule_decides(api: Api) -> None:
     answer = await api.developer.post(url, json={"key": "u/ada/a", "action": "read"})
     assert answer.json() == {
         "allowed": False,
-        "reason": "Rule 6, '**', is the first that matches: it allows nothing.",
+        "reason": "Rule 9, '**', is the first that matches: it allows nothing.",
         "rule": 5,
         "pattern": "**",
         "allow": "",

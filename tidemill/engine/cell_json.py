@@ -30,7 +30,7 @@ class RowEncoder:
         Raises:
             QueryFailed: two columns have one name.
         """
-        self._names = _distinct(columns)
+        self._names = distinct_names(columns)
         self._cells = Cells(columns, big_numbers_as_text=big_numbers_as_text)
         self._encoder = msgspec.json.Encoder()
 
@@ -96,7 +96,12 @@ def converter(data_type: DataType, *, big_numbers_as_text: bool = False) -> Conv
     return {Kind.FLOAT: _float, Kind.JSON: _json}.get(data_type.kind)
 
 
-def _distinct(columns: Sequence[Column]) -> list[str]:
+def distinct_names(columns: Sequence[Column]) -> list[str]:
+    """The names of the columns.
+
+    Raises:
+        QueryFailed: two are the same.
+    """
     names = [column.name for column in columns]
     if len(set(names)) != len(names):
         twice = next(name for index, name in enumerate(names) if name in names[:index])

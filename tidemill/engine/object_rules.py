@@ -64,9 +64,13 @@ DEFAULT_RULES: Final = (
     Rule("g/{group}/**", ALL),
     Rule("f/{folder_write}/**", ALL),
     Rule("f/{folder_read}/**", frozenset({Access.READ, Access.LIST})),
+    Rule("wmill_datalake/u/{username}/**", ALL),
+    Rule("wmill_datalake/f/{folder_write}/**", ALL),
+    Rule("wmill_datalake/f/{folder_read}/**", frozenset({Access.READ, Access.WRITE, Access.LIST})),
     Rule("**", frozenset()),
 )
-"""What holds in a storage whose rules were not written."""
+"""What holds in a storage whose rules were not written. Below `wmill_datalake/` lie results of queries, by the path of
+the script: whoever may run it may write there."""
 
 
 def parse_rule(pattern: str, allow: str) -> Rule:

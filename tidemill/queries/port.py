@@ -52,7 +52,7 @@ class Host(Protocol):
     """What a query may reach of its workspace, with the rights of whom it runs as."""
 
     identity: str
-    """Workspace and principal: connections are never shared across identities."""
+    """Workspace and principal, `main/u/ann`: connections are never shared across identities."""
 
     async def resource(self, path: str) -> Opened:
         """The resource at `path` (`u/...`, `f/...`, also with `$res:` before it).

@@ -10,10 +10,12 @@ from tidemill.engine.sql.script import SqlScript, read_script
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, TidemillError, Unsupported
 from tidemill.queries.arguments import DATABASE
+from tidemill.queries.pointed import content_of
 from tidemill.queries.pools import Lease, Pools
 from tidemill.queries.port import Host, Query
-from tidemill.queries.sql_binding import bind
+from tidemill.queries.sql_binding import bind, value_of
 from tidemill.queries.sql_collecting import Collector
+from tidemill.queries.sql_streaming import stream
 from tidemill.stores.databases.port import Session, SessionOptions, Statement
 
 DATA_TABLE: Final = "datatable:"
@@ -29,8 +31,9 @@ class SqlRunner:
     async def run(self, query: Query, host: Host) -> bytes:
         """See `QueryRunner.run`."""
         script = await _read(query)
-        args = jsontext.object_fields(query.args)
+        args: Mapping[str, bytes] = jsontext.object_fields(query.args)
         value = await _database_of(script, query, args, host)
+        args = await _with_objects(script, args, host)
         statements = bind(script, args, query.contextual)
         address = script.annotations.database or query.database
         if address:
@@ -44,7 +47,7 @@ class SqlRunner:
             if script.annotations.is_transaction and not database.can.transactions:
                 raise Unsupported(f"-- transaction: {query.language} has no transactions of several statements.")
             async with database.session(options) as session:
-                return await _run_in(session, script.annotations, statements, query)
+                return await _run_in(session, script.annotations, statements, query, host)
 
     async def lease(self, language: str, identity: str, value: bytes) -> Lease:
         """The database that the value of a resource describes, from the same pools; see `Pools.use`."""
@@ -59,9 +62,15 @@ class SqlRunner:
         await self._pools.close()
 
 
-async def _run_in(session: Session, annotations: Annotations, statements: Sequence[Statement], query: Query) -> bytes:
+async def _run_in(
+    session: Session, annotations: Annotations, statements: Sequence[Statement], query: Query, host: Host
+) -> bytes:
     if annotations.is_prepare:
         return await _described(session, statements)
+    if annotations.streaming is not None:
+        if annotations.is_transaction:
+            await session.begin()
+        return await stream(session, annotations, statements, query, host)
     collector = Collector(annotations, max_bytes=query.max_result_bytes, max_rows=query.max_rows)
     if not annotations.is_transaction:
         return await collector.collect(session, statements)
@@ -96,6 +105,16 @@ async def _database_of(script: SqlScript, query: Query, args: Mapping[str, bytes
         )
     del query
     return given
+
+
+async def _with_objects(script: SqlScript, args: Mapping[str, bytes], host: Host) -> Mapping[str, bytes]:
+    """`args` with the contents of objects in the place of pointers to them, as the dialect takes JSON."""
+    found: dict[str, bytes] = {}
+    for each in script.declared:
+        if each.is_pointer and (pointer := value_of(each, args)) is not None:
+            content = await content_of(pointer, host, name=each.name)
+            found[each.name] = content if script.dialect.json_type == "json" else jsontext.dumps(content.decode())
+    return {**args, **found} if found else args
 
 
 async def _described(session: Session, statements: Sequence[Statement]) -> bytes:

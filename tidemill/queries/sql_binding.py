@@ -1,11 +1,11 @@
 """From a SQL script and the arguments of a job to statements with their arguments. Values are bound, never spliced."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tidemill.engine.sql.declarations import Declared, ranked
-from tidemill.engine.sql.dialect import Place
+from tidemill.engine.sql.dialect import Dialect, Place
 from tidemill.engine.sql.lexer import Token, place_key
 from tidemill.engine.sql.script import SqlScript
 from tidemill.engine.sql.statements import Piece
@@ -21,11 +21,11 @@ def bind(script: SqlScript, args: Mapping[str, bytes], contextual: Mapping[str, 
         InvalidScript: there is no statement, or more `?` than are declared.
     """
     text, pieces = script.interpolated(args, contextual)
-    declared = {each.key: each for each in script.declared if not each.is_name}
+    declared = {each.key: _as_json(each, script.dialect) for each in script.declared if not each.is_name}
     if Place.QUESTION in script.dialect.places and any(
         each.text(text) == "?" for piece in pieces for each in piece.places
     ):
-        queue = _Ranked(ranked(text, script.dialect))
+        queue = _Ranked([_as_json(each, script.dialect) for each in ranked(text, script.dialect)])
         return [_by_rank(text, piece, queue, args) for piece in pieces]
     if script.dialect.places[0] in _SIGNS:
         sign = _SIGNS[script.dialect.places[0]]
@@ -49,8 +49,12 @@ def value_of(declared: Declared, args: Mapping[str, bytes]) -> bytes | None:
 
 
 def _argument(declared: Declared, args: Mapping[str, bytes]) -> Argument:
-    type_name = "json" if declared.is_pointer else declared.type_name
-    return Argument(name=declared.name, type_name=type_name, value=value_of(declared, args))
+    return Argument(name=declared.name, type_name=declared.type_name, value=value_of(declared, args))
+
+
+def _as_json(declared: Declared, dialect: Dialect) -> Declared:
+    """What points to an object has become its content."""
+    return replace(declared, type_name=dialect.json_type) if declared.is_pointer else declared
 
 
 def _by_number(

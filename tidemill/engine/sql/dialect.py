@@ -47,6 +47,7 @@ class Dialect:
         escapes: a backslash in a plain string takes the next character with it.
         escape_prefix: so it does in strings with an `E` before them.
         double_is_string: `"…"` is a string rather than a name.
+        json_type: of an argument that is JSON; all but `json` take its text.
         nests: block comments nest.
         dollar_quotes: `$$…$$` is a string; `dollar_tags`: `$tag$…$tag$` too.
         line_comments: what begins a comment that ends with the line.
@@ -58,6 +59,7 @@ class Dialect:
     resource_type: str
     blocks: Blocks = Blocks.NONE
     is_split: bool = True
+    json_type: str = "json"
     escapes: bool = False
     escape_prefix: bool = False
     double_is_string: bool = False
@@ -108,6 +110,7 @@ _ALL: Final = (
         places=(Place.AT_NUMBER,),
         resource_type="ms_sql_server",
         is_split=False,
+        json_type="nvarchar(max)",
         nests=True,
         brackets=True,
         word_signs="$#@",
@@ -116,6 +119,7 @@ _ALL: Final = (
         name="oracledb",
         places=(Place.COLON_NAME,),
         resource_type="oracledb",
+        json_type="clob",
         blocks=Blocks.PLSQL,
         quote_operator=True,
         word_signs="$#",
@@ -124,6 +128,7 @@ _ALL: Final = (
         name="snowflake",
         places=(Place.QUESTION,),
         resource_type="snowflake",
+        json_type="varchar",
         blocks=Blocks.PROCEDURAL,
         escapes=True,
         dollar_quotes=True,
@@ -133,6 +138,7 @@ _ALL: Final = (
         name="bigquery",
         places=(Place.AT_NAME,),
         resource_type="bigquery",
+        json_type="string",
         blocks=Blocks.PROCEDURAL,
         escapes=True,
         double_is_string=True,
@@ -144,6 +150,7 @@ _ALL: Final = (
         name="clickhouse",
         places=(Place.BRACES,),
         resource_type="clickhouse",
+        json_type="String",
         escapes=True,
         backticks=True,
         nests=True,
