@@ -108,6 +108,7 @@ ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
     "variables": {"path:path": "variable", "id": "variable version"},
     "resources": {"path:path": "resource", "id": "resource version"},
     "leases": {"path:path": "resource"},
+    "schedules": {"path:path": "schedule"},
     "scripts": {"path:path": "script", "hash": "hash", "path": "hash"},
     "flows": {"path:path": "flow", "version": "flow version"},
     "jobs": {"path:path": "script", "hash": "hash", "id": "job", "version": "flow version"},

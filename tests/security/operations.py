@@ -21,6 +21,7 @@ W: Final = "/api/w/main"
 SCRIPT: Final = "u/dev/hello"
 DOOMED: Final = "u/dev/doomed"
 OBJECT: Final = "u/dev/object"
+SCHEDULE: Final = {"schedule": "0 0 12 * * *", "timezone": "UTC", "script_path": SCRIPT, "is_flow": False, "args": {}}
 PREVIEW: Final = {"language": "python3", "content": SOURCE}
 FLOW: Final = "u/dev/stream"
 FLOW_VALUE: Final = {"modules": [{"id": "a", "value": {"type": "identity"}}]}
@@ -134,6 +135,9 @@ GET /api/w/{workspace}/resources/file_resource_type_to_file_ext_map
 GET /api/w/{workspace}/resources/type/list
 GET /api/w/{workspace}/resources/type/listnames
 GET /api/w/{workspace}/resources/type/resource_counts
+GET /api/w/{workspace}/schedules/list
+GET /api/w/{workspace}/schedules/list_with_jobs
+GET /api/w/{workspace}/triggers_history/list
 GET /api/w/{workspace}/scripts/list
 GET /api/w/{workspace}/scripts/list_paths
 GET /api/w/{workspace}/scripts/list_search
@@ -177,6 +181,7 @@ def _instance(seeded: Seeded) -> dict[str, Call]:
         "POST /api/auth/login": Call(body={"email": "pass@x.org", "password": PASSWORD}, by="anonymous"),
         "POST /api/auth/logout": Call(by=seeded.left),
         "GET /api/users/exists/{email}": Call(at={"email": "dev@x.org"}),
+        "POST /api/schedules/preview": Call(body={"schedule": "0 0 12 * * *", "timezone": "Europe/Paris"}),
         "POST /api/users/create": Call(body={"email": "new@x.org", "password": PASSWORD, "name": "New"}),
         "POST /api/users/update/{email}": Call(at={"email": "dev@x.org"}, body={"name": "Dev"}),
         "DELETE /api/users/delete/{email}": Call(at={"email": "gone@x.org"}),
@@ -250,6 +255,7 @@ def _people(seeded: Seeded) -> dict[str, Call]:
 def _items(seeded: Seeded) -> dict[str, Call]:
     variable, resource, doomed, kind = {"path": "u/dev/v"}, {"path": "u/dev/r"}, {"path": DOOMED}, {"name": "shelf"}
     table, no_database = {"schema": "public", "table": "t"}, "the resource is no database, and the answer says so"
+    schedule = {"path": "u/dev/s"}
     untested = "no store brings a test of its connections, and the answer says so"
     found = {
         "POST variables/create": Call(body={"path": "u/dev/v2", "value": "x", "is_secret": True, "description": ""}),
@@ -283,6 +289,17 @@ def _items(seeded: Seeded) -> dict[str, Call]:
         "POST leases/acquire/{path}": Call(at={"path": "u/dev/l1"}, body={"holder": "me", "ttl_s": 60}),
         "POST leases/renew/{path}": Call(at={"path": "u/dev/l2"}, body={"fence": seeded.fence["u/dev/l2"]}),
         "POST leases/release/{path}": Call(at={"path": "u/dev/l3"}, body={"fence": seeded.fence["u/dev/l3"]}),
+        "POST schedules/create": Call(body={**SCHEDULE, "path": "u/dev/s2"}),
+        "POST schedules/update/{path}": Call(at=schedule, body={"summary": "Each noon"}),
+        "POST schedules/setenabled/{path}": Call(at=schedule, body={"enabled": False}),
+        "DELETE schedules/delete/{path}": Call(at=doomed),
+        "POST schedules/setdefaulthandler": Call(
+            body={"handler_type": "error", "override_existing": False, "path": SCRIPT, "extra_args": {}}
+        ),
+        "GET schedules/get/{path}": Call(at=schedule),
+        "GET schedules/exists/{path}": Call(at=schedule),
+        "GET schedules/next/{path}": Call(at=schedule),
+        "GET schedules/occurrences/{path}": Call(at=schedule),
         "GET leases/get/{path}": Call(at={"path": "u/dev/l2"}),
     }
     for noun in ("variables", "resources"):
@@ -431,6 +448,8 @@ async def seed(api: Api) -> Seeded:
     fence, versions = await _seed_items(api)
     await put_table(api, TABLE, owner="dev@x.org")
     script_hash = await deploy(api.developer, SCRIPT)
+    for path in ("u/dev/s", DOOMED):
+        await _ok(api.developer, "POST", f"{W}/schedules/create", {**SCHEDULE, "path": path})
     spare_hash = await deploy(api.developer, "u/dev/by_hash")
     doomed_hash = await deploy(api.developer, "u/dev/erased")
     for name in ("spare", "archived", "deleted"):

@@ -65,6 +65,8 @@ async def make_things(api: Api, client: httpx.AsyncClient, workspace: str, owner
     flow = {"path": f"{home}/stream", "summary": "", "value": {"modules": []}}
     await done(await client.post(f"{base}/flows/create", json=flow))
     flow_version = (await client.get(f"{base}/flows/get/{home}/stream")).json()["version_id"]
+    schedule = {"path": f"{home}/nightly", "schedule": "0 0 0 1 1 *", "script_path": f"{home}/hello", "enabled": False}
+    await done(await client.post(f"{base}/schedules/create", json=schedule | {"args": {"name": SECRET}}))
     worker = Worker(api, name=f"worker-of-{owner}")
     jobs = [await new_job(client, base, home) for _ in range(2)]
     await worker.end(UUID(jobs[0]))
@@ -80,6 +82,7 @@ async def make_things(api: Api, client: httpx.AsyncClient, workspace: str, owner
         "variable": f"{home}/plain", "secret": f"{home}/secret", "resource": f"{home}/thing", "script": f"{home}/hello",
         "shared": f"{home}/plain", "hash": hash_, "folder": folder, "audit record": str(record["id"]),
         "job": jobs[0], "running job": jobs[1], "flow": f"{home}/stream", "flow version": str(flow_version),
+        "schedule": f"{home}/nightly",
         "variable version": versions["variables"], "resource version": versions["resources"],
     })  # fmt: skip
 
@@ -123,7 +126,7 @@ async def make_world(api: Api) -> World:
     return World(made[0], made[1], made[2], missing)
 
 
-_PATHS = ("variable", "secret", "resource", "script", "shared", "object", "flow")
+_PATHS = ("variable", "secret", "resource", "script", "shared", "object", "flow", "schedule")
 _NUMBERS = ("variable version", "resource version", "flow version")
 BODY: Mapping[str, object] = {
     "value": "other", "is_secret": False, "description": "changed", "resource_type": "any", "summary": "changed",

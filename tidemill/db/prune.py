@@ -33,6 +33,11 @@ async def remove_jobs(database: Database, *, days: int) -> int:
     return total
 
 
+async def remove_occurrences(database: Database, *, days: int) -> int:
+    """Remove what is known of occurrences of schedules that came more than `days` ago; how many."""
+    return await _in_batches(database, "remove_occurrences", days=days)
+
+
 async def remove_audit(database: Database, *, days: int) -> int:
     """Remove audit and access records older than `days`; how many."""
     return await _in_batches(database, "remove_audit", days=days) + await _in_batches(

@@ -701,6 +701,70 @@ CREATE TABLE public.result_cache (
 
 ALTER TABLE ONLY public.result_cache FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.schedule (
+    workspace_id text NOT NULL,
+    path text NOT NULL,
+    version bigint DEFAULT nextval('public.item_version'::regclass) NOT NULL,
+    cron text NOT NULL,
+    timezone text NOT NULL,
+    target_kind text NOT NULL,
+    target_path text NOT NULL,
+    enabled boolean NOT NULL,
+    paused_until timestamp with time zone,
+    settings json NOT NULL,
+    labels text[] DEFAULT '{}'::text[] NOT NULL,
+    extra_perms jsonb DEFAULT '{}'::jsonb NOT NULL,
+    permissioned_as text NOT NULL,
+    email text NOT NULL,
+    created_by text NOT NULL,
+    edited_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    edited_at timestamp with time zone DEFAULT now() NOT NULL,
+    error text,
+    failures integer DEFAULT 0 NOT NULL,
+    successes integer DEFAULT 0 NOT NULL,
+    CONSTRAINT schedule_target_kind_check CHECK ((target_kind = ANY (ARRAY['script'::text, 'flow'::text])))
+);
+
+ALTER TABLE ONLY public.schedule FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.schedule_history (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    workspace_id text NOT NULL,
+    path text NOT NULL,
+    operation text NOT NULL,
+    changes json,
+    actor text NOT NULL,
+    email text NOT NULL,
+    job_id uuid,
+    CONSTRAINT schedule_history_operation_check CHECK ((operation = ANY (ARRAY['create'::text, 'update'::text, 'delete'::text])))
+);
+
+ALTER TABLE ONLY public.schedule_history FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.schedule_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.schedule_history_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.schedule_occurrence (
+    workspace_id text NOT NULL,
+    path text NOT NULL,
+    scheduled_for timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    job_id uuid,
+    reason text DEFAULT ''::text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT schedule_occurrence_state_check CHECK ((state = ANY (ARRAY['due'::text, 'asking'::text, 'running'::text, 'success'::text, 'failure'::text, 'canceled'::text, 'skipped'::text, 'missed'::text])))
+);
+
+ALTER TABLE ONLY public.schedule_occurrence FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.script (
     workspace_id text NOT NULL,
     hash bigint NOT NULL,
@@ -1009,6 +1073,15 @@ ALTER TABLE ONLY public.resource_type
 ALTER TABLE ONLY public.result_cache
     ADD CONSTRAINT result_cache_pkey PRIMARY KEY (workspace_id, key);
 
+ALTER TABLE ONLY public.schedule_history
+    ADD CONSTRAINT schedule_history_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.schedule_occurrence
+    ADD CONSTRAINT schedule_occurrence_pkey PRIMARY KEY (workspace_id, path, scheduled_for);
+
+ALTER TABLE ONLY public.schedule
+    ADD CONSTRAINT schedule_pkey PRIMARY KEY (workspace_id, path);
+
 ALTER TABLE ONLY public.script
     ADD CONSTRAINT script_pkey PRIMARY KEY (workspace_id, hash);
 
@@ -1127,6 +1200,16 @@ CREATE INDEX result_cache_expiry ON public.result_cache USING btree (expires_at)
 
 CREATE INDEX result_cache_result_object ON public.result_cache USING btree (result_object) WHERE (result_object IS NOT NULL);
 
+CREATE INDEX schedule_history_page ON public.schedule_history USING btree (workspace_id, id DESC);
+
+CREATE INDEX schedule_occurrence_due ON public.schedule_occurrence USING btree (scheduled_for) WHERE (state = 'due'::text);
+
+CREATE UNIQUE INDEX schedule_occurrence_next ON public.schedule_occurrence USING btree (workspace_id, path) WHERE (state = 'due'::text);
+
+CREATE INDEX schedule_occurrence_open ON public.schedule_occurrence USING btree (job_id) WHERE (state = ANY (ARRAY['asking'::text, 'running'::text]));
+
+CREATE INDEX schedule_of_target ON public.schedule USING btree (workspace_id, target_path);
+
 CREATE UNIQUE INDEX script_head ON public.script USING btree (workspace_id, path) WHERE (NOT archived);
 
 CREATE INDEX script_versions ON public.script USING btree (workspace_id, path, created_at DESC);
@@ -1233,6 +1316,15 @@ ALTER TABLE ONLY public.resource_type
 
 ALTER TABLE ONLY public.resource
     ADD CONSTRAINT resource_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.schedule_history
+    ADD CONSTRAINT schedule_history_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.schedule_occurrence
+    ADD CONSTRAINT schedule_occurrence_workspace_id_path_fkey FOREIGN KEY (workspace_id, path) REFERENCES public.schedule(workspace_id, path) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.schedule
+    ADD CONSTRAINT schedule_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.script
     ADD CONSTRAINT script_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
@@ -1388,6 +1480,12 @@ CREATE POLICY of_workspace ON public.resource_type USING (((workspace_id = curre
 
 CREATE POLICY of_workspace ON public.result_cache USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
+CREATE POLICY of_workspace ON public.schedule USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.schedule_history USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.schedule_occurrence USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
 CREATE POLICY of_workspace ON public.script USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.storage_access USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
@@ -1407,6 +1505,12 @@ ALTER TABLE public.resource ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.resource_type ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.result_cache ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.schedule ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.schedule_history ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.schedule_occurrence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.script ENABLE ROW LEVEL SECURITY;
 

@@ -33,6 +33,10 @@ NAMES: Final = (
     "objects.after_blob",
     "objects.before_commit",
     "objects.after_commit",
+    "schedule.before_start",
+    "schedule.before_commit",
+    "schedule.after_commit",
+    "schedule.before_settled",
     "logs.after_put",
     "logs.after_commit",
 )

@@ -21,6 +21,7 @@ async def prune(database: Database, values: Values, retention: Retention) -> Non
     """Remove what is due, in batches that hold no lock for long. Safe to run on many servers, and to break off."""
     await sql.make_months(database)
     await sql.remove_jobs(database, days=retention.job_days)
+    await sql.remove_occurrences(database, days=retention.job_days)
     await sql.remove_audit(database, days=retention.audit_days)
     await sql.remove_versions(database, keep=retention.history_versions)
     await sql.remove_leftovers(database)

@@ -1,15 +1,13 @@
 """Running flows: finds the version that a request names, decides, and submits its job."""
 
-from typing import Any
-
 import msgspec
 from msgspec import Raw
 from starlette.requests import Request
 
 from tidemill.db.flows import FlowVersion
 from tidemill.engine import permit
+from tidemill.engine.flow.job_settings import FLOW_TAG, job_settings
 from tidemill.engine.permit import Action, Item, ItemKind, Need, WorkspaceTarget
-from tidemill.model.flow import Flow
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
@@ -20,8 +18,6 @@ from tidemill.server.flows_seen import flow_version, latest_flow
 from tidemill.server.objects.form_files import FormFiles
 from tidemill.server.parts import Parts
 from tidemill.server.wire import decode, read_json
-
-FLOW_TAG = "flow"
 
 
 class FlowPreview(msgspec.Struct, kw_only=True):
@@ -78,7 +74,7 @@ def of_flow(flow: FlowVersion) -> Runnable:
         path=flow.path,
         script_hash=flow.id,
         tag=flow.tag or FLOW_TAG,
-        settings={**flow.settings, **_limits(read_flow(flow.value))},
+        settings={**flow.settings, **job_settings(read_flow(flow.value))},
         labels=flow.labels,
     )
 
@@ -99,20 +95,8 @@ async def submit_flow_preview(parts: Parts, caller: Principal, request: Request,
         path=parse_path(preview.path).text if preview.path else None,
         content=raw.decode(),
         tag=preview.tag or FLOW_TAG,
-        settings=_limits(flow),
+        settings=job_settings(flow),
     )
     args = bytes(preview.args)
     args = b"{}" if args == b"null" else require_object(args, what="args")
     return await submit(parts, caller, request, runnable, args=args, query=query)
-
-
-def _limits(flow: Flow) -> dict[str, Any]:
-    """What a flow's value says about its job."""
-    settings: dict[str, Any] = {"cache_ttl": flow.cache_ttl_s, "priority": flow.priority}
-    if flow.limit is not None:
-        settings |= {
-            "concurrent_limit": flow.limit.count,
-            "concurrency_time_window_s": flow.limit.window_s,
-            "concurrency_key": flow.limit.key,
-        }
-    return {name: value for name, value in settings.items() if value}

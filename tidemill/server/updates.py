@@ -69,7 +69,7 @@ class Updates:
     """The hub of one server; works for as long as its `async with` block."""
 
     def __init__(self, listener: Listener, *, poll_s: float = POLL_S) -> None:
-        self._listener = listener
+        self.listener = listener
         self._poll_s = poll_s
         self._watched: dict[UUID, Watched] = {}
         self._task: asyncio.Task[None] | None = None
@@ -99,7 +99,7 @@ class Updates:
                     watched.later.cancel()
 
     async def _hear(self) -> None:
-        with self._listener.subscribe(JOB_CHANNEL) as subscription:
+        with self.listener.subscribe(JOB_CHANNEL) as subscription:
             while True:
                 notification = await subscription.get_within(self._poll_s)
                 if notification is None or notification.missed:

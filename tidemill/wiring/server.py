@@ -23,6 +23,7 @@ from tidemill.scheduler.loop import Chore, run_chores
 from tidemill.scheduler.pack_logs import Packing, pack_logs
 from tidemill.scheduler.prune import Retention, prune
 from tidemill.scheduler.rescue import rescue
+from tidemill.scheduler.schedules import Schedules
 from tidemill.scheduler.scrub import Scrub
 from tidemill.server.app import make_app
 from tidemill.server.issuer import Issuer
@@ -138,7 +139,7 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         async with parts.updates:
-            running = asyncio.create_task(run_chores(chores))
+            running = asyncio.create_task(look_after(chores, Schedules(database, values, parts.updates.listener)))
             try:
                 yield
             finally:
@@ -147,6 +148,13 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
                     await running
 
     return make_app(parts, lifespan)
+
+
+async def look_after(chores: list[Chore], schedules: Schedules) -> None:
+    """Run what comes at its time until canceled."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_chores(chores))
+        group.create_task(schedules.run(), name="schedules")
 
 
 async def keep_up_folders(settings: Settings, database: Database) -> None:

@@ -48,6 +48,12 @@ delete from history where id in (
   ) ranked
   where place > :keep and at < now() - interval '1 day' limit :batch);
 
+-- name: remove_occurrences
+-- Remove up to :batch occurrences of schedules that came more than :days days ago.
+delete from schedule_occurrence where (workspace_id, path, scheduled_for) in (
+  select workspace_id, path, scheduled_for from schedule_occurrence
+  where state <> 'due' and scheduled_for < now() - make_interval(days => :days::int) limit :batch);
+
 -- name: expired_variables
 -- Remove variables whose time is over.
 delete from variable where expires_at <= now();

@@ -1,0 +1,19 @@
+"""What the value of a flow says about its own job."""
+
+from typing import Any
+
+from tidemill.model.flow import Flow
+
+FLOW_TAG = "flow"
+
+
+def job_settings(flow: Flow) -> dict[str, Any]:
+    """Settings by their names on the wire, only those given."""
+    settings: dict[str, Any] = {"cache_ttl": flow.cache_ttl_s, "priority": flow.priority}
+    if flow.limit is not None:
+        settings |= {
+            "concurrent_limit": flow.limit.count,
+            "concurrency_time_window_s": flow.limit.window_s,
+            "concurrency_key": flow.limit.key,
+        }
+    return {name: value for name, value in settings.items() if value}

@@ -1,0 +1,130 @@
+"""Goes on when a job of a schedule has ended: notes how, and runs the handlers, or what it was asked about."""
+
+from typing import Final
+
+import structlog
+
+from tidemill.db import intake, schedules
+from tidemill.db.pool import Database, Transaction
+from tidemill.db.schedules import EndedRun, Settings
+from tidemill.db.values import Values
+from tidemill.engine.schedules import Streak, settle
+from tidemill.model import jsontext
+from tidemill.model.errors import Outdated, TidemillError
+from tidemill.model.failpoint import failpoint
+from tidemill.model.schedule import Handler, OccurrenceState, parse_target
+from tidemill.scheduler.due import start_run
+from tidemill.scheduler.new_jobs import PASSING, Wanted, new_job, runs_as
+
+log = structlog.get_logger(__name__)
+
+_STATES: Final = {
+    "success": OccurrenceState.SUCCESS,
+    "failure": OccurrenceState.FAILURE,
+    "canceled": OccurrenceState.CANCELED,
+    "skipped": OccurrenceState.SKIPPED,
+}
+_MOST_RESULT_BYTES: Final = 1 << 20
+"""Larger results are left out of what handlers are told."""
+
+
+async def settle_ended(database: Database, values: Values) -> bool:
+    """Go on with one occurrence whose job has ended; whether there was one. Safe to run on many servers."""
+    try:
+        async with database.system() as tx:
+            ended = await schedules.claim_ended(tx)
+            if ended is None:
+                return False
+            if ended.state is OccurrenceState.ASKING:
+                await _after_answer(tx, database, values, ended)
+            else:
+                await _after_run(tx, database, values, ended)
+            failpoint("schedule.before_settled")
+    except Outdated:
+        return True  # a script was deployed in this very moment: the occurrence is open still
+    return True
+
+
+async def _after_answer(tx: Transaction, database: Database, values: Values, ended: EndedRun) -> None:
+    """The script that decides has ended: `true` skips the occurrence, `false` runs it."""
+    answer = (await values.fetch(ended.result, ended.result_object) or b"").strip()
+    if ended.status != "success" or answer not in {b"true", b"false"}:
+        what = (
+            f"gave {answer[:40].decode(errors='replace')}" if ended.status == "success" else f"ended in {ended.status}"
+        )
+        reason = f"The script that decides whether to skip {what}, not true or false."
+        await schedules.note(tx, ended, OccurrenceState.MISSED, reason=reason)
+        await schedules.note_error(tx, ended, reason)
+        return
+    if answer == b"true":
+        await schedules.note(tx, ended, OccurrenceState.SKIPPED, reason="A script decided so.")
+        return
+    try:
+        await start_run(tx, database, values, ended)
+    except PASSING:
+        raise
+    except TidemillError as error:
+        await schedules.note(tx, ended, OccurrenceState.MISSED, reason=str(error))
+        await schedules.note_error(tx, ended, str(error))
+
+
+async def _after_run(tx: Transaction, database: Database, values: Values, ended: EndedRun) -> None:
+    await schedules.note(tx, ended, _STATES[ended.status])
+    if ended.status not in {"success", "failure"}:
+        return
+    settings = schedules.settings_of(ended.settings)
+    before = Streak(ended.failures, ended.successes)
+    streak, called = settle(before, settings.rules, succeeded=ended.status == "success")
+    await schedules.keep_streak(tx, ended, failures=streak.failures, successes=streak.successes)
+    for handler in sorted(called):
+        if (named := getattr(settings, handler.value)) is not None:
+            told = await _told(tx, values, ended, handler, streak)
+            await _call(tx, database, values, ended, named=named, args=_with_extra(told, settings, handler))
+
+
+async def _call(
+    tx: Transaction, database: Database, values: Values, ended: EndedRun, *, named: str, args: bytes
+) -> None:
+    """Put the job of a handler into the queue; where it cannot be run, that is noted with the schedule."""
+    try:
+        caller = await runs_as(database, ended)
+        wanted = Wanted(target=parse_target(named), args=args)
+        await intake.take_in(tx, await new_job(tx, values, caller, wanted, schedule_path=ended.path), caller=caller)
+    except PASSING:
+        raise
+    except TidemillError as error:
+        log.warning("a handler cannot be run", workspace=ended.workspace_id, schedule=ended.path, error=str(error))
+        await schedules.note_error(tx, ended, f"The handler '{named}' cannot be run: {error}")
+
+
+async def _told(tx: Transaction, values: Values, ended: EndedRun, handler: Handler, streak: Streak) -> dict[str, bytes]:
+    """What a handler is told, as raw JSON by name."""
+    result = await _shown(values, ended.result, ended.result_object)
+    told: dict[str, bytes] = {
+        "path": jsontext.dumps(ended.target_path),
+        "is_flow": jsontext.dumps(ended.target_kind == "flow"),
+        "schedule_path": jsontext.dumps(ended.path),
+        "job_id": jsontext.dumps(str(ended.job_id)),
+    }
+    started = jsontext.dumps((ended.started_at or ended.completed_at).isoformat())
+    if handler is Handler.FAILURE:
+        return told | {"error": result, "started_at": started, "failed_times": jsontext.dumps(streak.failures)}
+    told |= {"success_result": result, "success_started_at": started}
+    if handler is Handler.RECOVERY:
+        told["success_times"] = jsontext.dumps(streak.successes)
+        if (failed := await schedules.last_failure(tx, ended)) is not None:
+            told["error"] = await _shown(values, failed["result"], failed["result_object"])
+            if failed["started_at"] is not None:
+                told["error_started_at"] = jsontext.dumps(failed["started_at"].isoformat())
+    return told
+
+
+async def _shown(values: Values, inline: bytes | None, digest: str | None) -> bytes:
+    result = await values.fetch(inline, digest) or b"null"
+    return result if len(result) <= _MOST_RESULT_BYTES else b"null"
+
+
+def _with_extra(told: dict[str, bytes], settings: Settings, handler: Handler) -> bytes:
+    """The arguments that the schedule itself gives to the handler go before those that we tell it."""
+    extra = getattr(settings, f"{handler.value}_extra_args")
+    return jsontext.build_object(told | jsontext.object_fields(bytes(extra)))

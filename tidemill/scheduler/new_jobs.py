@@ -1,0 +1,174 @@
+"""The jobs that schedules start: of a script or flow as it is now, with the rights of whom the schedule runs as."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from tidemill.db import flows, identity, scripts
+from tidemill.db.intake import NewJob
+from tidemill.db.pool import Database, Json, Transaction
+from tidemill.db.schedules import Due, EndedRun
+from tidemill.db.values import Values
+from tidemill.engine import permit
+from tidemill.engine.concurrency import concurrency_key, fill
+from tidemill.engine.flow.job_settings import FLOW_TAG, job_settings
+from tidemill.engine.permit import Action, Item, ItemKind
+from tidemill.model import jsontext
+from tidemill.model.errors import BadRequest, Denied, Outdated, Unavailable
+from tidemill.model.flow_reading import read_flow
+from tidemill.model.identity import Principal
+from tidemill.model.ids import milliseconds, new_id
+from tidemill.model.path import Path, check_name, parse_path
+from tidemill.model.schedule import Target
+from tidemill.model.script import PASSED_ON
+
+PASSING: Final = (Unavailable, Outdated)
+"""What is no fault of the schedule: it is tried again. Everything else is noted with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What shall be run. `tag` and `retry` (raw JSON) of the schedule go before those of the script."""
+
+    target: Target
+    args: bytes
+    tag: str | None = None
+    retry: bytes = b"null"
+    scheduled_for: datetime | None = None
+
+
+async def runs_as(database: Database, one: Due | EndedRun) -> Principal:
+    """Whom a schedule runs as, as they stand now.
+
+    Raises:
+        NotFound: they are gone, or not a member any more.
+        Denied: they have another name by now.
+    """
+    principal = await identity.principal_by_name(database, one.email, one.workspace_id)
+    if principal.actor != one.permissioned_as:
+        raise Denied(f"Whoever the schedule runs as, {one.permissioned_as}, has another name by now: save it again.")
+    return replace(principal, workspace=one.workspace_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runnable:
+    """The version of a script or flow that runs. `row`: as `SeenScript.row`; None for flows, whose versions stay."""
+
+    kind: str
+    number: int
+    path: str
+    tag: str
+    settings: Mapping[str, Any]
+    labels: tuple[str, ...]
+    row: str | None = None
+    on_worker_loss: str = "restart"
+
+
+async def find_runnable(tx: Transaction, caller: Principal, target: Target) -> Runnable:
+    """What `target` names, as it is now.
+
+    Raises:
+        NotFound: there is none, or `caller` may not know of it.
+        Denied: `caller` may not run it.
+        BadRequest: it is a library.
+    """
+    path = parse_path(target.path)
+    return await (_flow if target.kind == "flow" else _script)(tx, caller, path)
+
+
+async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wanted, *, schedule_path: str) -> NewJob:
+    """The job of `wanted`, not taken in yet.
+
+    Raises:
+        NotFound, Denied, BadRequest: as `find_runnable`, or its tag cannot be made of the arguments.
+    """
+    what = await find_runnable(tx, caller, wanted.target)
+    settings = what.settings
+    limit = settings.get("concurrent_limit")
+    priority = int(settings.get("priority") or 0)
+    options = {name: settings[name] for name in PASSED_ON if settings.get(name)}
+    if priority:
+        options["priority"] = priority
+    if wanted.scheduled_for is not None:
+        options["scheduled_for"] = wanted.scheduled_for
+    return NewJob(
+        id=new_id(milliseconds(datetime.now(UTC))),
+        workspace_id=caller.workspace,
+        kind=what.kind,
+        tag=_tag(caller, what, wanted),
+        created_by=caller.username or caller.email,
+        permissioned_as=caller.actor,
+        email=caller.email,
+        args=await values.keep(wanted.args, what="The arguments of the schedule"),
+        script_hash=what.number,
+        script_path=what.path,
+        script_row=what.row,
+        priority=priority,
+        schedule_path=schedule_path,
+        timeout_s=settings.get("timeout"),
+        cache_ttl_s=settings.get("cache_ttl"),
+        retry=None if wanted.retry == b"null" else Json(wanted.retry),
+        on_worker_loss=what.on_worker_loss,
+        options=Json(msgspec.json.encode(options)),
+        labels=list(what.labels),
+        visible_to_owner=not settings.get("visible_to_runner_only"),
+        concurrency_key=_concurrency_key(caller, what, wanted) if limit else None,
+        concurrency_limit=limit or None,
+        concurrency_window_s=settings.get("concurrency_time_window_s") if limit else None,
+    )
+
+
+async def _script(tx: Transaction, caller: Principal, path: Path) -> Runnable:
+    script = await scripts.seen_head(tx, caller.workspace, path.text)
+    if script is None or script.deleted:
+        raise permit.not_found(Item(ItemKind.SCRIPT, path))
+    permit.require(caller, Action.RUN, Item(ItemKind.SCRIPT, path, script.shares))
+    if script.no_main_func:
+        raise BadRequest(f"'{path}' has no main function: it is a library that other scripts import.")
+    return Runnable(
+        kind="script",
+        number=script.hash,
+        path=script.path,
+        tag=script.tag or script.language,
+        settings=script.settings,
+        labels=script.labels,
+        row=script.row,
+        on_worker_loss=script.on_worker_loss,
+    )
+
+
+async def _flow(tx: Transaction, caller: Principal, path: Path) -> Runnable:
+    flow = await flows.head(tx, caller.workspace, path.text)
+    if flow is None or flow.archived:
+        raise permit.not_found(Item(ItemKind.FLOW, path))
+    permit.require(caller, Action.RUN, Item(ItemKind.FLOW, path, flow.shares))
+    return Runnable(
+        kind="flow",
+        number=flow.id,
+        path=flow.path,
+        tag=flow.tag or FLOW_TAG,
+        settings={**flow.settings, **job_settings(read_flow(flow.value))},
+        labels=flow.labels,
+    )
+
+
+def _tag(caller: Principal, what: Runnable, wanted: Wanted) -> str:
+    template = wanted.tag or what.tag
+    if "$" in template:
+        template = fill(template, workspace=caller.workspace, arguments=_read(template, wanted.args))
+    return check_name("tag", template)
+
+
+def _concurrency_key(caller: Principal, what: Runnable, wanted: Wanted) -> str:
+    template = what.settings.get("concurrency_key")
+    arguments = _read(template or "", wanted.args)
+    return concurrency_key(template, workspace=caller.workspace, path=what.path, arguments=arguments)
+
+
+def _read(template: str, args: bytes) -> Mapping[str, object]:
+    """The arguments, where `template` asks for one."""
+    found = jsontext.loads(args) if "$args[" in template else {}
+    return found if isinstance(found, dict) else {}
