@@ -22,7 +22,8 @@ GOOGLE = (
 # Fields of the storage types as Windmill's users know them, and behind them those of ours: `*` is required, `=` gives
 # the default.
 STORAGE = {
-    "postgresql": "host* port=5432 user=postgres password dbname* sslmode=prefer root_certificate_pem",
+    "postgresql": "host* port=5432 user=postgres password dbname* sslmode=prefer root_certificate_pem "
+    "client_certificate_pem client_key_pem options",
     "mysql": "host=localhost port=3306 user* password* database* ssl=True",
     "ms_sql_server": "host* port=1433 user password dbname* instance_name aad_token trust_cert=True ca_cert "
     "encrypt=True integrated_auth=False",
@@ -31,10 +32,12 @@ STORAGE = {
     "snowflake_oauth": "account_identifier* token* username database* warehouse schema role",
     "oracledb": "database* user* password*",
     "clickhouse": "host* username=default password",
-    "mongodb": "db* tls=True servers* credential",
+    "mongodb": "db* tls=True servers* credential srv=False root_certificate_pem client_certificate_pem client_key_pem "
+    "tls_verify=True directConnection=False",
     "mongodb_rest": "endpoint* api_key*",
-    "redis": "db=0 tls=True servers* credential",
-    "upstash": "db=0 tls=True servers* credential*",
+    "redis": "db=0 tls=True servers* credential root_certificate_pem client_certificate_pem client_key_pem "
+    "tls_verify=True",
+    "upstash": "db=0 tls=True servers credential url token root_certificate_pem tls_verify=True",
     "supabase": "url* key*",
     "s3": "bucket* region*=us-east-1 useSSL*=True endPoint*= accessKey secretKey pathStyle*=False token port "
     "prefix caCertificate",
@@ -153,7 +156,7 @@ def test_secrets_are_marked(name: str) -> None:
 
 
 def test_secret_fields_are_told_by_their_place() -> None:
-    assert secret_fields(catalogue()["mongodb"].schema) == ["credential.password"]
+    assert secret_fields(catalogue()["mongodb"].schema) == ["credential.password", "client_key_pem"]
     assert secret_fields(catalogue()["kafka"].schema) == ["security.password", "security.key", "security.key_password"]
     assert secret_fields({"properties": {"k": {"items": {"properties": {"v": {"password": True}}}}}}) == ["k[].v"]
 
