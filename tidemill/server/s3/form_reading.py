@@ -1,34 +1,31 @@
-"""Reads a `multipart/form-data` body: small fields first, then the file, which is given out as it arrives."""
+"""A form that posts an object as S3 has it: small fields first, then the file, which is given out as it arrives."""
 
-import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from tidemill.engine.s3_faults import S3Fault
+from tidemill.model.errors import BadRequest
+from tidemill.server.multipart import Multipart
 
 MAX_FIELDS: Final = 100
 MAX_FIELDS_BYTES: Final = 64 * 1024
-_MAX_HEAD_BYTES: Final = 8 * 1024
-_BOUNDARY: Final = re.compile(
-    r"""multipart/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]{1,70})"|([^;\s"]{1,70}))""", re.IGNORECASE
-)
-_NAME: Final = re.compile(rb"""content-disposition:[^\r\n]*?[;\s]name="([^"\r\n]*)\"""", re.IGNORECASE)
-_FILENAME: Final = re.compile(rb"""content-disposition:[^\r\n]*?[;\s]filename="([^"\r\n]*)\"""", re.IGNORECASE)
+_TYPE: Final = "multipart/form-data"
+_REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 
 
-def boundary_of(content_type: str) -> bytes | None:
-    """The boundary of a form; None where it is no form."""
-    found = _BOUNDARY.match(content_type)
-    return None if found is None else (found[1] or found[2]).encode()
+def is_form_type(content_type: str) -> bool:
+    """Whether a body of this type is a form."""
+    return content_type.partition(";")[0].strip().lower() == _TYPE
 
 
 class FormReader:
     """Use `fields` first, then `file`; what comes behind the file is not read."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], boundary: bytes) -> None:
-        self._pieces = pieces
-        self._delimiter = b"\r\n--" + boundary
-        self._buffer = b"\r\n"  # the first delimiter stands at the very start
+    def __init__(self, content_type: str, pieces: AsyncIterator[bytes]) -> None:
+        """Raises S3Fault where the type names no boundary."""
+        with _faults():
+            self._form = Multipart(content_type, pieces)
         self.filename = ""
 
     async def fields(self) -> dict[str, str]:
@@ -39,16 +36,20 @@ class FormReader:
         """
         found: dict[str, str] = {}
         size = 0
-        await self._until(self._delimiter, _MAX_HEAD_BYTES)
         while len(found) <= MAX_FIELDS:
-            name = await self._head()
+            with _faults():
+                part = await self._form.next_part()
+            if part is None:
+                raise S3Fault("InvalidArgument", "POST requires exactly one file upload per request.")
+            name = _whole(part.name).lower()
             if name == "file":
+                self.filename = _whole(part.filename or "")
                 return found
-            value = await self._until(self._delimiter, MAX_FIELDS_BYTES)
+            value = await self._value(MAX_FIELDS_BYTES - size)
             size += len(name) + len(value)
             if name in found or size > MAX_FIELDS_BYTES:
                 raise S3Fault("MalformedPOSTRequest", "A field comes twice, or the fields are too large.")
-            found[name] = _text(value)
+            found[name] = value
         raise S3Fault("MalformedPOSTRequest", "The form has too many fields.")
 
     async def file(self) -> AsyncIterator[bytes]:
@@ -57,48 +58,34 @@ class FormReader:
         Raises:
             S3Fault: the body ends before its end.
         """
-        while (place := self._buffer.find(self._delimiter)) < 0:
-            safe = len(self._buffer) - len(self._delimiter) + 1
-            if safe > 0:
-                yield self._buffer[:safe]
-                self._buffer = self._buffer[safe:]
-            await self._more()
-        if place:
-            yield self._buffer[:place]
+        with _faults():
+            async for piece in self._form.body():
+                yield piece
 
-    async def _head(self) -> str:
-        """The name of the next field, whose value follows."""
-        start = await self._until(b"\r\n", 4)
-        if start.strip():  # `--`: the end of the form
-            raise S3Fault("InvalidArgument", "POST requires exactly one file upload per request.")
-        head = await self._until(b"\r\n\r\n", _MAX_HEAD_BYTES)
-        named = _NAME.search(head)
-        if named is None:
-            raise S3Fault("MalformedPOSTRequest")
-        name = _text(named[1]).lower()
-        if name == "file" and (given := _FILENAME.search(head)) is not None:
-            self.filename = _text(given[1])
-        return name
-
-    async def _until(self, end: bytes, limit: int) -> bytes:
-        while (place := self._buffer.find(end)) < 0:
-            if len(self._buffer) > limit:
-                raise S3Fault("MalformedPOSTRequest", "A field or its head is too large.")
-            await self._more()
-        found, self._buffer = self._buffer[:place], self._buffer[place + len(end) :]
-        if len(found) > limit:
-            raise S3Fault("MalformedPOSTRequest", "A field or its head is too large.")
-        return found
-
-    async def _more(self) -> None:
-        piece = await anext(self._pieces, b"")
-        if not piece:
-            raise S3Fault("MalformedPOSTRequest", "The form ends too early.")
-        self._buffer += piece
+    async def _value(self, most: int) -> str:
+        value = bytearray()
+        with _faults():
+            async for piece in self._form.body():
+                value += piece
+                if len(value) > most:
+                    raise S3Fault("MalformedPOSTRequest", "The fields are too large.")
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise S3Fault("MalformedPOSTRequest", "A field is not UTF-8.") from error
 
 
-def _text(raw: bytes) -> str:
+def _whole(name: str) -> str:
+    """A name of a field or file, where every byte of it could be read: it may become a key."""
+    if _REPLACED in name:
+        raise S3Fault("MalformedPOSTRequest", "The name of a field or file is not UTF-8.")
+    return name
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """What is wrong with the form in the words of S3."""
     try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        raise S3Fault("MalformedPOSTRequest", "A field is not UTF-8.") from error
+        yield
+    except BadRequest as error:
+        raise S3Fault("MalformedPOSTRequest", str(error)) from error

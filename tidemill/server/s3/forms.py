@@ -18,7 +18,7 @@ from tidemill.server.s3 import xml
 from tidemill.server.s3.answers import Answer, document, nothing
 from tidemill.server.s3.attributes import read_attributes
 from tidemill.server.s3.body import MAX_OBJECT_BYTES, received
-from tidemill.server.s3.form_reading import FormReader, boundary_of
+from tidemill.server.s3.form_reading import FormReader, is_form_type
 from tidemill.server.s3.request import S3Request
 
 _UNCHECKED: Final = frozenset({"x-amz-signature", "file", "policy", "awsaccesskeyid", "bucket"})
@@ -49,7 +49,7 @@ class Size:
 def is_form(request: S3Request) -> bool:
     """Whether it is one: a POST to a bucket with a body of that type."""
     is_post = request.method == "POST" and request.bucket and not request.key and not request.query
-    return bool(is_post) and boundary_of(request.headers.get("content-type", "")) is not None
+    return bool(is_post) and is_form_type(request.headers.get("content-type", ""))
 
 
 async def read_form(request: S3Request) -> Form:
@@ -58,9 +58,7 @@ async def read_form(request: S3Request) -> Form:
     Raises:
         S3Fault: it is malformed.
     """
-    boundary = boundary_of(request.headers["content-type"])
-    assert boundary is not None
-    reader = FormReader(received(request), boundary)
+    reader = FormReader(request.headers["content-type"], received(request))
     return Form(await reader.fields(), reader)
 
 
