@@ -42,7 +42,7 @@ from tidemill.server.objects.service import Objects
 from tidemill.server.parts import Parts, ServerOptions
 from tidemill.server.updates import Updates
 from tidemill.stores.objects import open_store
-from tidemill.stores.objects.content import open_content
+from tidemill.stores.objects.content import open_folder
 from tidemill.stores.objects.memory import MemoryStore
 from tidemill.stores.objects.port import ObjectStore
 
@@ -114,7 +114,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
     issuer = Issuer(database, root, base_url=BASE_URL)
     values = Values(
         database,
-        open_content("", default_folder=directory / "objects"),
+        open_folder(directory / "objects"),
         inline_bytes=256 * 1024,
         max_bytes=16 * MIB,
     )

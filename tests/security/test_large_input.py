@@ -19,7 +19,7 @@ from tests.api.conftest import MIB, Api, no_lifespan
 from tests.security.bad_input import W, send
 from tidemill.db.values import Values
 from tidemill.server.app import make_app
-from tidemill.stores.objects.content import open_content
+from tidemill.stores.objects.content import open_folder
 
 pytestmark = [
     pytest.mark.soak,
@@ -58,7 +58,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
 @pytest.fixture
 def roomy(api: Api, tmp_path: Path) -> Api:
     """The server with the bound of values that it has unless it is told otherwise."""
-    content = open_content("", default_folder=tmp_path / "large")
+    content = open_folder(tmp_path / "large")
     values = Values(api.parts.database, content, inline_bytes=256 * 1024, max_bytes=128 * MIB)
     options = replace(api.parts.options, max_value_bytes=128 * MIB)
     return replace(api, app=make_app(replace(api.parts, values=values, options=options), no_lifespan))

@@ -21,7 +21,7 @@ from tidemill.db.values import Values
 from tidemill.model.errors import ConfigurationError, DatabaseUnusable, TidemillError
 from tidemill.sandbox.detect import probe
 from tidemill.settings import Settings
-from tidemill.stores.objects.content import open_content
+from tidemill.wiring.contents import opened_content
 from tidemill.wiring.database import reach_database, running_embedded, use_database
 from tidemill.wiring.instance_stores import instance_stores
 from tidemill.wiring.keys import root_keys
@@ -184,10 +184,12 @@ def _root_key_file(settings: Settings) -> Finding:
 
 
 async def _large_values(settings: Settings, database: Database) -> Finding:
-    content = open_content(settings.objects_url, default_folder=settings.data_dir / "objects")
-    values = Values(database, content, inline_bytes=settings.inline_value_bytes, max_bytes=settings.max_value_bytes)
     try:
-        damaged, following = await values.check(limit=_MOST_VALUES)
+        async with opened_content(settings) as content:
+            values = Values(
+                database, content, inline_bytes=settings.inline_value_bytes, max_bytes=settings.max_value_bytes
+            )
+            damaged, following = await values.check(limit=_MOST_VALUES)
     except (TidemillError, OSError) as error:
         return Finding("large values", "fail", str(error), "Check TIDEMILL_OBJECTS_URL and its credentials.")
     if damaged:
@@ -203,11 +205,11 @@ async def _objects(settings: Settings) -> Finding:
     mend = "Check TIDEMILL_OBJECTS_URL, its credentials, and that the folder can be written."
     trial = secrets.token_bytes(32)
     try:
-        content = open_content(settings.objects_url, default_folder=settings.data_dir / "objects")
-        packed = await content.pack(trial)
-        await content.put(packed)
-        read = await content.get(packed.digest)
-        await content.delete(packed.digest)
+        async with opened_content(settings) as content:
+            packed = await content.pack(trial)
+            await content.put(packed)
+            read = await content.get(packed.digest)
+            await content.delete(packed.digest)
     except (TidemillError, OSError) as error:
         return Finding("object store", "fail", f"{place}: {error}", mend)
     if read != trial:

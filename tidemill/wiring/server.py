@@ -35,7 +35,7 @@ from tidemill.server.parts import Parts, ServerOptions
 from tidemill.server.s3.gateway import Gateway
 from tidemill.server.updates import Updates
 from tidemill.settings import Settings
-from tidemill.stores.objects.content import open_content
+from tidemill.wiring.contents import opened_content
 from tidemill.wiring.egress import egress_of
 from tidemill.wiring.instance_stores import instance_stores
 from tidemill.wiring.keys import job_secret, link_secret, s3_secret
@@ -75,12 +75,6 @@ async def server_parts(
         await add_workspace_key(transaction, keys, workspace=workspace)
 
     keyring = Keyring(keys)
-    values = Values(
-        database,
-        open_content(settings.objects_url, default_folder=settings.data_dir / "objects"),
-        inline_bytes=settings.inline_value_bytes,
-        max_bytes=settings.max_value_bytes,
-    )
     issuer = Issuer(database, keys, base_url=public_url(settings, port))
     opener = Stores(
         instance_stores(settings),
@@ -90,12 +84,14 @@ async def server_parts(
         token_files=settings.token_file_paths,
     )
     async with (
+        opened_content(settings) as content,
         Listener(dsn, application="tidemill server listener") as listener,
         AccessLog(database) as access_log,
         Objects(database, keyring, opener, access_log) as objects,
         Readers() as readers,
         Runners(egress_of(settings)) as queries,
     ):
+        values = Values(database, content, inline_bytes=settings.inline_value_bytes, max_bytes=settings.max_value_bytes)
         yield Parts(
             options=server_options(settings, port),
             database=database,

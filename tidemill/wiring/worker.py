@@ -18,7 +18,7 @@ from tidemill.model.job import STANDARD_TAGS
 from tidemill.queries.runners import Runners
 from tidemill.sandbox.port import Limits, Network
 from tidemill.settings import Settings
-from tidemill.stores.objects.content import open_content
+from tidemill.wiring.contents import opened_content
 from tidemill.wiring.database import open_database
 from tidemill.wiring.egress import egress_of
 from tidemill.wiring.isolation import open_sandbox
@@ -44,11 +44,12 @@ async def run_worker(settings: Settings, dsn: str, *, is_probed: bool, on_ready:
         Listener(dsn, application="tidemill worker listener") as listener,
         open_sandbox(settings, is_probed=is_probed) as sandbox,
         Runners(egress_of(settings)) as queries,
+        opened_content(settings) as content,
     ):
         keys = root_keys(settings)
         values = Values(
             database,
-            open_content(settings.objects_url, default_folder=settings.data_dir / "objects"),
+            content,
             inline_bytes=settings.inline_value_bytes,
             max_bytes=settings.max_value_bytes,
         )

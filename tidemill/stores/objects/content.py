@@ -1,4 +1,4 @@
-"""The instance's object store for large values: compressed, named by the digest of what they hold."""
+"""The instance's store for large values, in a folder or a bucket: compressed, named by the digest of what they hold."""
 
 import asyncio
 import hashlib
@@ -12,23 +12,33 @@ from typing import Final
 import obstore
 import zstandard
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore
 
 from tidemill.model.content import Packed
-from tidemill.model.errors import ConfigurationError, ContentDamaged, NotFound, Unavailable
+from tidemill.model.errors import (
+    ContentDamaged,
+    NotFound,
+    PreconditionFailed,
+    StorageDenied,
+    StorageFull,
+    StorageMisconfigured,
+    Unavailable,
+)
+from tidemill.stores.objects.port import PAGE, ObjectStore
 
 _LEVEL: Final = 3
 _FOLDER: Final = "values"
 _SUFFIX: Final = ".zst"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_NOT_NOW: Final = (StorageDenied, StorageFull, StorageMisconfigured, Unavailable)
+"""What whoever runs the instance can mend: until then a value waits."""
 
 
-class ContentStore:
-    """`Content` on any store that obstore knows."""
+class FolderContent:
+    """`Content` in a folder, a file each; what was put is synced to disk."""
 
-    def __init__(self, store: ObjectStore, *, folder: Path | None = None) -> None:
-        """`folder`: where the store keeps its files, when it is a local one: they are then synced to disk."""
-        self._store = store
+    def __init__(self, folder: Path) -> None:
+        self._store = LocalStore(folder)
         self._folder = folder
 
     async def pack(self, raw: bytes) -> Packed:
@@ -43,8 +53,7 @@ class ContentStore:
         except (BaseError, OSError) as error:
             size = packed.size_bytes
             raise Unavailable(f"The object store does not take a value of {size} bytes now: {error}") from error
-        if self._folder is not None:
-            await asyncio.to_thread(_sync, self._folder / key)
+        await asyncio.to_thread(_sync, self._folder / key)
 
     async def get(self, digest: str) -> bytes:
         """See `Content.get`."""
@@ -62,8 +71,7 @@ class ContentStore:
         try:
             async for page in obstore.list(self._store, prefix=_FOLDER):
                 for meta in page:
-                    digest = meta["path"].rpartition("/")[2].removesuffix(_SUFFIX)
-                    if _DIGEST.fullmatch(digest):
+                    if (digest := _digest(meta["path"])) is not None:
                         yield digest, meta["last_modified"]
         except (BaseError, OSError) as error:
             raise Unavailable(f"The object store does not answer now: {error}") from error
@@ -78,22 +86,70 @@ class ContentStore:
             raise Unavailable(f"The object store does not answer now: {error}") from error
 
 
-def open_content(url: str, *, default_folder: Path) -> ContentStore:
-    """The store at `url` (`s3://bucket/prefix`, `az://…`, `gs://…`, `file:///folder`), or in `default_folder` for "".
-
-    Credentials come from the environment variables of each cloud.
-
-    Raises:
-        ConfigurationError: `url` is not one that leads to an object store.
-    """
-    folder = Path(url.removeprefix("file://")) if url.startswith("file://") else default_folder
-    if url and not url.startswith("file://"):
-        try:
-            return ContentStore(from_url(url))
-        except (BaseError, ValueError) as error:
-            raise ConfigurationError(f"TIDEMILL_OBJECTS_URL={url!r} leads to no object store: {error}") from error
+def open_folder(folder: Path) -> FolderContent:
+    """The store in a folder, which is made where it is missing."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return ContentStore(LocalStore(folder), folder=folder)
+    return FolderContent(folder)
+
+
+class BucketContent:
+    """`Content` in a bucket of any kind. Whoever opened the store closes it."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def pack(self, raw: bytes) -> Packed:
+        """See `Content.pack`."""
+        return await asyncio.to_thread(_pack, raw)
+
+    async def put(self, packed: Packed) -> None:
+        """See `Content.put`."""
+        try:
+            await self._store.put(_key(packed.digest), _whole(packed.content), size_bytes=len(packed.content))
+        except _NOT_NOW as error:
+            size = packed.size_bytes
+            raise Unavailable(f"The object store does not take a value of {size} bytes now: {error}") from error
+
+    async def get(self, digest: str) -> bytes:
+        """See `Content.get`."""
+        try:
+            reading = await self._store.get(_key(digest))
+            packed = b"".join([piece async for piece in reading.body])
+        except NotFound as error:
+            raise NotFound(f"The object store has no value {digest}.") from error
+        except (*_NOT_NOW, PreconditionFailed) as error:
+            raise Unavailable(f"The object store does not answer now: {error}") from error
+        return await asyncio.to_thread(_unpack, digest, packed)
+
+    async def stored(self) -> AsyncIterator[tuple[str, datetime]]:
+        """See `Content.stored`."""
+        after, page = "", None
+        try:
+            while page is None or len(page) == PAGE:
+                page = await self._store.scan(f"{_FOLDER}/", after=after)
+                for info in page:
+                    if (digest := _digest(info.key)) is not None:
+                        yield digest, info.modified_at
+                    after = info.key
+        except _NOT_NOW as error:
+            raise Unavailable(f"The object store does not answer now: {error}") from error
+
+    async def delete(self, digest: str) -> None:
+        """See `Content.delete`."""
+        try:
+            await self._store.delete(_key(digest))
+        except _NOT_NOW as error:
+            raise Unavailable(f"The object store does not answer now: {error}") from error
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def _digest(key: str) -> str | None:
+    """The digest that a key is made of; None where it is another's."""
+    digest = key.rpartition("/")[2].removesuffix(_SUFFIX)
+    return digest if _DIGEST.fullmatch(digest) else None
 
 
 def _key(digest: str) -> str:
