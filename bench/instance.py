@@ -104,9 +104,9 @@ class Instance:
                 await asyncio.sleep(0.01)
 
     @asynccontextmanager
-    async def server(self) -> AsyncIterator[Process]:
-        """A server that answers, during the block."""
-        process = await self._start(["server"], {})
+    async def server(self, **settings: str) -> AsyncIterator[Process]:
+        """A server that answers, during the block. `settings` as for a worker."""
+        process = await self._start(["server"], settings)
         try:
             await answering(self.port, process)
             yield process

@@ -6,7 +6,7 @@ from typing import Final
 
 from bench.figures import Figure
 from bench.instance import Instance
-from bench.measures import cold, enqueue, idle, latency, memory, noop, objects, objects_local, start, warm
+from bench.measures import cold, databases, enqueue, idle, latency, memory, noop, objects, objects_local, start, warm
 
 
 @dataclass(frozen=True)
@@ -27,5 +27,6 @@ MEASURES: Final = {
     "memory": Measure("memory of server and worker at rest", memory.measure),
     "objects": Measure("objects through the S3 endpoint, against the server behind it", objects.measure),
     "objects_local": Measure("objects in a local folder: put, get, list", objects_local.measure),
+    "databases": Measure("queries inline, and a table to Parquet, against clients without Tidemill", databases.measure),
     "start": Measure("start of `tidemill up`, first and second", start.measure),
 }
