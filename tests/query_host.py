@@ -14,7 +14,7 @@ class QueryHost:
     """A `Host`; an object is there only once all of it was written."""
 
     resources: dict[str, Any] = field(default_factory=dict)
-    identity: str = "workspace:u/alice"
+    identity: str = "main/u/alice"
     objects: dict[str, bytes] = field(default_factory=dict)
     touches: list[tuple[str, str, bool]] = field(default_factory=list)
 
@@ -55,7 +55,7 @@ class Runs:
         query = Query(
             language=self.language,
             content=content,
-            path="f/team/script",
+            path=options.pop("path", "f/team/script"),
             args=args if isinstance(args, bytes) else json.dumps(args or {}).encode(),
             job_id=options.pop("job_id", ""),
             timeout_s=options.pop("timeout_s", self.timeout_s),

@@ -41,6 +41,8 @@ class MongoRunner:
         script = await asyncio.to_thread(read_script, query.content)  # large ones take a while
         args = jsontext.object_fields(query.args)
         asked = await asyncio.to_thread(requests, script, await _values(script, args, host))
+        if script.head.streamed and "result_collection" in script.head.options:
+            raise InvalidScript("`# s3` writes all documents of the last operation: leave out result_collection.")
         if script.head.streamed and not _has_rows(asked[-1]):
             raise InvalidScript(
                 f"Line {asked[-1].line}: `# s3` streams documents, and {asked[-1].operation} gives none."
@@ -54,7 +56,8 @@ class MongoRunner:
                 return await _run(_Run(session, script, query, host), asked)
             await session.begin()
             result = await _run(_Run(session, script, query, host), asked)
-            await session.commit()
+            if not script.head.streamed:  # a stream commits before its object is there
+                await session.commit()
             return result
 
     async def close_idle(self, idle_s: float) -> int:
@@ -212,6 +215,8 @@ async def _streamed(run: _Run, request: Request) -> bytes:
             async for batch in rows:
                 yield "".join(f"{to_json(raw, is_canonical=run.is_canonical)}\n" for raw in batch).encode()
                 await asyncio.sleep(0)
+        if "transaction" in run.script.head.options:
+            await run.session.commit()
 
     return await upload(lines(), run.script.head.streamed, run.query, run.host)
 

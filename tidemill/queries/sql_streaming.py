@@ -1,21 +1,19 @@
 """`-- s3`: the rows of the last statement go to an object of workspace storage as they come."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from tidemill.engine.sql.annotations import Annotations, Collection, Streaming
+from tidemill.engine.sql.annotations import Annotations, Collection
 from tidemill.model.errors import BadRequest
-from tidemill.model.ids import new_id
 from tidemill.queries.port import Host, Query
 from tidemill.queries.row_writers import RowWriter, row_writer
 from tidemill.queries.sql_collecting import drain
+from tidemill.queries.streamed_object import object_key
 from tidemill.stores.databases.port import Result, Session, Statement
 
 BATCH_ROWS: Final = 8192
 PIECE_BYTES: Final = 1024 * 1024
-_PREFIX: Final = "wmill_datalake"
 
 
 async def stream(
@@ -41,7 +39,7 @@ async def stream(
     commits = session if annotations.is_transaction else None
     return await host.upload(
         _pieces(result, writer, commits),
-        key=_key(streaming, query, host, writer.extension),
+        key=object_key(streaming.prefix, query, host, extension=writer.extension),
         storage=streaming.storage,
         content_type=writer.content_type,
     )
@@ -60,11 +58,3 @@ async def _pieces(result: Result, writer: RowWriter, commits: Session | None) ->
         await commits.commit()
     if ready:
         yield bytes(ready)
-
-
-def _key(streaming: Streaming, query: Query, host: Host, extension: str) -> str:
-    """`<prefix>/<job>.<extension>`; without a prefix below the path of the script, or of whoever runs a preview."""
-    name = query.job_id or str(new_id(time.time_ns() // 1_000_000))
-    _, _, actor = host.identity.partition("/")
-    prefix = streaming.prefix.strip("/") or f"{_PREFIX}/{query.path.strip('/') or actor}/{name}"
-    return f"{prefix}/{name}.{extension}"

@@ -1,13 +1,23 @@
-"""Where the result of a script that streams goes: the object's key, and the formats of what has no columns."""
+"""Where the result of a script that streams goes: the object's key, and JSON Lines for what has no columns."""
 
-import uuid
+import time
 from collections.abc import AsyncIterable
+from typing import Final
 
 from tidemill.engine.script_head import Streamed
 from tidemill.model.errors import Unsupported
+from tidemill.model.ids import new_id
 from tidemill.queries.port import Host, Query
 
-DEFAULT_FOLDER = "wmill_datalake"
+DEFAULT_FOLDER: Final = "wmill_datalake"
+
+
+def object_key(prefix: str, query: Query, host: Host, *, extension: str) -> str:
+    """`<prefix>/<job>.<extension>`; without a prefix below the path of the script, or of whoever runs a preview."""
+    name = query.job_id or str(new_id(time.time_ns() // 1_000_000))
+    _, _, actor = host.identity.partition("/")
+    folder = prefix.strip("/") or f"{DEFAULT_FOLDER}/{query.path.strip('/') or actor}/{name}"
+    return f"{folder}/{name}.{extension}"
 
 
 async def upload(lines: AsyncIterable[bytes], streamed: Streamed, query: Query, host: Host) -> bytes:
@@ -18,7 +28,5 @@ async def upload(lines: AsyncIterable[bytes], streamed: Streamed, query: Query, 
     """
     if streamed.format != "json":
         raise Unsupported(f"{query.language} streams JSON Lines only: write format=json, or leave it out.")
-    name = query.job_id or str(uuid.uuid4())
-    prefix = streamed.prefix.strip("/") or f"{DEFAULT_FOLDER}/{query.path or 'inline'}/{name}"
-    key = f"{prefix}/{name}.json"
+    key = object_key(streamed.prefix, query, host, extension="json")
     return await host.upload(lines, key=key, storage=streamed.storage, content_type="application/x-ndjson")

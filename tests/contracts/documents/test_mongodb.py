@@ -163,6 +163,26 @@ async def test_transaction_is_all_or_nothing(run: Runs) -> None:
     assert len((await run(seen + "collection: a\nfind: {}"))[1]) == 4
 
 
+async def test_object_of_a_transaction_is_there_only_once_it_is_committed(
+    run: Runs, mongo_server: DocumentServer
+) -> None:
+    content = "# transaction\n# s3 prefix=out\ncollection: a\ninsert: {_id: 1}\n---\ncollection: a\nfind: {}"
+    await run(HERE + "collection: a\ninsert: {_id: 0}")
+    with fault_proxy(("127.0.0.1", mongo_server.port)) as proxy:
+        run.host.resources["f/far/store"] = {
+            **run.host.resources["f/shop/store"], "retryWrites": False,
+            "servers": [{"host": proxy.host, "port": proxy.port}],
+        }  # fmt: skip
+        proxy.faults.cut_after = b"commitTransaction"
+        with pytest.raises((ConnectionFailed, QueryFailed)):  # whether it was committed is not known
+            await run(f"# database f/far/store\n{content}", job_id="1", timeout_s=2.0)
+        assert proxy.cuts >= 1
+    assert run.host.objects == {}
+    await run(HERE + "collection: a\ndelete: {filter: {_id: 1}}")
+    assert await run(HERE + content, job_id="2") == {"s3": "out/2.json"}
+    assert run.host.objects["out/2.json"].splitlines()[-1] == b'{"_id":1}'
+
+
 async def test_transaction_that_is_canceled_leaves_nothing(run: Runs, mongo_server: DocumentServer) -> None:
     await run(HERE + "collection: a\ninsert: {_id: 1}")
     with fault_proxy(("127.0.0.1", mongo_server.port)) as proxy:
@@ -193,10 +213,14 @@ async def test_rows_are_streamed_to_an_object_as_json_lines(run: Runs) -> None:
     assert [json.loads(line)["_id"] for line in lines] == list(range(1200))
     usual = await run(HERE + "# s3\ncollection: users\nfind: {_id: 1}", job_id="0190-job")
     assert usual == {"s3": "wmill_datalake/f/team/script/0190-job/0190-job.json"}
+    preview = await run(HERE + "# s3\ncollection: users\nfind: {_id: 1}", job_id="0190-job", path="")
+    assert preview == {"s3": "wmill_datalake/u/alice/0190-job/0190-job.json"}
     copied = HERE + "# rows (s3object)\ncollection: copies\ninsert: {$arg: rows}"
     told = await run(copied, {"rows": pointer})
     assert told["insertedCount"] == 1200
     assert "insertedIds" not in told
+    with pytest.raises(InvalidScript, match="leave out result_collection"):
+        await run(HERE + "# s3\n# result_collection=last_statement_first_row\ncollection: users\nfind: {}")
     with pytest.raises(InvalidScript, match="streams documents, and insert gives none"):
         await run(HERE + "# s3\ncollection: users\ninsert: {}")
 
@@ -323,7 +347,7 @@ async def test_connections_are_kept_for_one_identity_and_closed_when_idle(
     runner: MongoRunner, resource: Resource
 ) -> None:
     alice = Runs("mongodb", runner, QueryHost({"f/shop/store": resource()}))
-    bob = Runs("mongodb", runner, QueryHost({"f/shop/store": resource()}, identity="workspace:u/bob"))
+    bob = Runs("mongodb", runner, QueryHost({"f/shop/store": resource()}, identity="main/u/bob"))
     for runs in (alice, alice, bob):
         await runs(HERE + "collection: a\nfind: {}")
     assert await runner.close_idle(1000) == 2

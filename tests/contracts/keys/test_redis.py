@@ -213,7 +213,7 @@ async def test_connection_is_used_again_and_never_with_what_another_script_left(
     ids = {await run(HERE + "ACL WHOAMI") for _ in range(3)}
     assert ids == {"default"}
     assert first
-    other = Runs("redis", run.runner, QueryHost({"f/shop/keys": key_server.resource(db=3)}, identity="workspace:u/bob"))
+    other = Runs("redis", run.runner, QueryHost({"f/shop/keys": key_server.resource(db=3)}, identity="main/u/bob"))
     assert await other(HERE + "GET a") == "three"
     assert await run.runner.close_idle(1000) == 2  # type: ignore[func-returns-value]
     assert await run.runner.close_idle(0) == 0  # type: ignore[func-returns-value]
