@@ -165,35 +165,46 @@ server_lifetime = 1
 
 
 class MariaDb:
-    """A MariaDB on loopback. `resource` leads to its database `main` as a user with all rights."""
+    """A MariaDB on loopback. `resource` leads to its database `main` as a user who may do anything."""
 
     def __init__(self, folder: Path, processes: Processes) -> None:
-        program = shutil.which("mariadbd")
-        if program is None:
-            raise Missing("mariadbd is not on this machine (Debian: apt-get install mariadb-server)")
+        if not all(map(shutil.which, ("mariadbd", "mariadb-install-db"))):
+            raise Missing("MariaDB is not on this machine (Debian: apt-get install mariadb-server)")
+        folder.chmod(0o711)
+        data = folder / "data"
+        self.account = account_for(data)
+        data.mkdir(mode=0o700)
         self.port, self.password = free_port(), secrets.token_urlsafe(12)
-        folder.chmod(0o755)
-        self.folder = folder
-        data, first = folder / "data", folder / "first.sql"
-        first.write_text(
-            "create database main character set utf8mb4;\n"
-            f"create user 'admin'@'%' identified by '{self.password}';\n"
-            "grant all on *.* to 'admin'@'%' with grant option;\n"
-        )
-        user = ["--user=mysql"] if os.geteuid() == 0 else []
-        install = ["mariadb-install-db", *user, f"--datadir={data}", "--skip-test-db"]
+        self.authority = Authority()
+        certificate, key = self.authority.issue("localhost")
+        files = {"cert.pem": certificate, "key.pem": key, "begin.sql": self._begin()}
+        for name, content in files.items():
+            (folder / name).write_text(content)
+        for path in (data, *(folder / name for name in files)):
+            if self.account:
+                self.account.own(path)
+        as_account = self.account.popen_arguments() if self.account else {}
+        install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db"]
         subprocess.run(
-            [*install, "--auth-root-authentication-method=normal", "--skip-name-resolve"],
-            check=True,
-            capture_output=True,
-        )
-        options = [
-            *("--no-defaults", *user, f"--datadir={data}", f"--socket={data}/socket", f"--pid-file={data}/pid"),
-            *("--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve", f"--init-file={first}"),
-            *("--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"),
-        ]
-        processes.start([program, *options])
+            [*install, "--auth-root-authentication-method=normal"],
+            check=True, cwd="/", capture_output=True, **as_account,
+        )  # fmt: skip
+        program = shutil.which("mariadbd") or ""
+        options = [f"--datadir={data}", f"--socket={folder}/data/socket", f"--port={self.port}"]
+        options += ["--bind-address=127.0.0.1", f"--init-file={folder}/begin.sql", "--innodb-flush-log-at-trx-commit=0"]
+        options += [f"--ssl-cert={folder}/cert.pem", f"--ssl-key={folder}/key.pem", "--innodb-buffer-pool-size=32M"]
+        processes.start([program, "--no-defaults", *options], account=self.account)
         wait_for_port(self.port, processes)
+
+    def _begin(self) -> str:
+        grant = "grant all privileges on *.* to {user}@'%' identified by '{password}'{more};"
+        return "\n".join(
+            (
+                "create database if not exists main character set utf8mb4;",
+                grant.format(user="admin", password=self.password, more=" with grant option"),
+                grant.format(user="only_tls", password=self.password, more=" require ssl"),
+            )
+        )
 
     @property
     def resource(self) -> Resource:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import calendar
 import re
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -152,6 +153,18 @@ def timestamp_with_zone(
         return _moment_of(match) + _offset(match["zone"]) + (match["era"] or "")
     accepted = f"2024-02-29T12:30:00Z or with an offset such as +02:00, with up to {digits} digits below a second"
     raise unfit(name, type_name, raw, accepted)
+
+
+def timestamp_in_utc(name: str, type_name: str, raw: bytes) -> str:
+    """`YYYY-MM-DD HH:MM:SS[.f]` in UTC, of an instant with any offset and up to six digits below a second."""
+    written = timestamp_with_zone(name, type_name, raw)
+    try:
+        found = datetime.fromisoformat(written).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise unfit(
+            name, type_name, raw, "a time from the year 1 to 9999, with an offset of hours and minutes"
+        ) from error
+    return found.replace(tzinfo=None).isoformat(" ")
 
 
 def items(name: str, type_name: str, raw: bytes) -> list[bytes]:

@@ -30,6 +30,7 @@ TESTERS: Final[dict[str, Entry]] = {
     "azure_blob": Entry("tidemill.stores.objects.examination:AzureTest"),
     "gcloud_storage": Entry("tidemill.stores.objects.examination:GcsTest"),
     "mongodb": Entry("tidemill.stores.documents.examination:MongoTest"),
+    "mysql": Entry("tidemill.stores.databases.examination:MysqlTest"),
     "postgresql": Entry("tidemill.stores.databases.examination:PostgresTest"),
     "redis": Entry("tidemill.stores.keys.examination:KeysTest"),
     "s3": Entry("tidemill.stores.objects.examination:S3Test"),

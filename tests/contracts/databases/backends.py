@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.contracts.databases import postgres
+from tests.contracts.databases import mariadb, postgres
 from tests.database_servers import DatabaseServers, Resource
 
 
@@ -58,6 +58,18 @@ _POSTGRES: Final = {
 DIALECTS: Final[dict[str, Dialect]] = {
     "postgres-embedded": Dialect(resource=postgres.embedded, **_POSTGRES),
     "postgres-system": Dialect(resource=postgres.system, **_POSTGRES),
+    "mariadb": Dialect(
+        language="mysql",
+        resource=mariadb.resource,
+        placeholder=":a",
+        series="select seq as n from seq_1_to_{count}",
+        endless="select benchmark(100000000000, md5('x'))",
+        running="select count(*) from information_schema.processlist where info like 'select benchmark%'",
+        create="create table {name} (id int primary key, note varchar(100)) engine=innodb",
+        identity="select connection_id()",
+        end_connection="kill {identity}",
+        session_setting=("set sql_mode = 'ansi'", "select @@sql_mode"),
+    ),
     "pgbouncer": Dialect(
         resource=postgres.pooled,
         **_POSTGRES

@@ -42,6 +42,12 @@ class DatabaseTest:
             await database.close()
 
 
+class MysqlTest(DatabaseTest):
+    """Of the resource type `mysql`."""
+
+    language = "mysql"
+
+
 class PostgresTest(DatabaseTest):
     """Of the resource type `postgresql`."""
 

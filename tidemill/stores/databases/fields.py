@@ -50,9 +50,16 @@ class Fields:
             raise self.wrong(name, f"is none of {', '.join(choices)}")
         return found
 
-    def host(self, name: str) -> str:
+    def certificate(self, name: str) -> str:
+        """PEM of one or several certificates, or ""."""
+        found = self.text(name)
+        if found and "-----BEGIN CERTIFICATE-----" not in found:
+            raise self.wrong(name, "is not in PEM form: it begins with -----BEGIN CERTIFICATE-----")
+        return found
+
+    def host(self, name: str, default: str = "") -> str:
         """A host's name or address; the sockets of this machine are not for users."""
-        found = self.needed(name)
+        found = self.text(name, default) or self.needed(name)
         if found.startswith(("/", "@", "\\")) or any(part.strip().startswith(("/", "@")) for part in found.split(",")):
             raise self.wrong(name, "is a socket: give a host name or an IP address")
         if any(ord(character) <= 0x20 for character in found):

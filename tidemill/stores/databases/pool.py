@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Generic, Protocol, TypeVar
 
 from tidemill.model.errors import ConnectionFailed
@@ -107,3 +107,13 @@ class Pool(Generic[C]):
         self._closed = True
         await asyncio.gather(*self._resetting)
         await self.close_idle(0)
+
+
+async def to_its_end(work: Coroutine[object, object, None]) -> None:
+    """Tidying up goes on when the task is canceled again meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

@@ -50,12 +50,9 @@ class PostgresConfig:
             BadRequest: a field is missing or wrong.
         """
         fields = Fields(value, _KIND)
-        certificate, key = fields.text("client_certificate_pem"), fields.text("client_key_pem")
+        certificate, key = fields.certificate("client_certificate_pem"), fields.text("client_key_pem")
         if bool(certificate) != bool(key):
             raise fields.wrong("client_key_pem" if certificate else "client_certificate_pem", "is empty, its twin not")
-        for name in ("root_certificate_pem", "client_certificate_pem"):
-            if (text := fields.text(name)) and "-----BEGIN CERTIFICATE-----" not in text:
-                raise fields.wrong(name, "is not in PEM form: it begins with -----BEGIN CERTIFICATE-----")
         return cls(
             host=fields.host("host"),
             port=fields.port("port", 5432),
@@ -63,7 +60,7 @@ class PostgresConfig:
             password=fields.secret("password"),
             dbname=fields.needed("dbname"),
             sslmode=fields.choice("sslmode", SSL_MODES, "prefer"),
-            root_certificate=fields.text("root_certificate_pem"),
+            root_certificate=fields.certificate("root_certificate_pem"),
             client_certificate=certificate,
             client_key=key,
             options=fields.text("options"),

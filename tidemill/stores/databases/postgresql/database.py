@@ -1,12 +1,11 @@
 """A Postgres of a user's, with the connections that are open to it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, Self
 
 from tidemill.engine.egress import Egress
-from tidemill.stores.databases.pool import Pool
+from tidemill.stores.databases.pool import Pool, to_its_end
 from tidemill.stores.databases.port import Capabilities, SessionOptions
 from tidemill.stores.databases.postgresql.config import Connecting, PostgresConfig
 from tidemill.stores.databases.postgresql.connection import Connection
@@ -49,7 +48,7 @@ class PostgresDatabase:
             yield session
             await session.finish()
         except BaseException:
-            await _to_its_end(self._give_up(session, connection))
+            await to_its_end(self._give_up(session, connection))
             raise
         self._pool.give(connection)
 
@@ -97,13 +96,3 @@ class PostgresDatabase:
             return await self._types.look_up(connection.driver, oids)
         finally:
             self._pool.give(connection)
-
-
-async def _to_its_end(work: Coroutine[object, object, None]) -> None:
-    """Tidying up goes on when the task is canceled again meanwhile."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise

@@ -1,0 +1,1 @@
+"""MySQL and MariaDB, by pymysql, with statements that the server prepares."""
