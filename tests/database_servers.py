@@ -19,6 +19,7 @@ import pytest
 
 from tests.certificates import Authority
 from tests.postgres import system_binaries
+from tests.prepare import VENVS
 from tests.processes import Processes, free_port, wait_for_port
 from tidemill.db.cluster import reachable_binaries
 from tidemill.db.embedded import find_binaries
@@ -246,3 +247,19 @@ def database_servers_of_session() -> Iterator[DatabaseServers]:
         yield servers
     finally:
         servers.stop()
+
+
+CLICKHOUSE_PASSWORD: Final = "secret"
+"""Of the front of chDB, which knows no other."""
+
+
+def start_clickhouse(folder: Path, processes: Processes) -> Resource:
+    """ClickHouse's engine as a library, behind a front of our own; the value of a resource that leads there."""
+    program = VENVS / "chdb" / "bin" / "python"
+    if not program.is_file():
+        raise Missing("chdb is not installed: run python tests/prepare.py")
+    port = free_port()
+    front = Path(__file__).parent / "servers" / "clickhouse_front.py"
+    processes.start([str(program), str(front), str(port), str(folder / "data")])
+    wait_for_port(port, processes)
+    return {"host": f"http://127.0.0.1:{port}", "username": "default", "password": CLICKHOUSE_PASSWORD}

@@ -31,7 +31,7 @@ STORAGE = {
     "snowflake": "account_identifier* username* public_key* private_key* database* warehouse schema role",
     "snowflake_oauth": "account_identifier* token* username database* warehouse schema role",
     "oracledb": "database* user* password*",
-    "clickhouse": "host* username=default password",
+    "clickhouse": "host* username=default password database root_certificate_pem",
     "mongodb": "db* tls=True servers* credential srv=False root_certificate_pem client_certificate_pem client_key_pem "
     "tls_verify=True directConnection=False",
     "mongodb_rest": "endpoint* api_key*",

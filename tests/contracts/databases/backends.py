@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.contracts.databases import mariadb, postgres
-from tests.database_servers import DatabaseServers, Resource
+from tests.database_servers import DatabaseServers, Resource, start_clickhouse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Dialect:
     placeholder: str
     series: str
     endless: str
-    running: str
+    running: str = ""
     text: str = "text"
     integer: str = "bigint"
     create: str = "create table {name} (id int primary key, note varchar(100))"
@@ -55,9 +55,34 @@ _POSTGRES: Final = {
     "session_setting": ("set application_name = 'left behind'", "show application_name"),
 }
 
+_NOT_BY_CHDB: Final = (
+    "test_what_is_not_read_is_done_all_the_same",
+    "test_a_transaction_is_kept_or_undone_as_a_whole",
+    "test_an_error_within_a_session_undoes_its_transaction",
+    "test_a_session_to_read_does_not_write",
+    "test_the_server_ends_a_statement_after_its_time",
+    "test_canceling_from_another_task_ends_the_statement",
+    "test_canceling_the_task_ends_the_statement",
+    "test_leaving_in_the_middle_by_an_error_ends_the_statement",
+    "test_what_a_session_sets_is_gone_in_the_next",
+    "test_idle_connections_are_closed",
+    "test_null_and_the_empty_text_differ",
+)
+
 DIALECTS: Final[dict[str, Dialect]] = {
     "postgres-embedded": Dialect(resource=postgres.embedded, **_POSTGRES),
     "postgres-system": Dialect(resource=postgres.system, **_POSTGRES),
+    "clickhouse": Dialect(
+        language="clickhouse",
+        resource=lambda servers: servers.get("clickhouse", start_clickhouse),
+        placeholder="{a:Nullable(String)}",
+        series="select number + 1 as n from numbers({count})",
+        endless="select sleepEachRow(3) from numbers(20) settings max_block_size = 1",
+        text="Nullable(String)",
+        integer="Int64",
+        create="create table {name} (id Int32, note Nullable(String)) engine = MergeTree order by id",
+        shortcomings=dict.fromkeys(_NOT_BY_CHDB, "chDB runs one query at a time, and has no sessions"),
+    ),
     "mariadb": Dialect(
         language="mysql",
         resource=mariadb.resource,

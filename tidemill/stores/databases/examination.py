@@ -42,6 +42,12 @@ class DatabaseTest:
             await database.close()
 
 
+class ClickHouseTest(DatabaseTest):
+    """Of the resource type `clickhouse`."""
+
+    language = "clickhouse"
+
+
 class MysqlTest(DatabaseTest):
     """Of the resource type `mysql`."""
 
