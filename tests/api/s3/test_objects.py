@@ -164,6 +164,8 @@ async def test_what_is_not_what_its_checksum_says_is_not_written(client: Any) ->
     assert await refusal(put_sync(client), ContentMD5="AAAA") == (400, "InvalidDigest")
     assert await refusal(put_sync(client), ChecksumCRC32="AAAAAA==") == (400, "BadDigest")
     assert await refusal(put_sync(client), ChecksumSHA256="AAAAAA==") == (400, "InvalidRequest")
+    large = {"Bucket": BUCKET, "Key": "k", "Body": b"x" * 3_000_000}  # what is large is hashed in another thread
+    assert await refusal(client.put_object, **large, ContentMD5=wrong) == (400, "BadDigest")
     assert await refusal(client.get_object, Bucket=BUCKET, Key="k") == (404, "NoSuchKey")
 
 

@@ -1,8 +1,10 @@
 """Buckets of S3 beyond the suite: what errors say, prefixes, signed addresses, large objects, broken connections."""
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,7 +30,7 @@ from tidemill.model.errors import (
     Unsupported,
 )
 from tidemill.stores.objects import open_store
-from tidemill.stores.objects.port import CREATE, Attributes, Condition, ObjectStore
+from tidemill.stores.objects.port import CREATE, Attributes, Condition, ObjectStore, Told
 from tidemill.stores.objects.s3.config import S3Config
 from tidemill.stores.objects.s3.store import S3Store
 
@@ -223,6 +225,49 @@ async def test_what_no_header_carries_is_refused(server: ObjectServer, opened: O
         with pytest.raises(BadRequest):
             await put(store, "a", attributes=attributes)
     assert await all_keys(store) == []
+
+
+@dataclass
+class Promised:
+    """A body that says which digest it has."""
+
+    content: bytes
+    sha256: str
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.content
+
+
+async def test_a_digest_that_is_known_is_what_the_server_compares_with(server: ObjectServer, opened: Open) -> None:
+    value = server.new_bucket()
+    store = opened(value)
+    content = noise(MIB)
+    right = hashlib.sha256(content).hexdigest()
+    await store.put("a", Promised(content, right), size_bytes=MIB)
+    assert await read(store, "a") == content
+    sent: list[bytes] = []
+
+    def answer(head: bytes, _: bytes) -> tuple[int, bytes, bytes]:
+        sent.append(head)
+        return 200, b"", b'etag: "1"\r\n'
+
+    async with answering(answer) as origin:
+        far = opened({**value, "endPoint": origin})
+        await far.put("a", Promised(content, right), size_bytes=MIB)
+        upload = await far.put_part("a", "an-upload", 1, Promised(content, "0" * 64), size_bytes=MIB)
+        await far.close()
+    assert upload.size_bytes == MIB
+    told = [head.lower().partition(b"x-amz-content-sha256: ")[2][:64].decode() for head in sent]
+    assert told == [right, "0" * 64]
+
+
+async def test_a_page_tells_that_more_follows(server: ObjectServer, opened: Open) -> None:
+    store = opened(server.new_bucket())
+    for key in ("a", "b", "c/d"):
+        await put(store, key)
+    for scan in (store.scan, store.scan_folder):
+        assert isinstance(await scan("", limit=2), Told)
+        assert not isinstance(await scan("", limit=3), Told)
 
 
 async def test_nothing_is_left_of_trying_conditions_out(server: ObjectServer, opened: Open) -> None:

@@ -8,7 +8,7 @@ from tidemill.engine.object_rules import Access
 from tidemill.model.errors import Denied
 from tidemill.model.identity import Principal
 from tidemill.server.objects.storage import Storage
-from tidemill.stores.objects.port import PAGE, Folder, ObjectInfo
+from tidemill.stores.objects.port import PAGE, Folder, ObjectInfo, Told
 
 MOST_PAGES: Final = 10
 """Pages of the store that one request reads at most to fill a page of its own."""
@@ -20,12 +20,14 @@ EntryT = TypeVar("EntryT", bound=ObjectInfo | Folder)
 class Listing(Generic[EntryT]):
     """A page. Go on with `marker` as `after`, also where the page is short or empty; "" means that there are no more.
 
-    `restricted` is whether something was left out of this page because the caller may not list it.
+    `restricted` is whether something was left out of this page because the caller may not list it; `goes_on`, whether
+    an entry behind the page was seen or told of (which says nothing of whether the caller may list it).
     """
 
     entries: list[EntryT]
     marker: str
     restricted: bool
+    goes_on: bool = False
 
 
 async def visible_page(
@@ -44,11 +46,12 @@ async def visible_page(
     """
     require_listable(storage, caller, prefix)
     found: list[EntryT] = []
-    restricted = False
+    restricted = goes_on = False
     for _ in range(MOST_PAGES):
         asked = min(limit + 1, PAGE) if not restricted else PAGE
         with storage.named():
             page = await fetch(after, asked)
+        goes_on = isinstance(page, Told)
         for entry in page:
             if len(found) == limit:
                 return Listing(found, after, restricted)
@@ -61,7 +64,7 @@ async def visible_page(
             return Listing(found, "", restricted)
         if len(found) == limit:
             break
-    return Listing(found, after, restricted)
+    return Listing(found, after, restricted, goes_on and storage.hides_nothing(caller))
 
 
 def require_listable(storage: Storage, caller: Principal, prefix: str) -> None:

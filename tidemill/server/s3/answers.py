@@ -114,7 +114,7 @@ def http_date(moment: datetime) -> str:
 
 def iso_date(moment: datetime) -> str:
     """As documents have it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def without_body(answer: Answer) -> Answer:

@@ -1,5 +1,6 @@
 """The body of a request: unpacked from its chunks, and compared with every checksum that came along, as it passes."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from tidemill.server.s3.request import S3Request
 MAX_OBJECT_BYTES: Final = 5 * 1024**4
 _CHUNKED: Final = frozenset({sigv4.STREAMING, sigv4.STREAMING_TRAILER, sigv4.STREAMING_UNSIGNED_TRAILER})
 _PIECE_BYTES: Final = 1024 * 1024
+_HASHED_ASIDE_BYTES: Final = 256 * 1024
+"""From here on another thread is worth the way."""
 _BESIDE_CHECKSUMS: Final = frozenset({"x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-checksum-mode"})
 
 
@@ -35,6 +38,7 @@ class Body:
     Attributes:
         size_bytes: as it was announced; None where it was not.
         checksums: algorithm -> value in base64 of those that the client sent. Those of a trailer are there in the end.
+        sha256: of what is carried, in hex; "" where the client signed none.
         is_whole: whether it was read to its end, and found to be what the client promised.
     """
 
@@ -44,6 +48,7 @@ class Body:
     trailer: str
     promises: list[_Promise]
     checksums: dict[str, str] = field(default_factory=dict)
+    sha256: str = ""
     is_whole: bool = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -53,17 +58,32 @@ class Body:
             S3Fault: it is shorter or longer than announced, malformed, or not what the checksums are of.
         """
         taken = 0
+        hashing: asyncio.Future[None] | None = None
         async for piece in self._gathered():
             taken += len(piece)
             if taken > (MAX_OBJECT_BYTES if self.size_bytes is None else self.size_bytes):
                 raise S3Fault("InvalidRequest", "The body is longer than was announced.")
-            for promise in self.promises:
-                promise.made.update(piece)
+            if hashing is not None:
+                await hashing
+            hashing = self._hash(piece)
             yield piece
+        if hashing is not None:
+            await hashing
         if self.size_bytes is not None and taken != self.size_bytes:
             raise S3Fault("IncompleteBody")
         self._keep_promises()
         self.is_whole = True
+
+    def _hash(self, piece: bytes) -> "asyncio.Future[None] | None":
+        """A large piece is hashed in a thread, while others have their turn and the piece is on its way already."""
+        if len(piece) >= _HASHED_ASIDE_BYTES and self.promises:
+            return asyncio.get_running_loop().run_in_executor(None, self._update, piece)
+        self._update(piece)
+        return None
+
+    def _update(self, piece: bytes) -> None:
+        for promise in self.promises:
+            promise.made.update(piece)
 
     async def _gathered(self) -> AsyncIterator[bytes]:
         """Small pieces put together, so that nobody behind has to handle many."""
@@ -104,8 +124,9 @@ def body_of(request: S3Request, claim: Claim, key: bytes) -> Body:
         S3Fault: what its headers say of it cannot be.
     """
     is_chunked = claim.payload in _CHUNKED
-    promises = []
+    promises, sha256 = [], ""
     if not is_chunked and claim.payload != sigv4.UNSIGNED:
+        sha256 = claim.payload.lower()
         promises.append(_Promise(hashlib.sha256(), bytes.fromhex(claim.payload), "XAmzContentSHA256Mismatch"))
     if (md5 := request.headers.get("content-md5")) is not None:
         promises.append(_md5_promise(md5))
@@ -121,7 +142,7 @@ def body_of(request: S3Request, claim: Claim, key: bytes) -> Body:
         promises.append(_Promise(ALGORITHMS[trailer](), None, "BadDigest"))
     if len(sent) + bool(trailer) > 1:
         raise S3Fault("InvalidRequest", "Expecting a single x-amz-checksum- header.")
-    return Body(request, _size(request, is_chunked=is_chunked), reader, trailer, promises, sent)
+    return Body(request, _size(request, is_chunked=is_chunked), reader, trailer, promises, sent, sha256)
 
 
 async def read_small(body: Body, limit: int = xml.MAX_BYTES) -> bytes:

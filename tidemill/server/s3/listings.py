@@ -53,7 +53,11 @@ async def list_objects(call: Call) -> Answer:
 
 def shown_key(call: Call, name: str, value: str) -> str:
     """A key, or a part of one, as the client wants it encoded."""
-    return xml.text(name, quote(value, safe="/-._~*") if _is_encoded(call) else value)
+    return xml.text(name, _quoted(value) if _is_encoded(call) else value)
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="/-._~*")
 
 
 async def _page(call: Call, *, after: str) -> tuple[Page, int]:
@@ -64,7 +68,8 @@ async def _page(call: Call, *, after: str) -> tuple[Page, int]:
         await call.objects.scan(call.caller, at, limit=1)  # no such bucket, or not for this caller
         return _NOTHING, 0
     page = await _scan(call, at, after=after, limit=most)
-    if page.marker and len(page.entries) == PAGE and not (await _scan(call, at, after=page.marker, limit=1)).entries:
+    is_open = page.marker and not page.goes_on and len(page.entries) == PAGE
+    if is_open and not (await _scan(call, at, after=page.marker, limit=1)).entries:
         page = replace(page, marker="")  # clients expect something on every page but the first
     return page, most
 
@@ -89,23 +94,15 @@ def _head(call: Call, page: Page, most: int) -> list[str]:
 
 
 def _entries(call: Call, page: Page, *, owner: bool) -> list[str]:
-    shown = []
-    for entry in page.entries:
-        if isinstance(entry, Folder):
-            shown.append(xml.element("CommonPrefixes", shown_key(call, "Prefix", entry.prefix)))
-            continue
-        shown.append(
-            xml.element(
-                "Contents",
-                shown_key(call, "Key", entry.key),
-                xml.text("LastModified", iso_date(entry.modified_at)),
-                xml.text("ETag", f'"{entry.etag}"'),
-                xml.text("Size", entry.size_bytes),
-                xml.text("StorageClass", "STANDARD"),
-                *((shown_owner(call),) if owner else ()),
-            )
-        )
-    return shown
+    encode = _quoted if _is_encoded(call) else str
+    rest = xml.text("StorageClass", "STANDARD") + (shown_owner(call) if owner else "")
+    return [
+        f"<CommonPrefixes>{xml.text('Prefix', encode(entry.prefix))}</CommonPrefixes>"
+        if isinstance(entry, Folder)
+        else f"<Contents>{xml.text('Key', encode(entry.key))}<LastModified>{iso_date(entry.modified_at)}</LastModified>"
+        f"<ETag>&quot;{xml.escaped(entry.etag)}&quot;</ETag><Size>{entry.size_bytes}</Size>{rest}</Contents>"
+        for entry in page.entries
+    ]
 
 
 def shown_owner(call: Call, name: str = "Owner") -> str:

@@ -29,7 +29,12 @@ def element(name: str, *content: str) -> str:
 def text(name: str, value: object) -> str:
     """An element with a text."""
     shown = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"<{name}>{_ESCAPED.sub(_escape, shown)}</{name}>"
+    return f"<{name}>{escaped(shown)}</{name}>"
+
+
+def escaped(value: str) -> str:
+    """A text between two tags."""
+    return _ESCAPED.sub(_escape, value)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -9,13 +9,15 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 MAX_KEY_BYTES: Final = 1024
 MAX_PARTS: Final = 10_000
 MIN_PART_BYTES: Final = 5 * 1024 * 1024
 """Of every part but the last."""
 PAGE: Final = 1000
+
+ScannedT = TypeVar("ScannedT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,20 @@ class Folder:
     """All keys that share `prefix`, which ends with the delimiter, folded into one entry of a listing."""
 
     prefix: str
+
+
+@runtime_checkable
+class Sealed(Protocol):
+    """A body whose SHA-256 is known before it is read: it raises where its bytes turn out to be others."""
+
+    @property
+    def sha256(self) -> str:
+        """In small hex digits; "" where nobody told it."""
+        ...
+
+
+class Told(list[ScannedT]):
+    """A page of a listing whose store told that more follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +225,8 @@ class ObjectStore(Protocol):
     async def scan(self, prefix: str, *, after: str = "", limit: int = PAGE) -> list[ObjectInfo]:
         """Objects whose key starts with `prefix`, in byte order of the key.
 
-        At most `limit` (1 to 1000), all greater than `after`; fewer means that there are no more.
+        At most `limit` (1 to 1000), all greater than `after`; fewer means that there are no more. A `Told` is returned
+        where the store said that there are.
         """
         ...
 

@@ -4,9 +4,11 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import md5
 from typing import IO, Final, Protocol, cast
+
+from tidemill.stores.objects.port import Sealed
 
 PIECE_BYTES: Final = 1024 * 1024
 HELD_BYTES: Final = 8 * 1024 * 1024
@@ -33,9 +35,10 @@ class Body(Protocol):
 
 @dataclass(slots=True)
 class Held:
-    """Bytes in memory, in the pieces that they came in."""
+    """Bytes in memory, in the pieces that they came in. `sha256`: theirs in hex, "" where nobody told it."""
 
     parts: Sequence[bytes] = ()
+    sha256: str = ""
     size_bytes: int = field(init=False)
     can_repeat: bool = field(init=False, default=True)
     failure: BaseException | None = field(init=False, default=None)
@@ -164,6 +167,11 @@ class Source:
             except StopAsyncIteration:
                 self._is_at_end = True
         return b""
+
+
+def sealed(whole: Held, body: AsyncIterable[bytes]) -> Held:
+    """All that there was of `body`, with its digest where it told one: it was compared as it was read to its end."""
+    return replace(whole, sha256=body.sha256) if isinstance(body, Sealed) else whole
 
 
 @asynccontextmanager

@@ -158,6 +158,8 @@ class S3Client:
             return sigv4.EMPTY_SHA256
         if not isinstance(body, Held) or not self._signs_bodies:
             return sigv4.UNSIGNED
+        if body.sha256:
+            return body.sha256
         if body.size_bytes <= _IN_LINE_BYTES:
             return _sha256(body)
         return await asyncio.to_thread(_sha256, body)

@@ -4,7 +4,7 @@ from typing import Final
 
 from tidemill.stores.objects.checks import check_limit, check_text
 from tidemill.stores.objects.folding import LAST, skipped_folder
-from tidemill.stores.objects.port import MAX_KEY_BYTES, Folder, ObjectInfo
+from tidemill.stores.objects.port import MAX_KEY_BYTES, Folder, ObjectInfo, Told
 from tidemill.stores.objects.remote.pages import Page, below, in_order, is_after
 from tidemill.stores.objects.s3.client import S3Client
 from tidemill.stores.objects.s3.xml import parse_listing
@@ -24,7 +24,7 @@ async def scan(client: S3Client, prefix: str, *, delimiter: str, after: str, lim
         found += [entry for entry in in_order(page) if is_after(entry, after)]
         token = page.token
         if not token or len(found) >= limit:
-            return found
+            return Told(found) if token else found
 
 
 async def _list(client: S3Client, prefix: str, *, delimiter: str, after: str, limit: int, token: str) -> Page:

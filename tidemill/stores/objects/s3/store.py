@@ -26,9 +26,10 @@ from tidemill.stores.objects.port import (
     ObjectInfo,
     Part,
     Reading,
+    Told,
 )
 from tidemill.stores.objects.remote import reading
-from tidemill.stores.objects.remote.bodies import HELD_BYTES, Body, Source, sized
+from tidemill.stores.objects.remote.bodies import HELD_BYTES, Body, Source, sealed, sized
 from tidemill.stores.objects.remote.headers import read_etag, read_time
 from tidemill.stores.objects.remote.identity import Prove, nobody
 from tidemill.stores.objects.remote.pages import sort_out
@@ -119,10 +120,11 @@ class S3Store:
         source = Source(measured(body, size_bytes))
         first = await source.take(part_bytes(1, size_bytes))
         if await source.is_at_end():
-            return await self._put_whole(key, first, headers=headers | conditional, attributes=attributes)
+            whole = sealed(first, body)
+            return await self._put_whole(key, whole, headers=headers | conditional, attributes=attributes)
         if conditional and not await self._conditions.on_complete():
-            async with sized(source, first, size_bytes) as whole:
-                return await self._put_whole(key, whole, headers=headers | conditional, attributes=attributes)
+            async with sized(source, first, size_bytes) as streamed:
+                return await self._put_whole(key, streamed, headers=headers | conditional, attributes=attributes)
         return await self._uploads.put(
             key, source, first, size_bytes=size_bytes, attributes=attributes, condition=condition
         )
@@ -159,7 +161,8 @@ class S3Store:
     async def scan(self, prefix: str, *, after: str = "", limit: int = PAGE) -> list[ObjectInfo]:
         """See `ObjectStore.scan`."""
         page = await listing.scan(self._client, prefix, delimiter="", after=after, limit=limit)
-        return [entry for entry in page if isinstance(entry, ObjectInfo)]
+        objects = [entry for entry in page if isinstance(entry, ObjectInfo)]
+        return Told(objects) if isinstance(page, Told) else objects
 
     async def scan_folder(
         self, prefix: str, *, delimiter: str = "/", after: str = "", limit: int = PAGE
@@ -179,7 +182,10 @@ class S3Store:
         check_key(key)
         check_part_number(number)
         source = Source(measured(body, size_bytes))
-        async with sized(source, await source.take(HELD_BYTES), size_bytes) as part:
+        first = await source.take(HELD_BYTES)
+        if await source.is_at_end():
+            return await self._uploads.put_part(key, upload, number, sealed(first, body))
+        async with sized(source, first, size_bytes) as part:
             return await self._uploads.put_part(key, upload, number, part)
 
     async def complete_upload(

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from tidemill.model.errors import StorageMisconfigured
 from tidemill.stores.objects.port import Folder, ObjectInfo, Part
 from tidemill.stores.objects.remote.pages import Page
-from tidemill.stores.objects.remote.xml import parse
+from tidemill.stores.objects.remote.xml import parse, parse_qualified
 
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -42,21 +42,30 @@ def parse_failure(body: bytes) -> Failure:
 
 
 def parse_listing(body: bytes) -> Page:
-    """Of ListObjectsV2."""
-    root = parse(body)
-    text = unquote_plus if root.findtext("EncodingType") == "url" else str
+    """Of ListObjectsV2. Names are looked up with their namespace: taking it off 10,000 elements takes too long."""
+    root = parse_qualified(body)
+    names = root.tag.removesuffix("ListBucketResult")
+    key, size, modified, etag = f"{names}Key", f"{names}Size", f"{names}LastModified", f"{names}ETag"
+    text = _decoded if root.findtext(f"{names}EncodingType") == "url" else str
     objects = [
         ObjectInfo(
-            key=text(entry.findtext("Key", "")),
-            size_bytes=int(entry.findtext("Size", "0")),
-            modified_at=parse_time(entry.findtext("LastModified", "")),
-            etag=entry.findtext("ETag", "").strip('"'),
+            key=text(entry.findtext(key, "")),
+            size_bytes=int(entry.findtext(size, "0")),
+            modified_at=parse_time(entry.findtext(modified, "")),
+            etag=entry.findtext(etag, "").strip('"'),
         )
-        for entry in root.iterfind("Contents")
+        for entry in root.iterfind(f"{names}Contents")
     ]
-    folders = [Folder(text(entry.findtext("Prefix", ""))) for entry in root.iterfind("CommonPrefixes")]
-    more = root.findtext("IsTruncated", "false") == "true"
-    return Page(objects, folders, root.findtext("NextContinuationToken", "") if more else "")
+    prefix = f"{names}Prefix"
+    folders = [Folder(text(entry.findtext(prefix, ""))) for entry in root.iterfind(f"{names}CommonPrefixes")]
+    more = root.findtext(f"{names}IsTruncated", "false") == "true"
+    return Page(objects, folders, root.findtext(f"{names}NextContinuationToken", "") if more else "")
+
+
+def _decoded(text: str) -> str:
+    """Slashes are what most keys have to decode."""
+    text = text.replace("%2F", "/")
+    return unquote_plus(text) if "%" in text or "+" in text else text
 
 
 def parse_not_deleted(body: bytes) -> Mapping[str, tuple[str, str]]:
