@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 import tidemill
-from tests.reliability.harness import DETECTED_S, SLACK_S, Chaosbox
+from tests.reliability.harness import DETECTED_S, SLACK_S, Chaosbox, until
 from tidemill.model.failpoint import NAMES
 
 SOURCES = Path(tidemill.__file__).parent
@@ -93,3 +93,42 @@ def test_a_server_may_die_when_it_packs_a_log(box: Chaosbox) -> None:
     box.start_server()
     with box.client() as client:
         assert client.get(f"jobs_u/get_logs/{job}").text == wanted
+
+
+def test_a_server_may_die_when_it_starts_what_a_schedule_says(box: Chaosbox) -> None:
+    """P6: each occurrence has one job, none is without one, and the next one is there, wherever a server dies."""
+    box.start_server()
+    box.deploy("u/ada/tick", "echo tick")
+    schedule = {
+        "path": "u/ada/often", "schedule": "* * * * * *", "timezone": "UTC", "script_path": "u/ada/tick",
+        "is_flow": False, "args": {}, "enabled": True, "catch_up_s": 600,
+    }  # fmt: skip
+    with box.client() as client:
+        answer = client.post("schedules/create", json=schedule)
+        assert answer.status_code == 201, answer.text
+    box.start_worker()
+    for point in (
+        "schedule.before_start",
+        "schedule.before_commit",
+        "schedule.after_commit",
+        "schedule.before_settled",
+    ):
+        box.stop()
+        box.start_worker(ready=False)
+        dying = box.start("server", FAILPOINT=f"{point}:2:kill")
+        assert dying.wait() == -signal.SIGKILL, point
+    box.stop()
+    box.start_worker(ready=False)
+    box.start_server()
+    ended = "select count(*) as runs from schedule_occurrence where state = 'success'"
+    until(lambda: box.rows(ended)[0]["runs"] >= 8, what="runs of the schedule")
+    without = "select 1 from schedule_occurrence where state in ('running', 'success') and job_id is null"
+    twice = "select job_id from schedule_occurrence where job_id is not null group by job_id having count(*) > 1"
+    jobs = "select count(*) as jobs from job where schedule_path = 'u/ada/often'"
+    taken = "select count(*) as taken from schedule_occurrence where job_id is not null"
+    (next_ones,) = box.rows("select count(*) as due from schedule_occurrence where state = 'due'")
+    assert box.rows(without) == box.rows(twice) == []
+    assert next_ones["due"] == 1
+    with box.client() as client:
+        assert client.delete("schedules/delete/u/ada/often").is_success
+    assert box.rows(jobs)[0]["jobs"] >= box.rows(taken)[0]["taken"]
