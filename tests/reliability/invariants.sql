@@ -65,5 +65,6 @@ select f.job_id from flow_run f join job_completed c on c.id = f.job_id
 where c.status in ('success', 'skipped') and coalesce((f.state ->> 'ended')::boolean, false) is false;
 
 -- name: I9 no more run than a limit allows
-select concurrency_key from job_queue where state = 'running' and concurrency_key is not null
+select concurrency_key from job_queue
+where (state <> 'queued' or started_at is not null) and concurrency_key is not null
 group by concurrency_key having count(*) > max(concurrency_limit);

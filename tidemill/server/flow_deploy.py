@@ -11,7 +11,7 @@ from tidemill.db.pool import Json
 from tidemill.engine import permit, retry
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.languages import QUERY_LANGUAGES, load_language
-from tidemill.model.errors import BadRequest, InvalidFlow, InvalidSchema
+from tidemill.model.errors import BadRequest, InvalidFlow, InvalidSchema, Unsupported
 from tidemill.model.flow import Flow, InlineScript, all_steps
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
@@ -30,6 +30,7 @@ async def checked_flow(raw: bytes) -> Flow:
         InvalidFlow, BadRequest: it cannot; the message names the place.
     """
     flow = await anyio.to_thread.run_sync(read_flow, raw)
+    _check_supported_steps(flow)
     for step in all_steps(flow):
         if step.retry is not None:
             try:
@@ -39,6 +40,22 @@ async def checked_flow(raw: bytes) -> Flow:
         if isinstance(step.kind, InlineScript) and step.kind.language not in QUERY_LANGUAGES:
             load_language(step.kind.language)
     return flow
+
+
+def _check_supported_steps(flow: Flow) -> None:
+    """Refuse what we would otherwise have to ignore: an approval that nobody is asked for is none.
+
+    Raises:
+        Unsupported: the message names the place.
+    """
+    found = [name for name in ("same_worker", "early_return") if getattr(flow, name)]
+    found += ["preprocessor_module"] if flow.preprocessor is not None else []
+    found += ["cache_ttl"] if flow.cache_ttl_s is not None else []
+    for step in all_steps(flow):
+        found += [f"{step.place[1:]}/suspend"] if step.suspend is not None else []
+        found += [f"{step.place[1:]}/delete_after_use"] if step.delete_after_use else []
+    if found:
+        raise Unsupported(f"'/{found[0]}' of a flow is not supported yet: leave it out.")
 
 
 async def deploy_flow(parts: Parts, caller: Principal, new: NewFlow, *, at: str | None = None) -> int:

@@ -7,7 +7,8 @@ select pg_notify(:channel, :payload);
 select distinct on (concurrency_key) concurrency_key, concurrency_limit, concurrency_window_s
 from (
   select concurrency_key, concurrency_limit, concurrency_window_s, priority, run_at, id from job_queue
-  where state = 'queued' and concurrency_key is not null and run_at <= now() and tag = any(:tags::text[])
+  where state = 'queued' and concurrency_key is not null and started_at is null and run_at <= now()
+    and tag = any(:tags::text[])
   order by run_at limit 200) waiting
 order by concurrency_key, priority desc, run_at, id;
 
@@ -16,9 +17,11 @@ order by concurrency_key, priority desc, run_at, id;
 select pg_try_advisory_xact_lock(hashtextextended('tidemill concurrency ' || :key, 0)) as locked;
 
 -- name: room_of_key
--- How many more jobs of the key may start now, and when the next start of a full window falls out of it.
+-- How many more jobs of the key may start now (a flow that has begun counts until it is over), and when the next start
+-- of a full window falls out of it.
 select
-  :max_running::int - (select count(*) from job_queue where concurrency_key = :key and state = 'running') as by_running,
+  :max_running::int - (select count(*) from job_queue where concurrency_key = :key
+    and (state <> 'queued' or started_at is not null)) as by_running,
   :max_running::int - (select count(*) from concurrency_start
     where key = :key and started_at > now() - make_interval(secs => :window_s::float8)) as by_window,
   (select min(started_at) + make_interval(secs => :window_s::float8) from concurrency_start
@@ -26,13 +29,13 @@ select
 
 -- name: defer_key
 -- The window of the key is full: its due jobs are due again when it opens.
-update job_queue set run_at = :until where concurrency_key = :key and state = 'queued' and run_at <= now();
+update job_queue set run_at = :until where concurrency_key = :key and state = 'queued' and started_at is null and run_at <= now();
 
 -- name: claim_limited
 -- As `turn`, for one concurrency key with room for :limit more; the caller holds `lock_key`.
 with due as materialized (
   select q.id from job_queue q
-  where q.state = 'queued' and q.concurrency_key = :key and q.run_at <= now() and q.tag = any(:tags::text[])
+  where q.state = 'queued' and q.concurrency_key = :key and q.started_at is null and q.run_at <= now() and q.tag = any(:tags::text[])
   order by q.priority desc, q.run_at, q.id
   limit :limit
   for update skip locked),
@@ -103,7 +106,9 @@ urgent as materialized (
   from unnest(:tags::text[]) as wanted (tag)
   cross join lateral (
     select q.id, q.priority, q.run_at from job_queue q
-    where q.state = 'queued' and q.tag = wanted.tag and q.run_at <= now() and q.concurrency_key is null
+    where q.state = 'queued' and q.tag = wanted.tag and q.run_at <= now()
+      -- a flow that has begun has its place under the limit
+      and (q.concurrency_key is null or q.started_at is not null)
     order by q.priority desc, q.run_at, q.id
     limit :limit
     for update skip locked) picked
@@ -119,7 +124,8 @@ children as materialized (
 due as (select id from urgent union select id from children),
 taken as (
   update job_queue q
-  set state = 'running', attempt = q.attempt + 1, worker = :worker, started_at = now(), heartbeat_at = now()
+  set state = 'running', attempt = q.attempt + 1, worker = :worker, started_at = coalesce(q.started_at, now()),
+    heartbeat_at = now()
   from due where q.id = due.id
   returning q.*),
 told as materialized (
@@ -131,7 +137,8 @@ select array(select id from kept) as ended, array(select id from unseen) as unse
   (select count(*) from told) + (select count(*) from freed) as notices,
   (select extract(epoch from w.run_at - now())::float8 from job_queue w
     where w.state = 'queued' and w.tag = any(:tags::text[]) and w.run_at > now() order by w.run_at limit 1) as due_in_s,
-  exists (select from job_queue l where l.state = 'queued' and l.concurrency_key is not null and l.run_at <= now()
+  exists (select from job_queue l where l.state = 'queued' and l.concurrency_key is not null
+    and l.started_at is null and l.run_at <= now()
     and l.tag = any(:tags::text[])) as limited,
   q.id, q.workspace_id, q.attempt, q.retries, q.run_at, q.started_at, q.tag, q.priority,
   j.kind, j.script_hash, j.script_path, coalesce(j.language, s.language) as language,
