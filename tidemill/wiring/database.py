@@ -16,6 +16,7 @@ from tidemill.db.cluster import APPLICATION, load_or_make_passwords
 from tidemill.db.embedded import PORT, EmbeddedPostgres
 from tidemill.db.migrate import migrate
 from tidemill.db.pool import Database
+from tidemill.db.prune import make_months
 from tidemill.model.errors import ConfigurationError, TidemillError
 from tidemill.settings import Settings
 
@@ -114,7 +115,9 @@ def _is_locked(path: Path) -> bool:
 
 @asynccontextmanager
 async def open_database(settings: Settings, dsn: str, *, application: str) -> AsyncIterator[Database]:
-    """A migrated database, open for use.
+    """A migrated database, open for use, with the partitions of the months to come.
+
+    Those are made before jobs are taken: later, their making and the taking of jobs would wait for locks of each other.
 
     Raises:
         DatabaseUnusable: it is too old, may lose acknowledged work, or belongs to a newer release.
@@ -122,6 +125,7 @@ async def open_database(settings: Settings, dsn: str, *, application: str) -> As
     for name in await migrate(dsn):
         log.info("migrated", migration=name)
     async with use_database(settings, dsn, application=application) as database:
+        await make_months(database)
         yield database
 
 
