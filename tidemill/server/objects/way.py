@@ -20,6 +20,7 @@ from tidemill.model.errors import InterpolationFailed, NotFound, StorageMisconfi
 from tidemill.model.identity import Principal, Role
 from tidemill.model.object_address import DEFAULT, Address, is_storage_name
 from tidemill.model.path import parse_path
+from tidemill.server.shared_look_ups import SharedLookUps
 from tidemill.stores.objects.port import ObjectStore
 
 RESOURCE_TYPES: Final = frozenset({"s3", "s3_aws_oidc", "azure_blob", "azure_workload_identity", "gcloud_storage"})
@@ -83,6 +84,7 @@ class Ways:
         self._database = database
         self._keyring = keyring
         self._known: OrderedDict[Hashable, _Known] = OrderedDict()
+        self._finding: SharedLookUps[Way] = SharedLookUps()
 
     async def find(self, caller: Principal, at: Address) -> Way:
         """The way to the storage of `at`.
@@ -93,7 +95,9 @@ class Ways:
             Denied: the caller may not read the value of the resource.
             StorageMisconfigured: it leads nowhere.
         """
-        return await (self._by_resource(caller, at) if at.resource else self._by_name(caller.workspace, at))
+        if at.resource:
+            return await self._by_resource(caller, at)
+        return await self._finding.get((caller.workspace, at.storage), lambda: self._by_name(caller.workspace, at))
 
     async def _by_name(self, workspace: str, at: Address) -> Way:
         key = workspace, at.place

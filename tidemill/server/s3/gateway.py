@@ -23,6 +23,7 @@ from tidemill.server.s3.call import Call
 from tidemill.server.s3.credentials import SigningKeys
 from tidemill.server.s3.operations import WRITE, operation_of
 from tidemill.server.s3.request import S3Request, new_request_id, read_request
+from tidemill.server.shared_look_ups import SharedLookUps
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +56,7 @@ class Gateway:
         self._parts = parts
         self._clock = clock
         self._signing_keys = SigningKeys()
+        self._principals: SharedLookUps[Principal] = SharedLookUps()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As an endpoint of its own: buckets are at the root of the path."""
@@ -112,7 +114,7 @@ class Gateway:
     async def _principal(self, holder: credentials.Holder, claim: Claim, workspace: str) -> Principal:
         if claim.token:
             raise S3Fault("InvalidToken", "These keys come without a session token.")
-        principal = await credentials.principal_of(holder)
+        principal = await self._principals.get(claim.access_key, lambda: credentials.principal_of(holder))
         if workspace and principal.workspace != workspace:
             raise S3Fault("AccessDenied", f"The access key is not one of the workspace '{workspace[:80]}'.")
         return principal
