@@ -267,7 +267,7 @@ async def test_a_thousand_viewers_cost_few_looks(api: Api, monkeypatch: pytest.M
 
 async def test_a_slow_poll_makes_up_for_a_lost_notification(api: Api) -> None:
     _, job_id = await started(api)
-    async with Updates(api.parts.updates._listener, poll_s=0.01) as updates:
+    async with Updates(api.parts.updates.listener, poll_s=0.01) as updates:
         with updates.watch(job_id) as watch:
             for _ in range(3):
                 assert await watch.wait(10)

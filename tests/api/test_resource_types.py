@@ -57,7 +57,7 @@ async def test_a_shipped_type_can_be_defined_anew_and_comes_back(api: Api) -> No
 async def test_defining_a_type_anew_does_not_unmask_what_the_shipped_one_protects(api: Api) -> None:
     await api.developer.post(f"{W}/type/update/postgresql", json={"schema": {"type": "object"}})
     places = await resource_types.secret_places(api.parts.database.single, "main", ["postgresql", "any", "nothing"])
-    assert places == {"postgresql": ["password"]}
+    assert places == {"postgresql": ["password", "client_key_pem"]}
 
 
 async def test_types_of_the_admins_workspace_are_shared(api: Api) -> None:

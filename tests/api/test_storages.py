@@ -363,7 +363,7 @@ async def test_explain_tells_which_rule_decides(api: Api) -> None:
     assert answer.json() == {
         "allowed": False,
         "reason": "Rule 9, '**', is the first that matches: it allows nothing.",
-        "rule": 5,
+        "rule": 8,
         "pattern": "**",
         "allow": "",
     }

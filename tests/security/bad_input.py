@@ -238,6 +238,10 @@ async def seed(api: Api) -> dict[str, str]:
     for path, body in made.items():
         answer = await api.admin.post(f"{W}/{path}", json=body)
         assert answer.status_code in {201, 400, 409}, (path, answer.text)
+    flow = {"path": "u/ada/f", "summary": "", "value": {"modules": [{"id": "a", "value": {"type": "identity"}}]}}
+    answer = await api.admin.post(f"{W}/flows/create", json=flow)
+    assert answer.status_code in {201, 400, 409}, answer.text
+    version = (await api.admin.get(f"{W}/flows/get/u/ada/f")).json()["version_id"]
     answer = await api.admin.post(f"{W}/scripts/create", json=script)
     if answer.status_code != 201:
         answer = await api.admin.get(f"{W}/scripts/get/p/u/ada/x")
@@ -253,5 +257,5 @@ async def seed(api: Api) -> dict[str, str]:
         "ended": ended.text,
         "email": "dev@x.org", "user": "dev@x.org", "username": "op", "key": "custom_tags", "kind": "variable",
         "token_prefix": "abcdefghij", "page": "main", "workspace_id": "absent", "scheduled_for": "0", "number": "1",
-        "access_key": "TMKabcdefgh",
+        "access_key": "TMKabcdefgh", "version": str(version), "audience": "sts.amazonaws.com",
     }  # fmt: skip

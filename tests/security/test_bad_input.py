@@ -207,10 +207,14 @@ async def test_no_parameter_gets_into_a_statement(world: World, shard: int, post
     assert log.spliced() == []
 
 
+NO_PATHS = {"GET /w/{page:path}", "POST /api/w/{workspace}/oidc/token/{audience:path}"}
+"""Their placeholders lead to nothing: the page is the same for every address, an audience is a text in a token."""
+
+
 @pytest.mark.parametrize("shard", range(SHARDS))
 async def test_no_traversal_finds_anything(world: World, shard: int) -> None:
     for route in shard_of(world, shard):
-        for name in route.names if SOAK else route.names[-1:]:
+        for name in () if route.key in NO_PATHS else route.names if SOAK else route.names[-1:]:
             world.values = await seed(world.api)
             values = world.address_values(route)
             for text in TRAVERSALS:

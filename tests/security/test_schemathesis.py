@@ -64,6 +64,8 @@ EXCLUDED: Final = {
     "/api/w/{workspace}/jobs/run_wait_result/fv/{version}": f"{_WAITS}a result",
     "/api/w/{workspace}/jobs/run_wait_result/preview_flow": f"{_WAITS}a result",
     "/api/w/{workspace}/jobs/run_inline/preview": f"{_WAITS}a result",
+    "/api/w/{workspace}/jobs/run_inline/p/{path}": f"{_WAITS}a result",
+    "/api/w/{workspace}/jobs/run_inline/h/{hash}": f"{_WAITS}a result",
     "/api/w/{workspace}/jobs/run/dependencies": f"{_WAITS}a result",
 }
 """Paths that are not called at random, and why. The table of `operations.py` calls them all."""

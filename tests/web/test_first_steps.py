@@ -53,6 +53,7 @@ async def test_example_runs_from_its_form_and_its_run_is_kept(page: Page) -> Non
     await page.get_by_label("What has changed").fill("first version")
     await page.get_by_role("dialog").get_by_role("button", name="Deploy").click()
     await page.wait_for_url("**/scripts/p/u/admin/tides")
+    await page.get_by_role("heading", name="Versions").wait_for()
     await page.get_by_label("days").fill("2")
     await page.get_by_role("button", name="Run", exact=True).click()
     await expect(page.get_by_text("2 rows")).to_be_visible()

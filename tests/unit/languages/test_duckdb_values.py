@@ -1,6 +1,8 @@
 """DuckDB's values, results and errors, from the engine that jobs use, run here without a sandbox."""
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,16 @@ from tidemill.languages.inside.duckdb import run
 from tidemill.languages.inside.duckdb.arguments import Arguments
 from tidemill.languages.inside.duckdb.engine import connect
 from tidemill.languages.inside.duckdb.faults import BadRequest, QueryFailed, Refused, TooLarge, Unsupported
+
+
+@pytest.fixture(autouse=True)
+def other_tests_may_look_for_numpy() -> Iterator[None]:
+    """A job's engine is told that there is no numpy, for its process; here others run in it afterwards."""
+    yield
+    for name in ("numpy", "pandas"):
+        if sys.modules.get(name, run) is None:
+            del sys.modules[name]
+
 
 SPAN = {"months": 1, "days": 0, "nanos": 0}
 
