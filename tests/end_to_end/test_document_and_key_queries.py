@@ -12,6 +12,12 @@ from tests.key_servers import PASSWORD, KeyServer, start_redis, upstash
 
 
 @pytest.fixture(scope="module")
+def workspace(reaching: Workspace) -> Workspace:
+    """Not the one that all share: Windmill's generated client refuses lists with a language that it does not know."""
+    return reaching
+
+
+@pytest.fixture(scope="module")
 def documents(workspace: Workspace, database_servers: DatabaseServers) -> str:
     """The path of a resource that leads to a MongoDB."""
     server: DocumentServer = database_servers.get("secantus", start_secantus)

@@ -26,7 +26,7 @@ PROMISED = 2.0
 """Transactions a second, of server and worker together."""
 WINDOW_S = 6.0
 """Longer than the safety polls (5 s), so that each comes once at least."""
-SETTLE_S = 0.5
+SETTLE_S = 2.0
 """What is done once, after the start, is done by then."""
 
 

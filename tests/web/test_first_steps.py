@@ -88,6 +88,7 @@ async def test_everything_is_found_by_keyboard(page: Page) -> None:
     await page.keyboard.press("Control+k")
     await expect(page.get_by_role("dialog")).to_be_visible()
     await page.keyboard.type("watch")
+    await expect(page.get_by_role("option", name="watch_scripts")).to_be_visible()
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/scripts/p/f/demo/watch_scripts")
 

@@ -83,13 +83,14 @@ class MongoDatabase:
     async def close(self) -> None:
         """See `DocumentDatabase.close`."""
         client, self._client = self._client, None
-        if client is not None:
-            with (
-                reaching(self._egress),
-                suppress(TimeoutError),
-            ):  # it tells the server which sessions have ended, which matters little
-                async with asyncio.timeout(CLOSE_S):
+        if client is None:
+            return
+        with reaching(self._egress):
+            try:
+                async with asyncio.timeout(CLOSE_S):  # it tells the server which sessions have ended
                     await client.close()
+            except TimeoutError:
+                await client.close()  # the sessions were given up with the first try: nothing is sent any more
 
     async def _connected(self) -> _Client:
         async with self._opening:
