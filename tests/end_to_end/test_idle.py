@@ -24,9 +24,9 @@ from tidemill.wiring.worker import run_worker
 
 PROMISED = 2.0
 """Transactions a second, of server and worker together."""
-WINDOW_S = 6.0
-"""Longer than the safety polls (5 s), so that each comes once at least."""
-SETTLE_S = 2.0
+WINDOW_S = 10.0
+"""Longer than the safety polls (5 s), so that each comes once at least; a late piece of the start matters little."""
+SETTLE_S = 5.0
 """What is done once, after the start, is done by then."""
 
 
