@@ -12,8 +12,9 @@ from tidemill.db.pool import Json
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.queue import Ended as JobEnded
 from tidemill.db.values import Kept
-from tidemill.engine.flow.advance import advance, error_json
+from tidemill.engine.flow.advance import advance
 from tidemill.engine.flow.commands import Ended, Enter, Event, Finish, KeepItems, Record, Start, Started
+from tidemill.engine.flow.progress import error_json
 from tidemill.engine.flow.state import FlowState, Place, new_state
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
