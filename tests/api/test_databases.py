@@ -1,6 +1,5 @@
 """The explorer of SQL databases: what is there, pages of rows, and changes that hit exactly one row or nothing."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +7,9 @@ import httpx
 import pytest
 
 from tests.api.conftest import Api
+from tests.api.exploring import PATH, W, ask, put_resource
 from tests.database_servers import DatabaseServers, Postgres, start_embedded
 from tidemill.db.queries import inline
-
-W = "/api/w/main"
-PATH = "f/data/shop"
 
 SHOP = """
 drop schema if exists "sh""op;" cascade; create schema "sh""op;"; set search_path to "sh""op;";
@@ -57,16 +54,7 @@ async def shop(api: Api, postgres: Postgres) -> httpx.AsyncClient:
     """A developer with a shop at `f/data/shop`."""
     with postgres.connect() as connection:
         connection.execute(SHOP.encode())
-    await api.admin.post(f"{W}/folders/create", json={"name": "data", "extra_perms": {"g/all": False}})
-    resource = {"path": PATH, "value": postgres.resource, "resource_type": "postgresql"}
-    assert (await api.admin.post(f"{W}/resources/create", json=resource)).is_success
-    return api.developer
-
-
-async def ask(client: httpx.AsyncClient, what: str, *, status: int = 200, **body: Any) -> Any:
-    answer = await client.post(f"{W}/databases/{what}", json={"resource": PATH, **body})
-    assert answer.status_code == status, answer.text
-    return json.loads(answer.content) if status == 200 else answer.text
+    return await put_resource(api, "postgresql", postgres.resource)
 
 
 async def rows(client: httpx.AsyncClient, table: str, *, status: int = 200, **body: Any) -> Any:

@@ -1,7 +1,7 @@
 """Answers ClickHouse's HTTP requests from chDB, the same engine as a library. Arguments: port, directory.
 
 It runs under the Python of the environment that has chDB. There are no users but `default` with the password `secret`,
-and one query runs at a time.
+one query runs at a time, and what only reads is told by its first word: chDB cannot leave its own read-only mode.
 """
 
 import json
@@ -14,6 +14,7 @@ from chdb import session
 
 ENGINE = session.Session(sys.argv[2])
 ALONE = Lock()
+READING = {"select", "with", "show", "describe", "desc", "exists", "explain"}
 NOT_SETTINGS = {"default_format", "database", "query_id", "session_id", "session_timeout", "readonly"}
 
 
@@ -29,6 +30,9 @@ class Front(BaseHTTPRequestHandler):
         if self.headers.get("X-ClickHouse-Key") != "secret":
             self._answer(403, b"Code: 516. DB::Exception: default: Authentication failed. (version 26.9)")
             return
+        if query.get("readonly") == "1" and text.split()[0].lower() not in READING:
+            self._answer(500, b"Code: 164. DB::Exception: Cannot execute query in readonly mode. (READONLY)")
+            return
         parameters = {name[6:]: value for name, value in query.items() if name.startswith("param_")}
         settings = {k: v for k, v in query.items() if k not in NOT_SETTINGS and not k.startswith("param_")}
         try:
@@ -36,11 +40,7 @@ class Front(BaseHTTPRequestHandler):
                 for name, value in settings.items():
                     ENGINE.query(f"set {name} = '{value}'")
                 ENGINE.query(f"use `{query['database']}`")
-                ENGINE.query(f"set readonly = {query.get('readonly', '0').replace('1', '2')}")
-                try:
-                    found = ENGINE.query(text, query["default_format"], params=parameters or None).bytes()
-                finally:
-                    ENGINE.query("set readonly = 0")
+                found = ENGINE.query(text, query["default_format"], params=parameters or None).bytes()
         except RuntimeError as error:
             self._answer(500, str(error).encode())
         else:

@@ -9,19 +9,18 @@ import msgspec
 
 from tidemill.engine.cell_json import Cells
 from tidemill.engine.sql.dialect import DIALECTS
+from tidemill.engine.sql.styles import Style, style_of
 from tidemill.engine.sql.tables import (
     Generated,
     Identity,
     Page,
     Place,
-    Style,
     delete_row,
     full_order,
     insert_row,
-    is_paged,
+    is_unique,
     lock_row,
     select_page,
-    style_of,
     update_row,
 )
 from tidemill.model.column import Column, Row
@@ -59,7 +58,7 @@ class Rows:
         cells: for each row its values, ready for msgspec's encoder, in the order of the columns.
         versions: for each row what it is now; None where the engine has none.
         row_names: for each row what names it; None where a key does.
-        after: where the next page begins; None for the last, and where rows cannot be told apart.
+        after: where the next page begins; None for the last, and for views.
         has_more: whether there are more rows.
         sql: what was asked, with placeholders.
     """
@@ -188,7 +187,7 @@ async def _known(catalog: Catalog, session: Session, change: Change) -> Table:
 async def _lock(session: Session, style: Style, place: Place, row: Identity, number: int) -> None:
     (result,) = await session.run(_statement(lock_row(style, place, row)))
     found = sum([len(batch) async for batch in result.batches(2)])
-    if found != 1:
+    if found != 1 and not (found and style.only_one):
         what = "is not there any more, or was changed since it was read" if not found else f"is one of {found} alike"
         raise Conflict(
             f"Change {number}: the row of {place.schema}.{place.table} {what}. Nothing was changed; read again."
@@ -202,7 +201,9 @@ def place_of(table: Table) -> Place:
         table=table.name,
         types={column.name: column.type for column in table.columns},
         key=table.key,
+        sorted_by=table.sorted_by,
         is_table=table.is_table,
+        why_read_only=table.why_read_only,
     )
 
 
@@ -226,23 +227,57 @@ def _page(style: Style, place: Place, page: Page, columns: Sequence[Column], fou
     kept = found[: page.limit]
     has_more = len(found) > page.limit
     cells = [list(row) for row in Cells(columns[:width]).converted([row[:width] for row in kept])]
-    has_version = place.is_table and bool(style.version)
+    has_version = place.is_table and style.version is not None
     has_row = place.is_table and bool(style.row)
     row_at = width + has_version
-    after = None
-    if has_more and is_paged(style, place):
-        names = list(place.types)
-        last = [*cells[-1], str(kept[-1][row_at])] if has_row else cells[-1]
-        at = {name: index for index, name in enumerate(names)} | {style.row: width}
-        after = [
-            msgspec.Raw(msgspec.json.encode(last[at[each.column]])) for each in full_order(style, place, page.order)
-        ]
+    by = _sorted_by(style, place, page, columns[row_at + has_row :], kept, row_at=row_at)
     return Rows(
         columns=tuple(columns[:width]),
         cells=cells,
         versions=[str(row[width]) for row in kept] if has_version else None,
         row_names=[str(row[row_at]) for row in kept] if has_row and not place.key else None,
-        after=after,
+        after=_next(style, place, page, by) if has_more and place.is_table else None,
         has_more=has_more,
         sql=sql,
     )
+
+
+def _sorted_by(
+    style: Style, place: Place, page: Page, columns: Sequence[Column], rows: Sequence[Row], *, row_at: int
+) -> list[list[msgspec.Raw]]:
+    """What each row is sorted by, as `after` tells it."""
+    if not place.is_table:
+        return []
+    order = full_order(style, place, page.order)
+    begin = row_at + bool(style.row)
+    values = Cells(columns).converted([row[begin:] for row in rows])
+    found = []
+    for row, sorted_by in zip(rows, values, strict=True):
+        rest = iter(sorted_by)
+        found.append(
+            [
+                msgspec.Raw(msgspec.json.encode(str(row[row_at]) if each.column == style.row else next(rest)))
+                for each in order
+            ]
+        )
+    return found
+
+
+def _next(style: Style, place: Place, page: Page, by: Sequence[list[msgspec.Raw]]) -> list[msgspec.Raw]:
+    """Where the next page begins. Where rows share a place, it tells how many of the last one's have been shown."""
+    last = by[-1]
+    if is_unique(style, place):
+        return last
+    alike = 0
+    for each in reversed(by):
+        if not _same(each, last):
+            break
+        alike += 1
+    is_all = alike == len(by)
+    before = int(bytes(page.after[-1])) if is_all and page.after and _same(page.after[:-1], last) else 0
+    return [*last, msgspec.Raw(str(alike + before).encode())]
+
+
+def _same(one: Sequence[bytes | msgspec.Raw], other: Sequence[msgspec.Raw]) -> bool:
+    """By what they mean: clients write JSON anew."""
+    return [msgspec.json.decode(each) for each in one] == [msgspec.json.decode(each) for each in other]

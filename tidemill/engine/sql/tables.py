@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from tidemill.model.errors import BadRequest, Unsupported
+from tidemill.engine.sql.styles import Compared, Style
+from tidemill.model.errors import BadRequest
 
 MOST_NAME_CHARS: Final = 128
 NULL: Final = b"null"
@@ -29,71 +30,6 @@ class Operator(StrEnum):
     BEGINS = "begins"
     IS_NULL = "is null"
     IS_NOT_NULL = "is not null"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """How an engine writes what is generated here.
-
-    Attributes:
-        quote: around names.
-        by_name: placeholders are `:name` rather than `$1`.
-        as_text, contains, begins: patterns with `{column}` and `{value}`.
-        same: equal, or both null.
-        nulls_last: where an ascending order puts them.
-        version: the expression that changes whenever the row does; "" for none: old values are compared instead.
-        row: the expression that names a row of a table without keys; "" for none.
-        lock: behind a select, so that its rows stay as they are.
-    """
-
-    quote: str
-    by_name: bool = False
-    as_text: str
-    contains: str
-    begins: str
-    same: str
-    nulls_last: bool
-    version: str = ""
-    row: str = ""
-    row_type: str = ""
-    lock: str = " for update"
-
-
-STYLES: Final = {
-    "postgresql": Style(
-        quote='"',
-        as_text="{column}::text",
-        contains="position(lower({value}::text) in lower({column}::text)) > 0",
-        begins="starts_with({column}::text, {value}::text)",
-        same="is not distinct from",
-        nulls_last=True,
-        version="xmin::text",
-        row="ctid",
-        row_type="tid",
-    ),
-    "mysql": Style(
-        quote="`",
-        by_name=True,
-        as_text="cast({column} as char)",
-        contains="locate(lower({value}), lower(cast({column} as char))) > 0",
-        begins="left(cast({column} as char), char_length({value})) = {value}",
-        same="<=>",
-        nulls_last=False,
-    ),
-}
-
-
-def style_of(language: str) -> Style:
-    """How `language` writes it.
-
-    Raises:
-        Unsupported: the explorer does not know the engine.
-    """
-    if language not in STYLES:
-        raise Unsupported(
-            f"The explorer cannot look into databases of {language!r} yet; it knows {', '.join(STYLES)}. Run a script."
-        )
-    return STYLES[language]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +55,16 @@ class Text:
         """
         if not name or "\0" in name or len(name) > MOST_NAME_CHARS:
             raise BadRequest(f"{name[:40]!r} is no name of a schema, table or column.")
-        quote = self.style.quote
-        return quote + name.replace(quote, quote * 2) + quote
+        return self.style.quoted(name)
 
     def value(self, type_name: str, raw: bytes | None) -> str:
         """The placeholder for a value."""
         self.values.append(Value(type_name, None if raw is None or raw.strip() == NULL else raw))
-        number = len(self.values)
-        return f":a{number}" if self.style.by_name else f"${number}"
+        return self.style.placeholder.format(number=len(self.values), type=type_name)
+
+    def compared(self, how: Compared, type_name: str, raw: bytes) -> str:
+        """A value that is compared with a column of a type."""
+        return how.value.format(value=self.value(how.bound_as or type_name, raw))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +77,23 @@ class Generated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A table as far as statements need it: the type of each column by name, and the columns that tell rows apart."""
+    """A table as far as statements need it.
+
+    Attributes:
+        types: of each column by its name.
+        key: the columns that tell rows apart; () for none.
+        sorted_by: the columns by which it is kept where there is no key, so that sorting by them is cheap.
+        is_table: False for a view: of its rows there is one page.
+        why_read_only: why its rows cannot be changed; "" where they can.
+    """
 
     schema: str
     table: str
     types: Mapping[str, str]
     key: tuple[str, ...] = ()
+    sorted_by: tuple[str, ...] = ()
     is_table: bool = True
-    """False for a view: its rows can be looked at only."""
+    why_read_only: str = ""
 
     def type_of(self, column: str) -> str:
         """
@@ -186,56 +133,94 @@ class Page:
 
 
 def full_order(style: Style, place: Place, order: Sequence[Order]) -> tuple[Order, ...]:
-    """The order made complete, so that each row has one place in it: behind the wanted columns come those of the key.
+    """The order made complete: behind the wanted columns come those of the key, or what names a row, or all others.
 
-    Where rows cannot be told apart, it is what was asked for, and there is no next page.
+    Only in the last case do rows share a place, those that are alike. Of views it is what was asked for.
     """
     given = {each.column for each in order}
     for column in given:
         place.type_of(column)
-    rest = [Order(column) for column in place.key if column not in given]
-    if not place.key and place.is_table and style.row:
-        rest = [Order(style.row)]
-    return (*order, *rest)
+    if not place.is_table:
+        return tuple(order)
+    if not place.key and style.row:
+        return (*order, Order(style.row))
+    rest = place.key or (*place.sorted_by, *place.types)
+    return (*order, *(Order(column) for column in dict.fromkeys(rest) if column not in given))
 
 
-def is_paged(style: Style, place: Place) -> bool:
-    """Whether rows can be told apart, so that a page can go on where the last one ended."""
-    return bool(place.key) or (place.is_table and bool(style.row))
+def is_unique(style: Style, place: Place) -> bool:
+    """Whether no two rows share a place in the full order."""
+    return bool(place.key or style.row)
 
 
 def select_page(style: Style, place: Place, page: Page) -> Generated:
     """The rows of a page, and one more, which tells whether there are others.
 
-    Behind the columns come the version and the name of the row, where the style has them.
+    Behind the columns come the version and the name of the row, where there are such, and then what the row is sorted
+    by, a column for each of the full order of a table.
 
     Raises:
         BadRequest: a column is not there, or `after` does not fit the order.
     """
     text = Text(style)
     order = full_order(style, place, page.order)
+    by = [_Sorted.of(text, place, each) for each in order]
     columns = [text.name(column) for column in place.types]
     if place.is_table:
-        columns += [
-            expression for expression in (style.version, f"{style.row}::text" if style.row else "") if expression
-        ]
+        if style.version:
+            columns.append(style.version([(text.name(name), kind) for name, kind in place.types.items()]))
+        columns += [f"{style.row}::text"] if style.row else []
+        columns += [each.column for each in by if each.column != style.row]
     conditions = [_filter(text, place, each) for each in page.filters]
-    if page.after:
-        conditions.append(_behind(text, place, order, page.after))
+    after, skipped = _place_of(style, place, order, page.after)
+    if after:
+        conditions.append(_behind(text, by, after, is_inclusive=not is_unique(style, place)))
     where = f" where {' and '.join(conditions)}" if conditions else ""
-    sorted_by = ", ".join(_column(text, each.column) + (" desc" if each.is_descending else "") for each in order)
-    by = f" order by {sorted_by}" if sorted_by else ""
+    sorted_by = ", ".join(each.column + (" desc" if each.is_descending else "") for each in by)
     source = f"{text.name(place.schema)}.{text.name(place.table)}"
-    sql = f"select {', '.join(columns)} from {source}{where}{by} limit {page.limit + 1}"
-    return Generated(sql, tuple(text.values))
+    sql = f"select {', '.join(columns)} from {source}{where}{f' order by {sorted_by}' if by else ''}"
+    return Generated(f"{sql} limit {page.limit + 1}{f' offset {skipped}' if skipped else ''}", tuple(text.values))
 
 
-def _column(text: Text, column: str) -> str:
-    return column if column == text.style.row else text.name(column)
+def _place_of(
+    style: Style, place: Place, order: Sequence[Order], after: Sequence[bytes]
+) -> tuple[Sequence[bytes], int]:
+    """The values behind which a page begins, and how many rows that have the same were shown before."""
+    has_count = not is_unique(style, place)
+    if not after:
+        return (), 0
+    if not place.is_table or len(after) != len(order) + has_count:
+        raise BadRequest("`after` does not fit this order: take it from the page before, with the same sort.")
+    if not has_count:
+        return after, 0
+    if not after[-1].isdigit():
+        raise BadRequest("`after` is not as the page before gave it.")
+    return after[:-1], int(after[-1])
 
 
-def _type(text: Text, place: Place, column: str) -> str:
-    return text.style.row_type if column == text.style.row else place.type_of(column)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sorted:
+    """A part of an order: what is compared, and the type of what it is compared with."""
+
+    column: str
+    how: Compared
+    type_name: str
+    is_descending: bool
+    is_never_null: bool
+
+    @classmethod
+    def of(cls, text: Text, place: Place, order: Order) -> "_Sorted":
+        style = text.style
+        is_row = order.column == style.row
+        type_name = style.row_type if is_row else place.type_of(order.column)
+        how = style.sorted(type_name)
+        return cls(
+            column=order.column if is_row else how.column.format(column=text.name(order.column)),
+            how=how,
+            type_name=type_name,
+            is_descending=order.is_descending,
+            is_never_null=is_row or order.column in place.key,
+        )
 
 
 def _filter(text: Text, place: Place, wanted: Filter) -> str:
@@ -245,43 +230,42 @@ def _filter(text: Text, place: Place, wanted: Filter) -> str:
         case Operator.IS_NULL | Operator.IS_NOT_NULL:
             return f"{column} {wanted.operator}"
         case Operator.CONTAINS:
-            return text.style.contains.format(column=column, value=text.value("text", wanted.raw))
+            return text.style.contains.format(column=column, value=text.value(text.style.text, wanted.raw))
         case Operator.BEGINS:
-            return text.style.begins.format(column=column, value=text.value("text", wanted.raw))
-        case Operator.NOT_EQUAL:
-            return f"{column} <> {text.value(type_name, wanted.raw)}"
-    return f"{column} {wanted.operator} {text.value(type_name, wanted.raw)}"
+            return text.style.begins.format(column=column, value=text.value(text.style.text, wanted.raw))
+    sign = "<>" if wanted.operator is Operator.NOT_EQUAL else wanted.operator
+    how = text.style.compared(type_name)
+    return f"{how.column.format(column=column)} {sign} {text.compared(how, type_name, wanted.raw)}"
 
 
-def _behind(text: Text, place: Place, order: Sequence[Order], after: Sequence[bytes]) -> str:
-    """The rows behind those values: equal in the columns before, further in this one."""
-    if len(after) != len(order):
-        raise BadRequest("`after` does not fit this order: take it from the page before, with the same sort.")
+def _behind(text: Text, by: Sequence[_Sorted], after: Sequence[bytes], *, is_inclusive: bool) -> str:
+    """The rows behind those values: equal in the columns before, further in this one. And those with the same values,
+    where that is asked for."""
     found = []
-    for index, each in enumerate(order):
-        further = _further(text, place, each, after[index])
+    for index, each in enumerate(by):
+        further = _further(text, each, after[index])
         if further:
-            before = [_equal(text, place, order[at], after[at]) for at in range(index)]
+            before = [_equal(text, by[at], after[at]) for at in range(index)]
             found.append(f"({' and '.join([*before, further])})")
+    if is_inclusive:
+        found.append(f"({' and '.join(_equal(text, each, raw) for each, raw in zip(by, after, strict=True))})")
     return f"({' or '.join(found)})" if found else "1 = 0"
 
 
-def _further(text: Text, place: Place, order: Order, raw: bytes) -> str:
-    column = _column(text, order.column)
-    nulls_last = text.style.nulls_last is not order.is_descending
+def _further(text: Text, by: _Sorted, raw: bytes) -> str:
+    style = text.style
+    nulls_last = style.nulls_last_descending if by.is_descending else style.nulls_last
     if raw.strip() == NULL:
-        return "" if nulls_last else f"{column} is not null"
-    sign = "<" if order.is_descending else ">"
-    condition = f"{column} {sign} {text.value(_type(text, place, order.column), raw)}"
-    is_key = order.column in place.key or order.column == text.style.row
-    return f"({condition} or {column} is null)" if nulls_last and not is_key else condition
+        return "" if nulls_last else f"{by.column} is not null"
+    sign = "<" if by.is_descending else ">"
+    condition = f"{by.column} {sign} {text.compared(by.how, by.type_name, raw)}"
+    return f"({condition} or {by.column} is null)" if nulls_last and not by.is_never_null else condition
 
 
-def _equal(text: Text, place: Place, order: Order, raw: bytes) -> str:
-    column = _column(text, order.column)
+def _equal(text: Text, by: _Sorted, raw: bytes) -> str:
     if raw.strip() == NULL:
-        return f"{column} is null"
-    return f"{column} = {text.value(_type(text, place, order.column), raw)}"
+        return f"{by.column} is null"
+    return f"{by.column} = {text.compared(by.how, by.type_name, raw)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,13 +276,11 @@ class Identity:
         key: the values of the key's columns, raw JSON; empty where there is no key.
         row: what names it in a table without a key.
         version: what it was when it was seen.
-        old: the values that were seen, by column: compared where there is no version.
     """
 
     key: Mapping[str, bytes] = field(default_factory=dict)
     row: str = ""
     version: str = ""
-    old: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def lock_row(style: Style, place: Place, row: Identity) -> Generated:
@@ -319,7 +301,7 @@ def update_row(style: Style, place: Place, row: Identity, values: Mapping[str, b
         raise BadRequest("An update needs at least one value to set.")
     text = Text(style)
     settings = [f"{text.name(column)} = {text.value(place.type_of(column), raw)}" for column, raw in values.items()]
-    where = _identified(text, place, row)
+    where = _meant(text, place, row)
     source = f"{text.name(place.schema)}.{text.name(place.table)}"
     return Generated(f"update {source} set {', '.join(settings)} where {where}", tuple(text.values))
 
@@ -327,37 +309,42 @@ def update_row(style: Style, place: Place, row: Identity, values: Mapping[str, b
 def delete_row(style: Style, place: Place, row: Identity) -> Generated:
     """Deletes one row."""
     text = Text(style)
-    where = _identified(text, place, row)
-    return Generated(
-        f"delete from {text.name(place.schema)}.{text.name(place.table)} where {where}", tuple(text.values)
-    )
+    source = f"{text.name(place.schema)}.{text.name(place.table)}"
+    return Generated(f"delete from {source} where {_meant(text, place, row)}", tuple(text.values))
 
 
 def insert_row(style: Style, place: Place, values: Mapping[str, bytes]) -> Generated:
     """Inserts a row; columns that are not named get their defaults."""
     text = Text(style)
+    _refuse_read_only(place)
     source = f"{text.name(place.schema)}.{text.name(place.table)}"
     if not values:
-        return Generated(f"insert into {source} {'() values ()' if style.by_name else 'default values'}", ())
+        return Generated(f"insert into {source} {style.nothing}", ())
     columns = ", ".join(text.name(column) for column in values)
     given = ", ".join(text.value(place.type_of(column), raw) for column, raw in values.items())
     return Generated(f"insert into {source} ({columns}) values ({given})", tuple(text.values))
 
 
+def _refuse_read_only(place: Place) -> None:
+    if place.why_read_only:
+        raise BadRequest(f"Rows of {place.schema}.{place.table} cannot be changed. {place.why_read_only}")
+
+
+def _meant(text: Text, place: Place, row: Identity) -> str:
+    """The row, once it is locked: what is known of it by then need not be said again, where it is long."""
+    if place.key and not text.style.is_short:
+        return " and ".join(_key(text, place, row))
+    return _identified(text, place, row) + text.style.only_one
+
+
 def _identified(text: Text, place: Place, row: Identity) -> str:
-    if not place.is_table:
-        raise BadRequest(f"{place.schema}.{place.table} is a view: change the tables that it is made of.")
+    _refuse_read_only(place)
     conditions = _key(text, place, row)
-    if text.style.version:
-        if not row.version:
-            raise BadRequest("Send the version of the row as it was seen: `version`.")
-        conditions.append(f"{text.style.version} = {text.value('text', _quoted(row.version))}")
-        return " and ".join(conditions)
-    if set(row.old) != set(place.types):
-        raise BadRequest("Send all values of the row as they were seen: `old`.")
-    for column, raw in row.old.items():
-        if not _is_inexact(place.types[column]) or not place.key:
-            conditions.append(_was(text, place, column, raw))
+    if not row.version:
+        raise BadRequest("Send the version of the row as it was seen: `version`.")
+    assert text.style.version is not None, "where there is none, places are read-only"
+    version = text.style.version([(text.name(name), kind) for name, kind in place.types.items()])
+    conditions.append(f"{version} = {text.value(text.style.text, _quoted(row.version))}")
     return " and ".join(conditions)
 
 
@@ -365,7 +352,7 @@ def _key(text: Text, place: Place, row: Identity) -> list[str]:
     if place.key:
         if set(row.key) != set(place.key):
             raise BadRequest(f"Send the key of the row: {', '.join(place.key)}.")
-        return [f"{text.name(column)} = {text.value(place.type_of(column), row.key[column])}" for column in place.key]
+        return [_is(text, place, column, row.key[column]) for column in place.key]
     if text.style.row:
         if not row.row:
             raise BadRequest("The table has no key: send what names the row, `row`.")
@@ -373,19 +360,14 @@ def _key(text: Text, place: Place, row: Identity) -> list[str]:
     return []
 
 
-def _was(text: Text, place: Place, column: str, raw: bytes) -> str:
-    name, type_name = text.name(column), place.types[column]
-    if type_name.startswith("json"):  # compared as what they mean, not as they are written
-        return f"{text.style.as_text.format(column=name)} {text.style.same} {text.value('text', raw)}"
-    return f"{name} {text.style.same} {text.value(type_name, raw)}"
-
-
-def _is_inexact(type_name: str) -> bool:
-    return type_name.startswith(("float", "double", "real"))
+def _is(text: Text, place: Place, column: str, raw: bytes) -> str:
+    type_name = place.type_of(column)
+    how = text.style.compared(type_name)
+    return f"{how.column.format(column=text.name(column))} = {text.compared(how, type_name, raw)}"
 
 
 def _quoted(text: str) -> bytes:
-    """Versions and names of rows hold digits, commas and parentheses only."""
-    if not all(char.isdigit() or char in "(),-" for char in text):
+    """Versions and names of rows hold digits (hexadecimal ones, too), commas and parentheses only."""
+    if not all(char in "0123456789abcdef(),-" for char in text):
         raise BadRequest("The row's version or name is not one that the explorer gave.")
     return f'"{text}"'.encode()

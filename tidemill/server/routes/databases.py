@@ -79,7 +79,7 @@ class WireColumn(msgspec.Struct):
 
 
 class ListedRows(msgspec.Struct, kw_only=True):
-    """A page of rows. `versions` or the values themselves, and the key or `row_names`, go back with a change."""
+    """A page of rows. `versions`, and the key or `row_names`, go back with a change."""
 
     columns: list[WireColumn]
     rows: list[list[Raw]]
@@ -91,15 +91,11 @@ class ListedRows(msgspec.Struct, kw_only=True):
 
 
 class WireRow(msgspec.Struct, kw_only=True):
-    """Which row is meant, by its key, or by `row` in a table without one.
-
-    And as what it was seen: by its `version`, or by all its `old` values where the database has no versions.
-    """
+    """Which row is meant, by its key, or by `row` in a table without one; and as what it was seen, by its `version`."""
 
     key: dict[str, Raw] = {}
     row: str = ""
     version: str = ""
-    old: dict[str, Raw] = {}
 
 
 class WireChange(msgspec.Struct, kw_only=True):
@@ -217,7 +213,7 @@ def _plain(resource: str) -> str:
 
 def _change(wire: WireChange) -> Change:
     row = wire.row
-    identity = Identity(key=_raw(row.key), row=row.row, version=row.version, old=_raw(row.old))
+    identity = Identity(key=_raw(row.key), row=row.row, version=row.version)
     return Change(kind=wire.kind, schema=wire.schema, table=wire.table, values=_raw(wire.values), row=identity)
 
 

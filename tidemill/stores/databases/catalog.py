@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
+from tidemill.model import jsontext
 from tidemill.model.errors import Unsupported
 from tidemill.registry import Entry, lookup
-from tidemill.stores.databases.port import Session
+from tidemill.stores.databases.port import Argument, Session, Statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,8 @@ class Table:
 
     Attributes:
         key: the columns that tell its rows apart: the primary key, else a unique key without nulls; () for none.
+        sorted_by: the columns by which the engine keeps the rows, where that is not the key.
+        why_read_only: why its rows cannot be changed one by one; "" where they can.
     """
 
     schema: str
@@ -77,11 +80,17 @@ class Table:
     key: tuple[str, ...]
     indexes: tuple[Index, ...]
     foreign_keys: tuple[ForeignKey, ...]
+    sorted_by: tuple[str, ...] = ()
+    why_read_only: str = ""
 
     @property
     def is_table(self) -> bool:
-        """Whether its rows can be changed."""
+        """Whether it holds rows itself."""
         return self.kind in {"table", "partitioned table"}
+
+
+VIEW: Final = "It is a view: change the tables that it is made of."
+"""Why one is read-only."""
 
 
 class Catalog(Protocol):
@@ -101,6 +110,8 @@ class Catalog(Protocol):
 
 
 CATALOGS: Final = {
+    "clickhouse": Entry("tidemill.stores.databases.clickhouse.catalog:ClickHouseCatalog"),
+    "mysql": Entry("tidemill.stores.databases.mysql.catalog:MysqlCatalog"),
     "postgresql": Entry("tidemill.stores.databases.postgresql.catalog:PostgresCatalog"),
 }
 """The script language of a dialect -> who asks its databases."""
@@ -123,3 +134,12 @@ def key_of(indexes: tuple[Index, ...], columns: tuple[TableColumn, ...]) -> tupl
     fitting = [each for each in indexes if each.is_unique and each.columns and set(each.columns) <= never_null]
     fitting.sort(key=lambda each: (not each.is_primary, len(each.columns), each.name))
     return fitting[0].columns if fitting else ()
+
+
+async def asked(session: Session, text: str, **names: str) -> list[tuple]:  # type: ignore[type-arg]  # as the query says
+    """The rows of a query; `names` are bound to its placeholders, by name or in their order."""
+    arguments = tuple(
+        Argument(name=name, type_name="text", value=jsontext.dumps(value)) for name, value in names.items()
+    )
+    (result,) = await session.run(Statement(text=text, arguments=arguments))
+    return [tuple(row) async for batch in result.batches(1000) for row in batch]

@@ -13,6 +13,8 @@ from tidemill.stores.databases.port import Argument
 
 _UNSIGNED: Final = 0x8000
 _MODIFIER: Final = re.compile(r"\([^()]*\)")
+_WIDE_BIT: Final = re.compile(r"bit ?\((?!1\))\d+\)")
+"""Read as bytes, and so written as such."""
 _TIME: Final = re.compile(r"-?\d{1,3}:[0-5]\d(:[0-5]\d(\.\d{1,6})?)?", re.ASCII)
 
 
@@ -35,8 +37,8 @@ def parameter(argument: Argument) -> Parameter:
         return Parameter(FIELD_TYPE.NULL, None)
     name = " ".join(_MODIFIER.sub(" ", argument.type_name).lower().split())
     unsigned = "unsigned" in name
-    name = name.replace("unsigned", "").replace("signed", "").strip()
-    write = _WRITERS.get(name, _text)
+    name = name.replace("unsigned", "").replace("signed", "").replace("zerofill", "").strip()
+    write = _blob if _WIDE_BIT.fullmatch(argument.type_name.lower()) else _WRITERS.get(name, _text)
     return write(argument.name, argument.type_name or "value", raw) if not unsigned else _unsigned(argument, name, raw)
 
 

@@ -2,10 +2,18 @@
 
 from typing import Final
 
-from tidemill.model import jsontext
 from tidemill.model.errors import NotFound
-from tidemill.stores.databases.catalog import ForeignKey, Index, Table, TableColumn, TableName, key_of
-from tidemill.stores.databases.port import Argument, Session, Statement
+from tidemill.stores.databases.catalog import (
+    VIEW,
+    ForeignKey,
+    Index,
+    Table,
+    TableColumn,
+    TableName,
+    asked,
+    key_of,
+)
+from tidemill.stores.databases.port import Session
 
 _KINDS: Final = {
     "r": "table",
@@ -14,6 +22,8 @@ _KINDS: Final = {
     "m": "materialized view",
     "f": "foreign table",
 }
+
+_FOREIGN: Final = "It is a foreign table: change it where it is."
 
 _TABLES: Final = """
 select n.nspname::text, c.relname::text, c.relkind::text,
@@ -81,12 +91,12 @@ class PostgresCatalog:
         """See `Catalog.tables`."""
         return [
             TableName(schema=schema, name=name, kind=_KINDS[kind], rows=rows, comment=comment)
-            for schema, name, kind, rows, comment in await _rows(session, _TABLES)
+            for schema, name, kind, rows, comment in await asked(session, _TABLES)
         ]
 
     async def table(self, session: Session, schema: str, name: str) -> Table:
         """See `Catalog.table`."""
-        found = await _rows(session, _TABLE, schema, name)
+        found = await asked(session, _TABLE, schema=schema, name=name)
         if not found:
             raise NotFound(f"There is no table {schema}.{name} in the database, or its user may not see it.")
         ((kind, comment),) = found
@@ -100,13 +110,13 @@ class PostgresCatalog:
                 comment=note,
                 choices=tuple(choices),
             )
-            for column, type_name, is_nullable, default, is_generated, note, choices in await _rows(
-                session, _COLUMNS, schema, name
+            for column, type_name, is_nullable, default, is_generated, note, choices in await asked(
+                session, _COLUMNS, schema=schema, name=name
             )
         )
         indexes = tuple(
             Index(name=index, columns=tuple(of), is_unique=unique, is_primary=primary, definition=definition)
-            for index, of, unique, primary, definition in await _rows(session, _INDEXES, schema, name)
+            for index, of, unique, primary, definition in await asked(session, _INDEXES, schema=schema, name=name)
         )
         return Table(
             schema=schema,
@@ -118,12 +128,7 @@ class PostgresCatalog:
             indexes=indexes,
             foreign_keys=tuple(
                 ForeignKey(name=key, columns=tuple(of), schema=there, table=table, references=tuple(to))
-                for key, of, there, table, to in await _rows(session, _FOREIGN_KEYS, schema, name)
+                for key, of, there, table, to in await asked(session, _FOREIGN_KEYS, schema=schema, name=name)
             ),
+            why_read_only={"v": VIEW, "m": VIEW, "f": _FOREIGN}.get(kind, ""),
         )
-
-
-async def _rows(session: Session, text: str, *names: str) -> list[tuple]:  # type: ignore[type-arg]  # as the query says
-    arguments = tuple(Argument(name="name", type_name="text", value=jsontext.dumps(each)) for each in names)
-    (result,) = await session.run(Statement(text=text, arguments=arguments))
-    return [tuple(row) async for batch in result.batches(1000) for row in batch]

@@ -1,0 +1,215 @@
+"""How each engine writes what the explorer generates: quotes, placeholders, patterns, how values of a type compare."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tidemill.model.errors import Unsupported
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """How values of a type are compared.
+
+    Attributes:
+        column: the expression that is compared, of `{column}`.
+        value: the expression that a bound value becomes, of `{value}`.
+        bound_as: the type that the value is bound as; "" for that of the column.
+    """
+
+    column: str = "{column}"
+    value: str = "{value}"
+    bound_as: str = ""
+
+
+PLAIN: Final = Compared()
+Columns = Sequence[tuple[str, str]]
+"""Quoted names with their types."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How an engine writes what is generated.
+
+    Attributes:
+        quoted: a name in quotes.
+        placeholder: of a value, from `{number}` and `{type}`.
+        text: the type of texts.
+        contains, begins: patterns with `{column}` and `{value}`.
+        nulls_last, nulls_last_descending: where an order puts them.
+        compared: how a type is compared in filters and keys.
+        sorted: how it is sorted, so that the order has the same places for equal values as the comparison has.
+        version: the expression that changes whenever a row does, of its columns; None where rows cannot be changed.
+        is_short: the version may stand in a statement that is shown.
+        row: the expression that names a row of a table without keys; "" for none.
+        row_type: of that expression.
+        lock: behind a select, so that its rows stay as they are.
+        only_one: behind an update or delete that must not touch a second row like the first; "" where `row` is there.
+        nothing: behind `insert into x`, for a row of defaults.
+    """
+
+    quoted: Callable[[str], str]
+    placeholder: str
+    text: str = "text"
+    contains: str
+    begins: str
+    nulls_last: bool
+    nulls_last_descending: bool
+    compared: Callable[[str], Compared] = lambda _: PLAIN
+    sorted: Callable[[str], Compared] = lambda _: PLAIN
+    version: Callable[[Columns], str] | None = None
+    is_short: bool = True
+    row: str = ""
+    row_type: str = ""
+    lock: str = " for update"
+    only_one: str = ""
+    nothing: str = "default values"
+
+
+def _doubled(quote: str) -> Callable[[str], str]:
+    return lambda name: quote + name.replace(quote, quote * 2) + quote
+
+
+_MYSQL_WORD: Final = re.compile(r"[a-z]+")
+_MYSQL_LONG: Final = frozenset(
+    {"tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob", "longblob"}
+)
+_MYSQL_NUMBERS: Final = frozenset(
+    {*("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double", "year")}
+    | {*("date", "time", "datetime", "timestamp")}
+)
+_WIDE_BIT: Final = re.compile(r"bit\((\d+)\)")
+
+
+def _mysql_word(type_name: str) -> str:
+    match = _MYSQL_WORD.match(type_name.lower())
+    return match[0] if match else ""
+
+
+def _mysql_compared(type_name: str) -> Compared:
+    """Single floats are equal to what a text of them means in single precision; wide bits are bytes."""
+    wide = _WIDE_BIT.fullmatch(type_name)
+    if wide and wide[1] != "1":
+        digits = -(-int(wide[1]) // 8) * 2
+        return Compared(column=f"unhex(lpad(hex({{column}}), {digits}, '0'))", bound_as="varbinary")
+    match _mysql_word(type_name):
+        case "float":
+            return Compared(value="cast({value} as float)", bound_as="double")
+        case "json":
+            return Compared(value="cast({value} as json)")
+    return PLAIN
+
+
+def _mysql_sorted(type_name: str) -> Compared:
+    """As texts what has another order inside. Of long values MySQL sorts by their beginning only."""
+    word = _mysql_word(type_name)
+    match word:
+        case "float":
+            return Compared(column="({column} * 1e0)", bound_as="double")
+        case "enum" | "set" | "json":
+            return Compared(column="cast({column} as char(100))", bound_as="text")
+        case _ if word in _MYSQL_LONG:
+            return Compared(column="left({column}, 100)")
+    return _mysql_compared(type_name)
+
+
+def _mysql_version(columns: Columns) -> str:
+    """A digest of all values, by their bytes: neither case nor blanks at the end are overlooked."""
+    parts = ", ".join(f"coalesce({_mysql_digested(name, type_name)}, '-')" for name, type_name in columns)
+    return f"sha2(concat_ws(',', {parts}), 256)"
+
+
+def _mysql_digested(name: str, type_name: str) -> str:
+    word = _mysql_word(type_name)
+    if word in {"float", "bit"}:
+        return f"{name} * 1e0" if word == "float" else f"{name} + 0"
+    return name if word in _MYSQL_NUMBERS else f"sha2({name}, 256)"
+
+
+_WRAPPED: Final = re.compile(r"(?:Nullable|LowCardinality)\((.*)\)")
+_SORTABLE: Final = re.compile(
+    r"U?Int\d+|B?Float\d+|Decimal.*|Bool|String|FixedString.*|UUID|Date.*|IPv[46]|Enum(?:8|16).*|Time.*"
+)
+
+
+def _clickhouse_compared(type_name: str) -> Compared:
+    """Instants are bound in UTC, whatever zone the column shows them in; enums by their names."""
+    plain = type_name
+    while match := _WRAPPED.fullmatch(plain):
+        plain = match[1]
+    if plain.startswith("Enum"):
+        return Compared(column="toString({column})", bound_as="String")
+    return Compared(bound_as=_in_utc(plain))
+
+
+def _in_utc(type_name: str) -> str:
+    match = re.fullmatch(r"DateTime(64)?(?:\((?:(\d), ?)?'[^']*'\))?", type_name)
+    if match is None:
+        return type_name
+    return f"DateTime64({match[2]}, 'UTC')" if match[1] else "DateTime('UTC')"
+
+
+def _clickhouse_sorted(type_name: str) -> Compared:
+    """NaN has its place among the nulls. What has no order is sorted as text."""
+    found = _clickhouse_compared(type_name)
+    if found.bound_as.startswith(("Float", "BFloat")):
+        return Compared(column="if(isNaN({column}), null, {column})", bound_as=found.bound_as)
+    return found if _SORTABLE.fullmatch(found.bound_as) else Compared(column="toString({column})", bound_as="String")
+
+
+def _clickhouse_quoted(name: str) -> str:
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+STYLES: Final = {
+    "postgresql": Style(
+        quoted=_doubled('"'),
+        placeholder="${number}",
+        contains="position(lower({value}::text) in lower({column}::text)) > 0",
+        begins="starts_with({column}::text, {value}::text)",
+        nulls_last=True,
+        nulls_last_descending=False,
+        version=lambda _: "xmin::text",
+        row="ctid",
+        row_type="tid",
+    ),
+    "mysql": Style(
+        quoted=_doubled("`"),
+        placeholder=":a{number}",
+        contains="locate(lower({value}), lower(cast({column} as char))) > 0",
+        begins="left(cast({column} as char), char_length({value})) = {value}",
+        nulls_last=False,
+        nulls_last_descending=True,
+        compared=_mysql_compared,
+        sorted=_mysql_sorted,
+        version=_mysql_version,
+        is_short=False,
+        only_one=" limit 1",
+        nothing="() values ()",
+    ),
+    "clickhouse": Style(
+        quoted=_clickhouse_quoted,
+        placeholder="{{a{number}:{type}}}",
+        text="String",
+        contains="positionCaseInsensitiveUTF8(toString({column}), {value}) > 0",
+        begins="startsWith(toString({column}), {value})",
+        nulls_last=True,
+        nulls_last_descending=True,
+        compared=_clickhouse_compared,
+        sorted=_clickhouse_sorted,
+    ),
+}
+
+
+def style_of(language: str) -> Style:
+    """How `language` writes it.
+
+    Raises:
+        Unsupported: the explorer does not know the engine.
+    """
+    if language not in STYLES:
+        raise Unsupported(
+            f"The explorer cannot look into databases of {language!r} yet; it knows {', '.join(STYLES)}. Run a script."
+        )
+    return STYLES[language]
