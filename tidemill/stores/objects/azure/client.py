@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
-import aiohttp
-
 from tidemill.engine.egress import Egress
 from tidemill.stores.objects.azure.attributes import read_info
 from tidemill.stores.objects.azure.config import AzureConfig
@@ -16,7 +14,8 @@ from tidemill.stores.objects.azure.shared_key import VERSION, authorization, dat
 from tidemill.stores.objects.azure.tokens import Tokens
 from tidemill.stores.objects.port import ObjectInfo
 from tidemill.stores.objects.remote.bodies import Body, Held
-from tidemill.stores.objects.remote.http import Answer, Http, Request, headers_of
+from tidemill.stores.objects.remote.connections import Response
+from tidemill.stores.objects.remote.http import Answer, Http, Request
 from tidemill.stores.objects.remote.identity import Prove
 from tidemill.stores.objects.remote.renewed import Now
 
@@ -64,17 +63,12 @@ class AzureClient:
         answer = await self.call("HEAD", key, what=f"read the object {key!r}")
         return self.info(key, answer.headers, size_bytes=int(answer.headers.get("content-length", "0")))
 
-    async def open(self, key: str, *, what: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def open(self, key: str, *, what: str, headers: Mapping[str, str]) -> Response:
         """The answer to a GET, whose body is still to be read."""
         response = await self._http.open(Request(method="GET", path=self.path(key), headers=headers))
         if 200 <= response.status < 300:
             return response
-        try:
-            answer = Answer(response.status, headers_of(response), await response.content.read(64 * 1024))
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._http.explained(error) from error
-        finally:
-            response.close()
+        answer = await self._http.rest(response, most_bytes=64 * 1024)
         raise error_of(answer, self.config, what)
 
     def info(self, key: str, headers: Mapping[str, str], *, size_bytes: int) -> ObjectInfo:

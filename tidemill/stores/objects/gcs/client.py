@@ -6,16 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import aiohttp
-
 from tidemill.engine.egress import Egress
 from tidemill.stores.objects.gcs.config import GcsConfig
 from tidemill.stores.objects.gcs.errors import error_of, no_bucket
 from tidemill.stores.objects.gcs.tokens import Bearer, Tokens, presigned_query
 from tidemill.stores.objects.port import Attributes, ObjectInfo
 from tidemill.stores.objects.remote.bodies import Body, Held
+from tidemill.stores.objects.remote.connections import Response
 from tidemill.stores.objects.remote.headers import attribute_headers, read_info
-from tidemill.stores.objects.remote.http import Answer, Http, Request, escape, headers_of
+from tidemill.stores.objects.remote.http import Answer, Http, Request, escape
 from tidemill.stores.objects.remote.renewed import Now
 
 METADATA: Final = "x-goog-meta-"
@@ -105,18 +104,13 @@ class GcsClient:
         answer = await self.call("HEAD", self._xml_path(key), what=f"read the object {key!r}", headers=_RAW)
         return self.info(key, answer.headers, size_bytes=int(answer.headers.get("content-length", "0")))
 
-    async def open(self, key: str, *, what: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def open(self, key: str, *, what: str, headers: Mapping[str, str]) -> Response:
         """The answer to a GET, whose body is still to be read."""
         response = await self._http.open(Request(method="GET", path=self._xml_path(key), headers={**_RAW, **headers}))
         if 200 <= response.status < 300:
             self._bucket_is_there = True
             return response
-        try:
-            answer = Answer(response.status, headers_of(response), await response.content.read(64 * 1024))
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._http.explained(error) from error
-        finally:
-            response.close()
+        answer = await self._http.rest(response, most_bytes=64 * 1024)
         await self._look_for_bucket(answer)
         raise error_of(answer, self.config, what)
 

@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Self
 
-import aiohttp
-
 from tidemill.model.errors import Unavailable
+from tidemill.stores.objects.remote.connections import Response
 
 _PAUSES_S: Final = (0.0, 0.2, 0.8, 2.0, 4.0)
 """Before each attempt to go on, in a row without a byte between them: a server that is started anew is waited for."""
 _PATIENCE_S: Final = 30.0
 """So long one row of attempts may take: who reads from us does not wait for ever either."""
 
-Reopen = Callable[[int], Awaitable[aiohttp.ClientResponse]]
+Reopen = Callable[[int], Awaitable[Response]]
 """An answer with the bytes from there to the end of the reading, of the same version, or it raises."""
 
 
@@ -22,7 +21,7 @@ class Download:
 
     def __init__(
         self,
-        response: aiohttp.ClientResponse,
+        response: Response,
         reopen: Reopen,
         *,
         start: int,
@@ -30,7 +29,7 @@ class Download:
         pauses_s: Sequence[float] = _PAUSES_S,
     ) -> None:
         """The answer holds the bytes from `start` to `end`."""
-        self._response: aiohttp.ClientResponse | None = response
+        self._response: Response | None = response
         self._reopen = reopen
         self._place = start
         self._end = end
@@ -43,8 +42,8 @@ class Download:
     async def __anext__(self) -> bytes:
         while self._response is not None and self._place < self._end:
             try:
-                piece = await self._response.content.readany()
-            except (aiohttp.ClientError, OSError) as error:
+                piece = await self._response.next_piece()
+            except OSError as error:
                 await self._resume(error)
                 continue
             except BaseException:

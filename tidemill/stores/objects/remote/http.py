@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,23 +10,14 @@ from types import MappingProxyType
 from typing import Final, Self
 from urllib.parse import quote
 
-import aiohttp
-from aiohttp.abc import AbstractStreamWriter
-from yarl import URL
-
 from tidemill.engine.egress import EVERYWHERE, Egress
 from tidemill.model.errors import AddressClosed, StorageMisconfigured, Unavailable
 from tidemill.stores.objects.remote.bodies import Body, Held
-from tidemill.stores.reach import GuardedConnector
+from tidemill.stores.objects.remote.connections import Connections, NotConnected, Response
 
-CONNECT_S: Final = 3.0
-READ_S: Final = 60.0
-"""So long may a server be silent in an answer."""
 ATTEMPTS: Final = 3
 _PAUSE_S: Final = 0.1
-_CONNECTIONS: Final = 64
 _WORTH_ANOTHER_TRY: Final = frozenset({429, 500, 502, 503, 504})
-_OURS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -78,7 +70,7 @@ class Http:
         self._authorize = authorize
         self._egress = egress
         self._tls = _tls(ca_certificate) if origin.startswith("https:") else None
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
 
     async def fetch(self, request: Request) -> Answer:
         """Send it and read the whole answer, whatever its status.
@@ -87,16 +79,18 @@ class Http:
             Unavailable: there is no answer.
             StorageMisconfigured: TLS fails, or it is where the server may not go.
         """
-        response = await self.open(request)
+        return await self.rest(await self.open(request))
+
+    async def rest(self, response: Response, *, most_bytes: int | None = None) -> Answer:
+        """The answer with its body, or with about so much of it; `response` is closed. Raises as `fetch` does."""
         try:
-            body = await response.content.read() if request.method != "HEAD" else b""
-        except (aiohttp.ClientError, OSError) as error:
+            return Answer(response.status, response.headers, await response.read(most_bytes))
+        except OSError as error:
             raise self.explained(error) from error
         finally:
-            response.close()  # an answer that was read to its end has given its connection back
-        return Answer(response.status, headers_of(response), body)
+            response.close()
 
-    async def open(self, request: Request) -> aiohttp.ClientResponse:
+    async def open(self, request: Request) -> Response:
         """Send it; the body of the answer is still to be read. Raises as `fetch` does."""
         for attempt in range(1, ATTEMPTS + 1):
             last = attempt == ATTEMPTS or not request.body.can_repeat
@@ -104,7 +98,7 @@ class Http:
                 response = await self._send(await self._authorize(request))
             except AddressClosed as error:
                 raise StorageMisconfigured(f"{error} Else change endPoint.") from error
-            except (aiohttp.ClientError, OSError) as error:
+            except OSError as error:
                 if request.body.failure is not None:
                     raise request.body.failure from None
                 if last or not _may_repeat(request, error):
@@ -118,9 +112,9 @@ class Http:
 
     async def close(self) -> None:
         """Let go of the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._connections is not None:
+            self._connections.close()
+            self._connections = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -128,49 +122,35 @@ class Http:
     async def __aexit__(self, *error: object) -> None:
         await self.close()
 
-    async def _send(self, request: Request) -> aiohttp.ClientResponse:
+    async def _send(self, request: Request) -> Response:
         query = "&".join(f"{escape(name)}={escape(value)}" if value else escape(name) for name, value in request.query)
-        url = URL(f"{self.origin}{request.path}{'?' if query else ''}{query}", encoded=True)
-        return await self._opened().request(
-            request.method,
-            url,
-            headers=request.headers,
-            data=_Payload(request) if request.body.size_bytes else None,
-            skip_auto_headers=_OURS,
-            allow_redirects=False,
-        )
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=GuardedConnector(self._egress, limit=_CONNECTIONS, ssl=self._tls or True),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=READ_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                read_bufsize=256 * 1024,
-            )
-        return self._session
+        target = f"{request.path}?{query}" if query else request.path
+        if self._connections is None:
+            self._connections = Connections(self.origin, tls=self._tls, egress=self._egress)
+        return await self._connections.open(request.method, target, request.headers, request.body)
 
     def explained(self, error: Exception) -> Exception:
         """What a failure to talk to the server means."""
         where = self.origin.partition("://")[2]
-        match error:
-            case aiohttp.ClientConnectorCertificateError():
+        match error.__cause__ if isinstance(error, NotConnected) else error:
+            case ssl.SSLCertVerificationError() as wrong:
                 return StorageMisconfigured(
-                    f"The TLS certificate of {where} is not trusted: {error.certificate_error}. Where its authority is "
-                    f"your own, give its certificate as caCertificate."
+                    f"The TLS certificate of {where} is not trusted: {wrong}. Where its authority is your own, give "
+                    "its certificate as caCertificate."
                 )
-            case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
-                return StorageMisconfigured(f"{where} does not talk TLS as it should: is useSSL right? ({error})")
-            case aiohttp.InvalidURL():
+            case ssl.SSLError() as wrong:
+                return StorageMisconfigured(f"{where} does not talk TLS as it should: is useSSL right? ({wrong})")
+            case UnicodeError():
                 return StorageMisconfigured(f"{where} is no address that can be connected to: check endPoint.")
-            case aiohttp.ClientConnectorDNSError():
+            case socket.gaierror():
                 return Unavailable(f"There is no host of the name {where}: check endPoint and region.")
-            case aiohttp.ClientConnectorError():
-                return Unavailable(f"{where} refuses connections ({error.strerror}): does the storage run there?")
-            case aiohttp.ConnectionTimeoutError() | aiohttp.ServerTimeoutError() | TimeoutError():
+            case TimeoutError():
                 return Unavailable(f"{where} does not answer in time: check endPoint, port and firewalls.")
-        return Unavailable(f"The connection to {where} broke: {type(error).__name__}.")
+            case OSError() as wrong if isinstance(error, NotConnected):
+                return Unavailable(
+                    f"{where} refuses connections ({wrong.strerror or wrong}): does the storage run there?"
+                )
+        return Unavailable(f"The connection to {where} broke: {error}.")
 
 
 def escape(text: str) -> str:
@@ -178,17 +158,11 @@ def escape(text: str) -> str:
     return quote(text, safe="-._~")
 
 
-def headers_of(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """Names in lower case; of several with one name the last."""
-    return {name.lower(): value for name, value in response.headers.items()}
-
-
 def _may_repeat(request: Request, error: Exception) -> bool:
     """A request that was never sent may go out again, and so may one that does the same twice."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return False
-    was_not_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-    return was_not_sent or not request.once
+    if isinstance(error, NotConnected):
+        return not isinstance(error.__cause__, ssl.SSLError)
+    return not request.once
 
 
 def _tls(ca_certificate: str) -> ssl.SSLContext:
@@ -199,26 +173,3 @@ def _tls(ca_certificate: str) -> ssl.SSLContext:
         except ssl.SSLError as error:
             raise StorageMisconfigured("caCertificate is not a certificate in PEM form.") from error
     return context
-
-
-class _Payload(aiohttp.Payload):
-    """A body for aiohttp, which may send a request twice by itself: not where that is wrong."""
-
-    _autoclose = True
-
-    def __init__(self, request: Request) -> None:
-        super().__init__(request.body, content_type="application/octet-stream")
-        self._size = request.body.size_bytes
-        self._once = request.once or not request.body.can_repeat
-        self._body = request.body
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        self._consumed = self._once
-        async for piece in self._body.pieces():
-            await writer.write(piece)
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        await self.write(writer)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        raise NotImplementedError("a body is never text")

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-import aiohttp
-
 from tidemill.model.errors import PreconditionFailed, RangeUnsatisfiable, StorageMisconfigured, Unsupported
 from tidemill.stores.objects.checks import resolve_range
 from tidemill.stores.objects.port import ObjectInfo, Reading
 from tidemill.stores.objects.remote.bodies import Held
+from tidemill.stores.objects.remote.connections import Response
 from tidemill.stores.objects.remote.download import Download
 from tidemill.stores.objects.remote.headers import range_header, read_range
-from tidemill.stores.objects.remote.http import headers_of
 
 
 class Bucket(Protocol):
@@ -28,7 +26,7 @@ class Bucket(Protocol):
         """See `ObjectStore.head`."""
         ...
 
-    async def open(self, key: str, *, what: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def open(self, key: str, *, what: str, headers: Mapping[str, str]) -> Response:
         """The answer to a GET, whose body is still to be read; what is not a success is raised."""
         ...
 
@@ -50,19 +48,19 @@ async def get(bucket: Bucket, key: str, *, start: int = 0, end: int | None = Non
         return await _read_nothing(bucket, key, start, end)
     first, last, size = _span(response, start, end)
 
-    async def reopen(place: int) -> aiohttp.ClientResponse:
+    async def reopen(place: int) -> Response:
         return (await _open(bucket, key, range_header(place, last), info.etag))[0]
 
     return Reading(replace(info, size_bytes=size), first, last, Download(response, reopen, start=first, end=last))
 
 
-async def _open(bucket: Bucket, key: str, wanted: str, etag: str) -> tuple[aiohttp.ClientResponse, ObjectInfo]:
+async def _open(bucket: Bucket, key: str, wanted: str, etag: str) -> tuple[Response, ObjectInfo]:
     """An answer with bytes of the version `etag`, if it is not "", and what it tells of the object but for its size.
 
     Not every server knows conditions on reads.
     """
     response = await bucket.open(key, what=f"read the object {key!r}", headers=_range(wanted))
-    info = bucket.info(key, headers_of(response), size_bytes=0)
+    info = bucket.info(key, response.headers, size_bytes=0)
     if etag and info.etag != etag:
         response.close()
         raise PreconditionFailed(f"The object {key!r} has the ETag {info.etag}, not {etag}.")
@@ -78,10 +76,10 @@ async def _read_nothing(bucket: Bucket, key: str, start: int, end: int | None) -
     return Reading(info, first, last, Held().pieces())
 
 
-def _span(response: aiohttp.ClientResponse, start: int, end: int | None) -> tuple[int, int, int]:
+def _span(response: Response, start: int, end: int | None) -> tuple[int, int, int]:
     """See `read_range`, where it is the range that was asked for; the answer is closed where it cannot be used."""
     try:
-        first, last, size = read_range(headers_of(response))
+        first, last, size = read_range(response.headers)
         is_right = (first, last) == resolve_range(size, start, end)
     except ValueError as error:
         response.close()

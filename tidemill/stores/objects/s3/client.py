@@ -8,15 +8,14 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote
 
-import aiohttp
-
 from tidemill.engine import sigv4
 from tidemill.engine.egress import Egress
 from tidemill.model.errors import NotFound, RangeUnsatisfiable, TidemillError
 from tidemill.stores.objects.port import ObjectInfo
 from tidemill.stores.objects.remote.bodies import EMPTY, Body, Held
+from tidemill.stores.objects.remote.connections import Response
 from tidemill.stores.objects.remote.headers import read_info
-from tidemill.stores.objects.remote.http import Answer, Http, Request, headers_of
+from tidemill.stores.objects.remote.http import Answer, Http, Request
 from tidemill.stores.objects.remote.renewed import Now
 from tidemill.stores.objects.remote.xml import parse
 from tidemill.stores.objects.s3.config import S3Config
@@ -80,17 +79,12 @@ class S3Client:
             raise error_of(replace(answer, status=500), self.config, what)
         return answer
 
-    async def open(self, key: str, *, what: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def open(self, key: str, *, what: str, headers: Mapping[str, str]) -> Response:
         """The answer to a GET, whose body is still to be read."""
         response = await self._http.open(self._request("GET", key, (), headers, EMPTY))
         if 200 <= response.status < 300:
             return response
-        try:
-            answer = Answer(response.status, headers_of(response), await response.content.read(64 * 1024))
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._http.explained(error) from error
-        finally:
-            response.close()
+        answer = await self._http.rest(response, most_bytes=64 * 1024)
         raise error_of(answer, self.config, what)
 
     async def head(self, key: str) -> ObjectInfo:
