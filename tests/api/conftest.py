@@ -13,17 +13,19 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from tidemill.db import accounts, members, tokens, workspaces
+from tidemill.db import accounts, members, pool, tokens, workspaces
 from tidemill.db.keys import Keyring, add_workspace_key, check_root_key
 from tidemill.db.listener import Listener
 from tidemill.db.logs import Logs
 from tidemill.db.pool import Database, Transaction
 from tidemill.db.queries import inline
+from tidemill.db.transaction import run as run_statement
 from tidemill.db.values import Values
 from tidemill.engine import job_token
 from tidemill.engine.egress import Egress, Reach
@@ -35,7 +37,9 @@ from tidemill.previews.readers import Bounds, Readers
 from tidemill.queries.runners import Runners
 from tidemill.server import auth
 from tidemill.server.app import make_app
+from tidemill.server.gate import Gate
 from tidemill.server.issuer import Issuer
+from tidemill.server.known_resources import KnownResources
 from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.links import Links
 from tidemill.server.objects.service import Objects
@@ -149,6 +153,8 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
             readers=readers,
             queries=queries,
             access_log=access_log,
+            known_resources=KnownResources(database, keyring),
+            inline_gate=Gate(64),
             links=Links(database, objects, LINK_SECRET),
         )
 
@@ -208,6 +214,19 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         }  # fmt: skip
         anonymous = await new_client(stack, app, "")
         yield Api(parts=parts, app=app, stack=stack, anonymous=anonymous, **clients)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the single statements that were run."""
+    names: list[str] = []
+
+    async def noting(*arguments: Any, **options: Any) -> Any:
+        names.append(arguments[1].name)
+        return await run_statement(*arguments, **options)
+
+    monkeypatch.setattr(pool, "run", noting)
+    return names
 
 
 @asynccontextmanager

@@ -8,26 +8,12 @@ import pytest
 from tests.api.at_work import W, deploy, run
 from tests.api.conftest import Api
 from tests.db.test_queue import new_job
-from tidemill.db import intake, pool, scripts
-from tidemill.db.transaction import run as run_statement
+from tidemill.db import intake, scripts
 from tidemill.model.errors import Outdated
 from tidemill.model.path import parse_path
 from tidemill.server.known_scripts import KnownScripts, Named
 
 BY_PATH = f"{W}/jobs/run/p/u/dev/hello"
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the single statements that were run."""
-    names: list[str] = []
-
-    async def noting(*arguments: Any, **options: Any) -> Any:
-        names.append(arguments[1].name)
-        return await run_statement(*arguments, **options)
-
-    monkeypatch.setattr(pool, "run", noting)
-    return names
 
 
 @pytest.mark.parametrize("by_hash", [False, True])

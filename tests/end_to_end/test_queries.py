@@ -1,6 +1,8 @@
 """SQL scripts as jobs of a real worker, and inline as the published clients send them."""
 
 import json
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -92,6 +94,19 @@ def test_inline_queries_answer_as_clients_expect(tidemill: Tidemill, workspace: 
     )
     assert (failed.status_code, failed.reason_phrase) == (500, "Internal Server Error")
     assert failed.text.startswith("Internal: ")
+
+
+def test_a_client_that_hangs_up_ends_its_query_on_the_server(
+    tidemill: Tidemill, workspace: Workspace, warehouse: str, postgres: Postgres
+) -> None:
+    body = json.dumps({"content": f"-- database {warehouse}\nselect pg_sleep(601)", "language": "postgresql"})
+    url = urlsplit(f"{tidemill.api}/jobs/run_inline/preview")
+    client = HTTPConnection(url.netloc)
+    client.request("POST", url.path, body, {"Authorization": f"Bearer {tidemill.token}"})
+    with postgres.connect() as connection:
+        until_running(connection, 1)
+        client.close()
+        until_running(connection, 0)
 
 
 def test_a_python_job_queries_inline(workspace: Workspace, warehouse: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from tidemill.db.pool import Database, Transaction
+from tidemill.db.pool import Database, Statements
 from tidemill.db.queries import queries
 from tidemill.engine import permit, scopes
 from tidemill.model.errors import LeaseLost, NotFound, Unauthenticated
@@ -57,22 +57,20 @@ async def principal_of_job(database: Database, job_id: UUID, attempt: int, works
         LeaseLost: it runs under another attempt by now.
         NotFound: it belongs to another workspace.
     """
-    job = await database.single.fetch_optional(_SQL["running_job"], id=job_id)
-    if job is None:
+    row = await database.single.fetch_optional(_SQL["principal_of_job"], id=job_id)
+    if row is None:
         raise Unauthenticated("The job that this token belongs to does not run any more.")
-    if job["attempt"] != attempt:
-        raise LeaseLost(f"Attempt {attempt} of job {job_id} has lost its lease to attempt {job['attempt']}.")
-    by_name = _SQL["principal_by_name"]
-    row = await database.single.fetch_optional(by_name, email=job["email"], workspace=job["workspace_id"])
-    credential = Credential(
-        kind=CredentialKind.JOB, label="job", job_id=job_id, attempt=attempt, workspace=job["workspace_id"]
-    )
-    if row is None or (row["role"] is None and not row["superadmin"]):
+    if row["attempt"] != attempt:
+        raise LeaseLost(f"Attempt {attempt} of job {job_id} has lost its lease to attempt {row['attempt']}.")
+    if row["email"] is None or (row["role"] is None and not row["superadmin"]):
         raise Unauthenticated("Whoever the job acts for is not a member of its workspace any more.")
-    if workspace not in {"", job["workspace_id"]}:
+    if workspace not in {"", row["job_workspace"]}:
         raise NotFound(f"There is no workspace '{workspace}'.")
-    principal = _principal(row, job["workspace_id"], credential)
-    if job["permissioned_as"] != principal.actor and job["permissioned_as"] != f"u/{principal.email}":
+    credential = Credential(
+        kind=CredentialKind.JOB, label="job", job_id=job_id, attempt=attempt, workspace=row["job_workspace"]
+    )
+    principal = _principal(row, row["job_workspace"], credential)
+    if row["permissioned_as"] not in {principal.actor, f"u/{principal.email}"}:
         raise Unauthenticated("Whoever the job acts for has another name by now.")
     return principal
 
@@ -89,8 +87,10 @@ async def principal_by_name(database: Database, email: str, workspace: str) -> P
     return _principal(row, workspace, Credential())
 
 
-async def hold_attempt(tx: Transaction, principal: Principal) -> None:
+async def hold_attempt(statements: Statements, principal: Principal) -> None:
     """Before a job writes: make sure that its lease holds until the transaction ends. Others pass.
+
+    Of a single statement that is now: somebody who is about to take the job away is waited for.
 
     Raises:
         LeaseLost: the job was given to another attempt, or has ended.
@@ -98,7 +98,7 @@ async def hold_attempt(tx: Transaction, principal: Principal) -> None:
     credential = principal.credential
     if credential.job_id is None:
         return
-    held = await tx.fetch_optional(_SQL["hold_attempt"], id=credential.job_id, attempt=credential.attempt)
+    held = await statements.fetch_optional(_SQL["hold_attempt"], id=credential.job_id, attempt=credential.attempt)
     if held is None:
         raise LeaseLost(f"Attempt {credential.attempt} of job {credential.job_id} does not run any more.")
 

@@ -39,6 +39,26 @@ class _Target:
         return Reference("var" if self.kind == "variable" else "res", self.path)
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A variable or resource that a value was made of, in the version that went into it."""
+
+    kind: str
+    path: str
+    version: int
+    is_secret: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a variable or resource stands now. `extra_perms` is the JSON object of its shares."""
+
+    kind: str
+    path: str
+    version: int
+    extra_perms: bytes
+
+
 async def resolve(database: Database, keys: Keyring, principal: Principal, raw: bytes) -> tuple[bytes, list[bytes]]:
     """`raw` with every reference replaced, and the secret values (UTF-8) that went into it.
 
@@ -65,11 +85,12 @@ async def resolve_in(
 
 @dataclass(frozen=True, slots=True)
 class OpenedResource:
-    """A resource with its references replaced, and the secrets (UTF-8) that went into it."""
+    """A resource with its references replaced, the secrets (UTF-8) that went into it, and all that it was made of."""
 
     resource_type: str
     value: bytes
     secrets: list[bytes]
+    sources: frozenset[Source]
 
 
 async def open_resource(database: Database, keys: Keyring, principal: Principal, path: str) -> OpenedResource:
@@ -82,7 +103,25 @@ async def open_resource(database: Database, keys: Keyring, principal: Principal,
     actor = Actor(name=principal.actor, email=principal.email, job=principal.credential.job_id)
     async with database.transaction(principal.workspace, actor=actor) as tx:
         value, secrets, read = await _resolve(tx, database, keys, principal, variable_value(str(wanted)))
-    return OpenedResource(read[wanted].resource_type or "", value, secrets)
+    sources = [Source(each.kind, each.path, each.version, each.sealed is not None) for each in read.values()]
+    return OpenedResource(read[wanted].resource_type or "", value, secrets, frozenset(sources))
+
+
+async def standings(statements: Statements, workspace: str, sources: Collection[Source]) -> list[Standing]:
+    """How these stand now; those that are gone or expired are left out."""
+    return await statements.fetch_all(
+        _SQL.standings,
+        Standing,
+        workspace=workspace,
+        variables=[each.path for each in sources if each.kind == "variable"],
+        resources=[each.path for each in sources if each.kind == "resource"],
+    )
+
+
+def are_unchanged(principal: Principal, sources: Collection[Source], found: Collection[Standing]) -> bool:
+    """Whether all of `sources` are `found` in the same versions, and `principal` may read the value of each."""
+    versions = {(each.kind, each.path): each.version for each in found if _may_read(principal, each)}
+    return versions == {(each.kind, each.path): each.version for each in sources}
 
 
 async def resolve_with_sources(
@@ -165,7 +204,7 @@ async def _readable(tx: Statements, principal: Principal, wanted: Collection[Ref
     return [row for row in rows if _may_read(principal, row)]
 
 
-def _may_read(principal: Principal, target: _Target) -> bool:
+def _may_read(principal: Principal, target: _Target | Standing) -> bool:
     kind = ItemKind.VARIABLE if target.kind == "variable" else ItemKind.RESOURCE
     item = item_of(kind, target.path, target.extra_perms)
     return permit.decide(principal, Action.READ_VALUE, item).allowed

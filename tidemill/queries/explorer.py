@@ -1,6 +1,7 @@
 """Looks into users' SQL databases and changes rows: pages, and changes that take effect together or not at all."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -25,7 +26,6 @@ from tidemill.engine.sql.tables import (
 )
 from tidemill.model.column import Column, Row
 from tidemill.model.errors import BadRequest, Conflict, Unsupported
-from tidemill.queries.pools import Lease
 from tidemill.queries.port import Opened
 from tidemill.queries.runners import Runners
 from tidemill.stores.databases.catalog import Catalog, Table, TableName, catalog_of
@@ -113,7 +113,7 @@ class Explorer:
     async def tables(self) -> list[TableName]:
         """All tables and views."""
         catalog = catalog_of(self.language)
-        async with await self._lease() as database, database.session(_LOOKING) as session:
+        async with self._database() as database, database.session(_LOOKING) as session:
             return await catalog.tables(session)
 
     async def table(self, schema: str, name: str) -> Table:
@@ -123,7 +123,7 @@ class Explorer:
             NotFound: it is not there.
         """
         catalog = catalog_of(self.language)
-        async with await self._lease() as database, database.session(_LOOKING) as session:
+        async with self._database() as database, database.session(_LOOKING) as session:
             return await catalog.table(session, schema, name)
 
     async def rows(self, schema: str, name: str, page: Page) -> Rows:
@@ -135,7 +135,7 @@ class Explorer:
         style, catalog = style_of(self.language), catalog_of(self.language)
         if not 1 <= page.limit <= MOST_ROWS:
             raise BadRequest(f"limit must be 1 to {MOST_ROWS}.")
-        async with await self._lease() as database, database.session(_LOOKING) as session:
+        async with self._database() as database, database.session(_LOOKING) as session:
             place = place_of(await catalog.table(session, schema, name))
             asked = select_page(style, place, page)
             (result,) = await session.run(_statement(asked))
@@ -151,7 +151,7 @@ class Explorer:
         """
         if not 1 <= len(changes) <= MOST_CHANGES:
             raise BadRequest(f"Send 1 to {MOST_CHANGES} changes.")
-        async with await self._lease() as database:
+        async with self._database() as database:
             _require_transactions(database, self.language)
             async with database.session(_CHANGING) as session:
                 await session.begin()
@@ -176,8 +176,8 @@ class Explorer:
                 pass
         return Done(made.text, [msgspec.Raw(value.raw or b"null") for value in made.values])
 
-    async def _lease(self) -> Lease:
-        return await self._runners.lease(self.language, self._identity, self._opened.value)
+    def _database(self) -> AbstractAsyncContextManager[Database]:
+        return self._runners.use(self.language, self._identity, self._opened.value)
 
 
 async def _known(catalog: Catalog, session: Session, change: Change) -> Table:

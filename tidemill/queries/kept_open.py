@@ -1,4 +1,4 @@
-"""Connections to users' document databases and key-value stores that are kept open between queries.
+"""Users' databases and stores that are kept open between queries, closed when nobody has used them for a while.
 
 One for a language, an identity and a value of a resource: two identities never share one.
 """
@@ -17,13 +17,16 @@ MOST: Final = 256
 class Closable(Protocol):
     """What is kept open."""
 
+    async def close_idle(self, idle_s: float) -> int:
+        """Close connections that nobody has used for so long; how many are left."""
+
     async def close(self) -> None: ...
 
 
 Store = TypeVar("Store", bound=Closable)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Held(Generic[Store]):
     store: Store
     users: int = 0
@@ -40,10 +43,11 @@ class KeptOpen(Generic[Store]):
     async def use(self, key: tuple[bytes, ...], make: Callable[[], Store]) -> AsyncGenerator[Store]:
         """What is open under `key`, or else what `make` gives."""
         place = hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in key)).digest()
+        if place not in self._held:
+            await self._make_room()
         held = self._held.get(place)
         if held is None:
-            await self._make_room()
-            held = self._held.setdefault(place, _Held(make()))
+            held = self._held[place] = _Held(make())
         held.users += 1
         try:
             yield held.store
@@ -52,11 +56,14 @@ class KeptOpen(Generic[Store]):
             held.used_at = asyncio.get_running_loop().time()
 
     async def close_idle(self, idle_s: float) -> int:
-        """Close what nobody has used for so long; how many are left."""
+        """Close connections that nobody has used for so long, and what has none left; how many are still open."""
         now = asyncio.get_running_loop().time()
-        idle = [place for place, held in self._held.items() if not held.users and now - held.used_at >= idle_s]
-        for place in idle:
-            await self._held.pop(place).store.close()
+        for place, held in list(self._held.items()):
+            connections = await held.store.close_idle(idle_s)
+            is_idle = not held.users and not connections and now - held.used_at >= idle_s
+            if is_idle and self._held.get(place) is held:
+                del self._held[place]
+                await held.store.close()
         return len(self._held)
 
     async def close(self) -> None:

@@ -2,16 +2,17 @@
 
 import asyncio
 import contextlib
+from contextlib import AbstractAsyncContextManager
 from typing import Final, Self, cast
 
 import structlog
 
 from tidemill.engine.egress import Egress
 from tidemill.queries import RUNNERS
-from tidemill.queries.pools import Lease
 from tidemill.queries.port import Host, Query, QueryRunner
 from tidemill.queries.sql import SqlRunner
 from tidemill.registry import lookup
+from tidemill.stores.databases.port import Database
 
 log = structlog.get_logger(__name__)
 
@@ -49,16 +50,12 @@ class Runners:
         self._begin_closing()
         return await runner.run(query, host)
 
-    async def lease(self, language: str, identity: str, value: bytes) -> Lease:
-        """The database that the value of a resource describes, for a while: use it as `async with`.
-
-        Raises:
-            BadRequest, MissingExtra: see `open_database`.
-        """
+    def use(self, language: str, identity: str, value: bytes) -> AbstractAsyncContextManager[Database]:
+        """The SQL database that the value of a resource describes, for a while; see `SqlRunner.use`."""
         runner = self._runner(language)
         assert isinstance(runner, SqlRunner)
         self._begin_closing()
-        return await runner.lease(language, identity, value)
+        return runner.use(language, identity, value)
 
     def _begin_closing(self) -> None:
         if self._task is None or self._task.done():

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Final
+
+import msgspec
 
 from tidemill.engine.egress import Egress
 from tidemill.engine.sql.annotations import Annotations
@@ -10,13 +13,14 @@ from tidemill.engine.sql.script import SqlScript, read_script
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, TidemillError, Unsupported
 from tidemill.queries.arguments import DATABASE
+from tidemill.queries.kept_open import KeptOpen
 from tidemill.queries.pointed import content_of
-from tidemill.queries.pools import Lease, Pools
 from tidemill.queries.port import Host, Query
 from tidemill.queries.sql_binding import bind, value_of
 from tidemill.queries.sql_collecting import Collector
 from tidemill.queries.sql_streaming import stream
-from tidemill.stores.databases.port import Session, SessionOptions, Statement
+from tidemill.stores.databases import open_database
+from tidemill.stores.databases.port import Database, Session, SessionOptions, Statement
 
 DATA_TABLE: Final = "datatable:"
 _ONLY_READ: Final = ("select", "show", "explain", "describe", "desc", "values", "table")
@@ -26,7 +30,8 @@ class SqlRunner:
     """The `QueryRunner` of all dialects whose databases have a `stores/databases` backend."""
 
     def __init__(self, egress: Egress) -> None:
-        self._pools = Pools(egress)
+        self._egress = egress
+        self._open: KeptOpen[Database] = KeptOpen()
 
     async def run(self, query: Query, host: Host) -> bytes:
         """See `QueryRunner.run`."""
@@ -43,23 +48,28 @@ class SqlRunner:
             statement_timeout_s=query.timeout_s,
             application=f"tidemill {query.job_id or 'inline'}",
         )
-        async with await self._pools.use(query.language, host.identity, value) as database:
+        async with self.use(query.language, host.identity, value) as database:
             if script.annotations.is_transaction and not database.can.transactions:
                 raise Unsupported(f"-- transaction: {query.language} has no transactions of several statements.")
             async with database.session(options) as session:
                 return await _run_in(session, script.annotations, statements, query, host)
 
-    async def lease(self, language: str, identity: str, value: bytes) -> Lease:
-        """The database that the value of a resource describes, from the same pools; see `Pools.use`."""
-        return await self._pools.use(language, identity, value)
+    def use(self, language: str, identity: str, value: bytes) -> AbstractAsyncContextManager[Database]:
+        """The database that the value (raw JSON) of a resource describes, for a while.
+
+        Raises:
+            BadRequest, MissingExtra: see `open_database`.
+        """
+        key = language.encode(), identity.encode(), value
+        return self._open.use(key, lambda: open_database(language, _members(value), egress=self._egress))
 
     async def close_idle(self, idle_s: float) -> int:
         """See `QueryRunner.close_idle`."""
-        return await self._pools.close_idle(idle_s)
+        return await self._open.close_idle(idle_s)
 
     async def close(self) -> None:
         """See `QueryRunner.close`."""
-        await self._pools.close()
+        await self._open.close()
 
 
 async def _run_in(
@@ -105,6 +115,13 @@ async def _database_of(script: SqlScript, query: Query, args: Mapping[str, bytes
         )
     del query
     return given
+
+
+def _members(value: bytes) -> Mapping[str, object]:
+    if not value.lstrip().startswith(b"{"):
+        raise BadRequest("The argument database must be a resource of a database, as `$res:f/folder/name` names it.")
+    jsontext.check(value, max_bytes=1 << 20)
+    return msgspec.json.decode(value, type=dict[str, object])
 
 
 async def _with_objects(script: SqlScript, args: Mapping[str, bytes], host: Host) -> Mapping[str, bytes]:

@@ -2,32 +2,39 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Final
 from uuid import UUID
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from tidemill.db import references
 from tidemill.engine.environment import JobContext, job_environment
+from tidemill.model import jsontext
 from tidemill.model.errors import TidemillError, Unavailable, WaitTimeout
 from tidemill.model.identity import Credential, CredentialKind, Principal
 from tidemill.model.object_address import Address, named
-from tidemill.queries.arguments import Pointer, named_database, read_pointer, written_pointer
+from tidemill.queries.arguments import DATABASE, Pointer, named_database, read_pointer, written_pointer
 from tidemill.queries.port import Opened, Query
 from tidemill.server.errors import CODE_HEADER
 from tidemill.server.objects.fencing import require_lease
 from tidemill.server.parts import Parts
+from tidemill.server.presence import CallerGone, while_waited_for
 from tidemill.server.wire import raw_answer
 from tidemill.stores.objects.port import Attributes
 
-_PREFIX = "Internal: "
+_PREFIX: Final = "Internal: "
 """What Windmill's clients expect before the message of a failed query, and leave out when they show it."""
+_NOBODY_LISTENS: Final = 499
+"""As proxies log it; nobody gets it."""
 
 
 async def answer_inline(
-    parts: Parts, caller: Principal, *, language: str, content: str, path: str, args: bytes
+    parts: Parts, caller: Principal, request: Request, *, language: str, content: str, path: str, args: bytes
 ) -> Response:
     """The result of the script, or 500 with the database's own words as text.
 
@@ -35,12 +42,27 @@ async def answer_inline(
 
     Raises:
         LeaseLost: the caller is a job that was given to another attempt.
+        TooManyRequests: the server runs as many as it may.
         Unavailable: our own database does not answer.
     """
-    await require_lease(parts.database, caller)
-    acting = replace(caller, credential=_of_job(caller))
+    with parts.inline_gate.passed():
+        await require_lease(parts.database, caller)
+        acting = replace(caller, credential=_of_job(caller))
+        return await _answered(parts, acting, request, language=language, content=content, path=path, args=args)
+
+
+async def _answered(
+    parts: Parts, acting: Principal, request: Request, *, language: str, content: str, path: str, args: bytes
+) -> Response:
+    limit_s = parts.options.wait_result_timeout_s
     try:
-        result = await _run(parts, acting, language=language, content=content, path=path, args=args)
+        async with while_waited_for(request, limit_s=limit_s), inline_host(parts, acting) as host:
+            query = await _query(parts, acting, language=language, content=content, path=path, args=args)
+            result = await parts.queries.run(query, host)
+    except CallerGone:
+        return Response(status_code=_NOBODY_LISTENS)
+    except TimeoutError as error:
+        raise WaitTimeout(f"The query was ended after {limit_s} s: run it as a job, which may take longer.") from error
     except Unavailable:
         raise
     except TidemillError as error:
@@ -53,28 +75,39 @@ def _of_job(caller: Principal) -> Credential:
     """What a job that `caller` started would show; the same job where the caller is one."""
     own = caller.credential
     return Credential(
-        kind=CredentialKind.JOB, label="inline", job_id=own.job_id, attempt=own.attempt, workspace=caller.workspace
+        kind=CredentialKind.JOB,
+        label="inline",
+        job_id=own.job_id,
+        attempt=own.attempt,
+        workspace=caller.workspace,
+        impersonated_by=own.impersonated_by,
     )
 
 
-async def _run(parts: Parts, acting: Principal, *, language: str, content: str, path: str, args: bytes) -> bytes:
-    resolved, _ = await references.resolve(parts.database, parts.keyring, acting, args)
-    limit_s = parts.options.wait_result_timeout_s
-    query = Query(
+async def _query(parts: Parts, acting: Principal, *, language: str, content: str, path: str, args: bytes) -> Query:
+    """What is to be run. The resource that `database` names is left to `Host.resource`."""
+    database = named_database(args)
+    resolved = await _resolved(parts, acting, args, but_database=bool(database))
+    return Query(
         language=language,
         content=content,
         path=path,
         args=resolved,
-        database=named_database(args),
+        database=database,
         contextual=_contextual(parts, acting, path) if "%%WM_" in content else {},
-        timeout_s=float(limit_s),
+        timeout_s=float(parts.options.wait_result_timeout_s),
         max_result_bytes=parts.values.max_bytes,
     )
-    try:
-        async with asyncio.timeout(limit_s):
-            return await parts.queries.run(query, InlineHost(parts, acting))
-    except TimeoutError as error:
-        raise WaitTimeout(f"The query was ended after {limit_s} s: run it as a job, which may take longer.") from error
+
+
+async def _resolved(parts: Parts, acting: Principal, args: bytes, *, but_database: bool) -> bytes:
+    """The arguments with their references replaced."""
+    if not but_database:
+        return (await references.resolve(parts.database, parts.keyring, acting, args))[0]
+    fields = jsontext.object_fields(args)
+    kept = {DATABASE: fields.pop(DATABASE)}
+    rest, _ = await references.resolve(parts.database, parts.keyring, acting, jsontext.build_object(fields))
+    return jsontext.build_object(kept | jsontext.object_fields(rest))
 
 
 def _contextual(parts: Parts, acting: Principal, path: str) -> dict[str, str]:
@@ -95,6 +128,20 @@ def _contextual(parts: Parts, acting: Principal, path: str) -> dict[str, str]:
     return {name: value for name, value in job_environment(context).items() if value}
 
 
+@asynccontextmanager
+async def inline_host(parts: Parts, acting: Principal) -> AsyncIterator["InlineHost"]:
+    """The host of an inline query. Nothing is told of it before what it has read is on record.
+
+    Raises:
+        Unavailable: that could not be recorded.
+    """
+    host = InlineHost(parts, acting)
+    try:
+        yield host
+    finally:
+        await host.settle()
+
+
 class InlineHost:
     """The `Host` of an inline query: the server's own services, under the rights of whoever asks."""
 
@@ -102,12 +149,20 @@ class InlineHost:
         self.identity = f"{acting.workspace}/{acting.actor}"
         self._parts = parts
         self._acting = acting
+        self._recording: list[asyncio.Task[None]] = []
+
+    async def settle(self) -> None:
+        """Wait until what was read is on record."""
+        for recording in self._recording:
+            await asyncio.shield(recording)
 
     async def resource(self, path: str) -> Opened:
         """See `Host.resource`."""
         plain = path.removeprefix("$res:")
-        found = await references.open_resource(self._parts.database, self._parts.keyring, self._acting, plain)
-        return Opened(resource_type=found.resource_type, value=found.value)
+        used = await self._parts.known_resources.open(self._acting, plain)
+        if used.recorded is not None:
+            self._recording.append(used.recorded)
+        return Opened(resource_type=used.opened.resource_type, value=used.opened.value)
 
     async def upload(self, chunks: AsyncIterable[bytes], *, key: str, storage: str, content_type: str) -> bytes:
         """See `Host.upload`."""

@@ -15,7 +15,9 @@ from tidemill.engine.egress import Egress
 from tidemill.model.identity import Principal
 from tidemill.previews.readers import Readers
 from tidemill.queries.runners import Runners
+from tidemill.server.gate import Gate
 from tidemill.server.issuer import Issuer
+from tidemill.server.known_resources import KnownResources
 from tidemill.server.known_scripts import KnownScripts
 from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.links import Links
@@ -57,6 +59,8 @@ class Parts:
     readers: Readers
     queries: Runners
     access_log: AccessLog
+    known_resources: KnownResources
+    inline_gate: Gate
     links: Links
     known_scripts: KnownScripts = field(default_factory=KnownScripts)
 

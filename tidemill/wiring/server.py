@@ -26,7 +26,9 @@ from tidemill.scheduler.rescue import rescue
 from tidemill.scheduler.schedules import Schedules
 from tidemill.scheduler.scrub import Scrub
 from tidemill.server.app import make_app
+from tidemill.server.gate import Gate
 from tidemill.server.issuer import Issuer
+from tidemill.server.known_resources import KnownResources
 from tidemill.server.objects.access_log import AccessLog
 from tidemill.server.objects.links import Links
 from tidemill.server.objects.service import Objects
@@ -108,6 +110,8 @@ async def server_parts(
             readers=readers,
             queries=queries,
             access_log=access_log,
+            known_resources=KnownResources(database, keyring),
+            inline_gate=Gate(settings.inline_queries),
             links=Links(database, objects, link_secret(keys)),
         )
 

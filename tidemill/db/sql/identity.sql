@@ -37,10 +37,24 @@ left join lateral (
         && (array['u/' || m.username, 'g/all'] || array(select 'g/' || unnest(g.names)))) f on true
 where a.email = :email and not a.disabled;
 
--- name: running_job
--- The running job :id: whose rights it has, and under which attempt it runs now.
-select q.workspace_id, q.attempt, j.permissioned_as, j.email
-from job_queue q join job j on j.id = q.id
+-- name: principal_of_job
+-- The running job :id, under which attempt it runs now, and whom it acts for: no e-mail where that account is gone.
+select q.workspace_id as job_workspace, q.attempt, j.permissioned_as,
+  a.email, a.superadmin, w.id is not null as workspace_exists, m.username, m.role,
+  coalesce(g.names, '{}') as groups, coalesce(f.rows, '[]') as folders
+from job_queue q
+join job j on j.id = q.id
+left join account a on a.email = j.email and not a.disabled
+left join workspace w on w.id = q.workspace_id and w.archived_at is null
+left join member m on m.workspace_id = w.id and m.email = a.email and not m.disabled
+left join lateral (
+  select array_agg(gm.group_name) as names from group_member gm
+  where gm.workspace_id = m.workspace_id and gm.username = m.username) g on true
+left join lateral (
+  select json_agg(json_build_object('name', fo.name, 'owners', fo.owners, 'extra_perms', fo.extra_perms)) as rows
+  from folder fo where fo.workspace_id = m.workspace_id
+    and (fo.owners || array(select jsonb_object_keys(fo.extra_perms)))
+        && (array['u/' || m.username, 'g/all'] || array(select 'g/' || unnest(g.names)))) f on true
 where q.id = :id and q.state = 'running';
 
 -- name: hold_attempt

@@ -20,8 +20,7 @@ async def require_lease(database: Database, caller: Principal) -> None:
     """
     if caller.credential.job_id is None:
         return
-    async with database.transaction(caller.workspace) as tx:
-        await identity.hold_attempt(tx, caller)
+    await identity.hold_attempt(database.single, caller)
 
 
 def fenced(

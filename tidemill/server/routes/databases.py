@@ -3,6 +3,8 @@
 The caller must be able to read the resource of the database.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -13,7 +15,7 @@ from starlette.responses import Response
 from tidemill.engine.sql.tables import Filter, Identity, Operator, Order, Page
 from tidemill.model.identity import Principal
 from tidemill.queries.explorer import Change, ChangeKind, Explorer, Rows
-from tidemill.server.inline import InlineHost
+from tidemill.server.inline import inline_host
 from tidemill.server.objects.fencing import require_lease
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, accepts, json_answer, json_body, returns
@@ -147,8 +149,9 @@ async def list_tables(
     parts: InParts, caller: Caller, body: Annotated[WhichDatabase, Depends(json_body(WhichDatabase))]
 ) -> Response:
     """Tables and views that the database's user may see."""
-    explorer = await _explorer(parts, caller, body.resource)
-    return json_answer(ListedTables(explorer.language, await explorer.tables()))
+    async with _explorer(parts, caller, body.resource) as explorer:
+        found = ListedTables(explorer.language, await explorer.tables())
+    return json_answer(found)
 
 
 @router.post(_W + "/databases/table", **_answers(Table, WhichTable))
@@ -156,8 +159,9 @@ async def describe_table(
     parts: InParts, caller: Caller, body: Annotated[WhichTable, Depends(json_body(WhichTable))]
 ) -> Response:
     """Columns, key, indexes and foreign keys of a table."""
-    explorer = await _explorer(parts, caller, body.resource)
-    return json_answer(await explorer.table(body.schema, body.table))
+    async with _explorer(parts, caller, body.resource) as explorer:
+        found = await explorer.table(body.schema, body.table)
+    return json_answer(found)
 
 
 @router.post(
@@ -170,14 +174,14 @@ async def list_rows(
     parts: InParts, caller: Caller, body: Annotated[WantedRows, Depends(json_body(WantedRows))]
 ) -> Response:
     """A page of a table's rows, filtered and sorted, and where the next one begins."""
-    explorer = await _explorer(parts, caller, body.resource)
     page = Page(
         filters=tuple(Filter(each.column, each.operator, bytes(each.value)) for each in body.filters),
         order=tuple(Order(each.column, each.descending) for each in body.sort),
         after=tuple(map(bytes, body.after)),
         limit=body.limit,
     )
-    found = await explorer.rows(body.schema, body.table, page)
+    async with _explorer(parts, caller, body.resource) as explorer:
+        found = await explorer.rows(body.schema, body.table, page)
     parts.access_log.note_other(caller, "database", _plain(body.resource), "read")
     return json_answer(_wire(found))
 
@@ -187,24 +191,25 @@ async def change_rows(
     parts: InParts, caller: Caller, body: Annotated[Changes, Depends(json_body(Changes))]
 ) -> Response:
     """Insert, update and delete rows, each exactly one that is still as it was seen; all together or none."""
-    explorer = await _explorer(parts, caller, body.resource)
-    done = await explorer.change([_change(each) for each in body.changes], is_trial=body.dry_run)
+    async with _explorer(parts, caller, body.resource) as explorer:
+        done = await explorer.change([_change(each) for each in body.changes], is_trial=body.dry_run)
     if not body.dry_run:
         parts.access_log.note_other(caller, "database", _plain(body.resource), "write")
     statements = [RunStatement(each.sql, each.arguments) for each in done]
     return json_answer(Changed(statements, applied=not body.dry_run))
 
 
-async def _explorer(parts: Parts, caller: Principal, resource: str) -> Explorer:
-    """The database of a resource.
+@asynccontextmanager
+async def _explorer(parts: Parts, caller: Principal, resource: str) -> AsyncIterator[Explorer]:
+    """The database of a resource. At the end of the block its reading is on record.
 
     Raises:
         InterpolationFailed: it is not there, or the caller may not read it.
         LeaseLost: the caller is a job that was given to another attempt.
     """
     await require_lease(parts.database, caller)
-    host = InlineHost(parts, caller)
-    return Explorer(parts.queries, await host.resource(resource), host.identity)
+    async with inline_host(parts, caller) as host:
+        yield Explorer(parts.queries, await host.resource(resource), host.identity)
 
 
 def _plain(resource: str) -> str:

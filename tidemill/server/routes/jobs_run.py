@@ -223,7 +223,13 @@ async def run_inline(parts: InParts, caller: Caller, request: Request) -> Respon
         return await waited(parts, caller, request, submitted, errors_as_text=True)
     path = parse_path(preview.path).text if preview.path else ""
     return await answer_inline(
-        parts, caller, language=preview.language, content=preview.content, path=path, args=_args_of(preview.args)
+        parts,
+        caller,
+        request,
+        language=preview.language,
+        content=preview.content,
+        path=path,
+        args=_args_of(preview.args),
     )
 
 
@@ -295,7 +301,7 @@ async def _run_inline(parts: Parts, caller: Principal, request: Request, named: 
         version = await scripts.version(parts.database.single, caller.workspace, script.hash)
         content = "" if version is None else version.content
         return await answer_inline(
-            parts, caller, language=script.language, content=content, path=script.path, args=args
+            parts, caller, request, language=script.language, content=content, path=script.path, args=args
         )
     submitted = await submit(parts, caller, request, of_script(script), args=args, query=RunQuery())
     return await waited(parts, caller, request, submitted, errors_as_text=True)

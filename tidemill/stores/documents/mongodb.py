@@ -80,6 +80,10 @@ class MongoDatabase:
         tls = "over TLS" if config.servers.tls else "without TLS"
         return f"MongoDB {told.get('version', '')} answered{user} {tls}."
 
+    async def close_idle(self, idle_s: float) -> int:
+        """None that are worth counting: the driver keeps its own pool, which `close` ends."""
+        return 0
+
     async def close(self) -> None:
         """See `DocumentDatabase.close`."""
         client, self._client = self._client, None

@@ -85,4 +85,7 @@ class DocumentDatabase(Protocol):
             ConnectionFailed: the message names the fix.
         """
 
+    async def close_idle(self, idle_s: float) -> int:
+        """Close connections that nobody has used for so long; how many are left."""
+
     async def close(self) -> None: ...

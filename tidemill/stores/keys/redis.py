@@ -63,6 +63,14 @@ class RedisStore:
         user = f" as {servers.username}" if servers.username else ""
         return f"Redis {connection.version} answered{user} {'over' if servers.tls else 'without'} TLS."
 
+    async def close_idle(self, idle_s: float) -> int:
+        """See `KeyStore.close_idle`."""
+        latest = asyncio.get_running_loop().time() - idle_s
+        for connection in [each for each in self._idle if each.used_at <= latest]:
+            self._idle.remove(connection)
+            connection.close()
+        return len(self._idle)
+
     async def close(self) -> None:
         """See `KeyStore.close`."""
         while self._idle:

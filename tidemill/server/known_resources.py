@@ -1,0 +1,129 @@
+"""Resources with their references replaced, remembered between the queries that use them.
+
+What is remembered is used only while one statement tells that all that it was made of has the same versions, and only
+for who may read all of that at this moment. So a change or a revocation holds for each query that comes after it.
+"""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Final
+
+from tidemill.db import readings, references
+from tidemill.db.keys import Keyring
+from tidemill.db.pool import Database
+from tidemill.db.readings import Reading
+from tidemill.db.references import OpenedResource, Standing
+from tidemill.model.identity import Principal
+from tidemill.server.shared_look_ups import SharedLookUps
+
+IDLE_S: Final = 60.0
+"""So long a value is held that nobody asks for: there may be passwords in it."""
+_MOST: Final = 1000
+_MOST_BYTES: Final = 64 * 1024
+
+
+@dataclass(slots=True)
+class _Known:
+    opened: OpenedResource = field(repr=False)
+    used_at: float
+
+
+class KnownResources:
+    """What was opened lately. Each use of a secret is on record as if it had been opened anew."""
+
+    def __init__(self, database: Database, keyring: Keyring, *, idle_s: float = IDLE_S) -> None:
+        self._database, self._keyring = database, keyring
+        self._idle_s = idle_s
+        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        self._standings: SharedLookUps[list[Standing]] = SharedLookUps()
+        self._readings = ReadingLog(database)
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def open(self, caller: Principal, path: str) -> "Use":
+        """The resource at `path`. Wait for its `recorded` before anything of it is told to anybody.
+
+        Raises:
+            InterpolationFailed: see `references.open_resource`.
+        """
+        key = caller.workspace, path
+        known = self._known.get(key)
+        if known is not None and await self._is_still_good(caller, known.opened):
+            known.used_at = asyncio.get_running_loop().time()
+            return Use(known.opened, self._readings.note(Reading(caller, known.opened.sources)))
+        opened = await references.open_resource(self._database, self._keyring, caller, path)
+        self._remember(key, opened)
+        return Use(opened, None)
+
+    async def _is_still_good(self, caller: Principal, opened: OpenedResource) -> bool:
+        """One statement for all who ask meanwhile, whoever they are."""
+        workspace, sources = caller.workspace, opened.sources
+
+        async def look() -> list[Standing]:
+            return await references.standings(self._database.single, workspace, sources)
+
+        return references.are_unchanged(caller, sources, await self._standings.get((workspace, sources), look))
+
+    def _remember(self, key: tuple[str, str], opened: OpenedResource) -> None:
+        if len(opened.value) > _MOST_BYTES:
+            self._known.pop(key, None)
+            return
+        self._known[key] = _Known(opened, asyncio.get_running_loop().time())
+        self._known.move_to_end(key)
+        if len(self._known) > _MOST:
+            self._known.popitem(last=False)
+        if self._sweep is None:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._sweep = asyncio.get_running_loop().call_later(self._idle_s / 2, self._forget_idle)
+
+    def _forget_idle(self) -> None:
+        oldest = asyncio.get_running_loop().time() - self._idle_s
+        for key in [key for key, known in self._known.items() if known.used_at <= oldest]:
+            del self._known[key]
+        self._sweep = None
+        if self._known:
+            self._look_later()
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A resource that is used now. `recorded` ends when that is on record; None: it is already."""
+
+    opened: OpenedResource
+    recorded: "asyncio.Task[None] | None"
+
+
+class ReadingLog:
+    """Writes readings, all that came during the write before in one statement."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[Reading] = []
+        self._next: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
+
+    def note(self, reading: Reading) -> "asyncio.Task[None] | None":
+        """What ends when it is on record, or raises `Unavailable`; None where nothing of it is to be recorded.
+
+        Others wait for the same: shield it from cancellation.
+        """
+        if not reading.noted:
+            return None
+        self._waiting.append(reading)
+        if self._next is None:
+            self._next = asyncio.create_task(self._write(), name="readings")
+            self._next.add_done_callback(_take_notice)
+        return self._next
+
+    async def _write(self) -> None:
+        async with self._writing:
+            batch, self._waiting, self._next = self._waiting, [], None
+            await readings.record(self._database.single, batch)
+
+
+def _take_notice(task: "asyncio.Task[None]") -> None:
+    """Of an error for which nobody waits any more."""
+    if not task.cancelled():
+        task.exception()
