@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 WEB: Final = ROOT / "web"
 BUILT: Final = ROOT / "tidemill" / "server" / "static" / "app"
 MARKER: Final = WEB / "node_modules" / ".lock-digest"
+MOST_FIRST_BYTES: Final = 400_000
+"""What a browser loads before it shows the first page, compressed."""
 SMALLEST_BYTES: Final = 512
 """Smaller files are not worth compressing."""
 
@@ -41,7 +44,19 @@ def main() -> int:
         body = file.read_bytes()
         if len(body) >= SMALLEST_BYTES and file.suffix != ".woff2":
             file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(body, mtime=0))
+    _check_first_load()
     return 0
+
+
+def _check_first_load() -> None:
+    """What the page itself names is loaded at once; all else when a page needs it."""
+    page = (BUILT / "index.html").read_text()
+    named = [BUILT / "assets" / name for name in re.findall(r'(?:src|href)="/assets/([^"]+)"', page)]
+    sizes = {file: len(gzip.compress(file.read_bytes(), mtime=0)) for file in [BUILT / "index.html", *named]}
+    print(f"» the first load is {sum(sizes.values()) / 1000:.0f} kB compressed, of {MOST_FIRST_BYTES / 1000:.0f}")
+    if sum(sizes.values()) > MOST_FIRST_BYTES:
+        largest = ", ".join(f"{file.name} {size}" for file, size in sorted(sizes.items(), key=lambda each: -each[1]))
+        raise SystemExit(f"That is too much: import parts when they are first needed ({largest} bytes).")
 
 
 def _npm(*arguments: str) -> None:

@@ -124,3 +124,15 @@ async def test_a_resource_of_a_deleted_type_stays(api: Api) -> None:
     assert (await api.developer.delete(f"{W}/type/delete/c_mine")).status_code == 200
     assert (await api.developer.delete(f"{W}/type/delete/c_mine")).status_code == 404
     assert (await api.developer.get(f"{W}/get_value/u/dev/r")).json() == 1
+
+
+async def test_a_pasted_url_becomes_a_type_and_a_value(api: Api) -> None:
+    answer = await api.operator.post(f"{W}/from_url", json={"url": " postgres://ann:p%40ss@db.example.org/orders "})
+    assert answer.json() == {
+        "resource_type": "postgresql",
+        "value": {"host": "db.example.org", "port": 5432, "user": "ann", "password": "p@ss", "dbname": "orders"},
+    }
+    for wrong in ("", "gopher://secret@host", "postgres://[", "x" * 20_000):
+        answer = await api.developer.post(f"{W}/from_url", json={"url": wrong})
+        assert (answer.status_code, "secret" in answer.text) == (400, False), wrong
+    assert "postgres" in (await api.developer.post(f"{W}/from_url", json={"url": "gopher://host"})).text

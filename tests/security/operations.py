@@ -274,6 +274,7 @@ def _items(seeded: Seeded) -> dict[str, Call]:
         "GET resources/list_names/{name}": Call(at={"name": "any"}),
         "POST resources/test/{path}": Call(at=resource, status=501, why=untested),
         "POST resources/test_value": Call(body={"resource_type": "any", "value": {}}, status=501, why=untested),
+        "POST resources/from_url": Call(body={"url": "postgres://ann:pw@db/orders"}),
         "POST databases/tables": Call(body={"resource": "u/dev/r"}, status=501, why=no_database),
         "POST databases/table": Call(body={"resource": "u/dev/r", **table}, status=501, why=no_database),
         "POST databases/rows": Call(body={"resource": "u/dev/r", **table}, status=501, why=no_database),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
@@ -41,6 +42,13 @@ def tidemill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tidemill]:
         missing("the web interface is not built: run make web")
     with running(tmp_path_factory.mktemp("web") / "data", **SETTINGS) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def api(tidemill: Tidemill) -> Iterator[httpx.Client]:
+    """The workspace past the browser: what was stored, and what somebody else does meanwhile."""
+    with httpx.Client(base_url=tidemill.api, headers={"Authorization": f"Bearer {tidemill.token}"}) as client:
+        yield client
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -104,14 +112,28 @@ async def page(browser: Browser, tidemill: Tidemill) -> AsyncIterator[Page]:
         yield found
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def phone(browser: Browser, tidemill: Tidemill) -> AsyncIterator[Page]:
+    """The admin's page on a phone."""
+    async with fresh_page(browser, tidemill, width=390, height=844) as found:
+        await enter(found, tidemill)
+        await found.get_by_role("button", name="Menu").wait_for()
+        yield found
+
+
 async def sign_in(page: Page, tidemill: Tidemill) -> None:
     """As its user does it."""
+    await enter(page, tidemill)
+    await page.get_by_role("navigation").wait_for()
+
+
+async def enter(page: Page, tidemill: Tidemill) -> None:
+    """Past the page that asks who it is."""
     await page.goto("/")
     await page.get_by_label("E-mail").fill(tidemill.email)
     await page.get_by_label("Password").fill(tidemill.password)
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url(f"**/w/{tidemill.workspace}")
-    await page.get_by_role("navigation").wait_for()
 
 
 async def picture(page: Page, name: str) -> None:
@@ -119,6 +141,7 @@ async def picture(page: Page, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+        await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         await page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png")
     await page.emulate_media(color_scheme="light", reduced_motion="reduce")
     too_wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -98,18 +98,12 @@ async def test_unknown_script_says_so(page: Page) -> None:
     await expect(page.get_by_role("alert")).to_contain_text("not_found")
 
 
-async def test_phone_shows_everything_in_its_width(browser: Browser, tidemill: Tidemill) -> None:
-    async with fresh_page(browser, tidemill, width=390, height=844) as page:
-        await page.goto("/")
-        await page.get_by_label("E-mail").fill(tidemill.email)
-        await page.get_by_label("Password").fill(tidemill.password)
-        await page.get_by_role("button", name="Sign in").click()
-        await page.get_by_role("button", name="Menu").wait_for()
-        await picture(page, "phone-home")
-        await page.get_by_role("button", name="Menu").click()
-        await page.get_by_role("link", name="Runs").click()
-        await page.wait_for_url("**/runs")
-        await picture(page, "phone-runs")
+async def test_phone_shows_everything_in_its_width(phone: Page) -> None:
+    await picture(phone, "phone-home")
+    await phone.get_by_role("button", name="Menu").click()
+    await phone.get_by_role("link", name="Runs").click()
+    await phone.wait_for_url("**/runs")
+    await picture(phone, "phone-runs")
 
 
 async def test_who_signs_out_is_out(browser: Browser, tidemill: Tidemill) -> None:

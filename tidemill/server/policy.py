@@ -236,6 +236,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/resources/history/p/{path:path}": member("resources:read"),
     "GET /api/w/{workspace}/resources/history/v/{id}": member("resources:read"),
     "GET /api/w/{workspace}/resources/history/diff": member("resources:read"),
+    "POST /api/w/{workspace}/resources/from_url": member("resources:read"),
     "GET /api/w/{workspace}/resources/type/get/{name}": member("resources:read"),
     "GET /api/w/{workspace}/resources/type/exists/{name}": member("resources:read"),
     "GET /api/w/{workspace}/resources/type/list": member("resources:read"),

@@ -16,7 +16,7 @@ from tidemill.engine.permit import Action, Listing, Need, WorkspaceTarget
 from tidemill.model import jsontext
 from tidemill.model.errors import AlreadyExists, BadRequest, Conflict, NotFound
 from tidemill.model.path import check_name
-from tidemill.model.resource_type import check_schema
+from tidemill.model.resource_type import catalogue, check_schema, recognise_url
 from tidemill.server.changes import changing
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
@@ -25,6 +25,8 @@ router = APIRouter(tags=["resources"], responses=ERRORS)
 
 _W: Final = "/api/w/{workspace}/resources"
 _TO_CHANGE: Final = WorkspaceTarget("resources", Need.DEVELOPER)
+
+LONGEST_URL: Final = 16_384
 
 Extension = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\-]{1,30}\Z")]
 
@@ -71,6 +73,19 @@ class TypeCount(msgspec.Struct):
 
     resource_type: str
     count: int
+
+
+class Pasted(msgspec.Struct):
+    """A connection URL, secrets and all."""
+
+    url: Annotated[str, msgspec.Meta(max_length=LONGEST_URL)]
+
+
+class Recognised(msgspec.Struct):
+    """The resource that a connection URL describes. Nothing is stored."""
+
+    resource_type: str
+    value: msgspec.Raw
 
 
 class FileForm(msgspec.Struct, omit_defaults=True):
@@ -187,6 +202,25 @@ async def count_resources_by_type(parts: InParts, caller: Caller) -> Response:
     async with parts.database.transaction(caller.workspace) as tx:
         found = await resources.counts(tx, caller)
     return json_answer([TypeCount(name, count) for name, count in found])
+
+
+@router.post(
+    f"{_W}/from_url",
+    response_class=Response,
+    responses={200: returns(Recognised)},
+    openapi_extra=accepts(Pasted),
+)
+async def read_connection_url(caller: Caller, body: Annotated[Pasted, Depends(json_body(Pasted))]) -> Response:
+    """The resource type and the value that a connection URL stands for, to fill a form with."""
+    permit.require(caller, Action.LIST, Listing("resources"))
+    found = recognise_url(body.url.strip())
+    if found is None:
+        known = sorted({scheme for each in catalogue().values() for scheme in each.url_schemes})
+        raise BadRequest(
+            f"This is no connection URL that is known: it must begin with one of {', '.join(known)}, and ://."
+        )
+    name, value = found
+    return json_answer(Recognised(name, msgspec.Raw(msgspec.json.encode(value))))
 
 
 @router.get(

@@ -1,9 +1,15 @@
 /** What the side bar and the command palette lead to. */
-import { Activity, Code2, House, type LucideIcon } from "lucide-react";
+import { Activity, Boxes, Braces, Code2, House, KeyRound, type LucideIcon } from "lucide-react";
 
 export interface Place {
   label: string;
-  to: "/w/$workspace" | "/w/$workspace/scripts" | "/w/$workspace/runs";
+  to:
+    | "/w/$workspace"
+    | "/w/$workspace/scripts"
+    | "/w/$workspace/runs"
+    | "/w/$workspace/resources"
+    | "/w/$workspace/variables"
+    | "/w/$workspace/states";
   icon: LucideIcon;
   /** Shown only to admins of the workspace. */
   adminOnly?: boolean;
@@ -13,4 +19,7 @@ export const PLACES: Place[] = [
   { label: "Home", to: "/w/$workspace", icon: House },
   { label: "Scripts", to: "/w/$workspace/scripts", icon: Code2 },
   { label: "Runs", to: "/w/$workspace/runs", icon: Activity },
+  { label: "Resources", to: "/w/$workspace/resources", icon: Boxes },
+  { label: "Variables", to: "/w/$workspace/variables", icon: KeyRound },
+  { label: "States", to: "/w/$workspace/states", icon: Braces },
 ];

@@ -83,7 +83,41 @@ const runs = createRoute({
 
 const run = createRoute({ getParentRoute: () => workspace, path: "/runs/$id", component: lazyRouteComponent(() => import("@/runs/run-page"), "RunPage") });
 
-const pages = root.addChildren([signIn, start, workspace.addChildren([home, scripts, newScript, script, editScript, runs, run])]);
+export interface ItemsSearch {
+  q?: string;
+  owner?: string;
+  type?: string;
+}
+
+/** The parameters of `names` that are texts and not empty. */
+function texts<Name extends string>(search: Record<string, unknown>, ...names: Name[]): Partial<Record<Name, string>> {
+  return Object.fromEntries(names.filter((name) => typeof search[name] === "string" && search[name]).map((name) => [name, search[name]])) as Partial<Record<Name, string>>;
+}
+
+const itemsSearch = (search: Record<string, unknown>): ItemsSearch => texts(search, "q", "owner", "type");
+
+const resources = createRoute({ getParentRoute: () => workspace, path: "/resources", validateSearch: itemsSearch, component: lazyRouteComponent(() => import("@/resources/list-page"), "ResourcesPage") });
+
+const newResource = createRoute({
+  getParentRoute: () => workspace,
+  path: "/resources/new",
+  validateSearch: (search: Record<string, unknown>): { type?: string } => texts(search, "type"),
+  component: lazyRouteComponent(() => import("@/resources/new-page"), "NewResourcePage"),
+});
+
+const resource = createRoute({ getParentRoute: () => workspace, path: "/resources/p/$", component: lazyRouteComponent(() => import("@/resources/resource-page"), "ResourcePage") });
+
+const variables = createRoute({ getParentRoute: () => workspace, path: "/variables", validateSearch: itemsSearch, component: lazyRouteComponent(() => import("@/variables/list-page"), "VariablesPage") });
+
+const newVariable = createRoute({ getParentRoute: () => workspace, path: "/variables/new", component: lazyRouteComponent(() => import("@/variables/variable-page"), "NewVariablePage") });
+
+const variable = createRoute({ getParentRoute: () => workspace, path: "/variables/p/$", component: lazyRouteComponent(() => import("@/variables/variable-page"), "VariablePage") });
+
+const states = createRoute({ getParentRoute: () => workspace, path: "/states", validateSearch: itemsSearch, component: lazyRouteComponent(() => import("@/states/list-page"), "StatesPage") });
+
+const state = createRoute({ getParentRoute: () => workspace, path: "/states/p/$", component: lazyRouteComponent(() => import("@/states/state-page"), "StatePage") });
+
+const pages = root.addChildren([signIn, start, workspace.addChildren([home, scripts, newScript, script, editScript, runs, run, resources, newResource, resource, variables, newVariable, variable, states, state])]);
 
 export function makeRouter(queries: QueryClient) {
   return createRouter({ routeTree: pages, context: { queries }, defaultPreload: "intent", defaultPreloadStaleTime: 0, scrollRestoration: true });

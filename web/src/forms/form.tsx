@@ -1,10 +1,10 @@
 /** A form made from a JSON schema. */
 import Form, { type IChangeEvent } from "@rjsf/core";
-import type { FieldProps, FieldTemplateProps, ObjectFieldTemplateProps, RJSFSchema, UiSchema, ArrayFieldTemplateProps } from "@rjsf/utils";
-import { Plus } from "lucide-react";
+import type { FieldProps, FieldTemplateProps, ObjectFieldTemplateProps, RJSFSchema, UiSchema, ArrayFieldItemTemplateProps, ArrayFieldTemplateProps } from "@rjsf/utils";
+import { Plus, X } from "lucide-react";
 import { useMemo, type Ref } from "react";
 
-import { Button } from "@/ui/button";
+import { Button, IconButton } from "@/ui/button";
 
 import { validator } from "./validator";
 import { CheckWidget, ChoiceWidget, DateTimeWidget, DateWidget, FileWidget, JsonWidget, LongTextWidget, ResourceWidget, SecretWidget, TextWidget } from "./widgets";
@@ -109,6 +109,19 @@ function Items({ items, canAdd, onAddClick, title }: ArrayFieldTemplateProps) {
   );
 }
 
+function Item({ children, buttonsProps, hasToolbar }: ArrayFieldItemTemplateProps) {
+  return (
+    <div className="flex items-start gap-1">
+      <div className="min-w-0 flex-1">{children}</div>
+      {hasToolbar && buttonsProps.hasRemove && (
+        <IconButton label="Remove" disabled={buttonsProps.disabled} onClick={buttonsProps.onRemoveItem}>
+          <X size={14} aria-hidden />
+        </IconButton>
+      )}
+    </div>
+  );
+}
+
 const FIELDS = { ResourceField, JsonField };
 
 interface SchemaFormProps {
@@ -118,6 +131,8 @@ interface SchemaFormProps {
   onSubmit?: () => void;
   id: string;
   disabled?: boolean;
+  /** Whether members that are absent get their defaults as the form is shown. */
+  fillsDefaults?: boolean;
   ref?: Ref<Form>;
 }
 
@@ -129,7 +144,22 @@ function withFormats(schema: Schema, ui: UiSchema): UiSchema {
   return found;
 }
 
-export function SchemaForm({ schema, value, onChange, onSubmit, id, disabled, ref }: SchemaFormProps) {
+const FILL = { emptyObjectFields: "populateAllDefaults" } as const;
+const LEAVE = { emptyObjectFields: "skipDefaults" } as const;
+
+/** Without the objects that may be left out and in which nothing is filled in. */
+export function withoutEmpty(schema: Schema, value: Record<string, unknown>): Record<string, unknown> {
+  const members = Object.entries(value).map(([name, member]) => {
+    const inner = schema.properties?.[name];
+    if (typeof inner !== "object" || inner.properties === undefined || typeof member !== "object" || member === null || Array.isArray(member)) return [name, member] as const;
+    const kept = withoutEmpty(inner as Schema, member as Record<string, unknown>);
+    const isEmpty = Object.values(kept).every((each) => each === undefined);
+    return [name, isEmpty && !schema.required?.includes(name) ? undefined : kept] as const;
+  });
+  return Object.fromEntries(members.filter(([, member]) => member !== undefined));
+}
+
+export function SchemaForm({ schema, value, onChange, onSubmit, id, disabled, fillsDefaults = true, ref }: SchemaFormProps) {
   const checked = useMemo(() => plain(schema), [schema]);
   const ui = useMemo(() => ({ ...withFormats(schema, uiOf(schema)), "ui:submitButtonOptions": { norender: true } }), [schema]);
   return (
@@ -142,11 +172,12 @@ export function SchemaForm({ schema, value, onChange, onSubmit, id, disabled, re
       validator={validator}
       widgets={WIDGETS}
       fields={FIELDS as never}
-      templates={{ FieldTemplate: Labelled, ObjectFieldTemplate: Group, ArrayFieldTemplate: Items }}
+      templates={{ FieldTemplate: Labelled, ObjectFieldTemplate: Group, ArrayFieldTemplate: Items, ArrayFieldItemTemplate: Item }}
+      experimental_defaultFormStateBehavior={fillsDefaults ? FILL : LEAVE}
       showErrorList={false}
       noHtml5Validate
       disabled={disabled}
-      onChange={(event: IChangeEvent) => onChange(event.formData as Record<string, unknown>)}
+      onChange={(event: IChangeEvent) => onChange(fillsDefaults ? (event.formData as Record<string, unknown>) : withoutEmpty(schema, event.formData as Record<string, unknown>))}
       onSubmit={onSubmit}
     />
   );

@@ -1,9 +1,11 @@
 /** How values are entered: one widget a kind of value, chosen from its schema. */
 import { useQuery } from "@tanstack/react-query";
 import type { WidgetProps } from "@rjsf/utils";
+import { Eye, EyeOff } from "lucide-react";
 import { useState, type ChangeEvent } from "react";
 
 import { useWorkspace } from "@/app/workspace";
+import { IconButton } from "@/ui/button";
 import { INPUT, Input, Select, TextArea } from "@/ui/field";
 
 import { resourcesOfType } from "./queries";
@@ -38,13 +40,25 @@ export function LongTextWidget({ id, value, onChange, required, disabled }: Widg
 }
 
 export function SecretWidget({ id, value, onChange, required, disabled }: WidgetProps) {
-  return <Input id={id} type="password" autoComplete="off" value={(value as string | undefined) ?? ""} required={required} disabled={disabled} onChange={(event) => onChange(event.target.value || undefined)} />;
+  const [isShown, setShown] = useState(false);
+  const text = (value as string | undefined) ?? "";
+  const isReference = text.startsWith("$var:");
+  return (
+    <div className="flex gap-1">
+      <Input id={id} type={isShown || isReference ? "text" : "password"} className="font-mono" autoComplete="off" spellCheck={false} value={text} required={required} disabled={disabled} onChange={(event) => onChange(event.target.value || undefined)} />
+      {!isReference && (
+        <IconButton label={isShown ? "Hide it" : "Show it"} aria-pressed={isShown} className="!h-8" onClick={() => setShown(!isShown)}>
+          {isShown ? <EyeOff size={15} aria-hidden /> : <Eye size={15} aria-hidden />}
+        </IconButton>
+      )}
+    </div>
+  );
 }
 
-export function CheckWidget({ id, value, onChange, disabled, label }: WidgetProps) {
+export function CheckWidget({ id, value, onChange, disabled, label, schema }: WidgetProps) {
   return (
     <label className="flex items-center gap-2" htmlFor={id}>
-      <input id={id} type="checkbox" className="size-4 accent-(--accent)" checked={value === true} disabled={disabled} onChange={(event) => onChange(event.target.checked)} />
+      <input id={id} type="checkbox" className="size-4 accent-(--accent)" checked={(value ?? schema.default) === true} disabled={disabled} onChange={(event) => onChange(event.target.checked)} />
       <span>{label}</span>
     </label>
   );

@@ -104,7 +104,9 @@ function Doors({ workspace }: { workspace: string }) {
         </Link>
       </Door>
       <Door icon={<Database size={18} aria-hidden />} title="Connect a database or bucket" text="Paste a postgres://, mongodb://, redis:// or s3:// URL; the form fills itself.">
-        <code className="rounded bg-sunken px-2 py-1 text-xs">New resource</code>
+        <Link to="/w/$workspace/resources/new" params={{ workspace }} className={BUTTON}>
+          New resource
+        </Link>
       </Door>
       <Door icon={<FileDown size={18} aria-hidden />} title="Import from Windmill" text="Its own command line works against this server:">
         <code className="overflow-auto rounded bg-sunken px-2 py-1 text-xs whitespace-nowrap">{`wmill workspace add ${workspace} ${workspace} ${location.origin}`}</code>

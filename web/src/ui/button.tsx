@@ -3,7 +3,7 @@ import type { ButtonHTMLAttributes, ReactNode } from "react";
 
 import { cls } from "./class";
 
-type Look = "primary" | "plain" | "quiet" | "danger";
+export type Look = "primary" | "plain" | "quiet" | "danger";
 
 const LOOKS: Record<Look, string> = {
   primary: "bg-accent text-accent-ink border-transparent hover:brightness-110",
@@ -19,6 +19,15 @@ export interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   small?: boolean;
 }
 
+/** How a button looks, for links that are to look like one. */
+export function buttonClass(look: Look = "plain", isSmall = false): string {
+  return cls(
+    "inline-flex items-center justify-center gap-1.5 rounded-md border font-medium whitespace-nowrap transition-colors disabled:opacity-55",
+    isSmall ? "h-7 px-2 text-[13px]" : "h-8 px-3",
+    LOOKS[look],
+  );
+}
+
 export function Button({ look = "plain", busy = false, icon, small = false, className, children, disabled, ...rest }: ButtonProps) {
   return (
     <button
@@ -26,12 +35,7 @@ export function Button({ look = "plain", busy = false, icon, small = false, clas
       {...rest}
       disabled={disabled || busy}
       aria-busy={busy || undefined}
-      className={cls(
-        "inline-flex items-center justify-center gap-1.5 rounded-md border font-medium whitespace-nowrap transition-colors disabled:opacity-55",
-        small ? "h-7 px-2 text-[13px]" : "h-8 px-3",
-        LOOKS[look],
-        className,
-      )}
+      className={cls(buttonClass(look, small), className)}
     >
       {busy ? <LoaderCircle size={15} className="animate-spin" aria-hidden /> : icon}
       {children}

@@ -2,7 +2,7 @@ import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
 import { useState, type ReactNode } from "react";
 
-import { Button, IconButton } from "./button";
+import { Button, IconButton, type Look } from "./button";
 import { Field, Input } from "./field";
 import { Failure } from "./states";
 
@@ -34,7 +34,7 @@ export function Dialog({ open, onClose, title, hint, children, wide }: { open: b
 }
 
 /** Asks before something that cannot be undone; the name is typed where `typed` is given. */
-export function Confirm({ open, onClose, title, children, verb, typed, act }: { open: boolean; onClose: () => void; title: string; children: ReactNode; verb: string; typed?: string; act: () => Promise<unknown> }) {
+export function Confirm({ open, onClose, title, children, verb, typed, look = "danger", act }: { open: boolean; onClose: () => void; title: string; children: ReactNode; verb: string; typed?: string; look?: Look; act: () => Promise<unknown> }) {
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -68,8 +68,8 @@ export function Confirm({ open, onClose, title, children, verb, typed, act }: { 
         )}
         {error !== undefined && <Failure error={error} />}
         <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Keep it</Button>
-          <Button type="submit" look="danger" busy={busy} disabled={typed !== undefined && text !== typed}>
+          <Button onClick={onClose}>{look === "danger" ? "Keep it" : "Not yet"}</Button>
+          <Button type="submit" look={look} busy={busy} disabled={typed !== undefined && text !== typed}>
             {verb}
           </Button>
         </div>
