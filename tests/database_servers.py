@@ -3,24 +3,27 @@
 `tests/prepare.py` installs them. Where one is missing, its tests are skipped with the reason; in CI they fail.
 """
 
+import json
 import os
 import secrets
 import shutil
 import subprocess
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
+import duckdb
 import psycopg
 import pytest
 
 from tests.certificates import Authority
 from tests.postgres import system_binaries
 from tests.prepare import VENVS
-from tests.processes import Processes, free_port, wait_for_port
+from tests.processes import Processes, free_port, wait_for_http, wait_for_port
 from tidemill.db.cluster import reachable_binaries
 from tidemill.db.embedded import find_binaries
 from tidemill.db.unprivileged import account_for
@@ -247,6 +250,39 @@ def database_servers_of_session() -> Iterator[DatabaseServers]:
         yield servers
     finally:
         servers.stop()
+
+
+def start_bigquery(folder: Path, processes: Processes) -> Resource:
+    """An emulator of BigQuery, which asks for no key, with a dataset `main`; a resource's value that leads there."""
+    venv = VENVS / "bqemulator"
+    program = venv / "bin" / "bqemulator"
+    if not program.is_file():
+        raise Missing("bqemulator is not installed: run python tests/prepare.py")
+    home = _home_with_extension(folder, venv, "spatial")
+    port = free_port()
+    ports = ["--rest-port", str(port), "--grpc-port", str(free_port())]
+    processes.start(
+        [str(program), "start", *ports, "--project", "mill", "--log-level", "error"], environment={"HOME": str(home)}
+    )
+    origin = f"http://127.0.0.1:{port}"
+    wait_for_http(origin, processes)
+    body = json.dumps({"datasetReference": {"datasetId": "main"}}).encode()
+    request = urllib.request.Request(
+        f"{origin}/bigquery/v2/projects/mill/datasets", body, headers={"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60):
+        pass
+    return {"project_id": "mill", "endPoint": origin}
+
+
+def _home_with_extension(folder: Path, venv: Path, name: str) -> Path:
+    """A home directory where the DuckDB of `venv` finds an extension that is a package there."""
+    (extension,) = venv.glob(f"lib/*/site-packages/duckdb_extension_{name}/extensions/*/{name}.duckdb_extension")
+    (platform,) = duckdb.sql("pragma platform").fetchall()[0]
+    place = folder / "home" / ".duckdb" / "extensions" / extension.parent.name / str(platform)
+    place.mkdir(parents=True)
+    (place / extension.name).symlink_to(extension)
+    return folder / "home"
 
 
 CLICKHOUSE_PASSWORD: Final = "secret"

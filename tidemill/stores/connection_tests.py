@@ -28,6 +28,7 @@ class ConnectionTest(Protocol):
 
 TESTERS: Final[dict[str, Entry]] = {
     "azure_blob": Entry("tidemill.stores.objects.examination:AzureTest"),
+    "bigquery": Entry("tidemill.stores.databases.examination:BigQueryTest"),
     "clickhouse": Entry("tidemill.stores.databases.examination:ClickHouseTest"),
     "gcloud_storage": Entry("tidemill.stores.objects.examination:GcsTest"),
     "mongodb": Entry("tidemill.stores.documents.examination:MongoTest"),

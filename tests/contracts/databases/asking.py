@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from tidemill.model.column import Row
+from tidemill.model.column import Kind, Row
 from tidemill.stores.databases.port import Argument, Database, Session, SessionOptions, Statement
 
 PLAIN = SessionOptions()
@@ -41,6 +41,16 @@ async def run_all(
             await session.begin()
         for text in texts:
             await session.run(statement(text))
+
+
+async def values_of(database: Database, expressions: Iterable[str]) -> dict[str, tuple[Kind, object]]:
+    """Each expression with the kind and the form of its value, all read by one query."""
+    asked = list(expressions)
+    query = "select " + ", ".join(f"{text} as c{index}" for index, text in enumerate(asked))
+    async with database.session(PLAIN) as session:
+        (result,) = await session.run(statement(query))
+        ((row,),) = [batch async for batch in result.batches(10)]
+    return {text: (column.type.kind, value) for text, column, value in zip(asked, result.columns, row, strict=True)}
 
 
 async def value_of(database: Database, text: str, *arguments: Argument) -> object:

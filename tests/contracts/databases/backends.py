@@ -4,12 +4,25 @@ A backend's `resource` is asked with the session's servers; it gives the value o
 server, and skips the test where that is not installed.
 """
 
+import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import pytest
+
 from tests.contracts.databases import mariadb, postgres
-from tests.database_servers import DatabaseServers, Resource, start_clickhouse
+from tests.database_servers import DatabaseServers, Resource, start_bigquery, start_clickhouse
+
+
+def given_by(variable: str) -> Resource:
+    """The value of a resource, as JSON in a variable of the environment: a service that cannot be started here."""
+    given = os.environ.get(variable)
+    if not given:
+        pytest.skip(f"{variable} names no account of this service")
+    found: Resource = json.loads(given)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +36,7 @@ class Dialect:
         endless: a statement that runs for a minute, unless it is ended.
         running: a query of how many of these run now.
         text, integer: types of arguments.
+        table: how a table is addressed.
         create: a table {name} with the columns `id` (an integer, its key) and `note` (a text).
         identity: a query of one value that differs between connections of the server.
         end_connection: a statement by which another session ends the connection of that identity.
@@ -37,6 +51,7 @@ class Dialect:
     running: str = ""
     text: str = "text"
     integer: str = "bigint"
+    table: str = "{name}"
     create: str = "create table {name} (id int primary key, note varchar(100))"
     identity: str = ""
     end_connection: str = ""
@@ -69,9 +84,47 @@ _NOT_BY_CHDB: Final = (
     "test_null_and_the_empty_text_differ",
 )
 
+_BIGQUERY: Final = {
+    "language": "bigquery",
+    "placeholder": "@a",
+    "series": "select n from unnest(generate_array(1, {count})) as n order by n",
+    "endless": "select count(*) from unnest(generate_array(1, 1000000)) a, unnest(generate_array(1, 1000000)) b",
+    "text": "string",
+    "integer": "int64",
+    "create": "create table {name} (id int64, note string)",
+}
+_AT_ONCE: Final = "the emulator runs a query while its client waits; test_bigquery_jobs.py tries it on recorded answers"
+_NOT_BY_BQEMULATOR: Final = {
+    "test_a_transaction_is_kept_or_undone_as_a_whole": "the emulator shows others what is not committed",
+    "test_an_error_within_a_session_undoes_its_transaction": "keys are not enforced, so that nothing fails",
+    "test_the_server_ends_a_statement_after_its_time": _AT_ONCE,
+    "test_canceling_from_another_task_ends_the_statement": _AT_ONCE,
+    "test_canceling_the_task_ends_the_statement": _AT_ONCE,
+    "test_leaving_in_the_middle_by_an_error_ends_the_statement": _AT_ONCE,
+    "test_what_a_session_sets_is_gone_in_the_next": "each statement is a job of its own",
+    "test_idle_connections_are_closed": "the HTTP client closes them by itself",
+    "test_the_test_tells_what_answers": "no login; see test_bigquery_jobs.py",
+    "test_what_is_wrong_with_a_connection_is_told_without_its_secret": "no login; see test_bigquery_jobs.py",
+}
+
 DIALECTS: Final[dict[str, Dialect]] = {
     "postgres-embedded": Dialect(resource=postgres.embedded, **_POSTGRES),
     "postgres-system": Dialect(resource=postgres.system, **_POSTGRES),
+    "bigquery": Dialect(
+        resource=lambda servers: servers.get("bigquery", start_bigquery),
+        table="main.{name}",
+        shortcomings=_NOT_BY_BQEMULATOR,
+        **_BIGQUERY,
+    ),
+    "bigquery-service": Dialect(
+        resource=lambda _: given_by("TIDEMILL_TEST_BIGQUERY_RESOURCE"),
+        shortcomings={
+            name: reason
+            for name, reason in _NOT_BY_BQEMULATOR.items()
+            if name != "test_a_transaction_is_kept_or_undone_as_a_whole"
+        },
+        **_BIGQUERY,
+    ),
     "clickhouse": Dialect(
         language="clickhouse",
         resource=lambda servers: servers.get("clickhouse", start_clickhouse),

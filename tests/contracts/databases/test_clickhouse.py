@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.contracts.databases.asking import PLAIN, argument, ask, statement
+from tests.contracts.databases.asking import PLAIN, argument, ask, values_of
 from tests.database_servers import DatabaseServers, Resource, start_clickhouse
 from tidemill.model.column import Kind
 from tidemill.model.errors import BadRequest, QueryFailed, Unsupported
@@ -64,13 +64,9 @@ def database(database_servers: DatabaseServers, open_it: Callable[[str, Resource
 
 
 async def test_values_arrive_as_they_were_written(database: Database) -> None:
-    query = "select " + ", ".join(f"{text} as c{index}" for index, text in enumerate(VALUES))
-    async with database.session(PLAIN) as session:
-        (result,) = await session.run(statement(query))
-        ((row,),) = [batch async for batch in result.batches(10)]
-    found = {text: (column.type.kind, value) for text, column, value in zip(VALUES, result.columns, row, strict=True)}
+    found = await values_of(database, VALUES)
     assert found == VALUES
-    assert str(row[list(VALUES).index("'1.50'::Decimal(38, 10)")]) == "1.5000000000"
+    assert str(found["'1.50'::Decimal(38, 10)"][1]) == "1.5000000000"
 
 
 async def test_arguments_reach_their_declared_type(database: Database) -> None:

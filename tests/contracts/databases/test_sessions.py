@@ -22,7 +22,7 @@ OpenIt = Callable[[str, Resource], Database]
 @pytest.fixture
 async def table(database: Database, dialect: Dialect) -> AsyncIterator[str]:
     """An empty table with `id` and `note`."""
-    name = f"t_{secrets.token_hex(6)}"
+    name = dialect.table.format(name=f"t_{secrets.token_hex(6)}")
     await ask(database, dialect.create.format(name=name))
     yield name
     await ask(database, f"drop table {name}")

@@ -29,7 +29,7 @@ from tidemill.stores.objects.azure.store import AzureStore
 from tidemill.stores.objects.azure.tokens import Tokens
 from tidemill.stores.objects.port import CREATE, Attributes
 from tidemill.stores.objects.remote.identity import by_file, nobody
-from tidemill.stores.objects.remote.renewed import utc_now
+from tidemill.stores.renewed import utc_now
 
 WRONG_KEY = "d3Jvbmc="
 

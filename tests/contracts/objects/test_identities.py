@@ -19,10 +19,10 @@ from tidemill.settings import Settings
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.gcs.machine import LentTokens
 from tidemill.stores.objects.remote.fields import endpoint
-from tidemill.stores.objects.remote.renewed import Renewed
 from tidemill.stores.objects.s3.config import S3Config
 from tidemill.stores.objects.s3.credentials import AssumedRole, audience_of
 from tidemill.stores.objects.s3.machine import Lender, LentKeys
+from tidemill.stores.renewed import Renewed
 from tidemill.wiring.instance_bucket import open_bucket
 
 ROLE: Final = "arn:aws:iam::000000000000:role/tidemill"

@@ -8,6 +8,7 @@ from tidemill.registry import Entry, lookup
 from tidemill.stores.databases.port import Database
 
 BACKENDS: Final[dict[str, Entry]] = {
+    "bigquery": Entry("tidemill.stores.databases.bigquery.database:BigQueryDatabase"),
     "clickhouse": Entry("tidemill.stores.databases.clickhouse.database:ClickHouseDatabase"),
     "mysql": Entry("tidemill.stores.databases.mysql.database:MysqlDatabase"),
     "postgresql": Entry("tidemill.stores.databases.postgresql.database:PostgresDatabase"),

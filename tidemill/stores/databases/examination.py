@@ -42,6 +42,12 @@ class DatabaseTest:
             await database.close()
 
 
+class BigQueryTest(DatabaseTest):
+    """Of the resource type `bigquery`."""
+
+    language = "bigquery"
+
+
 class ClickHouseTest(DatabaseTest):
     """Of the resource type `clickhouse`."""
 

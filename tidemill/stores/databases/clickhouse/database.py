@@ -15,9 +15,9 @@ from tidemill.model.errors import ConnectionFailed, QueryFailed, TidemillError, 
 from tidemill.stores.databases.clickhouse.arguments import parameter
 from tidemill.stores.databases.clickhouse.config import ClickHouseConfig
 from tidemill.stores.databases.clickhouse.types import Reader, parse_type
+from tidemill.stores.databases.json_http import guarded_client, unreachable
 from tidemill.stores.databases.mysql.config import tls_context
 from tidemill.stores.databases.port import Capabilities, Result, SessionOptions, Statement
-from tidemill.stores.reach import GuardedConnector
 
 FORMAT: Final = "JSONCompactEachRowWithNamesAndTypes"
 _SETTINGS: Final = {
@@ -34,7 +34,6 @@ _SETTINGS: Final = {
 }
 _POSITION: Final = re.compile(r"\(line (\d+), col(?:umn)? (\d+)\)")
 _VERSION: Final = re.compile(r"\s*\(version [^)]*\)\s*\Z|\s*\(official build\)\s*\Z")
-_CONNECT_S: Final = 10
 
 
 class ClickHouseDatabase:
@@ -85,13 +84,7 @@ class ClickHouseDatabase:
     def _opened(self) -> aiohttp.ClientSession:
         if self._client is None:
             context = tls_context(self._config.ca_certificate, checks=True)
-            self._client = aiohttp.ClientSession(
-                connector=GuardedConnector(self._egress, ssl=context, limit=10),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=True,
-                read_bufsize=1 << 18,
-            )
+            self._client = guarded_client(self._egress, context)
         return self._client
 
 
@@ -199,11 +192,11 @@ class ClickHouseSession:
         raise self.failure(words or f"The server answers {answer.status}.", statement)
 
     def _unreachable(self, error: Exception) -> ConnectionFailed:
-        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-            advice = "Put the certificate of the server's authority into root_certificate_pem, or use http://."
-        else:
-            advice = "Check host and port, and that no firewall is in between."
-        return ConnectionFailed(f"The database cannot be reached: {error}. {advice}")
+        return unreachable(
+            error,
+            tls_advice="Put the certificate of the server's authority into root_certificate_pem, or use http://.",
+            advice="Check host and port, and that no firewall is in between.",
+        )
 
 
 class _Rows:

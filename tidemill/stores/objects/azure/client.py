@@ -17,7 +17,7 @@ from tidemill.stores.objects.remote.bodies import Body, Held
 from tidemill.stores.objects.remote.connections import Response
 from tidemill.stores.objects.remote.http import Answer, Http, Request
 from tidemill.stores.objects.remote.identity import Prove
-from tidemill.stores.objects.remote.renewed import Now
+from tidemill.stores.renewed import Now
 
 Query = Sequence[tuple[str, str]]
 _COMMON: Final = {"x-ms-version": VERSION}

@@ -10,7 +10,7 @@ from tidemill.stores.objects.azure.config import Identity
 from tidemill.stores.objects.remote.bodies import Held
 from tidemill.stores.objects.remote.http import Http, Request
 from tidemill.stores.objects.remote.identity import Prove
-from tidemill.stores.objects.remote.renewed import Now, Renewed
+from tidemill.stores.renewed import Now, Renewed
 
 AUDIENCE: Final = "api://AzureADTokenExchange"
 """Whom federated tokens are meant for."""

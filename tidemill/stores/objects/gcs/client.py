@@ -15,7 +15,7 @@ from tidemill.stores.objects.remote.bodies import Body, Held
 from tidemill.stores.objects.remote.connections import Response
 from tidemill.stores.objects.remote.headers import attribute_headers, read_info
 from tidemill.stores.objects.remote.http import Answer, Http, Request, escape
-from tidemill.stores.objects.remote.renewed import Now
+from tidemill.stores.renewed import Now
 
 METADATA: Final = "x-goog-meta-"
 _JSON: Final = {

@@ -3,25 +3,15 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Self
 
 from tidemill.model.errors import StorageMisconfigured
 from tidemill.stores.objects.remote.fields import Endpoint, Fields, endpoint
+from tidemill.stores.service_account import ServiceAccount
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _HOST: Final = "storage.googleapis.com"
-_TOKENS: Final = "https://oauth2.googleapis.com/token"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceAccount:
-    """Who asks. `token_uri`: where its signature is traded for a token."""
-
-    email: str
-    private_key: str = field(repr=False)
-    key_id: str
-    token_uri: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +71,7 @@ def _account(found: object, *, is_optional: bool) -> ServiceAccount | None:
     if not isinstance(found, dict) or found.get("type", "service_account") != "service_account":
         raise StorageMisconfigured("The field serviceAccountKey is not the key of a service account.")
     fields = Fields(found)
-    account = ServiceAccount(
-        email=fields.needed("client_email"),
-        private_key=fields.needed("private_key"),
-        key_id=fields.text("private_key_id"),
-        token_uri=fields.text("token_uri", _TOKENS),
-    )
+    account = ServiceAccount.of(fields)
     if not account.token_uri.startswith("https://") and not is_optional:
         raise StorageMisconfigured("The field token_uri of serviceAccountKey does not begin with https://.")
     return account

@@ -6,7 +6,7 @@ from typing import Final
 
 from tidemill.model.errors import StorageDenied, StorageMisconfigured, Unavailable
 from tidemill.stores.objects.remote.http import Http, Request
-from tidemill.stores.objects.remote.renewed import Now, Renewed
+from tidemill.stores.renewed import Now, Renewed
 
 METADATA: Final = "http://metadata.google.internal"
 _PATH: Final = "/computeMetadata/v1/instance/service-accounts/default/token"

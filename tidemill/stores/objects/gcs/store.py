@@ -33,8 +33,8 @@ from tidemill.stores.objects.remote.hidden import check_visible
 from tidemill.stores.objects.remote.http import escape
 from tidemill.stores.objects.remote.identity import Prove, nobody
 from tidemill.stores.objects.remote.pages import sort_out
-from tidemill.stores.objects.remote.renewed import Now, utc_now
 from tidemill.stores.objects.remote.together import each
+from tidemill.stores.renewed import Now, utc_now
 
 
 class GcsStore:

@@ -1,28 +1,21 @@
 """Tokens for a service account, and signed addresses: both by its private key."""
 
-import base64
 import hashlib
 import json
 from datetime import datetime, timedelta
 from typing import Final, Protocol, Self
 from urllib.parse import urlencode, urlsplit
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from tidemill.engine.egress import Egress
 from tidemill.engine.sigv4 import encode_query, time_text
 from tidemill.model.errors import StorageDenied, StorageMisconfigured, Unavailable
-from tidemill.stores.objects.gcs.config import ServiceAccount
+from tidemill.stores.key_pair import KeyPair
 from tidemill.stores.objects.remote.bodies import Held
 from tidemill.stores.objects.remote.http import Http, Request
-from tidemill.stores.objects.remote.renewed import Now, Renewed
+from tidemill.stores.renewed import Now, Renewed
+from tidemill.stores.service_account import ServiceAccount
 
 _SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_write"
-_HOUR: Final = timedelta(hours=1)
 _ALGORITHM: Final = "GOOG4-RSA-SHA256"
 MAX_EXPIRES_S: Final = 7 * 24 * 3600
 
@@ -60,7 +53,7 @@ class Tokens:
 
     def sign(self, text: str) -> bytes:
         """The account's signature."""
-        return self._key.sign(text.encode(), PKCS1v15(), SHA256())
+        return self._key.sign(text)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -74,7 +67,7 @@ class Tokens:
 
     async def _fetch(self) -> tuple[str, datetime]:
         now = self._now()
-        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": self._assertion(now)}
+        form = self._account.form(self._key, scope=_SCOPE, now=now)
         answer = await self._http.fetch(
             Request(
                 method="POST",
@@ -98,19 +91,6 @@ class Tokens:
             f"Google refuses the service account {self._account.email} ({reason}): make a new key for it."
         )
 
-    def _assertion(self, now: datetime) -> str:
-        header = {"alg": "RS256", "typ": "JWT", "kid": self._account.key_id}
-        issued = int(now.timestamp())
-        claims = {
-            "iss": self._account.email,
-            "scope": _SCOPE,
-            "aud": self._account.token_uri,
-            "iat": issued,
-            "exp": issued + int(_HOUR.total_seconds()),
-        }
-        signed = ".".join(_base64(json.dumps(part).encode()) for part in (header, claims))
-        return f"{signed}.{_base64(self.sign(signed))}"
-
 
 def presigned_query(
     tokens: Tokens, email: str, *, method: str, host: str, path: str, now: datetime, expires_s: int
@@ -132,20 +112,11 @@ def presigned_query(
     return f"{query}&X-Goog-Signature={tokens.sign(text).hex()}"
 
 
-def _private_key(account: ServiceAccount) -> RSAPrivateKey:
+def _private_key(account: ServiceAccount) -> KeyPair:
     try:
-        key = load_pem_private_key(account.private_key.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise StorageMisconfigured(
-            "The field private_key of serviceAccountKey is not a private key in PEM form, with its line breaks."
-        ) from error
-    if not isinstance(key, RSAPrivateKey):
-        raise StorageMisconfigured("The field private_key of serviceAccountKey is not an RSA key.")
-    return key
-
-
-def _base64(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+        return KeyPair.of(account.private_key)
+    except ValueError as error:
+        raise StorageMisconfigured(f"The field private_key of serviceAccountKey {error}.") from error
 
 
 async def _as_it_is(request: Request) -> Request:

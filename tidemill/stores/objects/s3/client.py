@@ -16,12 +16,12 @@ from tidemill.stores.objects.remote.bodies import EMPTY, Body, Held
 from tidemill.stores.objects.remote.connections import Response
 from tidemill.stores.objects.remote.headers import read_info
 from tidemill.stores.objects.remote.http import Answer, Http, Request
-from tidemill.stores.objects.remote.renewed import Now
 from tidemill.stores.objects.remote.xml import parse
 from tidemill.stores.objects.s3.config import S3Config
 from tidemill.stores.objects.s3.credentials import Credentials
 from tidemill.stores.objects.s3.errors import error_of
 from tidemill.stores.objects.s3.headers import METADATA
+from tidemill.stores.renewed import Now
 
 _IN_LINE_BYTES: Final = 64 * 1024
 """Up to here hashing is faster than going to another thread for it."""

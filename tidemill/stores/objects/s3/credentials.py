@@ -12,10 +12,10 @@ from tidemill.stores.objects.remote.bodies import Held
 from tidemill.stores.objects.remote.fields import Endpoint
 from tidemill.stores.objects.remote.http import Http, Request
 from tidemill.stores.objects.remote.identity import Prove
-from tidemill.stores.objects.remote.renewed import Now, Renewed
 from tidemill.stores.objects.remote.xml import parse
 from tidemill.stores.objects.s3.config import S3Config
 from tidemill.stores.objects.s3.xml import parse_failure, parse_time
+from tidemill.stores.renewed import Now, Renewed
 
 AMAZON: Final = "sts.amazonaws.com"
 

@@ -12,8 +12,8 @@ from tidemill.engine.sigv4 import Keys
 from tidemill.model.errors import StorageDenied, StorageMisconfigured, Unavailable
 from tidemill.stores.objects.remote.fields import Fields
 from tidemill.stores.objects.remote.http import Answer, Http, Request
-from tidemill.stores.objects.remote.renewed import Now, Renewed
 from tidemill.stores.objects.s3.xml import parse_time
+from tidemill.stores.renewed import Now, Renewed
 
 MACHINES: Final = "http://169.254.169.254"
 CONTAINERS: Final = "http://169.254.170.2"

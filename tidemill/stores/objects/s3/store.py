@@ -34,7 +34,6 @@ from tidemill.stores.objects.remote.headers import read_etag, read_time
 from tidemill.stores.objects.remote.identity import Prove, nobody
 from tidemill.stores.objects.remote.pages import sort_out
 from tidemill.stores.objects.remote.parts import part_bytes
-from tidemill.stores.objects.remote.renewed import Now, utc_now
 from tidemill.stores.objects.s3 import listing
 from tidemill.stores.objects.s3.client import S3Client
 from tidemill.stores.objects.s3.conditions import OTHER, Conditions, Learned, Style
@@ -45,6 +44,7 @@ from tidemill.stores.objects.s3.deleting import delete_batch
 from tidemill.stores.objects.s3.headers import attribute_headers
 from tidemill.stores.objects.s3.machine import Lender, LentKeys
 from tidemill.stores.objects.s3.uploads import Uploads, under_a_condition
+from tidemill.stores.renewed import Now, utc_now
 
 
 class S3Store:

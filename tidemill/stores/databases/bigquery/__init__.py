@@ -1,0 +1,1 @@
+"""BigQuery, over its REST interface."""

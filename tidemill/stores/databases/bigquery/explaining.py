@@ -1,0 +1,58 @@
+"""`explain`, which BigQuery's SQL lacks: a dry run tells what the statement is, reads and would cost."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from tidemill.engine.sql.dialect import dialect_of
+from tidemill.engine.sql.lexer import Part, tokens
+from tidemill.model.column import Column, DataType, Kind, Row
+from tidemill.stores.databases.bigquery.api import Body
+from tidemill.stores.databases.bigquery.types import columns_of
+
+_TEXT: Final = DataType(name="string", kind=Kind.TEXT)
+_COUNT: Final = DataType(name="int64", kind=Kind.INTEGER)
+_TEXTS: Final = DataType(name="array<string>", kind=Kind.ARRAY, item=_TEXT)
+_COLUMNS: Final = (
+    Column("statement_type", _TEXT),
+    Column("total_bytes_processed", _COUNT),
+    Column("referenced_tables", _TEXTS),
+    Column("columns", _TEXTS),
+)
+
+
+def explained_text(text: str) -> str | None:
+    """What is to be explained, with blanks in the place of the word; None where nothing is."""
+    for token in tokens(text, dialect_of("bigquery")):
+        if token.part is Part.COMMENT:
+            continue
+        if token.part is Part.WORD and token.text(text).lower() == "explain":
+            return text[: token.start] + " " * (token.end - token.start) + text[token.end :]
+        return None
+    return None
+
+
+def explained(statistics: Body) -> "Explained":
+    """Of the statistics of a dry run."""
+    told = statistics.get("query") or {}
+    processed = told.get("totalBytesProcessed", statistics.get("totalBytesProcessed"))
+    tables = ["{projectId}.{datasetId}.{tableId}".format(**each) for each in told.get("referencedTables") or []]
+    columns, _ = columns_of((told.get("schema") or {}).get("fields") or [])
+    named = [f"{column.name} {column.type.name}" for column in columns]
+    kind = told.get("statementType")
+    return Explained((kind, None if processed is None else int(processed), tables, named))
+
+
+class Explained:
+    """A `Result` of one row."""
+
+    columns: tuple[Column, ...] = _COLUMNS
+    affected: int | None = None
+
+    def __init__(self, row: Row) -> None:
+        self._rows = [row]
+
+    async def batches(self, rows: int) -> AsyncIterator[Sequence[Row]]:
+        """See `Result.batches`."""
+        assert rows > 0
+        while self._rows:
+            yield [self._rows.pop()]
