@@ -16,7 +16,7 @@ from tidemill.engine.result_collection import DEFAULT_MODE
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, InvalidScript, QueryFailed
 from tidemill.queries.bounds import Bounds
-from tidemill.queries.database_argument import Named, named_database
+from tidemill.queries.database_argument import named_database
 from tidemill.queries.kept_open import KeptOpen
 from tidemill.queries.object_documents import read_documents
 from tidemill.queries.port import Host, Query
@@ -51,7 +51,7 @@ class MongoRunner:
         is_write = any(find_writes(request) for request in asked)
         if address := named.path or query.database:
             await host.touched("database", address, is_write=is_write)
-        async with self._session(query, host, named) as session:
+        async with self.session(host.identity, named.raw, timeout_s=query.timeout_s) as session:
             if "transaction" not in script.head.options:
                 return await _run(_Run(session, script, query, host), asked)
             await session.begin()
@@ -69,11 +69,14 @@ class MongoRunner:
         await self._open.close()
 
     @asynccontextmanager
-    async def _session(self, query: Query, host: Host, named: Named) -> AsyncGenerator[DocumentSession]:
-        key = query.language.encode(), host.identity.encode(), named.raw
+    async def session(self, identity: str, raw: bytes, *, timeout_s: float) -> AsyncGenerator[DocumentSession]:
+        """A session of the database that the value (raw JSON) of a resource describes, for one identity."""
+        key = b"mongodb", identity.encode(), raw
         async with (
-            self._open.use(key, lambda: open_documents(query.language, named.value, egress=self._egress)) as database,
-            database.session(timeout_s=query.timeout_s) as session,
+            self._open.use(
+                key, lambda: open_documents("mongodb", jsontext.loads(raw), egress=self._egress)
+            ) as database,
+            database.session(timeout_s=timeout_s) as session,
         ):
             yield session
 

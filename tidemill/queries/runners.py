@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from contextlib import AbstractAsyncContextManager
-from typing import Final, Self, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
 import structlog
 
@@ -13,6 +13,10 @@ from tidemill.queries.port import Host, Query, QueryRunner
 from tidemill.queries.sql import SqlRunner
 from tidemill.registry import lookup
 from tidemill.stores.databases.port import Database
+
+if TYPE_CHECKING:  # imported when it is used
+    from tidemill.queries.mongodb import MongoRunner
+    from tidemill.stores.documents.port import DocumentSession
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +60,18 @@ class Runners:
         assert isinstance(runner, SqlRunner)
         self._begin_closing()
         return runner.use(language, identity, value)
+
+    def documents(
+        self, identity: str, value: bytes, *, timeout_s: float
+    ) -> AbstractAsyncContextManager["DocumentSession"]:
+        """A session of the document database that the value of a resource describes.
+
+        Raises:
+            BadRequest: the value does not fit.
+        """
+        runner = cast("MongoRunner", self._runner("mongodb"))
+        self._begin_closing()
+        return runner.session(identity, value, timeout_s=timeout_s)
 
     def _begin_closing(self) -> None:
         if self._task is None or self._task.done():

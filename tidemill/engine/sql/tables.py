@@ -6,30 +6,13 @@ in the dialect's own placeholders.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
+from tidemill.engine.pages import NULL, Filter, Identity, Operator, Order, Page
 from tidemill.engine.sql.styles import Compared, Style
 from tidemill.model.errors import BadRequest
 
 MOST_NAME_CHARS: Final = 128
-NULL: Final = b"null"
-
-
-class Operator(StrEnum):
-    """How a filter compares a column with a value."""
-
-    EQUAL = "="
-    NOT_EQUAL = "!="
-    LESS = "<"
-    AT_MOST = "<="
-    GREATER = ">"
-    AT_LEAST = ">="
-    CONTAINS = "contains"
-    """The column's text contains the value, in upper or lower case."""
-    BEGINS = "begins"
-    IS_NULL = "is null"
-    IS_NOT_NULL = "is not null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,33 +86,6 @@ class Place:
         if column not in self.types:
             raise BadRequest(f"The table {self.schema}.{self.table} has no column {column[:80]!r}.")
         return self.types[column]
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A condition on a column; `raw` is JSON."""
-
-    column: str
-    operator: Operator
-    raw: bytes = NULL
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What rows are sorted by."""
-
-    column: str
-    is_descending: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Which rows are wanted. `after`: the values of the sort columns of the last row before, raw JSON; () at first."""
-
-    filters: tuple[Filter, ...] = ()
-    order: tuple[Order, ...] = ()
-    after: tuple[bytes, ...] = ()
-    limit: int = 100
 
 
 def full_order(style: Style, place: Place, order: Sequence[Order]) -> tuple[Order, ...]:
@@ -266,21 +222,6 @@ def _equal(text: Text, by: _Sorted, raw: bytes) -> str:
     if raw.strip() == NULL:
         return f"{by.column} is null"
     return f"{by.column} = {text.compared(by.how, by.type_name, raw)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Which row is meant, and as what it was seen.
-
-    Attributes:
-        key: the values of the key's columns, raw JSON; empty where there is no key.
-        row: what names it in a table without a key.
-        version: what it was when it was seen.
-    """
-
-    key: Mapping[str, bytes] = field(default_factory=dict)
-    row: str = ""
-    version: str = ""
 
 
 def lock_row(style: Style, place: Place, row: Identity) -> Generated:

@@ -12,9 +12,10 @@ from fastapi import APIRouter, Depends
 from msgspec import Raw
 from starlette.responses import Response
 
-from tidemill.engine.sql.tables import Filter, Identity, Operator, Order, Page
+from tidemill.engine.pages import Filter, Identity, Operator, Order, Page
 from tidemill.model.identity import Principal
-from tidemill.queries.explorer import Change, ChangeKind, Explorer, Rows
+from tidemill.queries.explorer import explorer_of
+from tidemill.queries.explorer.port import Change, ChangeKind, Explorer, Rows
 from tidemill.server.inline import inline_host
 from tidemill.server.objects.fencing import require_lease
 from tidemill.server.parts import Caller, InParts, Parts
@@ -61,7 +62,10 @@ class WireOrder(msgspec.Struct):
 
 
 class WantedRows(msgspec.Struct, kw_only=True):
-    """Which rows of a table are wanted. `after`: as the page before gave it, with the same filters and sort."""
+    """Which rows of a table are wanted. `after`: as the page before gave it, with the same filters and sort.
+
+    Of documents alone: `query`, a filter of MongoDB's, and `canonical`, to mark each number with its type.
+    """
 
     resource: str
     schema: str
@@ -70,6 +74,8 @@ class WantedRows(msgspec.Struct, kw_only=True):
     sort: list[WireOrder] = []
     after: list[Raw] = []
     limit: int = 100
+    query: Raw = msgspec.field(default_factory=lambda: Raw(b""))
+    canonical: bool = False
 
 
 class WireColumn(msgspec.Struct):
@@ -90,6 +96,7 @@ class ListedRows(msgspec.Struct, kw_only=True):
     after: list[Raw] | None
     has_more: bool
     sql: str
+    documents: list[Raw] | None = None
 
 
 class WireRow(msgspec.Struct, kw_only=True):
@@ -101,7 +108,7 @@ class WireRow(msgspec.Struct, kw_only=True):
 
 
 class WireChange(msgspec.Struct, kw_only=True):
-    """A change to one row: `values` of inserts and updates, `row` of updates and deletes."""
+    """A change to one row: `values` of all but deletes, `row` of all but inserts. Documents are replaced as a whole."""
 
     kind: ChangeKind
     schema: str
@@ -179,6 +186,8 @@ async def list_rows(
         order=tuple(Order(each.column, each.descending) for each in body.sort),
         after=tuple(map(bytes, body.after)),
         limit=body.limit,
+        query=bytes(body.query),
+        is_canonical=body.canonical,
     )
     async with _explorer(parts, caller, body.resource) as explorer:
         found = await explorer.rows(body.schema, body.table, page)
@@ -209,7 +218,7 @@ async def _explorer(parts: Parts, caller: Principal, resource: str) -> AsyncIter
     """
     await require_lease(parts.database, caller)
     async with inline_host(parts, caller) as host:
-        yield Explorer(parts.queries, await host.resource(resource), host.identity)
+        yield explorer_of(parts.queries, await host.resource(resource), host.identity)
 
 
 def _plain(resource: str) -> str:
@@ -235,4 +244,5 @@ def _wire(found: Rows) -> ListedRows:
         after=found.after,
         has_more=found.has_more,
         sql=found.sql,
+        documents=found.documents,
     )

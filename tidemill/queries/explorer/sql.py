@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import msgspec
 
 from tidemill.engine.cell_json import Cells
-from tidemill.engine.sql.dialect import DIALECTS
+from tidemill.engine.pages import Identity, Page
 from tidemill.engine.sql.styles import Style, style_of
 from tidemill.engine.sql.tables import (
     Generated,
-    Identity,
-    Page,
     Place,
     delete_row,
     full_order,
@@ -26,115 +22,50 @@ from tidemill.engine.sql.tables import (
 )
 from tidemill.model.column import Column, Row
 from tidemill.model.errors import BadRequest, Conflict, Unsupported
+from tidemill.queries.explorer.port import (
+    MOST_CHANGES,
+    MOST_ROWS,
+    STATEMENT_S,
+    Change,
+    ChangeKind,
+    Done,
+    Rows,
+)
 from tidemill.queries.port import Opened
 from tidemill.queries.runners import Runners
 from tidemill.stores.databases.catalog import Catalog, Table, TableName, catalog_of
 from tidemill.stores.databases.port import Argument, Database, Session, SessionOptions, Statement
 
-MOST_ROWS: Final = 1000
-MOST_CHANGES: Final = 1000
-STATEMENT_S: Final = 30.0
 _LOOKING: Final = SessionOptions(read_only=True, statement_timeout_s=STATEMENT_S, application="tidemill explorer")
 _CHANGING: Final = SessionOptions(statement_timeout_s=STATEMENT_S, application="tidemill explorer")
-_LANGUAGES: Final = {each.resource_type: each.name for each in DIALECTS.values() if each.name != "duckdb"}
 
 
-def language_of(resource_type: str) -> str:
-    """The dialect of the databases that resources of a type describe.
+class SqlExplorer:
+    """An `Explorer` of a SQL database."""
 
-    Raises:
-        Unsupported: it is no SQL database.
-    """
-    if resource_type not in _LANGUAGES:
-        raise Unsupported(f"A resource of the type {resource_type!r} is no SQL database that the explorer knows.")
-    return _LANGUAGES[resource_type]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """A page of rows.
-
-    Attributes:
-        cells: for each row its values, ready for msgspec's encoder, in the order of the columns.
-        versions: for each row what it is now; None where the engine has none.
-        row_names: for each row what names it; None where a key does.
-        after: where the next page begins; None for the last, and for views.
-        has_more: whether there are more rows.
-        sql: what was asked, with placeholders.
-    """
-
-    columns: tuple[Column, ...]
-    cells: list[list[object]]
-    versions: list[str] | None
-    row_names: list[str] | None
-    after: list[msgspec.Raw] | None
-    has_more: bool
-    sql: str
-
-
-class ChangeKind(StrEnum):
-    """What is done to a row."""
-
-    INSERT = "insert"
-    UPDATE = "update"
-    DELETE = "delete"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One change: `values` of inserts and updates, `row` of updates and deletes."""
-
-    kind: ChangeKind
-    schema: str
-    table: str
-    values: dict[str, bytes]
-    row: Identity
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A statement that was run, with the values of its placeholders as JSON."""
-
-    sql: str
-    arguments: list[msgspec.Raw]
-
-
-class Explorer:
-    """One database, for one identity, for the time of a request."""
-
-    def __init__(self, runners: Runners, opened: Opened, identity: str) -> None:
-        """
-        Raises:
-            Unsupported: the explorer does not know such databases.
-        """
-        self.language = language_of(opened.resource_type)
+    def __init__(self, language: str, runners: Runners, opened: Opened, identity: str) -> None:
+        self.language = language
         self._runners, self._opened, self._identity = runners, opened, identity
 
     async def tables(self) -> list[TableName]:
-        """All tables and views."""
+        """See `Explorer.tables`."""
         catalog = catalog_of(self.language)
         async with self._database() as database, database.session(_LOOKING) as session:
             return await catalog.tables(session)
 
     async def table(self, schema: str, name: str) -> Table:
-        """One table.
-
-        Raises:
-            NotFound: it is not there.
-        """
+        """See `Explorer.table`."""
         catalog = catalog_of(self.language)
         async with self._database() as database, database.session(_LOOKING) as session:
             return await catalog.table(session, schema, name)
 
     async def rows(self, schema: str, name: str, page: Page) -> Rows:
-        """A page of a table's rows.
-
-        Raises:
-            BadRequest: a column is not there, or a value does not fit its type.
-        """
+        """See `Explorer.rows`."""
         style, catalog = style_of(self.language), catalog_of(self.language)
         if not 1 <= page.limit <= MOST_ROWS:
             raise BadRequest(f"limit must be 1 to {MOST_ROWS}.")
+        if page.query:
+            raise BadRequest("`query` is a filter of document databases: send `filters`.")
         async with self._database() as database, database.session(_LOOKING) as session:
             place = place_of(await catalog.table(session, schema, name))
             asked = select_page(style, place, page)
@@ -143,12 +74,7 @@ class Explorer:
         return _page(style, place, page, result.columns, found, asked.text)
 
     async def change(self, changes: Sequence[Change], *, is_trial: bool) -> list[Done]:
-        """Make the changes in one transaction; of a trial nothing stays.
-
-        Raises:
-            Conflict: a row is not (any more) as it was seen, or not one; nothing was changed.
-            QueryFailed: the database refuses one; nothing was changed.
-        """
+        """See `Explorer.change`."""
         if not 1 <= len(changes) <= MOST_CHANGES:
             raise BadRequest(f"Send 1 to {MOST_CHANGES} changes.")
         async with self._database() as database:
@@ -169,6 +95,8 @@ class Explorer:
                 made = insert_row(style, place, change.values)
             case ChangeKind.UPDATE:
                 made = update_row(style, place, change.row, change.values)
+            case ChangeKind.REPLACE:
+                raise BadRequest("A row is not replaced as a whole: send `update` with the columns to set.")
             case ChangeKind.DELETE:
                 made = delete_row(style, place, change.row)
         for result in await session.run(_statement(made)):

@@ -1,0 +1,320 @@
+"""Looks into users' document databases: collections, pages of documents, changes to one document as it was seen."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from tidemill.engine.documents.bson_json import members_to_json, to_json
+from tidemill.engine.documents.bson_tree import Tree, Typed, to_bson
+from tidemill.engine.documents.operations import Change as Write
+from tidemill.engine.documents.operations import Written
+from tidemill.engine.documents.pages import (
+    ID,
+    full_order,
+    kind_of,
+    matching,
+    place_of,
+    read_document,
+    read_json,
+    sorting,
+)
+from tidemill.engine.pages import Identity, Order, Page
+from tidemill.model.column import Column, DataType, Kind
+from tidemill.model.errors import BadRequest, Conflict, NotFound
+from tidemill.queries.explorer.port import (
+    MOST_CHANGES,
+    MOST_ROWS,
+    STATEMENT_S,
+    Change,
+    ChangeKind,
+    Done,
+    Rows,
+)
+from tidemill.queries.port import Opened
+from tidemill.queries.runners import Runners
+from tidemill.stores.databases.catalog import VIEW, Index, Table, TableColumn, TableName
+from tidemill.stores.documents.port import DocumentSession
+
+MOST_PAGE_BYTES: Final = 8 * 1024 * 1024
+"""A page ends earlier where its documents are larger."""
+_SAMPLED: Final = 100
+_OWN: Final = frozenset({"admin", "local", "config"})
+_KINDS: Final = {"collection": "collection", "view": "view", "timeseries": "time series"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A document of a page."""
+
+    raw: bytes
+    members: Mapping[str, str]
+
+    @property
+    def version(self) -> str:
+        return _version(self.raw)
+
+
+class DocumentExplorer:
+    """An `Explorer` of a document database: its databases are the schemas."""
+
+    def __init__(self, language: str, runners: Runners, opened: Opened, identity: str) -> None:
+        self.language = language
+        self._runners, self._opened, self._identity = runners, opened, identity
+
+    async def tables(self) -> list[TableName]:
+        """See `Explorer.tables`. All databases where the user may list them, else that of the resource."""
+        async with self._session() as session:
+            reply = _reply(
+                await session.command("admin", {"listDatabases": 1, "nameOnly": True, "authorizedDatabases": True})
+            )
+            names = sorted(each["name"] for each in reply["databases"] if each["name"] not in _OWN)
+            return [each for name in names for each in await _collections(session, name)]
+
+    async def table(self, schema: str, name: str) -> Table:
+        """See `Explorer.table`. The columns are what the fields of some documents tell."""
+        async with self._session() as session:
+            kind = await _kind(session, schema, name)
+            page = await _found(session, schema, {"find": name, "limit": _SAMPLED}, limit=_SAMPLED)
+            indexes = [] if kind == "view" else await _indexes(session, schema, name)
+        return Table(
+            schema=schema,
+            name=name,
+            kind=kind,
+            comment="",
+            columns=tuple(
+                TableColumn(
+                    name=each.name, type=each.type.name, is_nullable=each.name != ID, default=None, is_generated=False,
+                    comment="",
+                )
+                for each in _columns(page)
+            ),
+            key=(ID,),
+            indexes=tuple(indexes),
+            foreign_keys=(),
+            why_read_only=VIEW if kind == "view" else "",
+        )  # fmt: skip
+
+    async def rows(self, schema: str, name: str, page: Page) -> Rows:
+        """See `Explorer.rows`. Cells of fields that a document has not are null; `documents` tells what it has."""
+        if not 1 <= page.limit <= MOST_ROWS:
+            raise BadRequest(f"limit must be 1 to {MOST_ROWS}.")
+        order = full_order(page.order)
+        wanted = matching(page.filters, page.query, order, page.after)
+        command: dict[str, Tree] = {"find": name, "filter": wanted, "sort": sorting(order), "limit": page.limit + 1}
+        async with self._session() as session:
+            found = await _found(session, schema, command, limit=page.limit + 1)
+            if not found and not page.after:
+                await _kind(session, schema, name)
+        kept = _within(found[: page.limit])
+        columns = _columns(kept)
+        has_more = len(found) > len(kept)
+        return Rows(
+            columns=columns,
+            cells=[
+                [msgspec.Raw(each.members.get(column.name, "null").encode()) for column in columns] for each in kept
+            ],
+            versions=[each.version for each in kept],
+            row_names=None,
+            after=_next(kept, order) if has_more else None,
+            has_more=has_more,
+            sql=_script(
+                schema, name, {"find": _shown(wanted), "sort": _shown(sorting(order)), "limit": page.limit + 1}
+            ),
+            documents=[msgspec.Raw(to_json(each.raw, is_canonical=page.is_canonical).encode()) for each in kept],
+        )
+
+    async def change(self, changes: Sequence[Change], *, is_trial: bool) -> list[Done]:
+        """See `Explorer.change`. One alone needs no transaction, several do, and so does a trial."""
+        if not 1 <= len(changes) <= MOST_CHANGES:
+            raise BadRequest(f"Send 1 to {MOST_CHANGES} changes.")
+        is_together = is_trial or len(changes) > 1
+        async with self._session() as session:
+            if is_together:
+                await session.begin()
+            done = [await _apply(session, number, change) for number, change in enumerate(changes, start=1)]
+            if is_together:
+                await (session.rollback() if is_trial else session.commit())
+        return done
+
+    def _session(self) -> AbstractAsyncContextManager[DocumentSession]:
+        return self._runners.documents(self._identity, self._opened.value, timeout_s=STATEMENT_S)
+
+
+def _reply(raw: bytes) -> Any:
+    return json.loads(to_json(raw))
+
+
+async def _collections(session: DocumentSession, database: str) -> list[TableName]:
+    found = []
+    command: dict[str, Tree] = {"listCollections": 1, "authorizedCollections": True, "nameOnly": True}
+    async with aclosing(session.rows(database, command)) as batches:  # type: ignore[type-var]  # generators close
+        async for batch in batches:
+            found += [_reply(raw) for raw in batch]
+    return [
+        TableName(
+            schema=database,
+            name=each["name"],
+            kind=_KINDS.get(each["type"], each["type"]),
+            rows=await _count(session, database, each),
+            comment="",
+        )
+        for each in sorted(found, key=lambda each: str(each["name"]))
+        if not each["name"].startswith("system.")
+    ]
+
+
+async def _count(session: DocumentSession, database: str, told: Mapping[str, Any]) -> int | None:
+    """By what the server keeps in mind; of views it would have to count."""
+    if told["type"] != "collection":
+        return None
+    return int(_reply(await session.command(database, {"count": told["name"]}))["n"])
+
+
+async def _kind(session: DocumentSession, database: str, name: str) -> str:
+    for each in await _collections(session, database):
+        if each.name == name:
+            return each.kind
+    raise NotFound(f"There is no collection {database}.{name}, or the user may not see it.")
+
+
+async def _indexes(session: DocumentSession, database: str, name: str) -> list[Index]:
+    found = []
+    async with aclosing(session.rows(database, {"listIndexes": name})) as batches:  # type: ignore[type-var]
+        async for batch in batches:
+            for raw in batch:
+                told = _reply(raw)
+                is_primary = told["name"] == "_id_"
+                found.append(
+                    Index(
+                        name=told["name"],
+                        columns=tuple(told["key"]),
+                        is_unique=is_primary or bool(told.get("unique")),
+                        is_primary=is_primary,
+                        definition=json.dumps({key: value for key, value in told.items() if key not in {"v", "ns"}}),
+                    )
+                )
+    return found
+
+
+async def _found(session: DocumentSession, database: str, command: Mapping[str, Tree], *, limit: int) -> list[_Seen]:
+    """The documents, at most so many, and few of them beyond the bytes of a page."""
+    found: list[_Seen] = []
+    size = 0
+    async with aclosing(session.rows(database, command)) as batches:  # type: ignore[type-var]
+        async for batch in batches:
+            for raw in batch:
+                found.append(_Seen(bytes(raw), members_to_json(raw)))
+                size += len(raw)
+            if len(found) >= limit or size > MOST_PAGE_BYTES:
+                break
+    return found[:limit]
+
+
+def _within(found: Sequence[_Seen]) -> list[_Seen]:
+    """As many as fit a page; one at least."""
+    kept: list[_Seen] = []
+    size = 0
+    for each in found:
+        size += len(each.raw)
+        if kept and size > MOST_PAGE_BYTES:
+            break
+        kept.append(each)
+    return kept
+
+
+def _columns(found: Sequence[_Seen]) -> tuple[Column, ...]:
+    """The fields of the documents in the order in which they come; a type is all that occur."""
+    kinds: dict[str, dict[str, None]] = {ID: {}}
+    for each in found:
+        for name, text in each.members.items():
+            kinds.setdefault(name, {})[kind_of(text)] = None
+    return tuple(
+        Column(name, DataType(name=" | ".join(each for each in of if each != "null") or "null", kind=Kind.JSON))
+        for name, of in kinds.items()
+    )
+
+
+def _next(kept: Sequence[_Seen], order: Sequence[Order]) -> list[msgspec.Raw] | None:
+    """Where the next page begins; None where a document has no single place in the order."""
+    place = None
+    for each in kept:
+        place = place_of(json.loads(to_json(each.raw, is_canonical=True)), order)
+        if place is None:
+            return None
+    return [msgspec.Raw(text.encode()) for text in place or ()]
+
+
+async def _apply(session: DocumentSession, number: int, change: Change) -> Done:
+    match change.kind:
+        case ChangeKind.INSERT:
+            return await _insert(session, change)
+        case ChangeKind.REPLACE:
+            document = read_document(change.values, "The document")
+            write = Write(kind="replace", filter=await _seen(session, number, change), document=document)
+            shown = {"update": {"filter": _named(change.row), "update": _shown(document)}}
+        case ChangeKind.DELETE:
+            write = Write(kind="delete", filter=await _seen(session, number, change))
+            shown = {"delete": {"filter": _named(change.row)}}
+        case ChangeKind.UPDATE:
+            raise BadRequest("A document is replaced as a whole: send `replace` with all its fields as `values`.")
+    result = await session.write(change.schema, change.table, Written(changes=(write,)))
+    if result.matched + result.deleted != 1:
+        raise _changed(number, change)
+    return Done(_script(change.schema, change.table, shown), [])
+
+
+async def _insert(session: DocumentSession, change: Change) -> Done:
+    document = read_document(change.values, "The document")
+    write = Write(kind="insert", document=document)
+    result = await session.write(change.schema, change.table, Written(changes=(write,)))
+    (identity,) = result.inserted_ids
+    shown = {ID: json.loads(members_to_json(identity)[ID]), **_plain(change.values)}
+    return Done(_script(change.schema, change.table, {"insert": shown}), [])
+
+
+async def _seen(session: DocumentSession, number: int, change: Change) -> dict[str, Tree]:
+    """A filter that one document matches, as long as it is what was seen: compared as a whole by the server."""
+    identity = change.row
+    if set(identity.key) != {ID} or not identity.version:
+        raise BadRequest('Send the `key` of the document, {"_id": …}, and its `version` as it was seen.')
+    wanted: dict[str, Tree] = {ID: {"$eq": read_json(identity.key[ID], "_id")}}
+    command: dict[str, Tree] = {"find": change.table, "filter": wanted, "limit": 1, "singleBatch": True}
+    found = await _found(session, change.schema, command, limit=1)
+    if not found or found[0].version != identity.version:
+        raise _changed(number, change)
+    return {**wanted, "$expr": {"$eq": ["$$ROOT", {"$literal": Typed(0x03, found[0].raw)}]}}
+
+
+def _changed(number: int, change: Change) -> Conflict:
+    return Conflict(
+        f"Change {number}: the document of {change.schema}.{change.table} is not there any more, or was changed since "
+        "it was read. Nothing was changed; read again."
+    )
+
+
+def _version(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _named(identity: Identity) -> dict[str, object]:
+    return {ID: {"$eq": json.loads(identity.key[ID])}}
+
+
+def _plain(values: Mapping[str, bytes]) -> dict[str, object]:
+    return {name: json.loads(raw) for name, raw in values.items()}
+
+
+def _shown(tree: Tree) -> object:
+    """Extended JSON again, for a script."""
+    assert isinstance(tree, dict)
+    return json.loads(to_json(to_bson(tree)))
+
+
+def _script(database: str, collection: str, operation: Mapping[str, object]) -> str:
+    """As a script for MongoDB says it."""
+    return json.dumps({"db": database, "collection": collection, **operation}, ensure_ascii=False)

@@ -1,0 +1,104 @@
+"""What every explorer of a user's database can do, in one shape: lists of things, pages of what is in them, changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+import msgspec
+
+from tidemill.engine.pages import Identity, Page
+from tidemill.model.column import Column
+from tidemill.stores.databases.catalog import Table, TableName
+
+MOST_ROWS: Final = 1000
+MOST_CHANGES: Final = 1000
+STATEMENT_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A page of rows.
+
+    Attributes:
+        cells: for each row its values, ready for msgspec's encoder, in the order of the columns.
+        versions: for each row what it is now; None where the engine has none.
+        row_names: for each row what names it; None where a key does.
+        after: where the next page begins; None for the last, and for views.
+        has_more: whether there are more rows.
+        sql: what was asked, with placeholders.
+        documents: for each row the whole of it, where that is more than its cells.
+    """
+
+    columns: tuple[Column, ...]
+    cells: list[list[object]]
+    versions: list[str] | None
+    row_names: list[str] | None
+    after: list[msgspec.Raw] | None
+    has_more: bool
+    sql: str
+    documents: list[msgspec.Raw] | None = None
+
+
+class ChangeKind(StrEnum):
+    """What is done to a row. A document is replaced as a whole."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change: `values` of all but deletes, `row` of all but inserts."""
+
+    kind: ChangeKind
+    schema: str
+    table: str
+    values: dict[str, bytes]
+    row: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A statement that was run, with the values of its placeholders as JSON."""
+
+    sql: str
+    arguments: list[msgspec.Raw]
+
+
+class Explorer(Protocol):
+    """One database, for one identity, for the time of a request."""
+
+    language: str
+
+    async def tables(self) -> list[TableName]:
+        """All tables and views, collections, or what else holds rows."""
+        ...
+
+    async def table(self, schema: str, name: str) -> Table:
+        """One of them.
+
+        Raises:
+            NotFound: it is not there.
+        """
+        ...
+
+    async def rows(self, schema: str, name: str, page: Page) -> Rows:
+        """A page of its rows.
+
+        Raises:
+            BadRequest: a column is not there, or a value does not fit its type.
+        """
+        ...
+
+    async def change(self, changes: Sequence[Change], *, is_trial: bool) -> list[Done]:
+        """Make the changes, all or none; of a trial nothing stays.
+
+        Raises:
+            Conflict: something is not (any more) as it was seen, or not one; nothing was changed.
+            QueryFailed: the database refuses one; nothing was changed.
+            Unsupported: it cannot promise that.
+        """
+        ...
