@@ -16,8 +16,8 @@ from tidemill.stores.databases.clickhouse.arguments import parameter
 from tidemill.stores.databases.clickhouse.config import ClickHouseConfig
 from tidemill.stores.databases.clickhouse.types import Reader, parse_type
 from tidemill.stores.databases.json_http import guarded_client, unreachable
-from tidemill.stores.databases.mysql.config import tls_context
 from tidemill.stores.databases.port import Capabilities, Result, SessionOptions, Statement
+from tidemill.stores.databases.tls import tls_context
 
 FORMAT: Final = "JSONCompactEachRowWithNamesAndTypes"
 _SETTINGS: Final = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from tidemill.stores.databases.fields import Fields
+from tidemill.stores.databases.tls import tls_context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +50,3 @@ class MysqlConfig:
     def tls_context(self) -> ssl.SSLContext | None:
         """How TLS is spoken; None for without."""
         return tls_context(self.ca_certificate, checks=self.checks_certificate) if self.tls else None
-
-
-def tls_context(ca_certificate: str, *, checks: bool) -> ssl.SSLContext:
-    """With the authorities of the system, or with others in their place."""
-    context = ssl.create_default_context(cadata=ca_certificate or None)
-    if not checks:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

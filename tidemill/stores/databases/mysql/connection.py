@@ -14,6 +14,7 @@ from tidemill.engine.sql.dialect import DIALECTS
 from tidemill.model.column import Column, Row
 from tidemill.model.errors import QueryFailed, TidemillError
 from tidemill.stores.databases.blocking.port import BlockingResult
+from tidemill.stores.databases.blocking.sockets import CONNECT_S, connected_to
 from tidemill.stores.databases.mysql.arguments import parameter
 from tidemill.stores.databases.mysql.config import MysqlConfig
 from tidemill.stores.databases.mysql.errors import connection_failed, query_failed
@@ -21,7 +22,6 @@ from tidemill.stores.databases.mysql.prepared import Head, PreparingDriver
 from tidemill.stores.databases.places import by_position
 from tidemill.stores.databases.port import SessionOptions, Statement
 
-CONNECT_S: Final = 10
 _SETTINGS: Final = "set names utf8mb4, time_zone = '+00:00', autocommit = 1"
 _TRUSTED_S: Final = 15.0
 _FAILURES: Final = (err.MySQLError, OSError, EOFError)
@@ -75,13 +75,7 @@ class MysqlConnection:
 
     def _reach(self) -> socket.socket:
         """pymysql compares certificates with the name of the host, and is handed the connection to its address."""
-        found = None
-        for address in self._addresses[:-1]:
-            with suppress(OSError):
-                found = socket.create_connection((address, self._config.port), CONNECT_S)
-                break
-        found = found or socket.create_connection((self._addresses[-1], self._config.port), CONNECT_S)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        found = connected_to(self._addresses, self._config.port)
         found.settimeout(None)
         return found
 

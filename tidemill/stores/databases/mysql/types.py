@@ -10,6 +10,7 @@ from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
 
 from tidemill.model.column import Column, DataType, Kind
 from tidemill.stores.databases.mysql.geometry import well_known_text
+from tidemill.stores.databases.single_precision import shortest
 
 Reader = Callable[[MysqlPacket], object]
 
@@ -95,14 +96,7 @@ def _number(form: str) -> Reader:
 
 
 def _float(packet: MysqlPacket) -> float:
-    """The shortest number that is the same in single precision, as others write it."""
-    data = packet.read(4)
-    (found,) = struct.unpack("<f", data)
-    for digits in range(6, 9):
-        shorter = float(f"{found:.{digits}g}")
-        if struct.pack("<f", shorter) == data:
-            return shorter
-    return float(f"{found:.9g}")
+    return shortest(packet.read(4))
 
 
 def _bytes(packet: MysqlPacket) -> bytes:
