@@ -275,6 +275,9 @@ _TYPE_NOTES: Final = (
     "  an error which names the column.",
     "- In Parquet, numbers without a declared precision, intervals, times with an offset, and times in lists or",
     "  structures are texts.",
+    "- Which type of a database is of which kind, and what fits it as an argument:",
+    "  [PostgreSQL](../guides/postgres.md), [MySQL](../guides/mysql.md), [SQL Server](../guides/mssql.md),",
+    "  [ClickHouse](../guides/clickhouse.md).",
 )
 
 

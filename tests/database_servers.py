@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -299,3 +300,18 @@ def start_clickhouse(folder: Path, processes: Processes) -> Resource:
     processes.start([str(program), str(front), str(port), str(folder / "data")])
     wait_for_port(port, processes)
     return {"host": f"http://127.0.0.1:{port}", "username": "default", "password": CLICKHOUSE_PASSWORD}
+
+
+def start_mssql(folder: Path, processes: Processes, server: Postgres) -> tuple[Resource, Authority]:
+    """What speaks SQL Server's protocol before a Postgres, over TLS; the value of a resource that leads there."""
+    authority = Authority()
+    port, password = free_port(), secrets.token_urlsafe(12)
+    for name, content in zip(("cert.pem", "key.pem"), authority.issue("localhost"), strict=True):
+        (folder / name).write_text(content)
+    front = Path(__file__).parent / "servers" / "mssql_front.py"
+    files = (str(folder / "cert.pem"), str(folder / "key.pem"))
+    conninfo = f"host=127.0.0.1 port={server.port} user=postgres password={server.password} dbname=postgres"
+    processes.start([sys.executable, str(front), str(port), conninfo, *files, "sa", password, f"token-{password}"])
+    wait_for_port(port, processes)
+    login: Resource = {"user": "sa", "password": password, "dbname": "main"}
+    return {"host": "localhost", "port": port, **login, "ca_cert": authority.pem}, authority

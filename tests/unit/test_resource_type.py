@@ -25,7 +25,7 @@ STORAGE = {
     "postgresql": "host* port=5432 user=postgres password dbname* sslmode=prefer root_certificate_pem "
     "client_certificate_pem client_key_pem options",
     "mysql": "host=localhost port=3306 user* password* database* ssl=True root_certificate_pem verify_certificate=True",
-    "ms_sql_server": "host* port=1433 user password dbname* instance_name aad_token trust_cert=True ca_cert "
+    "ms_sql_server": "host* port=1433 user password dbname* instance_name aad_token trust_cert=False ca_cert "
     "encrypt=True integrated_auth=False",
     "bigquery": GOOGLE.replace("project_id", "project_id*") + " location dataset maximum_bytes_billed endPoint",
     "snowflake": "account_identifier* username* public_key* private_key* database* warehouse schema role",

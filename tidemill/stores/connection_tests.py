@@ -32,6 +32,7 @@ TESTERS: Final[dict[str, Entry]] = {
     "clickhouse": Entry("tidemill.stores.databases.examination:ClickHouseTest"),
     "gcloud_storage": Entry("tidemill.stores.objects.examination:GcsTest"),
     "mongodb": Entry("tidemill.stores.documents.examination:MongoTest"),
+    "ms_sql_server": Entry("tidemill.stores.databases.examination:MssqlTest"),
     "mysql": Entry("tidemill.stores.databases.examination:MysqlTest"),
     "postgresql": Entry("tidemill.stores.databases.examination:PostgresTest"),
     "redis": Entry("tidemill.stores.keys.examination:KeysTest"),

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from tests.contracts.databases import mariadb, postgres
+from tests.contracts.databases import mariadb, mssql, postgres
 from tests.database_servers import DatabaseServers, Resource, start_bigquery, start_clickhouse
 
 
@@ -66,9 +66,24 @@ _POSTGRES: Final = {
     "endless": "select pg_sleep(60)",
     "running": "select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(60)'",
     "identity": "select pg_backend_pid()",
-    "end_connection": "select pg_terminate_backend({identity})",
+    "end_connection": "select pg_terminate_backend({identity}, 5000)",
     "session_setting": ("set application_name = 'left behind'", "show application_name"),
 }
+
+_SQL_SERVER: Final = Dialect(
+    language="mssql",
+    resource=lambda _: given_by("TIDEMILL_TEST_MSSQL_RESOURCE"),
+    placeholder="@P1",
+    series="select top ({count}) row_number() over (order by (select 1)) as n "
+    "from sys.all_columns a, sys.all_columns b",
+    endless="waitfor delay '00:01:00'",
+    running="select count(*) from sys.dm_exec_requests where command = 'WAITFOR'",
+    text="nvarchar(max)",
+    create="create table {name} (id int primary key, note nvarchar(100))",
+    identity="select @@spid",
+    end_connection="kill {identity}",
+    session_setting=("set datefirst 3", "select @@datefirst"),
+)
 
 _NOT_BY_CHDB: Final = (
     "test_what_is_not_read_is_done_all_the_same",
@@ -148,6 +163,11 @@ DIALECTS: Final[dict[str, Dialect]] = {
         end_connection="kill {identity}",
         session_setting=("set sql_mode = 'ansi'", "select @@sql_mode"),
     ),
+    "mssql-protocol": Dialect(
+        resource=mssql.front,
+        **_POSTGRES | {"language": "mssql", "placeholder": "cast(@P1 as text)", "text": "nvarchar(max)"},
+    ),
+    "mssql-service": _SQL_SERVER,
     "pgbouncer": Dialect(
         resource=postgres.pooled,
         **_POSTGRES

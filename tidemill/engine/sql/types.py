@@ -51,7 +51,7 @@ _OWN: Final[Mapping[str, Mapping[str, Schema]]] = {
         (_BOOLEAN, "bit"),
         (_NUMBER, "money smallmoney"),
         (_MOMENT, "datetime2 smalldatetime datetimeoffset"),
-        (_BYTES, "binary varbinary image"),
+        (_BYTES, "binary varbinary image timestamp rowversion"),
     ),
     "oracledb": _table(
         (_NUMBER, "binary_float binary_double"),

@@ -10,6 +10,7 @@ from tidemill.stores.databases.port import Database
 BACKENDS: Final[dict[str, Entry]] = {
     "bigquery": Entry("tidemill.stores.databases.bigquery.database:BigQueryDatabase"),
     "clickhouse": Entry("tidemill.stores.databases.clickhouse.database:ClickHouseDatabase"),
+    "mssql": Entry("tidemill.stores.databases.mssql.database:MssqlDatabase", extra="mssql"),
     "mysql": Entry("tidemill.stores.databases.mysql.database:MysqlDatabase"),
     "postgresql": Entry("tidemill.stores.databases.postgresql.database:PostgresDatabase"),
 }

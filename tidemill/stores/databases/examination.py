@@ -54,6 +54,12 @@ class ClickHouseTest(DatabaseTest):
     language = "clickhouse"
 
 
+class MssqlTest(DatabaseTest):
+    """Of the resource type `ms_sql_server`."""
+
+    language = "mssql"
+
+
 class MysqlTest(DatabaseTest):
     """Of the resource type `mysql`."""
 

@@ -14,6 +14,10 @@ select * from orders where created_at >= $1 order by created_at limit 100
   mysql: `-- :since (datetime) = '2026-01-01 00:00:00'
 select * from orders where created_at >= :since limit 100
 `,
+  mssql: `-- database f/data/shop
+-- @P1 since (datetime2) = '2026-01-01T00:00:00'
+select top 100 * from orders where created_at >= @P1 order by created_at
+`,
   duckdb: `-- $least (int) = 10
 select * from read_parquet('s3:///data/*.parquet') where amount >= $least
 `,
@@ -45,4 +49,5 @@ def main(city: str = "Bremen", days: int = 7):
 
 export const LANGUAGE_NAMES: Record<string, string> = {
   python3: "Python", bash: "Bash", postgresql: "PostgreSQL", mysql: "MySQL", duckdb: "DuckDB", mongodb: "MongoDB", redis: "Redis",
+  mssql: "SQL Server",
 };

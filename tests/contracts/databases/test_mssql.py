@@ -1,0 +1,160 @@
+"""What only SQL Server has, as far as its protocol before a Postgres shows it: TLS, logins, batches, attention."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.certificates import Authority
+from tests.contracts.databases import mssql
+from tests.contracts.databases.asking import PLAIN, argument, ask, rows_of, run_all, statement
+from tests.database_servers import DatabaseServers, Resource
+from tests.query_host import QueryHost, Runs
+from tidemill.engine.egress import EVERYWHERE, Egress, Reach
+from tidemill.model.column import Kind
+from tidemill.model.errors import AddressClosed, Conflict, ConnectionFailed, QueryFailed
+from tidemill.queries.sql import SqlRunner
+from tidemill.stores import connection_tests
+from tidemill.stores.databases import open_database
+from tidemill.stores.databases.mssql import connection
+from tidemill.stores.databases.port import Database
+
+OpenIt = Callable[[str, Resource], Database]
+
+
+@pytest.fixture
+def resource(database_servers: DatabaseServers) -> Resource:
+    return mssql.front(database_servers)
+
+
+@pytest.fixture
+def database(resource: Resource, open_it: OpenIt) -> Database:
+    return open_it("mssql", resource)
+
+
+async def test_the_test_tells_that_it_is_encrypted(database: Database) -> None:
+    assert "answers as sa in database main, encrypted by TLSv1.2." in await database.test()
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"ca_cert": ""}, "Put the certificate of the server's authority into ca_cert"),
+        ({"ca_cert": Authority().pem}, "Put the certificate"),
+        ({"dbname": "other"}, "Check dbname"),
+        ({"user": "nobody"}, "Check user and password"),
+    ],
+)
+async def test_what_is_wrong_is_told(resource: Resource, open_it: OpenIt, changed: Resource, told: str) -> None:
+    with pytest.raises(ConnectionFailed, match=told):
+        await ask(open_it("mssql", {**resource, **changed}), "select 1 as a")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"ca_cert": "", "trust_cert": True}, "encrypted by TLS"),
+        ({"ca_cert": "", "encrypt": False}, "not encrypted"),
+        ({"host": "127.0.0.1"}, "encrypted by TLS"),
+    ],
+)
+async def test_a_resource_chooses_how_much_is_encrypted(
+    resource: Resource, open_it: OpenIt, changed: Resource, told: str
+) -> None:
+    database = open_it("mssql", {**resource, **changed})
+    assert told in await database.test()
+    assert await ask(database, "select 'x' as a, 1 as b") == [("x", 1)]
+
+
+async def test_a_token_of_entra_logs_in(resource: Resource, open_it: OpenIt) -> None:
+    token = {"token": f"token-{resource['password']}"}
+    without = {name: value for name, value in resource.items() if name not in {"user", "password"}}
+    assert "the holder of the token" in await open_it("mssql", {**without, "aad_token": token}).test()
+    with pytest.raises(ConnectionFailed) as caught:
+        await open_it("mssql", {**without, "aad_token": {"token": "wr0ng"}}).test()
+    assert "wr0ng" not in json.dumps(str(caught.value))
+
+
+async def test_addresses_that_are_closed_are_not_connected_to(resource: Resource) -> None:
+    database = open_database("mssql", resource, egress=Egress(Reach.PUBLIC))
+    with pytest.raises(AddressClosed):
+        await database.test()
+
+
+async def test_a_resource_of_it_can_be_tested(resource: Resource) -> None:
+    assert "answers as sa" in await connection_tests.tester_of("ms_sql_server", EVERYWHERE).test(resource)
+    with pytest.raises(Conflict, match="Check dbname"):
+        await connection_tests.tester_of("ms_sql_server", EVERYWHERE).test({**resource, "dbname": "other"})
+
+
+async def test_a_script_runs_batch_by_batch(resource: Resource) -> None:
+    host = QueryHost({"f/team/db": resource})
+    runs = Runs("mssql", SqlRunner(EVERYWHERE), host)
+    script = """-- database f/team/db
+-- @P1 first (int) = 1
+-- @P2 note (nvarchar(20))
+-- result_collection=all_statements_all_rows
+create temp table kept (n bigint, note text)
+GO
+insert into kept select n, cast(@P2 as text) from generate_series(cast(@P1 as int), 3) as n
+GO
+select n, note from kept order by n
+"""
+    try:
+        assert await runs.raw(script, {"first": 2, "note": "☃"}) == (
+            '[[],[],[{"n":2,"note":"☃"},{"n":3,"note":"☃"}]]'.encode()
+        )
+    finally:
+        await runs.runner.close()
+
+
+async def test_a_batch_gives_all_its_results(database: Database) -> None:
+    async with database.session(PLAIN) as session:
+        results = await session.run(
+            statement("select 1 as a; select 'x' as b, null as c; select generate_series(1, 3) n")
+        )
+        found = [[row async for batch in result.batches(2) for row in batch] for result in results]
+    assert found == [[(1,)], [("x", None)], [(1,), (2,), (3,)]]
+    assert [[column.type.kind for column in each.columns] for each in results] == [
+        [Kind.INTEGER],
+        [Kind.TEXT, Kind.TEXT],
+        [Kind.INTEGER],
+    ]
+
+
+async def test_what_is_held_of_several_results_is_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HELD_BYTES", 100_000)
+    with pytest.raises(QueryFailed, match="lines GO"):
+        await run_all(database, ["select 1 as a; select repeat('x', 1000) as b from generate_series(1, 1000)"])
+    assert await ask(database, "select 1 as a") == [(1,)]
+
+
+async def test_arguments_of_all_sizes_arrive(database: Database) -> None:
+    for text in ("", "☃" * 4000, "é" * 100_000):
+        assert await ask(database, "select cast(@P1 as text) as a", argument("nvarchar(max)", text)) == [(text,)]
+    found = await ask(
+        database,
+        "select cast(@P2 as int) as a, cast(@P1 as bigint) as b, cast(@P1 as bigint) as c",
+        argument("bigint", 2**62),
+        argument("int", None),
+    )
+    assert found == [(None, 2**62, 2**62)]
+
+
+async def test_an_error_in_a_stream_is_told_and_the_connection_goes_on(database: Database) -> None:
+    async with database.session(PLAIN) as session:
+        (result,) = await session.run(statement("select 10 / (3000 - n) as a from generate_series(1, 5000) n"))
+        with pytest.raises(QueryFailed, match="division by zero"):
+            _ = [batch async for batch in result.batches(100)]
+        assert await rows_of(session, "select 1 as a") == [(1,)]
+
+
+async def test_canceling_what_the_server_has_ended_already_hurts_nobody(database: Database) -> None:
+    async def cancel_unread() -> None:
+        async with database.session(PLAIN) as session:
+            await session.run(statement("select generate_series(1, 300) as n"))
+            await session.cancel()
+
+    with pytest.raises(QueryFailed, match="canceled"):
+        await cancel_unread()
+    assert await ask(database, "select 1 as a") == [(1,)]

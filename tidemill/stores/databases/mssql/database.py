@@ -1,0 +1,41 @@
+"""A SQL Server of a user's."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Self
+
+from tidemill.engine.egress import Egress
+from tidemill.stores.databases.blocking.database import BlockingDatabase, Connect
+from tidemill.stores.databases.mssql.config import MssqlConfig
+from tidemill.stores.databases.mssql.connection import MssqlConnection
+from tidemill.stores.databases.mssql.errors import connection_failed
+from tidemill.stores.databases.port import Capabilities
+from tidemill.stores.reach import addresses_of
+
+
+class MssqlDatabase(BlockingDatabase):
+    """A `Database`."""
+
+    def __init__(self, config: MssqlConfig, egress: Egress) -> None:
+        can = Capabilities(transactional_ddl=True, several_statements=True, row_locks=False, upsert="merge")
+        super().__init__(self._find_server, can)
+        self._config, self._egress = config, egress
+
+    @classmethod
+    def open(cls, value: Mapping[str, object], *, egress: Egress) -> Self:
+        """See `Backend.open`."""
+        return cls(MssqlConfig.of(value), egress)
+
+    async def _find_server(self) -> Connect:
+        """Connecting asks again where it is sent to: names are looked up in the loop, under the rule."""
+        loop = asyncio.get_running_loop()
+        try:
+            await addresses_of(self._config.host, self._config.port, self._egress)
+        except OSError as error:
+            raise connection_failed(error, secret=self._config.secret) from error
+
+        def look_up(host: str, port: int) -> Sequence[str]:
+            return asyncio.run_coroutine_threadsafe(addresses_of(host, port, self._egress), loop).result()
+
+        return partial(MssqlConnection, self._config, look_up)
