@@ -14,7 +14,7 @@ from tidemill.engine.keys.script import Command, Script, Unit, read_script, unit
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, InvalidScript, QueryFailed
 from tidemill.queries.bounds import Bounds
-from tidemill.queries.database_argument import Named, named_database
+from tidemill.queries.database_argument import named_database
 from tidemill.queries.kept_open import KeptOpen
 from tidemill.queries.port import Host, Query
 from tidemill.queries.streamed_object import upload
@@ -43,7 +43,7 @@ class RedisRunner:
             commands = (command for unit in asked for command in unit.commands)
             is_write = not all(only_reads(command.words) for command in commands)
             await host.touched("database", address, is_write=is_write)
-        async with self._session(query, host, named) as session:
+        async with self.session(host.identity, named.raw, timeout_s=query.timeout_s) as session:
             if "read_only" in script.head.options:
                 await _check_reads(session, asked)
             return await _run(_Run(session, script, query, host), asked)
@@ -57,11 +57,12 @@ class RedisRunner:
         await self._open.close()
 
     @asynccontextmanager
-    async def _session(self, query: Query, host: Host, named: Named) -> AsyncGenerator[KeySession]:
-        key = host.identity.encode(), named.raw
+    async def session(self, identity: str, raw: bytes, *, timeout_s: float) -> AsyncGenerator[KeySession]:
+        """A session of the store that the value (raw JSON) of a resource describes, for one identity."""
+        key = identity.encode(), raw
         async with (
-            self._open.use(key, lambda: open_keys(named.value, egress=self._egress)) as store,
-            store.session(timeout_s=query.timeout_s) as session,
+            self._open.use(key, lambda: open_keys(jsontext.loads(raw), egress=self._egress)) as store,
+            store.session(timeout_s=timeout_s) as session,
         ):
             yield session
 

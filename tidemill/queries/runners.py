@@ -16,7 +16,9 @@ from tidemill.stores.databases.port import Database
 
 if TYPE_CHECKING:  # imported when it is used
     from tidemill.queries.mongodb import MongoRunner
+    from tidemill.queries.redis import RedisRunner
     from tidemill.stores.documents.port import DocumentSession
+    from tidemill.stores.keys.port import KeySession
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +72,14 @@ class Runners:
             BadRequest: the value does not fit.
         """
         runner = cast("MongoRunner", self._runner("mongodb"))
+        self._begin_closing()
+        return runner.session(identity, value, timeout_s=timeout_s)
+
+    def keys(
+        self, language: str, identity: str, value: bytes, *, timeout_s: float
+    ) -> AbstractAsyncContextManager["KeySession"]:
+        """A session of the key-value store that the value of a resource describes; see `documents`."""
+        runner = cast("RedisRunner", self._runner(language))
         self._begin_closing()
         return runner.session(identity, value, timeout_s=timeout_s)
 

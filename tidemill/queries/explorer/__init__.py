@@ -11,7 +11,10 @@ from tidemill.queries.port import Opened
 from tidemill.queries.runners import Runners
 from tidemill.registry import Entry
 
+_KEYS: Final = Entry("tidemill.queries.explorer.keys:KeyExplorer")
 _OTHERS: Final = {
+    "redis": _KEYS,
+    "upstash": _KEYS,
     "mongodb": Entry("tidemill.queries.explorer.documents:DocumentExplorer"),
 }
 _DIALECTS: Final = {each.resource_type: each.name for each in DIALECTS.values() if each.name != "duckdb"}

@@ -1,0 +1,415 @@
+"""Looks into users' key-value stores: keys by pattern, the members of one, changes of what is still as it was seen."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from tidemill.engine.keys.checked import Check, How, Planned, Words, script
+from tidemill.engine.keys.containers import Asked, Container, container_of, items, text_of
+from tidemill.engine.keys.replies import Failure, Reply, to_json
+from tidemill.engine.keys.values import decoded, exactly, is_base64, pattern, typed, word
+from tidemill.engine.pages import Filter, Operator, Page
+from tidemill.model.column import Column, DataType, Kind
+from tidemill.model.errors import BadRequest, Conflict, NotFound, QueryFailed, Unsupported
+from tidemill.queries.explorer.port import (
+    MOST_CHANGES,
+    MOST_ROWS,
+    STATEMENT_S,
+    Change,
+    ChangeKind,
+    Done,
+    Rows,
+)
+from tidemill.queries.port import Opened
+from tidemill.queries.runners import Runners
+from tidemill.stores.databases.catalog import Table, TableColumn, TableName
+from tidemill.stores.keys.port import KeySession
+
+KEYS: Final = "keys"
+"""The list of all keys, in the schema ""."""
+KEY, KEY_IN_BASE64 = "key", "key:base64"
+"""The schemas whose tables are the keys themselves: by their text, or by their bytes."""
+MOST_BYTES: Final = 32 * 1024 * 1024
+MOST_VALUES: Final = 5000
+_STEP: Final = 1000
+_MOST_STEPS: Final = 100
+_COLUMNS: Final = ("key", "type", "ttl_ms", "size_bytes", "items")
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    name: bytes
+    kind: str
+    ttl_ms: int | None
+    size_bytes: int | None
+    items: int | None
+
+    @property
+    def version(self) -> str:
+        return f"{self.kind}-{self.items}"
+
+
+class KeyExplorer:
+    """An `Explorer` of a key-value store."""
+
+    def __init__(self, language: str, runners: Runners, opened: Opened, identity: str) -> None:
+        self.language = language
+        self._runners, self._opened, self._identity = runners, opened, identity
+
+    async def tables(self) -> list[TableName]:
+        """See `Explorer.tables`. There is one: the list of the keys, each of which is a table of the schema `key`."""
+        async with self._session() as session:
+            (count,) = await _run(session, [(b"DBSIZE",)])
+        return [TableName(schema="", name=KEYS, kind=KEYS, rows=count if isinstance(count, int) else None, comment="")]
+
+    async def table(self, schema: str, name: str) -> Table:
+        """See `Explorer.table`."""
+        if (schema, name) == ("", KEYS):
+            return _described("", KEYS, KEYS, _COLUMNS, "key")
+        async with self._session() as session:
+            kind = await _kind(session, _name_of(schema, name))
+        container = container_of(kind)
+        return _described(schema, name, kind, container.columns, container.named_by)
+
+    async def rows(self, schema: str, name: str, page: Page) -> Rows:
+        """See `Explorer.rows`."""
+        if not 1 <= page.limit <= MOST_ROWS:
+            raise BadRequest(f"limit must be 1 to {MOST_ROWS}.")
+        if len(page.after) > 1:
+            raise BadRequest("`after` is not as the page before gave it.")
+        after = word(page.after[0], "`after`") if page.after else b""
+        async with self._session() as session:
+            if (schema, name) == ("", KEYS):
+                return await _keys(session, page, after)
+            return await _members(session, _name_of(schema, name), page, after)
+
+    async def change(self, changes: Sequence[Change], *, is_trial: bool) -> list[Done]:
+        """See `Explorer.change`. What a script has done of a change that fails in the middle stays: errors say so."""
+        if not 1 <= len(changes) <= MOST_CHANGES:
+            raise BadRequest(f"Send 1 to {MOST_CHANGES} changes.")
+        async with self._session() as session:
+            planned = [await _planned(session, each) for each in changes]
+            keys = sorted({words[1] for each in planned for words in each.commands})
+            (told,) = await session.run([script(planned, keys, is_trial=is_trial)], max_bytes=MOST_BYTES)
+        if isinstance(told, Failure):
+            raise QueryFailed(f"{told.text}. A store takes nothing back: look what has been done before it.")
+        if told != 0:
+            raise Conflict(
+                f"Change {to_json(told)}: the key or member is not there any more, is there already, or was changed "
+                "since it was read. Nothing was changed; read again."
+            )
+        return [Done("\n".join(map(typed, each.commands)), []) for each in planned]
+
+    def _session(self) -> AbstractAsyncContextManager[KeySession]:
+        return self._runners.keys(self.language, self._identity, self._opened.value, timeout_s=STATEMENT_S)
+
+
+def _name_of(schema: str, name: str) -> bytes:
+    match schema:
+        case "key":
+            return name.encode()
+        case "key:base64":
+            return decoded(name)
+    raise NotFound(f"There is no {schema!r}.{name[:60]!r}: the list of keys is the table {KEYS!r} of the schema ''.")
+
+
+def _described(schema: str, name: str, kind: str, columns: Sequence[str], named_by: str) -> Table:
+    return Table(
+        schema=schema,
+        name=name,
+        kind=kind,
+        comment="",
+        columns=tuple(
+            TableColumn(
+                name=each, type=_type(each), is_nullable=False, default=None, is_generated=False, comment=""
+            )
+            for each in columns
+        ),
+        key=(named_by,),
+        indexes=(),
+        foreign_keys=(),
+    )  # fmt: skip
+
+
+_TYPES: Final = {
+    **dict.fromkeys(("ttl_ms", "size_bytes", "items", "offset", "index"), "integer"),
+    "score": "double",
+    "fields": "map",
+    "type": "text",
+    "id": "text",
+}
+
+
+def _wire_columns(names: Sequence[str]) -> tuple[Column, ...]:
+    return tuple(Column(each, DataType(name=_type(each), kind=Kind.JSON)) for each in names)
+
+
+def _type(column: str) -> str:
+    return _TYPES.get(column, "bytes")
+
+
+async def _run(session: KeySession, commands: Sequence[Words]) -> list[Reply]:
+    """The replies.
+
+    Raises:
+        QueryFailed: one is an error.
+    """
+    replies = await session.run(commands, max_bytes=MOST_BYTES)
+    for each in replies:
+        if isinstance(each, Failure):
+            raise QueryFailed(each.text)
+    return replies
+
+
+async def _kind(session: KeySession, key: bytes) -> str:
+    (told,) = await _run(session, [(b"TYPE", key)])
+    kind = text_of(told).decode()
+    if kind == "none":
+        raise NotFound(f"There is no key {key[:60].decode(errors='replace')!r}.")
+    return kind
+
+
+async def _keys(session: KeySession, page: Page, after: bytes) -> Rows:
+    """A page of a SCAN: as many keys as were asked for, or some more, or fewer where few of many match."""
+    await _refuse_cluster(session)
+    scan = _scan_of(page)
+    names: dict[bytes, None] = {}
+    cursor = after or b"0"
+    for _ in range(_MOST_STEPS):
+        (told,) = await _run(session, [(b"SCAN", cursor, *scan, b"COUNT", b"%d" % _step(page))])
+        at, found = items(told)
+        cursor = text_of(at)
+        names.update(dict.fromkeys(map(text_of, items(found))))
+        if cursor == b"0" or len(names) >= page.limit:
+            break
+    keys = await _looked_at(session, list(names))
+    return Rows(
+        columns=_wire_columns(_COLUMNS),
+        cells=[
+            [msgspec.Raw(to_json(each.name).encode()), each.kind, each.ttl_ms, each.size_bytes, each.items]
+            for each in keys
+        ],
+        versions=[each.version for each in keys],
+        row_names=None,
+        after=None if cursor == b"0" else [_raw(cursor)],
+        has_more=cursor != b"0",
+        sql=typed((b"SCAN", after or b"0", *scan)),
+    )
+
+
+def _step(page: Page) -> int:
+    return _STEP if page.filters or page.query else page.limit
+
+
+def _raw(text: bytes) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(text.decode()))
+
+
+def _scan_of(page: Page) -> Words:
+    """What limits a SCAN."""
+    if page.order:
+        raise BadRequest("Keys have no order: leave `sort` out.")
+    words: list[bytes] = [b"MATCH", word(page.query, "`query`")] if page.query else []
+    for each in page.filters:
+        if each.column == "type" and each.operator is Operator.EQUAL:
+            words += [b"TYPE", word(each.raw, "The filter of 'type'")]
+        elif each.column == "key" and not page.query:
+            words += [b"MATCH", _pattern(each)]
+        else:
+            raise BadRequest("Keys are filtered by `key` (=, begins, contains), `type` (=), or a pattern as `query`.")
+    if len(set(words[::2])) != len(words[::2]):
+        raise BadRequest("Keys are filtered by one pattern and one type only.")
+    return tuple(words)
+
+
+def _pattern(wanted: Filter) -> bytes:
+    text = word(wanted.raw, f"The filter of {wanted.column!r}")
+    match wanted.operator:
+        case Operator.EQUAL:
+            return exactly(text)
+        case Operator.BEGINS | Operator.CONTAINS:
+            return pattern(text.decode(errors="replace"), is_within=wanted.operator is Operator.CONTAINS)
+    raise BadRequest(f"The filter of {wanted.column!r} knows =, begins and contains.")
+
+
+async def _refuse_cluster(session: KeySession) -> None:
+    (told,) = await session.run([(b"INFO", b"cluster")], max_bytes=MOST_BYTES)
+    if b"cluster_enabled:1" in to_json(told).encode():
+        raise Unsupported("The keys of a cluster are on many servers, and cannot be listed yet: open one by its name.")
+
+
+async def _looked_at(session: KeySession, names: Sequence[bytes]) -> list[_Key]:
+    """What the keys are. Those that went meanwhile are left out."""
+    if not names:
+        return []
+    asked = [words for name in names for words in ((b"TYPE", name), (b"PTTL", name), (b"MEMORY", b"USAGE", name))]
+    told = await session.run(asked, max_bytes=MOST_BYTES)
+    kinds = [text_of(each).decode() for each in told[::3]]
+    lengths = await _lengths(session, [(name, kind) for name, kind in zip(names, kinds, strict=True)])
+    return [
+        _Key(
+            name,
+            kind,
+            ttl if isinstance(ttl, int) and ttl >= 0 else None,
+            size if isinstance(size, int) else None,
+            count,
+        )
+        for name, kind, ttl, size, count in zip(names, kinds, told[1::3], told[2::3], lengths, strict=True)
+        if kind != "none"
+    ]
+
+
+async def _lengths(session: KeySession, keys: Sequence[tuple[bytes, str]]) -> list[int | None]:
+    """How many members each has; None for types of modules."""
+    known = [(name, kind) for name, kind in keys if kind in _LENGTHS]
+    told = await session.run([(_LENGTHS[kind], name) for name, kind in known], max_bytes=MOST_BYTES) if known else []
+    counts = dict(zip((name for name, _ in known), told, strict=True))
+    return [count if isinstance(count := counts.get(name), int) else None for name, _ in keys]
+
+
+_LENGTHS: Final = {kind: container_of(kind).length for kind in ("string", "hash", "list", "set", "zset", "stream")}
+
+
+async def _members(session: KeySession, key: bytes, page: Page, after: bytes) -> Rows:
+    container = container_of(await _kind(session, key))
+    asked = Asked(
+        key=key,
+        after=after,
+        limit=page.limit,
+        pattern=_member_pattern(container, page),
+        is_descending=_is_descending(container, page),
+    )
+    words = container.ask(asked)
+    (told,) = await _run(session, [words])
+    members = container.read(asked, told)
+    return Rows(
+        columns=_wire_columns(container.columns),
+        cells=[[msgspec.Raw(to_json(cell).encode()) for cell in each.cells] for each in members.found],
+        versions=[each.version for each in members.found],
+        row_names=None,
+        after=[_raw(members.after)] if members.after else None,
+        has_more=bool(members.after),
+        sql=typed(words),
+    )
+
+
+def _member_pattern(container: Container, page: Page) -> bytes:
+    is_scanned = container.named_by in {"field", "member"}
+    if not is_scanned and (page.filters or page.query):
+        raise BadRequest("What is in such a key cannot be filtered.")
+    if page.query:
+        return word(page.query, "`query`")
+    if len(page.filters) > 1 or any(each.column != container.named_by for each in page.filters):
+        raise BadRequest(f"Members are filtered by one pattern of {container.named_by!r} only.")
+    return _pattern(page.filters[0]) if page.filters else b""
+
+
+def _is_descending(container: Container, page: Page) -> bool:
+    by = {"score": "score", "id": "id"}.keys() & set(container.columns)
+    if not page.order:
+        return False
+    if len(page.order) > 1 or page.order[0].column not in by:
+        raise BadRequest("Sorted sets are sorted by `score`, streams by `id`, other keys not at all.")
+    return page.order[0].is_descending
+
+
+async def _planned(session: KeySession, change: Change) -> Planned:
+    if (change.schema, change.table) == ("", KEYS):
+        return _of_key(change)
+    key = _name_of(change.schema, change.table)
+    kind = await _kind(session, key)
+    container = container_of(kind)
+    planned = _of_member(container, key, change)
+    return Planned(checks=(Check(How.IS, (b"TYPE", key), kind.encode()), *planned.checks), commands=planned.commands)
+
+
+def _of_member(container: Container, key: bytes, change: Change) -> Planned:
+    if change.kind is ChangeKind.INSERT:
+        return container.insert(key, change.values)
+    if set(change.row.key) != {container.named_by} or not change.row.version:
+        raise BadRequest(f"Send the `key` of the row ({container.named_by}) and its `version` as it was seen.")
+    name = word(change.row.key[container.named_by], container.named_by)
+    match change.kind:
+        case ChangeKind.UPDATE:
+            return container.update(key, name, change.row.version, change.values)
+        case ChangeKind.DELETE:
+            return container.delete(key, name, change.row.version)
+    raise BadRequest("Members are updated or deleted, not replaced.")
+
+
+def _of_key(change: Change) -> Planned:
+    if change.kind is ChangeKind.INSERT:
+        return _insert_key(change.values)
+    if set(change.row.key) != {"key"} or not change.row.version:
+        raise BadRequest('Send the `key` of the row, {"key": …}, and its `version` as it was seen.')
+    key = word(change.row.key["key"], "key")
+    seen = _as_seen(key, change.row.version)
+    if change.kind is ChangeKind.DELETE:
+        return Planned(checks=seen, commands=((b"DEL", key),))
+    if change.kind is not ChangeKind.UPDATE or not change.values or not set(change.values) <= {"key", "ttl_ms"}:
+        raise BadRequest("Of a key `key` (its name) and `ttl_ms` are updated: open it to change what is in it.")
+    commands: list[Words] = []
+    if "ttl_ms" in change.values:
+        commands.append(_expire(key, change.values["ttl_ms"]))
+    if "key" in change.values:
+        name = word(change.values["key"], "The value 'key'")
+        seen += (Check(How.ABSENT, (b"EXISTS", name)),)
+        commands.append((b"RENAME", key, name))
+    return Planned(checks=seen, commands=tuple(commands))
+
+
+def _as_seen(key: bytes, version: str) -> tuple[Check, ...]:
+    """Of the same type and with as many members: that is what the list of keys shows."""
+    kind, _, count = version.partition("-")
+    checks = (Check(How.IS, (b"TYPE", key), kind.encode()),)
+    return (*checks, Check(How.IS, (_LENGTHS[kind], key), count.encode())) if kind in _LENGTHS else checks
+
+
+def _expire(key: bytes, raw: bytes) -> Words:
+    if raw.strip() == b"null":
+        return (b"PERSIST", key)
+    if not raw.strip().isdigit() or int(raw) < 1:
+        raise BadRequest("`ttl_ms` is a number of milliseconds from 1, or null for none.")
+    return (b"PEXPIRE", key, raw.strip())
+
+
+def _insert_key(values: Mapping[str, bytes]) -> Planned:
+    if not {"key", "value"} <= set(values) <= {"key", "value", "type", "ttl_ms"}:
+        raise BadRequest("A new key has `key`, `value`, and perhaps `type` and `ttl_ms`.")
+    key = word(values["key"], "The value 'key'")
+    commands = [_filled(key, values)]
+    if values.get("ttl_ms", b"null").strip() != b"null":
+        commands.append(_expire(key, values["ttl_ms"]))
+    return Planned(checks=(Check(How.ABSENT, (b"EXISTS", key)),), commands=tuple(commands))
+
+
+def _filled(key: bytes, values: Mapping[str, bytes]) -> Words:
+    """The command that makes a key: of a text a string, of a list a list or set, of an object a hash or sorted set."""
+    raw = values["value"]
+    begin = raw.strip()[:1]
+    form = "object" if begin == b"{" and not is_base64(raw) else "list" if begin == b"[" else "text"
+    kind = word(values["type"], "The value 'type'").decode() if "type" in values else _PLAIN_KIND[form]
+    if kind not in _FORMS or _FORMS[kind] != form:
+        raise BadRequest(
+            "A new key is a string (of a text), a list or set (of a list), or a hash or zset (of an object, of scores)."
+        )
+    if form == "text":
+        return (b"SET", key, word(raw, "The value 'value'"))
+    members: list[bytes] = []
+    if form == "list":
+        members = [word(bytes(each), "A member") for each in msgspec.json.decode(raw, type=list[msgspec.Raw])]
+    else:
+        for name, each in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items():
+            pair = [name.encode(), word(bytes(each), f"The member {name[:60]!r}")]
+            members += pair if kind == "hash" else reversed(pair)
+    if not 1 <= len(members) <= MOST_VALUES:
+        raise BadRequest(f"A new key has 1 to {MOST_VALUES} members: add more by a script.")
+    return (_COMMANDS[kind], key, *members)
+
+
+_PLAIN_KIND: Final = {"object": "hash", "list": "list", "text": "string"}
+_FORMS: Final = {"string": "text", "list": "list", "set": "list", "hash": "object", "zset": "object"}
+_COMMANDS: Final = {"list": b"RPUSH", "set": b"SADD", "hash": b"HSET", "zset": b"ZADD"}
