@@ -53,6 +53,7 @@ from tidemill.stores.objects.port import ObjectStore
 BASE_URL = "http://tidemill.test"
 JOB_SECRET = b"j" * 32
 S3_SECRET = b"s" * 32
+APPROVAL_SECRET = b"a" * 32
 LINK_SECRET = b"l" * 32
 EGRESS = Egress(Reach.HOST)
 PASSWORD = "a-long-enough-password"
@@ -142,6 +143,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
             database=database,
             job_secret=JOB_SECRET,
             s3_secret=S3_SECRET,
+            approval_secret=APPROVAL_SECRET,
             s3_url="",
             keyring=keyring,
             issuer=issuer,

@@ -46,8 +46,17 @@ def test_the_public_routes_are_those_that_were_reviewed() -> None:
     assert len(REVIEWED) <= 20
 
 
-def test_public_routes_change_nothing_but_sign_in() -> None:
-    assert [key for key in REVIEWED if not key.startswith("GET ")] == ["POST /api/auth/login"]
+def test_public_routes_change_nothing_but_sign_in_and_answers_by_link() -> None:
+    changing = {key.rpartition("/api/")[2] for key in REVIEWED if not key.startswith("GET ")}
+    links = {f"w/{{workspace}}/jobs_u/{verb}/{{id}}/{{resume_id}}/{{signature}}" for verb in ("resume", "cancel")}
+    assert changing == {"auth/login", *links, "w/{workspace}/jobs_u/flow/resume_suspended/{job_id}"}
+
+
+async def test_links_that_nobody_signed_change_nothing(api: Api) -> None:
+    for key in (key for key in REVIEWED if "/jobs_u/" in key):
+        method, _, path = key.partition(" ")
+        answer = await api.anonymous.request(method, address(path), json={})
+        assert (answer.status_code, answer.headers["x-tidemill-error"]) == (403, "denied"), key
 
 
 async def test_the_app_has_the_routes_of_the_table(api: Api) -> None:

@@ -1,7 +1,8 @@
 """One small flow for each behaviour of flows, from `flows/*.json`, run by a Tidemill as users start it.
 
 A file holds `value` (OpenFlow) and `args`, and what is expected: `result`, whether it is a `success`, a piece of the
-`error`, `skipped`, the number of `retries` of steps, and how long it takes at least (`least_s`).
+`error`, `skipped`, the number of `retries` of steps, and how long it takes at least (`least_s`). `answers` are given
+when the flow waits for them: `approved` or not, for the job of `step` or (`by` "owner") by who may cancel the flow.
 """
 
 import json
@@ -26,7 +27,8 @@ class Runs:
 
     def __init__(self, http: httpx.Client) -> None:
         self.http = http
-        self._jobs = {path.stem: self.start(json.loads(path.read_bytes())) for path in FLOWS}
+        self._files = {path.stem: json.loads(path.read_bytes()) for path in FLOWS}
+        self._jobs = {name: self.start(flow) for name, flow in self._files.items()}
 
     def start(self, flow: dict[str, Any]) -> str:
         answer = self.http.post("jobs/run/preview_flow", json={"value": flow["value"], "args": flow["args"]})
@@ -35,10 +37,30 @@ class Runs:
 
     def ended(self, name: str) -> dict[str, Any]:
         job_id, ends_at = self._jobs[name], time.monotonic() + WAIT_S
+        for number, answer in enumerate(self._files[name].get("answers", [])):
+            self.answer(job_id, number, **answer)
         while not self.http.get(f"jobs_u/getupdate/{job_id}", params={"running": "true"}).json()["completed"]:
             assert time.monotonic() < ends_at, self.http.get(f"jobs_u/get/{job_id}").text
         job: dict[str, Any] = json.loads(self.http.get(f"jobs_u/get/{job_id}").content, parse_float=float)
         return job
+
+    def answer(self, job_id: str, number: int, **answer: Any) -> None:
+        """Answer what the flow asks, once it does."""
+        asking = self.http.get(f"jobs_u/get/{job_id}").json()
+        ends_at = time.monotonic() + WAIT_S
+        while "suspend" not in asking:
+            assert time.monotonic() < ends_at, asking
+            self.http.get(f"jobs_u/getupdate/{job_id}", params={"running": "true"})
+            asking = self.http.get(f"jobs_u/get/{job_id}").json()
+        payload = answer.get("payload")
+        if answer.get("by") == "owner":
+            done = self.http.post(f"jobs/flow/resume/{job_id}", json=payload)
+        else:
+            modules = {module["id"]: module for module in asking["flow_status"]["modules"]}
+            step, query = modules[answer["step"]]["job"], {"approver": answer.get("approver", "")}
+            urls = self.http.get(f"jobs/resume_urls/{step}/{number}", params=query).json()
+            done = httpx.post(urls["resume" if answer["approved"] else "cancel"], json=payload)
+        assert done.status_code == 201, done.text
 
 
 @pytest.fixture(scope="module")

@@ -91,11 +91,18 @@ def of_all_shapes() -> dict[str, object]:
                     "modules": [step("stops", "`${flow_input.iter.value}`", stop_after_if={"expr": "result == '2'"})],
                 },
             },
+            {
+                "id": "ask",
+                "value": {"type": "identity"},
+                "suspend": {"required_events": 1, "timeout": 1, "continue_on_disapprove_timeout": True},
+            },
+            step("asked", "resume.error.name"),
             step("fails", "'x'", "echo no luck; exit 3"),
         ],
         "failure_module": step(
             "failure",
-            "JSON.stringify([results.one, results.all, results.many, results.again, results.below, results.broken])",
+            "JSON.stringify(["
+            "results.one, results.all, results.many, results.again, results.below, results.broken, results.asked])",
         ),
     }
 
@@ -130,7 +137,15 @@ def test_a_flow_ends_the_same_wherever_its_worker_dies(box: Chaosbox) -> None:
     expected = outcome(box.ended(calm))
     assert expected == (
         "failure",
-        ["begun!", ["l", "begun!"], [str(2 * n) for n in range(ITERATIONS)], "tried", "deep", ["1", "2"]],
+        [
+            "begun!",
+            ["l", "begun!"],
+            [str(2 * n) for n in range(ITERATIONS)],
+            "tried",
+            "deep",
+            ["1", "2"],
+            "ApprovalTimeout",
+        ],
     )
     for point, flow in flows.items():
         assert outcome(box.ended(flow, DETECTED_S + SLACK_S + 60)) == expected, point

@@ -112,7 +112,7 @@ ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
     "scripts": {"path:path": "script", "hash": "hash", "path": "hash"},
     "flows": {"path:path": "flow", "version": "flow version"},
     "jobs": {"path:path": "script", "hash": "hash", "id": "job", "version": "flow version"},
-    "jobs_u": {"id": "job"},
+    "jobs_u": {"id": "job", "job_id": "job"},
     "job_metrics": {"id": "job"},
     "concurrency_groups": {"id": "job"},
     "folders": {"name": "folder"},
@@ -125,7 +125,7 @@ ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
 ELSEWHERE: Final = {
     "key:path": "x", "kind": "variable", "workspace_id": "other", "email": "dev@x.org", "user": "dev@x.org",
     "username": "dev", "name": "shared", "token_prefix": "abc", "key": "x", "scheduled_for": "1", "page:path": "main",
-    "access_key": "TMKX", "audience:path": "sts.amazonaws.com",
+    "access_key": "TMKX", "audience:path": "sts.amazonaws.com", "resume_id": "1", "signature": "0" * 64,
 }  # fmt: skip
 """What the placeholders are filled with that name no single thing with rights of its own."""
 

@@ -14,6 +14,7 @@ import httpx
 
 from tests.api.at_work import SOURCE, Worker, deploy, run
 from tests.api.conftest import PASSWORD, Api
+from tests.api.suspended import Suspended, suspended
 from tests.security.world import put_table
 from tidemill.db.queries import inline
 
@@ -81,6 +82,8 @@ class Seeded:
     leaver: httpx.AsyncClient
     left: httpx.AsyncClient
     signed_in: httpx.AsyncClient
+    asking: Suspended
+    signatures: list[str]
 
 
 PLAIN: Final = """
@@ -407,8 +410,28 @@ def _jobs(seeded: Seeded) -> dict[str, Call]:
         "POST job_metrics/set_progress/{id}": Call(at=running, body={"percent": 10}),
         "GET job_metrics/get_progress/{id}": Call(at=running),
         "POST job_metrics/get/{id}": Call(at=running, body={}),
+        **_approvals(seeded),
         "GET jobs/flow/user_states/{id}/{key}": Call(at=state),
         "POST jobs/flow/user_states/{id}/{key}": Call(at=state, body={"n": 1}),
+    }
+
+
+def _approvals(seeded: Seeded) -> dict[str, Call]:
+    step = str(seeded.asking.step)
+    links = [
+        {"id": step, "resume_id": number, "signature": signature} for number, signature in enumerate(seeded.signatures)
+    ]
+    return {
+        "GET jobs/job_signature/{id}/{resume_id}": Call(at={"id": step, "resume_id": 1}),
+        "GET jobs/resume_urls/{id}/{resume_id}": Call(at={"id": step, "resume_id": 1}),
+        "GET jobs_u/resume/{id}/{resume_id}/{signature}": Call(at=links[0], by="anonymous"),
+        "POST jobs_u/resume/{id}/{resume_id}/{signature}": Call(at=links[1], body={"a": 1}, by="anonymous"),
+        "GET jobs_u/cancel/{id}/{resume_id}/{signature}": Call(at=links[2], by="anonymous"),
+        "POST jobs_u/cancel/{id}/{resume_id}/{signature}": Call(at=links[3], body={}, by="anonymous"),
+        "GET jobs_u/get_flow/{id}/{resume_id}/{signature}": Call(at=links[0], by="anonymous"),
+        "GET jobs_u/flow/approval_info/{job_id}": Call(at={"job_id": step}),
+        "POST jobs_u/flow/resume_suspended/{job_id}": Call(at={"job_id": step}, body={}, by="admin"),
+        "POST jobs/flow/resume/{id}": Call(at={"id": seeded.asking.flow}, body={"a": 1}),
     }
 
 
@@ -474,6 +497,10 @@ async def seed(api: Api) -> Seeded:
     link = (await _ok(api.superadmin, "GET", f"{W}/object_links/list")).json()[0]["id"]
     tokens = (await _ok(api.superadmin, "POST", "/api/users/tokens/create", {"label": "short"})).text
     access_key = await _ok(api.developer, "POST", f"{W}/access_keys/create", {"label": "short"})
+    asking = await suspended(api, api.developer)
+    signatures = [
+        (await _ok(api.developer, "GET", f"{W}/jobs/job_signature/{asking.step}/{number}")).text for number in range(4)
+    ]
     return Seeded(
         flow_version=flow_version,
         script_hash=script_hash, spare_hash=spare_hash, doomed_hash=doomed_hash, waiting=waiting, running=str(running),
@@ -481,6 +508,7 @@ async def seed(api: Api) -> Seeded:
         token_prefix=tokens[:10], leaver=leaver, left=left, access_key=access_key.json()["access_key"],
         upload=upload, finished=finished, abandoned=abandoned, link=link,
         signed_in=await api.client(await api.token("pass@x.org")),
+        asking=asking, signatures=signatures,
     )  # fmt: skip
 
 

@@ -18,6 +18,8 @@ CHECKED_WITHOUT = {
     "POST /api/w/{workspace}/variables/encrypt": "writes nothing",
     "POST /api/w/{workspace}/resources/test_value": "writes nothing",
     "POST /api/w/{workspace}/resources/test/{path:path}": "writes nothing",
+    "GET /api/w/{workspace}/jobs/job_signature/{id}/{resume_id}": "writes nothing",
+    "GET /api/w/{workspace}/jobs/resume_urls/{id}/{resume_id}": "writes nothing",
 }
 """Reviewed: they are no writes of the job, though they are closed to read-only tokens."""
 

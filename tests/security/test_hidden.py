@@ -68,8 +68,13 @@ async def test_what_is_hidden_looks_like_what_is_not_there(api: Api, watcher: st
 NEVER_THERE = {
     "GET /api/w/{workspace}/leases/get/{path:path}",
     "GET /api/w/{workspace}/jobs/flow/user_states/{id}/{key:path}",
+    "GET /api/w/{workspace}/jobs_u/flow/approval_info/{job_id}",
+    *(
+        f"GET /api/w/{{workspace}}/jobs_u/{verb}/{{id}}/{{resume_id}}/{{signature}}"
+        for verb in ("resume", "cancel", "get_flow")
+    ),
 }
-"""Nobody holds a lease here, and no job is a flow."""
+"""Nobody holds a lease here, no job is a flow, and what is no signature opens nothing."""
 
 
 async def test_what_is_visible_is_there_by_every_route(api: Api) -> None:

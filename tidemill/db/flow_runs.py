@@ -102,6 +102,32 @@ class Items:
     items: Kept
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A level waits for answers after `step`, from now on and for `timeout_s` (None: for ever).
+
+    `source_id`: the job whose definition it runs; `groups`: whose members may answer, None: anybody.
+    """
+
+    level_id: UUID
+    workspace_id: str
+    source_id: UUID
+    step: str
+    step_job: UUID
+    required: int
+    groups: tuple[str, ...] | None
+    timeout_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A level waits for answers after `step` no longer; these counted."""
+
+    level_id: UUID
+    step: str
+    answers: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A job that the worker holds: a step that ends, or a flow that was looked at. `seen` as in `queue.Ended`."""
@@ -115,6 +141,7 @@ class Held:
 class Placed:
     """A new job and its place in the queue: `queued`, `running` (taken by the worker itself), `waiting`, or `none`.
 
+    `parked` is a level that has begun, and looks for itself when its delay is over.
     `source`: content and lock of the deployed version that it runs, for who takes it at once.
     """
 
@@ -133,6 +160,8 @@ class Advance:
     jobs: Sequence[Placed] = ()
     items: Sequence[Items] = ()
     parked: Sequence[tuple[UUID, float | None]] = ()
+    asks: Sequence[Asked] = ()
+    settled: Sequence[Settled] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +196,8 @@ async def advance(statements: Statements, wanted: Advance, *, worker: str) -> Ad
         jobs=_json({**row_of(placed.job), "place": placed.place} for placed in wanted.jobs),
         items=_json(_items_row(each) for each in wanted.items),
         parked=_json({"id": job, "wait_s": wait_s} for job, wait_s in wanted.parked),
+        asks=_json(wanted.asks),
+        settled=_json(wanted.settled),
     )
     first = rows[0]
     by_id = {placed.job.id: placed for placed in wanted.jobs if placed.place == _CLAIMED}

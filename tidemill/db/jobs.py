@@ -161,6 +161,7 @@ class Filter:
     is_scheduled: bool | None = None
     is_due: bool | None = None
     running: bool | None = None
+    suspended: bool | None = None
     statuses: list[str] | None = None
     tag: str | None = None
     label: str | None = None
@@ -258,6 +259,11 @@ async def count(statements: Statements, workspace: str, *, queued: bool) -> int:
     return int(
         await statements.fetch_value(_SQL["count_queued" if queued else "count_completed"], workspace_id=workspace)
     )
+
+
+async def count_suspended(statements: Statements, workspace: str) -> int:
+    """How many flows wait for answers."""
+    return int(await statements.fetch_value(_SQL["count_suspended"], workspace_id=workspace))
 
 
 async def count_recent(

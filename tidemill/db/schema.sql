@@ -172,6 +172,48 @@ CREATE TABLE public.flow (
 
 ALTER TABLE ONLY public.flow FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.flow_answer (
+    job_id uuid NOT NULL,
+    resume_id bigint NOT NULL,
+    workspace_id text NOT NULL,
+    id bigint NOT NULL,
+    level_id uuid NOT NULL,
+    step text,
+    approved boolean NOT NULL,
+    payload json,
+    approver text NOT NULL,
+    email text,
+    groups text[] DEFAULT '{}'::text[] NOT NULL,
+    answered_at timestamp with time zone DEFAULT now() NOT NULL,
+    used_level uuid,
+    used_step text
+);
+
+ALTER TABLE ONLY public.flow_answer FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.flow_answer ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.flow_answer_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.flow_approval (
+    level_id uuid NOT NULL,
+    workspace_id text NOT NULL,
+    source_id uuid NOT NULL,
+    step text NOT NULL,
+    step_job uuid NOT NULL,
+    required integer NOT NULL,
+    groups text[],
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.flow_approval FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.flow_items (
     job_id uuid NOT NULL,
     step text NOT NULL,
@@ -962,6 +1004,15 @@ ALTER TABLE ONLY public.audit
 ALTER TABLE ONLY public.concurrency_start
     ADD CONSTRAINT concurrency_start_pkey PRIMARY KEY (key, job_id, attempt);
 
+ALTER TABLE ONLY public.flow_answer
+    ADD CONSTRAINT flow_answer_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.flow_answer
+    ADD CONSTRAINT flow_answer_pkey PRIMARY KEY (job_id, resume_id);
+
+ALTER TABLE ONLY public.flow_approval
+    ADD CONSTRAINT flow_approval_pkey PRIMARY KEY (level_id);
+
 ALTER TABLE ONLY public.flow_items
     ADD CONSTRAINT flow_items_pkey PRIMARY KEY (job_id, step);
 
@@ -1125,6 +1176,14 @@ CREATE INDEX audit_at ON public.audit USING btree (at);
 CREATE INDEX audit_page ON public.audit USING btree (workspace_id, id DESC);
 
 CREATE INDEX concurrency_start_window ON public.concurrency_start USING btree (key, started_at);
+
+CREATE INDEX flow_answer_level ON public.flow_answer USING btree (level_id);
+
+CREATE INDEX flow_answer_used ON public.flow_answer USING btree (used_level) WHERE (used_level IS NOT NULL);
+
+CREATE INDEX flow_approval_job ON public.flow_approval USING btree (step_job);
+
+CREATE INDEX flow_approval_source ON public.flow_approval USING btree (source_id);
 
 CREATE INDEX flow_items_object ON public.flow_items USING btree (items_object) WHERE (items_object IS NOT NULL);
 
@@ -1356,6 +1415,10 @@ ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.flow ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.flow_answer ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.flow_approval ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.flow_items ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.flow_run ENABLE ROW LEVEL SECURITY;
@@ -1417,6 +1480,10 @@ CREATE POLICY of_workspace ON public.access_key USING (((workspace_id = current_
 CREATE POLICY of_workspace ON public.audit USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.flow USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.flow_answer USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.flow_approval USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.flow_items USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 

@@ -142,7 +142,14 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspend:
-    """After this step the flow waits for `required` approvals. `timeout_s` None: for ever."""
+    """After this step the flow waits for `required` approvals, 0: it does not. `timeout_s` None: for ever.
+
+    Attributes:
+        form: the JSON schema of what is sent with an approval; null where there is none.
+        needs_account: only members who are signed in may approve; `groups`: only those of one of these.
+        no_self_approval: not whoever the flow runs as.
+        goes_on_anyway: the next step runs also when it was disapproved, or nobody answered in time.
+    """
 
     required: int = 1
     timeout_s: Transform | None = None
@@ -152,6 +159,7 @@ class Suspend:
     no_self_approval: bool = False
     hides_cancel: bool = False
     goes_on_anyway: bool = False
+    is_minimal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -262,6 +262,7 @@ def _suspend(value: JsonValue, place: str) -> Suspend | None:
         no_self_approval=_flag(fields, "self_approval_disabled", place),
         hides_cancel=_flag(fields, "hide_cancel", place),
         goes_on_anyway=_flag(fields, "continue_on_disapprove_timeout", place),
+        is_minimal=fields.get("skin") == "minimal",
     )
 
 

@@ -52,7 +52,6 @@ def _check_supported_steps(flow: Flow) -> None:
     found += ["preprocessor_module"] if flow.preprocessor is not None else []
     found += ["cache_ttl"] if flow.cache_ttl_s is not None else []
     for step in all_steps(flow):
-        found += [f"{step.place[1:]}/suspend"] if step.suspend is not None else []
         found += [f"{step.place[1:]}/delete_after_use"] if step.delete_after_use else []
     if found:
         raise Unsupported(f"'/{found[0]}' of a flow is not supported yet: leave it out.")

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from tidemill.db.approvals import Approver
 from tidemill.db.flow_runs import ChildRow
 from tidemill.engine.flow.state import FlowState, Level, Place, StepState, level_of, new_state
 from tidemill.model import writtenjson
@@ -22,7 +23,9 @@ def not_begun(job: UUID) -> FlowState:
     return new_state(Place(source=job))
 
 
-def flow_status(job: UUID, value: bytes, state: FlowState, children: Sequence[ChildRow]) -> bytes:
+def flow_status(
+    job: UUID, value: bytes, state: FlowState, *, children: Sequence[ChildRow], approvers: Sequence[Approver]
+) -> bytes:
     """The JSON text of a `FlowStatus`; `value` is the OpenFlow value that the level `job` runs a part of."""
     flow = read_flow(value)
     level = level_of(flow, state.place, job, {step.id: step for step in all_steps(flow)})
@@ -33,6 +36,7 @@ def flow_status(job: UUID, value: bytes, state: FlowState, children: Sequence[Ch
         _module(step, state.steps[number] if number < len(state.steps) else None, by_step.get(step.id, []))
         for number, step in enumerate(level.steps)
     ]
+    _add_approvals(modules, state, approvers)
     status: dict[str, Any] = {
         "step": _position(state),
         "modules": modules,
@@ -44,6 +48,21 @@ def flow_status(job: UUID, value: bytes, state: FlowState, children: Sequence[Ch
     if level.preprocessor is not None:
         status["preprocessor_module"] = _apart(level.preprocessor, state.preprocessor, by_step)
     return msgspec.json.encode(status)
+
+
+def _add_approvals(modules: list[dict[str, Any]], state: FlowState, approvers: Sequence[Approver]) -> None:
+    """Who approved, and what is waited for: the wire tells that of the step behind the one that asks."""
+    for module in modules:
+        given = [
+            {"resume_id": each.resume_id, "approver": each.approver} for each in approvers if each.step == module["id"]
+        ]
+        if given:
+            module["approvers"] = given
+    if state.steps and state.steps[-1].status is StepStatus.EVENTS:
+        asks = modules[len(state.steps) - 1]
+        waits = modules[len(state.steps)] if len(state.steps) < len(modules) else asks
+        asks["type"] = StepStatus.SUCCESS.value
+        waits |= {"type": StepStatus.EVENTS.value, "count": state.steps[-1].required, "job": asks.get("job")}
 
 
 def raw_flow(value: bytes, place: Place) -> bytes:
@@ -75,7 +94,7 @@ def _position(state: FlowState) -> int:
     """The index of the step that is under way; behind the last one when all have ended."""
     if not state.steps:
         return 0
-    is_over = state.steps[-1].status is StepStatus.SUCCESS
+    is_over = state.steps[-1].status in {StepStatus.SUCCESS, StepStatus.EVENTS}
     return len(state.steps) - 1 + is_over
 
 

@@ -55,7 +55,7 @@ async def job_filter(
     status: Annotated[str | None, Query(description="success, failure, canceled or skipped.")] = None,
     is_skipped: bool | None = None,
     job_kinds: Annotated[str | None, Query(description="Kinds, separated by commas.")] = None,
-    suspended: Annotated[bool | None, Query(description="true: nothing, for no job can be suspended yet.")] = None,
+    suspended: Annotated[bool | None, Query(description="Whether it is a flow that waits for answers.")] = None,
     args: Annotated[str | None, Query(description=_JSON)] = None,
     result: Annotated[str | None, Query(description=_JSON)] = None,
     tag: str | None = None,
@@ -90,7 +90,8 @@ async def job_filter(
         is_scheduled=False if is_not_schedule else None,
         is_due=scheduled_for_before_now or None,
         running=running,
-        statuses=[] if suspended else statuses,
+        statuses=statuses,
+        suspended=suspended,
         tag=_plain("tag", tag),
         label=_plain("label", label),
         worker=_plain("worker", worker),
@@ -103,7 +104,12 @@ async def job_filter(
 
 
 def _part(wanted: Filter) -> str:
-    if wanted.running is not None or wanted.is_due is not None or wanted.concurrency_key is not None:
+    if (
+        wanted.suspended
+        or wanted.running is not None
+        or wanted.is_due is not None
+        or wanted.concurrency_key is not None
+    ):
         return "queue"
     of_ended = (wanted.statuses, wanted.completed_before, wanted.completed_after, wanted.result)
     return "completed" if any(each is not None for each in of_ended) else ""

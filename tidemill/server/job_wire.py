@@ -1,14 +1,18 @@
 """Jobs as the wire has them: `CompletedJob` and `QueuedJob`. What has no value is absent, not null."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from tidemill.db import flow_runs
+from tidemill.db import approvals, flow_runs
+from tidemill.db.approvals import Approver
 from tidemill.db.jobs import Job, ListedJob, WholeJob
 from tidemill.db.scripts import hash_text
+from tidemill.engine.flow.state import FlowState
+from tidemill.model.flow import StepStatus
 from tidemill.model.job import FLOW_KINDS
 from tidemill.server.flow_status import MOST_CHILDREN, flow_status, not_begun, raw_flow
 from tidemill.server.parts import Parts
@@ -85,6 +89,7 @@ class QueuedJob(JobOut, omit_defaults=True, kw_only=True):
     scheduled_for: datetime | UnsetType = UNSET
     started_at: datetime | UnsetType = UNSET
     last_ping: datetime | UnsetType = UNSET
+    suspend: int | UnsetType = UNSET
 
 
 AnyJob = CompletedJob | QueuedJob
@@ -128,9 +133,19 @@ async def _add_flow(parts: Parts, job: WholeJob, shown: AnyJob, *, with_code: bo
     if value is None:
         return
     children = await flow_runs.children(parts.database.single, job.workspace_id, job.id, limit=MOST_CHILDREN)
-    shown.flow_status = Raw(flow_status(job.id, value, state, children))
+    approvers = await _approvers(parts, job, state)
+    shown.flow_status = Raw(flow_status(job.id, value, state, children=children, approvers=approvers))
+    if isinstance(shown, QueuedJob) and state.steps and state.steps[-1].status is StepStatus.EVENTS:
+        shown.suspend = state.steps[-1].required
     if with_code:
         shown.raw_flow = Raw(raw_flow(value, state.place))
+
+
+async def _approvers(parts: Parts, job: WholeJob, state: FlowState) -> Sequence[Approver]:
+    """Who has approved what its steps asked for; nothing is looked up where none did."""
+    if not any(each.verdict is not None for each in state.steps):
+        return ()
+    return await approvals.approvers(parts.database.single, job.workspace_id, job.id)
 
 
 def listed(job: ListedJob, *, with_type: bool) -> AnyJob:
@@ -148,7 +163,7 @@ def _shown(job: Job, *, args: Raw | UnsetType, result: Raw) -> AnyJob:
     if job.status is None:
         return QueuedJob(
             **shared,
-            running=job.state in {"running", "waiting"},
+            running=job.state in {"running", "waiting"} or job.started_at is not None,
             scheduled_for=_set(job.run_at),
             started_at=_set(job.started_at),
             last_ping=_set(job.heartbeat_at),

@@ -48,6 +48,7 @@ class Parts:
     database: Database
     job_secret: bytes
     s3_secret: bytes
+    approval_secret: bytes
     s3_url: str
     keyring: Keyring
     issuer: Issuer

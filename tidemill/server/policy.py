@@ -414,6 +414,17 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/jobs/flow/user_states/{id}/{key:path}": member("jobs:read"),
     "POST /api/w/{workspace}/jobs/flow/user_states/{id}/{key:path}": member("jobs:write", writes=True),
     "GET /api/jobs/db_clock": account("", jobs=True),
+    # approvals: whoever has a link is let in by its signature, which the handler checks first
+    "GET /api/w/{workspace}/jobs/job_signature/{id}/{resume_id}": member("jobs:write", writes=True),
+    "GET /api/w/{workspace}/jobs/resume_urls/{id}/{resume_id}": member("jobs:write", writes=True),
+    "GET /api/w/{workspace}/jobs_u/resume/{id}/{resume_id}/{signature}": public(),
+    "POST /api/w/{workspace}/jobs_u/resume/{id}/{resume_id}/{signature}": public(),
+    "GET /api/w/{workspace}/jobs_u/cancel/{id}/{resume_id}/{signature}": public(),
+    "POST /api/w/{workspace}/jobs_u/cancel/{id}/{resume_id}/{signature}": public(),
+    "GET /api/w/{workspace}/jobs_u/get_flow/{id}/{resume_id}/{signature}": public(),
+    "GET /api/w/{workspace}/jobs_u/flow/approval_info/{job_id}": public(),
+    "POST /api/w/{workspace}/jobs_u/flow/resume_suspended/{job_id}": public(),
+    "POST /api/w/{workspace}/jobs/flow/resume/{id}": member("jobs:write", writes=True, jobs=False),
     # concurrency limits
     "GET /api/concurrency_groups/list": superadmin("concurrency_groups:read"),
     "GET /api/concurrency_groups/{id}/key": account("concurrency_groups:read", jobs=True),

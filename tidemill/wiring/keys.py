@@ -42,6 +42,11 @@ def job_secret(keys: RootKeys) -> bytes:
     return _derived(keys, b"tidemill job tokens 1")
 
 
+def approval_secret(keys: RootKeys) -> bytes:
+    """The secret that links to answer what flows ask are signed with."""
+    return _derived(keys, b"tidemill approval links 1")
+
+
 def link_secret(keys: RootKeys) -> bytes:
     """The secret that public links to objects are signed with."""
     return _derived(keys, b"tidemill object links 1")

@@ -40,7 +40,7 @@ from tidemill.settings import Settings
 from tidemill.wiring.contents import opened_content
 from tidemill.wiring.egress import egress_of
 from tidemill.wiring.instance_stores import instance_stores
-from tidemill.wiring.keys import job_secret, link_secret, s3_secret
+from tidemill.wiring.keys import approval_secret, job_secret, link_secret, s3_secret
 from tidemill.wiring.local_stores import keep_up, named_folders
 from tidemill.wiring.objects import Stores
 from tidemill.wiring.protocol import ResettingProtocol
@@ -99,6 +99,7 @@ async def server_parts(
             database=database,
             job_secret=job_secret(keys),
             s3_secret=s3_secret(keys),
+            approval_secret=approval_secret(keys),
             s3_url="" if s3_port is None else f"http://{public_host(settings)}:{s3_port}",
             keyring=keyring,
             issuer=issuer,

@@ -50,7 +50,8 @@ order by j.id;
 -- steps that end or flows that were looked at; :runs are the new states, each on top of the version that was seen (null:
 -- a new one); :ends are jobs that end, `fresh` where they come into being with it; :jobs are new ones with their `place`
 -- in the queue, `running` for those that :worker takes at once; :parked are flows that go on waiting, for a time or
--- until told. There is always a row; `done` says whether it happened.
+-- until told; :asks are levels that wait for answers from now on, :settled those that do so no longer, with the answers
+-- that counted. There is always a row; `done` says whether it happened.
 with wanted as materialized (
   select * from json_to_recordset(:runs::json) as r (id uuid, workspace_id text, expected bigint, state text)),
 current as materialized (
@@ -95,6 +96,20 @@ through as (
   from json_to_recordset(:items::json) as i (job_id uuid, step text, workspace_id text, items text, items_object text)
   cross join go
   on conflict (job_id, step) do update set items = excluded.items, items_object = excluded.items_object),
+asked as (
+  insert into flow_approval (level_id, workspace_id, source_id, step, step_job, required, groups, expires_at)
+  select a.level_id, a.workspace_id, a.source_id, a.step, a.step_job, a.required, a.groups,
+    now() + make_interval(secs => a.timeout_s)
+  from json_to_recordset(:asks::json) as a (level_id uuid, workspace_id text, source_id uuid, step text, step_job uuid,
+    required int, groups text[], timeout_s float8)
+  cross join go),
+over as materialized (
+  select * from json_to_recordset(:settled::json) as s (level_id uuid, step text, answers bigint[])),
+settled as (
+  delete from flow_approval f using over s, go where f.level_id = s.level_id),
+counted as (
+  update flow_answer f set used_level = s.level_id, used_step = s.step
+  from over s cross join go where f.id = any(s.answers)),
 input as (
   insert into job (id, workspace_id, kind, script_hash, script_path, language, content, lock, args, args_object,
     created_by, permissioned_as, email, tag, parent_job, root_job, flow_step_id, flow_index, schedule_path, timeout_s,
@@ -105,11 +120,12 @@ input as (
 placed as (
   insert into job_queue (id, workspace_id, tag, priority, run_at, state, attempt, worker, started_at, heartbeat_at,
     concurrency_key, concurrency_limit, concurrency_window_s)
-  select id, workspace_id, tag, priority, now() + make_interval(secs => delay_s), place,
+  select id, workspace_id, tag, priority, now() + make_interval(secs => delay_s),
+    case place when 'parked' then 'queued' else place end,
     case place when 'running' then 1 else 0 end, case place when 'running' then :worker end,
     case when place <> 'queued' then now() end, case place when 'running' then now() end,
     concurrency_key, concurrency_limit, concurrency_window_s
-  from new cross join go where place in ('queued', 'running', 'waiting')
+  from new cross join go where place in ('queued', 'running', 'waiting', 'parked')
   returning id, workspace_id, tag, state, run_at, started_at),
 ending as materialized (
   select * from json_to_recordset(:ends::json) as e (

@@ -79,7 +79,8 @@ where j.workspace_id = :workspace_id
   and (:label::text is null or :label = any(j.labels))
   and (:ids::uuid[] is null or j.id = any(:ids))
   and (:args::json is null or case when j.args::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
-  and (:running::boolean is null or (q.state <> 'queued') = :running)
+  and (:running::boolean is null or (q.state <> 'queued' or q.started_at is not null) = :running)
+  and (:suspended::boolean is null or exists (select from flow_approval a where a.source_id = j.id) = :suspended)
   and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
   and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
   and (:worker::text is null or :worker in (q.worker, c.worker))
@@ -131,7 +132,8 @@ where q.workspace_id = :workspace_id
   and (:label::text is null or :label = any(j.labels))
   and (:ids::uuid[] is null or j.id = any(:ids))
   and (:args::json is null or case when j.args::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
-  and (:running::boolean is null or (q.state <> 'queued') = :running)
+  and (:running::boolean is null or (q.state <> 'queued' or q.started_at is not null) = :running)
+  and (:suspended::boolean is null or exists (select from flow_approval a where a.source_id = j.id) = :suspended)
   and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
   and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
   and (:worker::text is null or :worker in (q.worker, c.worker))
@@ -183,7 +185,8 @@ where c.workspace_id = :workspace_id
   and (:label::text is null or :label = any(j.labels))
   and (:ids::uuid[] is null or j.id = any(:ids))
   and (:args::json is null or case when j.args::text !~ '\\u0000|\d[eE][-+]?\d{4}|\d{255}' then j.args::jsonb @> :args::jsonb else false end)
-  and (:running::boolean is null or (q.state <> 'queued') = :running)
+  and (:running::boolean is null or (q.state <> 'queued' or q.started_at is not null) = :running)
+  and (:suspended::boolean is null or exists (select from flow_approval a where a.source_id = j.id) = :suspended)
   and (:is_due::boolean is null or (q.run_at <= now()) = :is_due)
   and (:concurrency_key::text is null or q.concurrency_key = :concurrency_key)
   and (:worker::text is null or :worker in (q.worker, c.worker))
@@ -200,6 +203,10 @@ limit :limit;
 -- How many jobs of a workspace have not ended.
 select count(*) from job_queue where workspace_id = :workspace_id;
 
+-- name: count_suspended
+-- How many flows of a workspace wait for answers.
+select count(distinct source_id) from flow_approval where workspace_id = :workspace_id;
+
 -- name: count_completed
 -- How many jobs of a workspace have ended.
 select count(*) from job_completed where workspace_id = :workspace_id;
@@ -215,7 +222,8 @@ where c.workspace_id = :workspace_id
 -- name: waiting
 -- How many jobs of a workspace wait, counted up to :at_most.
 select count(*) from (
-  select from job_queue where workspace_id = :workspace_id and state = 'queued' limit :at_most) waiting;
+  select from job_queue where workspace_id = :workspace_id and state = 'queued' and started_at is null
+  limit :at_most) waiting;
 
 -- name: position
 -- How many jobs of a workspace are due before a moment and still wait.
@@ -260,7 +268,8 @@ logs as (delete from job_log where workspace_id = :workspace_id and job_id = :id
 packs as (delete from job_log_pack where workspace_id = :workspace_id and job_id = :id),
 streams as (delete from job_stream where workspace_id = :workspace_id and job_id = :id),
 attempts as (update job_attempt set error = null where workspace_id = :workspace_id and job_id = :id),
-items as (delete from flow_items where workspace_id = :workspace_id and job_id = :id)
+items as (delete from flow_items where workspace_id = :workspace_id and job_id = :id),
+answers as (update flow_answer set payload = null where workspace_id = :workspace_id and level_id = :id)
 update job_completed set result = null, result_object = null where workspace_id = :workspace_id and id = :id
 returning id;
 
@@ -274,7 +283,9 @@ streams as (delete from job_stream using gone where job_id = gone.id),
 attempts as (delete from job_attempt using gone where job_id = gone.id),
 states as (delete from flow_user_state using gone where root_job = gone.id),
 runs as (delete from flow_run using gone where job_id = gone.id),
-items as (delete from flow_items using gone where job_id = gone.id)
+items as (delete from flow_items using gone where job_id = gone.id),
+approvals as (delete from flow_approval using gone where level_id = gone.id),
+answers as (delete from flow_answer using gone where level_id = gone.id)
 delete from job using gone where job.id = gone.id
 returning job.id;
 

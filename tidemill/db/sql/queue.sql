@@ -197,7 +197,9 @@ select id, attempt, workspace_id, :worker, :started_at, :end_reason, :error::jso
 -- name: end_without_worker
 -- End a job whose worker does not end it itself: lost, quarantined, stopped, canceled. The caller has locked it.
 with gone as (
-  delete from job_queue where id = :id and attempt = :attempt returning *)
+  delete from job_queue where id = :id and attempt = :attempt returning *),
+asked as (
+  delete from flow_approval using gone where level_id = gone.id)
 insert into job_completed (id, workspace_id, status, result, started_at, completed_at, duration_ms, attempt, retries,
   worker, end_reason, canceled_by, cancel_reason, progress)
 select id, workspace_id, :status, :result::json, started_at, clock_timestamp(),

@@ -10,10 +10,23 @@ from dataclasses import replace
 import msgspec
 
 from tidemill.engine import retry
-from tidemill.engine.flow import children
-from tidemill.engine.flow.commands import Change, Ended, Enter, Event, Names, Record, Start, Started, Surroundings
+from tidemill.engine.flow import approval, children
+from tidemill.engine.flow.commands import (
+    Answered,
+    Ask,
+    Change,
+    Ended,
+    Enter,
+    Event,
+    Names,
+    Record,
+    Settle,
+    Start,
+    Started,
+    Surroundings,
+)
 from tidemill.engine.flow.progress import Progress, error_json
-from tidemill.engine.flow.state import Children, FlowState, Level, Ref, ResultOf, StepState
+from tidemill.engine.flow.state import Children, FlowState, Level, Ref, ResultOf, StepState, Verdict
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import (
@@ -28,6 +41,7 @@ from tidemill.model.flow import (
     StepStatus,
     Stop,
     SubFlow,
+    Suspend,
     WhileLoop,
 )
 
@@ -41,6 +55,8 @@ def advance(level: Level, state: FlowState, event: Event, around: Surroundings) 
                 run.begin(event)
             case Ended():
                 run.take(event)
+            case Answered():
+                run.judge(event)
     return Change(run.state, tuple(run.commands))
 
 
@@ -170,7 +186,39 @@ class _Run(Progress):
             self.set(status=StepStatus.FAILURE)
             self._give_up(error_json("ExpressionFailed", str(error)))
             return
-        self._next()
+        if self.step.suspend is not None and self.step.suspend.required and not self.now.skipped:
+            self._ask(self.step, self.step.suspend)
+        else:
+            self._next()
+
+    def _ask(self, step: Step, suspend: Suspend) -> None:
+        """Wait for approvals before the next step."""
+        names = self.names(before=len(self.state.steps))
+        try:
+            timeout_s = self.seconds(suspend.timeout_s, names, step, "/suspend/timeout")
+            groups = approval.groups_of(self, suspend, names)
+        except ExpressionFailed as error:
+            self.set(status=StepStatus.FAILURE)
+            self._give_up(error_json("ExpressionFailed", str(error)))
+            return
+        self.set(status=StepStatus.EVENTS, required=suspend.required)
+        job = self.now.job or self.level.id
+        self.commands.append(Ask(step=step, job=job, timeout_s=timeout_s, groups=groups))
+
+    def judge(self, event: Answered) -> None:
+        """Answers have come, or the time for them is over."""
+        if not self.state.steps or self.step.id != event.step or self.now.status is not StepStatus.EVENTS:
+            return
+        verdict = approval.verdict_of(event, required=self.now.required)
+        if verdict is None:
+            return
+        self.set(status=StepStatus.SUCCESS, verdict=verdict)
+        self.commands.append(Settle(step=self.step))
+        if verdict is Verdict.APPROVED or (self.step.suspend is not None and self.step.suspend.goes_on_anyway):
+            self._next()
+        else:
+            self.set(status=StepStatus.FAILURE)
+            self._give_up(approval.error_of(verdict, step=self.step.id, by=event.refused_by))
 
     def _stops_after(self) -> list[tuple[Stop, str]]:
         """The conditions that may stop the level now: not the one that a loop looks at after each iteration."""

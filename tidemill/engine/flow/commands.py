@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
-from tidemill.engine.flow.state import FlowState, Ref
+from tidemill.engine.flow.state import FlowState, Ref, Verdict
 from tidemill.model.flow import Step
 
 
@@ -29,7 +29,17 @@ class Ended:
     skipped: bool = False
 
 
-Event = Started | Ended
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What there is of answers to what the level asks for after `step`. `is_late`: the time for them is over."""
+
+    step: str
+    approvals: int
+    refused_by: str | None = None
+    is_late: bool = False
+
+
+Event = Started | Ended | Answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +88,26 @@ class KeepItems:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Wait for answers after a step, whose job is `job`.
+
+    `timeout_s`: for so long; None: for ever. `groups`: from their members; None: from anybody.
+    """
+
+    step: Step
+    job: UUID
+    timeout_s: float | None = None
+    groups: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle:
+    """Wait no longer for answers after a step: those that are there belong to it from now on."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
     """The level is over. `result` as in `Record`."""
 
@@ -87,7 +117,7 @@ class Finish:
     skipped: bool = False
 
 
-Command = Start | Enter | Record | KeepItems | Finish
+Command = Start | Enter | Record | KeepItems | Ask | Settle | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +136,13 @@ class Names:
         previous: where the previous result lies; None: it is the input of the flow.
         results: where the result of a step of this level lies; None where it has none.
         values: further names: JSON texts, or where they lie.
+        approved: the last step before that was waited for approvals after, and how that ended.
     """
 
     previous: Ref | None
     results: Callable[[str], Ref | None]
     values: Mapping[str, bytes | Ref] = field(default_factory=dict)
+    approved: tuple[str, Verdict] | None = None
 
 
 class Surroundings(Protocol):

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from tidemill.engine.flow.commands import Command, Finish, Names, Record, Surroundings
-from tidemill.engine.flow.state import FlowState, Level, Ref, StepState, result_of
+from tidemill.engine.flow.state import FlowState, Level, Ref, StepState, Verdict, result_of
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import Expression, Inputs, Static, Step, Stop, Transform
@@ -55,7 +55,18 @@ class Progress:
                     return self.result(index)
             return None
 
-        return Names(previous=self.previous(before=before), results=results, values=values or {})
+        return Names(
+            previous=self.previous(before=before),
+            results=results,
+            values=values or {},
+            approved=self._approved(before=before),
+        )
+
+    def _approved(self, *, before: int) -> tuple[str, Verdict] | None:
+        for index in reversed(range(min(before, len(self.state.steps)))):
+            if (verdict := self.state.steps[index].verdict) is not None:
+                return self.level.steps[index].id, verdict
+        return None
 
     def record(self, result: bytes | Ref | None, *, succeeded: bool = True) -> None:
         """The step is over without a worker; that it has ended is told as of any other job."""

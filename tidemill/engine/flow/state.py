@@ -1,6 +1,7 @@
 """How far a flow is: one small value for each level of it. A loop's iterations and a branch are levels of their own."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -32,6 +33,14 @@ Ref = ResultOf | Gathered
 """Where a result lies. It is read only when an expression needs it."""
 
 
+class Verdict(StrEnum):
+    """How waiting for approvals ended."""
+
+    APPROVED = "approved"
+    DISAPPROVED = "disapproved"
+    TIMED_OUT = "timed_out"
+
+
 class Children(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """How far the children of a loop or of parallel branches are.
 
@@ -60,6 +69,7 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         flow: the level below which its children lie, where that is another one (a flow that was started anew).
         branch: the index of the chosen branch; the default comes behind the others.
         failed: the jobs of earlier tries.
+        required: how many approvals the level waits for, after the step has ended; `verdict`: how that ended.
     """
 
     status: StepStatus = StepStatus.PROGRESS
@@ -69,6 +79,8 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     children: Children | None = None
     failed: tuple[UUID, ...] = ()
     skipped: bool = False
+    required: int = 0
+    verdict: Verdict | None = None
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

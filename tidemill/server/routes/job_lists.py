@@ -33,10 +33,10 @@ class Length(msgspec.Struct):
 
 
 class QueueLength(msgspec.Struct):
-    """How long the queue is; nothing can be suspended yet."""
+    """How long the queue is, and how many flows in it wait for answers."""
 
     database_length: int
-    suspended: int = 0
+    suspended: int
 
 
 class Position(msgspec.Struct):
@@ -98,7 +98,9 @@ async def list_queued_ids(
 async def count_queue(parts: InParts, caller: Caller) -> Response:
     """How many jobs wait or run."""
     permit.require(caller, Action.LIST, JOBS)
-    return json_answer(QueueLength(await jobs.count(parts.database.single, caller.workspace, queued=True)))
+    single, workspace = parts.database.single, caller.workspace
+    queued = await jobs.count(single, workspace, queued=True)
+    return json_answer(QueueLength(queued, await jobs.count_suspended(single, workspace)))
 
 
 @router.get("/api/w/{workspace}/jobs/completed/count", response_class=Response, responses={200: returns(Length)})

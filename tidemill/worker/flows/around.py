@@ -12,6 +12,7 @@ import msgspec
 
 from tidemill.engine.expressions.evaluation import evaluate
 from tidemill.engine.expressions.need import Need, NeedKind, Needs
+from tidemill.engine.flow.approval import value_of
 from tidemill.engine.flow.commands import Names
 from tidemill.engine.flow.state import Ref, result_of
 from tidemill.model import jsontext
@@ -82,6 +83,8 @@ class Around:
                 return jsontext.build_object(self._view.definition.flow.environment)
             case "error":
                 return self._error(names)
+            case "resume" | "resumes" | "approvers":
+                return self._approval(name, names)
             case _:
                 value = names.values.get(name)
                 return value if value is None or isinstance(value, bytes) else self._values.text(value)
@@ -129,6 +132,13 @@ class Around:
             if ref is not None:
                 found[step] = self._values.text(ref)
         return jsontext.build_object(found)
+
+    def _approval(self, name: str, names: Names) -> bytes | None:
+        """What was answered after the last step before that asked for approvals."""
+        if names.approved is None:
+            return None
+        step, verdict = names.approved
+        return value_of(name, verdict, self._values.answers(self._view.id, step), step=step)
 
     def _error(self, names: Names) -> bytes | None:
         """What went wrong, with the step where it did."""

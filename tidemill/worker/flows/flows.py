@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from tidemill.db import flow_runs
+from tidemill.db import approvals, flow_runs
 from tidemill.db.flow_runs import Advanced, EndedChild
 from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.transaction import is_worth_a_retry
@@ -233,6 +233,9 @@ class Flows:
             settings = msgspec.json.decode(view.options, type=dict[str, object])
             plan.tell(job.id, Started(preprocess=bool(settings.get("preprocess"))))
             return
+        if view.state.steps and view.state.steps[-1].status is StepStatus.EVENTS:
+            await self._look_at_answers(plan, view)
+            return
         for child in await self._ended_children(view):
             state = child.flow_state
             plan.tell(
@@ -247,6 +250,14 @@ class Flows:
                     skipped=state is not None and state.skipped,
                 ),
             )
+
+    async def _look_at_answers(self, plan: Plan, view: View) -> None:
+        single, source = self._parts.database.single, view.state.place.source
+        step = view.level.steps[len(view.state.steps) - 1].id
+        deadline = await approvals.deadline(single, view.id)
+        if deadline is not None:
+            answers = await approvals.answers_for(single, view.id, step=step, source=source)
+            plan.judge(view, answers, groups=deadline.groups, left_s=deadline.left_s)
 
     async def _ended_children(self, view: View) -> list[EndedChild]:
         """The children that the level waits for, and that have ended already."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from tidemill.db import flow_runs, flows, identity, scripts
+from tidemill.db import approvals, flow_runs, flows, identity, scripts
 from tidemill.db.flows import FlowVersion
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.scripts import Script, SeenScript
@@ -91,7 +91,18 @@ class WantReference:
     reference: str
 
 
-Want = WantResults | WantBytes | WantGathered | WantKept | WantItems | WantScript | WantFlow | WantReference
+@dataclass(frozen=True, slots=True)
+class WantAnswers:
+    """The answers that a step of a level has counted or, with the `source` of its definition, that it may count."""
+
+    level: UUID
+    step: str
+    source: UUID | None = None
+
+
+Want = (
+    WantResults | WantBytes | WantGathered | WantKept | WantItems | WantScript | WantFlow | WantReference | WantAnswers
+)
 
 
 class Wanted(Exception):  # it says what to bring
@@ -196,12 +207,12 @@ class Known:
             case WantItems():
                 kept = await flow_runs.items(single, want.flow, step=want.step)
                 return await values.fetch(None if kept.inline is None else kept.inline.raw, kept.digest) or b"[]"
-            case WantScript():
-                return await self._script(want)
-            case WantFlow():
-                return await self._flow(want)
+            case WantScript() | WantFlow():
+                return await (self._script(want) if isinstance(want, WantScript) else self._flow(want))
             case WantReference():
                 return await self._reference(want, held)
+            case WantAnswers():
+                return await approvals.answers_for(single, want.level, step=want.step, source=want.source)
 
     async def _script(self, want: WantScript) -> RunnableScript:
         key = (want.workspace, want.path, want.hash)

@@ -1,11 +1,12 @@
 """One plan: from what happened to all that follows from it, through the levels of a flow, as one `Advance`."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, cast
 from uuid import UUID
 
-from tidemill.db.flow_runs import Advance, End, Held, Items, Placed, Run
+from tidemill.db.flow_runs import Advance, Asked, End, Held, Items, Placed, Run, Settled
 from tidemill.db.flows import FlowVersion
 from tidemill.db.intake import NewJob
 from tidemill.db.pool import Json
@@ -13,15 +14,16 @@ from tidemill.db.queue import ClaimedJob
 from tidemill.db.queue import Ended as JobEnded
 from tidemill.db.values import Kept
 from tidemill.engine.flow.advance import advance
-from tidemill.engine.flow.commands import Ended, Enter, Event, Finish, KeepItems, Record, Start, Started
+from tidemill.engine.flow.approval import Answer, rules_of, tally
+from tidemill.engine.flow.commands import Ask, Ended, Enter, Event, Finish, KeepItems, Record, Settle, Start, Started
 from tidemill.engine.flow.progress import error_json
 from tidemill.engine.flow.state import FlowState, Place, new_state
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
-from tidemill.model.flow import SubFlow
+from tidemill.model.flow import Step, SubFlow
 from tidemill.model.job import EndReason
 from tidemill.worker.flows.around import Around, items_of, iteration_args
-from tidemill.worker.flows.known import Known, Memo, WantFlow, answer_of
+from tidemill.worker.flows.known import Known, Memo, WantAnswers, WantFlow, answer_of
 from tidemill.worker.flows.steps import job_of_step, level_job
 from tidemill.worker.flows.values import PlanValues
 from tidemill.worker.flows.views import View
@@ -52,6 +54,9 @@ class Plan:
         self._items: list[Items] = []
         self._changed: dict[UUID, int | None] = {}
         self._parked: dict[UUID, float | None] = {}
+        self._asks: dict[UUID, Asked] = {}
+        self._settled: list[Settled] = []
+        self._counted: dict[UUID, tuple[Answer, ...]] = {}
         self.results: dict[UUID, Kept] = {}
 
     def end_step(self, job: ClaimedJob, ended: JobEnded) -> None:
@@ -86,6 +91,21 @@ class Plan:
         self._held.append(Held(job.id, job.attempt))
         self._parked[job.id] = None
 
+    def judge(
+        self, view: View, answers: Sequence[Answer], *, groups: tuple[str, ...] | None, left_s: float | None
+    ) -> None:
+        """Tell a level what there is of answers. Where they are not enough, it looks again in `left_s` seconds."""
+        step = view.level.steps[len(view.state.steps) - 1]
+        if step.suspend is None:
+            return
+        rules = rules_of(step.suspend, groups=groups, starter=view.email)
+        event, counted = tally(answers, rules, step=step.id, is_late=left_s is not None and left_s <= 0)
+        self._parked[view.id] = left_s
+        self._counted[view.id] = counted
+        self._values.add_answers(view.id, step.id, counted)
+        if counted or event.is_late:
+            self.tell(view.id, event)
+
     def tell(self, level: UUID, event: Event) -> None:
         """Something happened to a level."""
         self._events.append((level, event))
@@ -117,14 +137,24 @@ class Plan:
         ]
         ended = {end.id for end in self._ends}
         new = {placed.job.id for placed in self._jobs}
+        jobs = [self._parked_at_once(placed) for placed in self._jobs]
         return Advance(
             held=self._held,
             runs=runs,
             ends=[replace(end, fresh=True) if end.id in new else end for end in self._ends],
-            jobs=[replace(placed, place="none") if placed.job.id in ended else placed for placed in self._jobs],
+            jobs=[replace(placed, place="none") if placed.job.id in ended else placed for placed in jobs],
             items=self._items,
-            parked=[(level, wait_s) for level, wait_s in self._parked.items() if level not in ended],
+            parked=[(level, wait_s) for level, wait_s in self._parked.items() if level not in ended | new],
+            asks=[ask for level, ask in self._asks.items() if level not in ended],
+            settled=self._settled,
         )
+
+    def _parked_at_once(self, placed: Placed) -> Placed:
+        """A level that waits for answers until then, from when it comes into being."""
+        wait_s = self._parked.get(placed.job.id)
+        if wait_s is None or placed.place != "waiting":
+            return placed
+        return replace(placed, job=replace(placed.job, delay_s=wait_s), place="parked")
 
     def committed(self) -> dict[UUID, View]:
         """The levels as they are once all of it has happened."""
@@ -152,6 +182,10 @@ class Plan:
                     self._record(view, command)
                 case KeepItems():
                     self._keep_items(view, command)
+                case Ask():
+                    self._ask(view, command)
+                case Settle():
+                    self._settle(view, command)
                 case Finish():
                     self._finish(view, command)
 
@@ -159,6 +193,46 @@ class Plan:
         items = self._values.kept(command.items)
         self._items.append(Items(job_id=view.id, workspace_id=view.workspace_id, step=command.step, items=items))
         self._values.add_items(view.id, command.step, items_of(command.items))
+
+    def _ask(self, view: View, ask: Ask) -> None:
+        source = view.state.place.source
+        self._asks[view.id] = Asked(
+            level_id=view.id,
+            workspace_id=view.workspace_id,
+            source_id=source,
+            step=ask.step.id,
+            step_job=ask.job,
+            required=view.state.steps[-1].required,
+            groups=ask.groups,
+            timeout_s=ask.timeout_s,
+        )
+        self._hold_source(view)
+        self.judge(view, self._answers_to(view, ask.step), groups=ask.groups, left_s=ask.timeout_s)
+
+    def _answers_to(self, view: View, step: Step) -> tuple[Answer, ...]:
+        """The answers that there are already, but for those that count elsewhere with this plan.
+
+        To a level that comes into being with this plan there are none but those for any step of the flow. Its id is
+        another one at the next try, so that nothing could be loaded for it.
+        """
+        source = view.state.place.source
+        level = source if any(placed.job.id == view.id for placed in self._jobs) else view.id
+        found = cast("tuple[Answer, ...]", answer_of(self._memo, WantAnswers(level, step.id, source)))
+        counted = {each.id for answers in self._counted.values() for each in answers}
+        return tuple(each for each in found if each.id not in counted)
+
+    def _settle(self, view: View, settle: Settle) -> None:
+        counted = self._counted[view.id]
+        self._asks.pop(view.id, None)
+        self._settled.append(Settled(view.id, settle.step.id, tuple(each.id for each in counted)))
+        self._parked[view.id] = None
+        self._hold_source(view)
+
+    def _hold_source(self, view: View) -> None:
+        """Answers may be for any step of the flow: the version of its top tells of those who add or count some."""
+        source = self.views.get(view.state.place.source)
+        if source is not None:
+            self._changed.setdefault(source.id, source.version)
 
     def _start(self, view: View, start: Start) -> None:
         try:

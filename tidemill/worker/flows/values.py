@@ -7,10 +7,12 @@ import msgspec
 
 from tidemill.db.pool import Json
 from tidemill.db.values import Kept
+from tidemill.engine.flow.approval import Answer
 from tidemill.engine.flow.state import Gathered, Ref, ResultOf
 from tidemill.worker.flows.known import (
     Known,
     Memo,
+    WantAnswers,
     WantBytes,
     WantGathered,
     WantItems,
@@ -33,6 +35,7 @@ class PlanValues:
         self._results: dict[UUID, Kept] = {}
         self._children: dict[tuple[UUID, str], dict[int, UUID]] = {}
         self._items: dict[tuple[UUID, str], list[msgspec.Raw]] = {}
+        self._answers: dict[tuple[UUID, str], tuple[Answer, ...]] = {}
 
     def add_result(self, job: UUID, result: Kept, *, child_of: tuple[UUID, str, int] | None = None) -> None:
         """A job ends with this plan. `child_of`: level, step and index of one of several children."""
@@ -52,6 +55,15 @@ class PlanValues:
             raw = cast("bytes", answer_of(self._memo, WantItems(level, step)))
             found = self._items[level, step] = msgspec.json.decode(raw, type=list[msgspec.Raw])
         return found
+
+    def add_answers(self, level: UUID, step: str, answers: tuple[Answer, ...]) -> None:
+        """A step counts these with this plan."""
+        self._answers[level, step] = answers
+
+    def answers(self, level: UUID, step: str) -> tuple[Answer, ...]:
+        """The answers that a step has counted."""
+        ours = self._answers.get((level, step))
+        return ours if ours is not None else cast("tuple[Answer, ...]", answer_of(self._memo, WantAnswers(level, step)))
 
     def reference(self, text: str) -> bytes:
         """The value of a variable or resource."""

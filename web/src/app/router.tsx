@@ -36,6 +36,14 @@ const start = createRoute({
   component: () => <Empty title="You are not a member of any workspace">Ask an admin to add you to one.</Empty>,
 });
 
+/** Beside the workspace and not in it: who has the link needs no login. */
+const approval = createRoute({
+  getParentRoute: () => root,
+  path: "/w/$workspace/approve/$job/$resumeId/$signature",
+  validateSearch: (search: Record<string, unknown>): { approver?: string } => (search.approver === undefined || search.approver === "" ? {} : { approver: String(search.approver) }),
+  component: lazyRouteComponent(() => import("@/approvals/page"), "ApprovalPage"),
+});
+
 const workspace = createRoute({
   getParentRoute: () => root,
   path: "/w/$workspace",
@@ -117,7 +125,7 @@ const states = createRoute({ getParentRoute: () => workspace, path: "/states", v
 
 const state = createRoute({ getParentRoute: () => workspace, path: "/states/p/$", component: lazyRouteComponent(() => import("@/states/state-page"), "StatePage") });
 
-const pages = root.addChildren([signIn, start, workspace.addChildren([home, scripts, newScript, script, editScript, runs, run, resources, newResource, resource, variables, newVariable, variable, states, state])]);
+const pages = root.addChildren([signIn, start, approval, workspace.addChildren([home, scripts, newScript, script, editScript, runs, run, resources, newResource, resource, variables, newVariable, variable, states, state])]);
 
 export function makeRouter(queries: QueryClient) {
   return createRouter({ routeTree: pages, context: { queries }, defaultPreload: "intent", defaultPreloadStaleTime: 0, scrollRestoration: true });
