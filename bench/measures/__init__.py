@@ -6,7 +6,20 @@ from typing import Final
 
 from bench.figures import Figure
 from bench.instance import Instance
-from bench.measures import cold, databases, enqueue, idle, latency, memory, noop, objects, objects_local, start, warm
+from bench.measures import (
+    cold,
+    databases,
+    enqueue,
+    flows,
+    idle,
+    latency,
+    memory,
+    noop,
+    objects,
+    objects_local,
+    start,
+    warm,
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,7 @@ MEASURES: Final = {
     "enqueue": Measure("jobs taken in a second, by HTTP and in bulk", enqueue.measure),
     "cold": Measure("isolated Python jobs a second, a new interpreter each", cold.measure),
     "warm": Measure("isolated Python jobs a second, a process each from a parked interpreter", warm.measure),
+    "flows": Measure("flows against bare loops; wide loops, large results, sleeping flows", flows.measure),
     "latency": Measure("from the request to the result on an idle system", latency.measure),
     "idle": Measure("transactions a second with nothing to do", idle.measure),
     "memory": Measure("memory of server and worker at rest", memory.measure),

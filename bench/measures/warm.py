@@ -61,3 +61,9 @@ async def bare(instance: Instance, loops: list[Helper], count: int) -> tuple[flo
         times = await asyncio.gather(*(each.hear() for each in loops))
         rate = await worked_off(connection, batch)
     return rate, statistics.median([second for line in times for second in json.loads(line)] or [0.0])
+
+
+async def bare_seconds(instance: Instance, loop: Helper, count: int) -> float:
+    """How long one bare loop takes for `count` jobs, from the first claim to the last end."""
+    rate, _ = await bare(instance, [loop], count)
+    return count / rate

@@ -51,7 +51,7 @@ async def end(database: Database, job: ClaimedJob, worker: str = "one", status: 
 
 
 async def rows(database: Database, text: str) -> list[dict[str, object]]:
-    query = Query(name="test", doc="", text=text, parameters=frozenset())
+    query = Query(name="test", doc="", text=text)
     found: list[dict[str, object]] = await database.single.fetch_all(query)
     return found
 

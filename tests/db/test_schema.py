@@ -6,7 +6,7 @@ import pytest
 from tests.postgres import PostgresServer
 from tidemill.db.embedded import find_binaries
 from tidemill.db.migrate import migrate
-from tidemill.db.queries import SQL_DIRECTORY, Query, queries
+from tidemill.db.queries import SQL_DIRECTORY, queries
 from tidemill.db.schema import SCHEMA, schema_of
 
 EVERY_QUERY = [query for path in sorted(SQL_DIRECTORY.glob("*.sql")) for query in queries(path.stem)]
@@ -24,15 +24,7 @@ def test_every_named_query_prepares(postgres_server: PostgresServer) -> None:
     faults = []
     with psycopg.connect(postgres_server.dsn("tidemill_template"), autocommit=True) as connection:
         for query in EVERY_QUERY:
-            result = connection.pgconn.prepare(b"", numbered(query))
+            result = connection.pgconn.prepare(b"", query.encoded)
             if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
                 faults.append(f"{query.name}: {result.error_message.decode()}")
     assert not faults, "\n".join(faults)
-
-
-def numbered(query: Query) -> bytes:
-    """The statement as the server gets it: `$1` for each parameter."""
-    text = query.text
-    for number, name in enumerate(sorted(query.parameters), start=1):
-        text = text.replace(f"%({name})s", f"${number}")
-    return text.replace("%%", "%").encode()

@@ -33,15 +33,17 @@ _NAME: Final = re.compile(r"^-- name: ?(?P<name>.*)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One statement. `text` is for the driver: `%(name)s` for parameters, `%%` for a percent sign."""
+    """One statement. `text` is for the server: `$1` stands for the first of `order`, and so on."""
 
     name: str
     doc: str
     text: str
-    parameters: frozenset[str]
+    order: tuple[str, ...] = ()
+    parameters: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
     encoded: bytes = field(default=b"", repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", frozenset(self.order))
         object.__setattr__(self, "encoded", self.text.encode())
 
 
@@ -126,15 +128,16 @@ def _query(name: str, body: str) -> Query:
 
 
 def _translate(name: str, doc: str, text: str) -> Query:
-    """`:parameter` becomes `%(parameter)s`, and a percent sign is doubled everywhere."""
-    parts, parameters = [], set()
+    """`:parameter` becomes `$1` for the one that comes first, `$2` for the next.
+
+    The driver's own way to name parameters would cost a millisecond for a long statement, each time: it keeps what it
+    made of one only up to 4,096 bytes.
+    """
+    parts: list[str] = []
+    numbers: dict[str, int] = {}
     for kind, token, _ in _tokens(text):
-        if kind == "parameter":
-            parameters.add(token)
-            parts.append(f"%({token})s")
-        else:
-            parts.append(token.replace("%", "%%"))
-    return Query(name, doc, "".join(parts), frozenset(parameters))
+        parts.append(f"${numbers.setdefault(token, len(numbers) + 1)}" if kind == "parameter" else token)
+    return Query(name, doc, "".join(parts), tuple(numbers))
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:

@@ -9,7 +9,7 @@ from typing import Any, Final, LiteralString, TypeVar, overload
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection, errors, sql
+from psycopg import AsyncConnection, AsyncRawCursor, errors, sql
 from psycopg.pq import ExecStatus
 from psycopg_pool import PoolClosed, PoolTimeout
 
@@ -105,9 +105,9 @@ async def run(
             f"Query {query.name} takes {sorted(query.parameters)}: {sorted(query.parameters - set(parameters))} "
             f"are missing, {sorted(set(parameters) - query.parameters)} are not known."
         )
-    cursor = connection.cursor(row_factory=row_factory(row_type))
+    cursor = AsyncRawCursor(connection, row_factory=row_factory(row_type))
     with translated_errors():
-        await cursor.execute(query.encoded, parameters)
+        await cursor.execute(query.encoded, [parameters[name] for name in query.order])
         result = cursor.pgresult
         gives_rows = result is not None and result.status == ExecStatus.TUPLES_OK
         return (await cursor.fetchall() if gives_rows else []), cursor.rowcount
@@ -126,9 +126,9 @@ class Transaction(Statements):
 
     async def execute_many(self, query: Query, rows: Iterable[Mapping[str, object]]) -> int:
         """Run `query` once for each row of parameters, sent together; the number of rows touched in all."""
-        cursor = self._connection.cursor()
+        cursor = AsyncRawCursor(self._connection)
         with translated_errors():
-            await cursor.executemany(query.encoded, list(rows))
+            await cursor.executemany(query.encoded, [[row[name] for name in query.order] for row in rows])
         return cursor.rowcount
 
     async def copy_rows(

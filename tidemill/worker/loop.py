@@ -60,7 +60,10 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: list[Ended] = []
         self._look = True
-        self._due_in_s: float | None = None
+        self._is_behind = False
+        """Whether jobs may be due that there was no room for when it last looked."""
+        self._look_at_s = 0.0
+        """When it looks without being told, by `time.monotonic`."""
         self._turned = asyncio.Event()
         self.draining = False
         self.jobs_executed = 0
@@ -107,7 +110,7 @@ class Worker:
         while self._ended or (self._look and not self.draining and self.running < options.slots * _CROWD):
             ended, self._ended = self._ended[:_BATCH], self._ended[_BATCH:]
             free = 0 if self.draining else min(_BATCH, max(0, options.slots - self.running + len(ended)))
-            self._look = False
+            self._look, self._is_behind = False, True
             sent_at_s = time.monotonic()
             try:
                 claimed = await self._exchange(ended, free)
@@ -119,7 +122,8 @@ class Worker:
                 continue
             for job in claimed:
                 self._start(job, sent_at_s)
-            self._look = self._look or len(claimed) == free > 0
+            self._is_behind = len(claimed) >= free
+            self._look = self._look or (self._is_behind and free > 0)
 
     async def _exchange(self, ended: list[Ended], free: int) -> list[ClaimedJob]:
         options, database = self._parts.options, self._parts.database
@@ -148,7 +152,8 @@ class Worker:
             self.jobs_executed += 1
             if one.id not in turn.ended:
                 log.warning("lease lost", job=str(one.id), attempt=one.attempt)
-        self._due_in_s = turn.due_in_s
+        wait_s = SAFETY_POLL_S if turn.due_in_s is None else min(SAFETY_POLL_S, max(turn.due_in_s, 0.0) + 0.005)
+        self._look_at_s = time.monotonic() + wait_s
         room = free - len(turn.claimed)
         if not turn.limited or room <= 0:
             return turn.claimed
@@ -194,7 +199,8 @@ class Worker:
             await self._bring_flow_forward(execution, outcome)
         else:
             self._running.pop(job.id, None)
-        self._look = True
+        # What follows in a flow was taken with the end of its step, and of all else that comes due we are told.
+        self._look = self._look or self._is_behind or not isinstance(outcome, Ended | Look)
         self._turned.set()
 
     async def _bring_flow_forward(self, execution: Execution, outcome: Ended | Look) -> None:
@@ -238,12 +244,12 @@ class Worker:
     async def _until_something_happens(self) -> None:
         if self._ended or (self.draining and not self._running):
             return
-        wait_s = SAFETY_POLL_S if self._due_in_s is None else min(SAFETY_POLL_S, max(self._due_in_s, 0.0) + 0.005)
+        wait_s = self._look_at_s - time.monotonic()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
+            async with asyncio.timeout(max(0.0, wait_s)):
                 await self._turned.wait()
         self._turned.clear()
-        self._look = True
+        self._look = self._look or time.monotonic() >= self._look_at_s
 
     async def _hear_of_jobs(self) -> None:
         with self._listener.subscribe(queue.QUEUE_CHANNEL) as subscription:
