@@ -1,6 +1,7 @@
 """Workers of flows in the test's own process: with all of their parts, on a database with one workspace and person."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from tidemill.db.keys import Keyring
 from tidemill.db.pool import Database, Json
 from tidemill.db.queries import inline
 from tidemill.db.values import Kept, Values
+from tidemill.evaluators.evaluators import Evaluators
 from tidemill.model.ids import new_id
 from tidemill.queries.runners import Runners
 from tidemill.sandbox.process import ProcessSandbox
@@ -44,7 +46,7 @@ async def worker_parts(database: Database, directory: Path, **settings: str) -> 
     keys = root_keys(read, announce=lambda _: None)
     sandbox = ProcessSandbox(state_dir=directory / "state", self_kill_s=read.self_kill_s)
     try:
-        async with Runners(egress_of(read)) as queries:
+        async with Runners(egress_of(read)) as queries, Evaluators() as evaluators:
             yield WorkerParts(
                 options=worker_options(read),
                 database=database,
@@ -57,6 +59,7 @@ async def worker_parts(database: Database, directory: Path, **settings: str) -> 
                 sandbox=sandbox,
                 data=WorkspaceData(database, Keyring(keys)),
                 queries=queries,
+                evaluators=evaluators,
                 job_secret=job_secret(keys),
             )
     finally:
@@ -66,7 +69,7 @@ async def worker_parts(database: Database, directory: Path, **settings: str) -> 
 async def start_flow(database: Database, value: Mapping[str, object], args: Mapping[str, object]) -> UUID:
     """Put a flow into the queue, as a preview of `value`; its job."""
     job = intake.NewJob(
-        id=new_id(1_800_000_000_000),
+        id=new_id(time.time_ns() // 1_000_000),
         workspace_id=WORKSPACE,
         kind="flowpreview",
         content=json.dumps(value),

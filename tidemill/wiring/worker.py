@@ -13,6 +13,7 @@ from tidemill.db.keys import Keyring
 from tidemill.db.listener import Listener
 from tidemill.db.values import Values
 from tidemill.engine.addresses import Policy
+from tidemill.evaluators.evaluators import Evaluators
 from tidemill.model.errors import ConfigurationError
 from tidemill.model.job import STANDARD_TAGS
 from tidemill.queries.runners import Runners
@@ -44,6 +45,7 @@ async def run_worker(settings: Settings, dsn: str, *, is_probed: bool, on_ready:
         Listener(dsn, application="tidemill worker listener") as listener,
         open_sandbox(settings, is_probed=is_probed) as sandbox,
         Runners(egress_of(settings)) as queries,
+        Evaluators() as evaluators,
         opened_content(settings) as content,
     ):
         keys = root_keys(settings)
@@ -60,6 +62,7 @@ async def run_worker(settings: Settings, dsn: str, *, is_probed: bool, on_ready:
             sandbox=sandbox,
             data=WorkspaceData(database, Keyring(keys)),
             queries=queries,
+            evaluators=evaluators,
             job_secret=job_secret(keys),
         )
         await _until_told(Worker(parts, listener), on_ready)

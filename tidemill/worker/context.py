@@ -8,6 +8,7 @@ from typing import Protocol
 from tidemill.db.pool import Database
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.values import Values
+from tidemill.evaluators.evaluators import Evaluators
 from tidemill.languages.port import ReadScript
 from tidemill.queries.port import Opened
 from tidemill.queries.runners import Runners
@@ -93,4 +94,5 @@ class WorkerParts:
     sandbox: Sandbox
     data: JobData
     queries: Runners
+    evaluators: Evaluators
     job_secret: bytes

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tidemill.engine.expressions.evaluation import evaluate
+from tidemill.engine.expressions import javascript
+from tidemill.engine.expressions.evaluation import Run, evaluate
 from tidemill.engine.expressions.javascript import Limits
 from tidemill.engine.expressions.need import Need, NeedKind, Needs
 
@@ -19,10 +20,11 @@ class Knowing:
     variables: Mapping[str, bytes] = field(default_factory=dict)
     resources: Mapping[str, bytes] = field(default_factory=dict)
     asked: list[Need] = field(default_factory=list)
+    run: Run = javascript.run
 
     def evaluate(self, expression: str, *, place: str = "", limits: Limits = QUICK) -> bytes:
         have: dict[Need, bytes | None] = {}
-        while isinstance(answer := evaluate(expression, have, place=place, limits=limits), Needs):
+        while isinstance(answer := evaluate(expression, have, run=self.run, place=place, limits=limits), Needs):
             for need in answer.wanted:
                 assert need.whole not in have, f"{need} is asked for again"
                 have[need.whole] = self._of(need)

@@ -3,20 +3,22 @@
 import json
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.expressions.knowing import Knowing
-from tidemill.engine.expressions.evaluation import check_syntax, evaluate
+from tidemill.engine.expressions import evaluation, javascript
+from tidemill.engine.expressions.evaluation import evaluate
 from tidemill.engine.expressions.need import Need, NeedKind, Needs
 from tidemill.engine.expressions.paths import parse_path, pick
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 
 ROWS = b"[" + b",".join(b'{"id": %d, "text": "%s"}' % (i, b"y" * 40) for i in range(5000)) + b"]"
-KNOWN = {
+KNOWN: dict[str, Any] = {
     "roots": {
         "flow_input": b'{"x": 5, "name": "Ada", "iter": {"index": 1, "value": "v"}, "deep": {"a": {}}}',
         "previous_result": b'[1, 2, {"k": null}]',
@@ -199,12 +201,12 @@ def test_a_need_that_the_expression_catches_is_asked_for_nevertheless() -> None:
 
 def test_a_plain_path_asks_for_the_part_and_takes_it() -> None:
     need = Need(NeedKind.RESULT, "big", ("rows", 3, "id"))
-    assert evaluate("results.big.rows[3].id", {}) == Needs(frozenset({need}))
+    assert evaluate("results.big.rows[3].id", {}, run=javascript.run) == Needs(frozenset({need}))
     assert str(need) == "results.big.rows[3].id"
     part = pick(KNOWN["results"]["big"], need)
     assert part == b"3"
-    assert evaluate("results.big.rows[3].id", {need: part}) == b"3"
-    assert evaluate("results.big.rows[3].id", {need: None}) == b"null"
+    assert evaluate("results.big.rows[3].id", {need: part}, run=javascript.run) == b"3"
+    assert evaluate("results.big.rows[3].id", {need: None}, run=javascript.run) == b"null"
 
 
 def test_javascript_is_given_the_touched_part_of_a_large_value() -> None:
@@ -222,6 +224,10 @@ def test_javascript_is_given_the_touched_part_of_a_large_value() -> None:
 )  # fmt: skip
 def test_what_is_no_plain_path(expression: str) -> None:
     assert parse_path(expression) is None
+
+
+def check_syntax(expression: str, *, place: str = "") -> None:
+    evaluation.check_syntax(expression, parse=javascript.check_syntax, place=place)
 
 
 @pytest.mark.parametrize(("expression", "_value"), PLAIN + CODE)

@@ -1,7 +1,7 @@
 """Evaluates an expression of a flow: plain paths on the raw text, everything else in JavaScript. No I/O.
 
     have = {}
-    while isinstance(answer := evaluate(expression, have), Needs):
+    while isinstance(answer := evaluate(expression, have, run=run), Needs):
         for need in answer.wanted:  # only what the expression really touches
             have[need.whole] = await fetch(need)  # raw JSON; None where it is undefined
 
@@ -10,11 +10,10 @@ that comes from outside is a BigInt, and goes out exactly; another number that J
 it is read; so are NaN and infinity in the result. What JavaScript calculates is as exact as JavaScript is.
 """
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
 
-from tidemill.engine.expressions import javascript
-from tidemill.engine.expressions.javascript import Large, Limits
+from tidemill.engine.expressions.javascript import Given, Large, Limits, Touched
 from tidemill.engine.expressions.need import ROOTS, Need, Needs
 from tidemill.engine.expressions.paths import kind_of, parse_path, pick
 from tidemill.model import jsontext
@@ -30,10 +29,19 @@ _LITERAL_STARTS: Final = tuple('0123456789-"tfn[{')
 _DEFAULT_LIMITS: Final = Limits()
 
 
+class Run(Protocol):
+    """`javascript.run`, in a process where user code can do no harm."""
+
+    def __call__(self, expression: str, given: Given, *, names: list[str], limits: Limits) -> bytes | Touched:
+        """See there."""
+        ...
+
+
 def evaluate(
     expression: str,
     have: Mapping[Need, bytes | None],
     *,
+    run: Run,
     place: str = "",
     limits: Limits = _DEFAULT_LIMITS,
 ) -> bytes | Needs:
@@ -46,13 +54,13 @@ def evaluate(
         ExpressionFailed: it cannot be parsed, failed, or went over a limit; the message names place and expression.
     """
     try:
-        return _evaluated(expression, have, limits)
+        return _evaluated(expression, have, run, limits)
     except ExpressionFailed as error:
         raise ExpressionFailed(_told(expression, place, str(error), have)) from error
 
 
-def check_syntax(expression: str, *, place: str = "") -> None:
-    """Nothing, if `expression` can be parsed; nothing of it runs.
+def check_syntax(expression: str, *, parse: Callable[[str], None], place: str = "") -> None:
+    """Nothing, if `expression` can be parsed; nothing of it runs. `parse`: `javascript.check_syntax`, as `Run`.
 
     Raises:
         ExpressionFailed: it cannot be parsed.
@@ -61,18 +69,18 @@ def check_syntax(expression: str, *, place: str = "") -> None:
         return
     try:
         _check_source(expression)
-        javascript.check_syntax(expression)
+        parse(expression)
     except ExpressionFailed as error:
         raise ExpressionFailed(_told(expression, place, str(error), {})) from error
 
 
-def _evaluated(expression: str, have: Mapping[Need, bytes | None], limits: Limits) -> bytes | Needs:
+def _evaluated(expression: str, have: Mapping[Need, bytes | None], run: Run, limits: Limits) -> bytes | Needs:
     if (need := parse_path(expression)) is not None:
         return _plain(need, have)
     if (literal := _literal(expression)) is not None:
         return literal
     _check_source(expression)
-    return _in_javascript(expression, have, limits)
+    return _in_javascript(expression, have, run, limits)
 
 
 def _plain(need: Need, have: Mapping[Need, bytes | None]) -> bytes | Needs:
@@ -98,10 +106,10 @@ def _literal(expression: str) -> bytes | None:
     return raw
 
 
-def _in_javascript(expression: str, have: Mapping[Need, bytes | None], limits: Limits) -> bytes | Needs:
+def _in_javascript(expression: str, have: Mapping[Need, bytes | None], run: Run, limits: Limits) -> bytes | Needs:
     given: dict[Need, bytes | Large | None] = {need: _handed(raw) for need, raw in have.items() if not need.path}
     for _ in range(_ROUNDS):
-        answer = javascript.run(expression, given, names=sorted(ROOTS), limits=limits)
+        answer = run(expression, given, names=sorted(ROOTS), limits=limits)
         if isinstance(answer, bytes):
             return _checked(answer)
         if answer.need.whole not in have:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-Key: TypeAlias = "str | int"
+Key: TypeAlias = str | int
 
 ROOTS: Final = frozenset({
     "all_iters", "approvers", "error", "flow_env", "flow_input", "params", "previous_result", "result", "results",

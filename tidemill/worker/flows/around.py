@@ -11,10 +11,12 @@ from uuid import UUID
 import msgspec
 
 from tidemill.engine.expressions.evaluation import evaluate
+from tidemill.engine.expressions.javascript import Given, Limits, Touched
 from tidemill.engine.expressions.need import Need, NeedKind, Needs
 from tidemill.engine.flow.approval import value_of
 from tidemill.engine.flow.commands import Names
 from tidemill.engine.flow.state import Ref, result_of
+from tidemill.evaluators.messages import question_of
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.ids import new_id
@@ -36,7 +38,7 @@ class Around:
     def evaluate(self, text: str, names: Names, *, place: str) -> bytes:
         """See `Surroundings.evaluate`."""
         have: dict[Need, bytes | None] = {}
-        while isinstance(answer := evaluate(text, have, place=place), Needs):
+        while isinstance(answer := evaluate(text, have, run=self._run, place=place), Needs):
             for need in answer.wanted:
                 have[need.whole] = self._value(need, names)
         return answer
@@ -58,6 +60,10 @@ class Around:
     def random(self) -> float:
         """See `Surroundings.random`."""
         return random.random()  # noqa: S311  # spreads delays
+
+    def _run(self, expression: str, given: Given, *, names: list[str], limits: Limits) -> bytes | Touched:
+        owner = f"{self._view.workspace_id}/{self._view.permissioned_as}"
+        return self._values.evaluated(owner, question_of(expression, given, names=names, limits=limits))
 
     def _value(self, need: Need, names: Names) -> bytes | None:
         match need.kind:

@@ -15,6 +15,7 @@ from tidemill.db.values import Kept
 from tidemill.engine import permit
 from tidemill.engine.flow.state import Gathered
 from tidemill.engine.permit import Action, Item, ItemKind
+from tidemill.evaluators.messages import Question
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, Denied, ExpressionFailed, NotFound, TidemillError
 from tidemill.model.flow_reading import read_flow
@@ -100,9 +101,18 @@ class WantAnswers:
     source: UUID | None = None
 
 
-Want = (
+@dataclass(frozen=True, slots=True)
+class WantEvaluation:
+    """What an evaluator of `owner` answers to an expression that takes long."""
+
+    owner: str
+    question: Question = field(repr=False)
+
+
+WantStored = (
     WantResults | WantBytes | WantGathered | WantKept | WantItems | WantScript | WantFlow | WantReference | WantAnswers
 )
+Want = WantStored | WantEvaluation
 
 
 class Wanted(Exception):  # it says what to bring
@@ -133,6 +143,7 @@ class Known:
 
     def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
+        self.evaluators = parts.evaluators
         self._results: OrderedDict[UUID, Kept] = OrderedDict()
         self._size = 0
         self._definitions: OrderedDict[int, Definition] = OrderedDict()
@@ -189,11 +200,14 @@ class Known:
         `held` is a job of the flow that this worker holds, whose rights apply.
         """
         try:
-            memo.answers[want] = await self._loaded(want, held)
-        except (NotFound, Denied, BadRequest) as error:
+            if isinstance(want, WantEvaluation):
+                memo.answers[want] = await self.evaluators.answer(want.owner, want.question)
+            else:
+                memo.answers[want] = await self._loaded(want, held)
+        except (NotFound, Denied, BadRequest, ExpressionFailed) as error:
             memo.answers[want] = ExpressionFailed(str(error))
 
-    async def _loaded(self, want: Want, held: ClaimedJob) -> object:
+    async def _loaded(self, want: WantStored, held: ClaimedJob) -> object:
         single, values = self._parts.database.single, self._parts.values
         match want:
             case WantResults():

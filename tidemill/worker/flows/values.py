@@ -7,13 +7,17 @@ import msgspec
 
 from tidemill.db.pool import Json
 from tidemill.db.values import Kept
+from tidemill.engine.expressions.javascript import Touched
 from tidemill.engine.flow.approval import Answer
 from tidemill.engine.flow.state import Gathered, Ref, ResultOf
+from tidemill.evaluators.messages import Evaluation, Question
 from tidemill.worker.flows.known import (
     Known,
     Memo,
     WantAnswers,
     WantBytes,
+    Wanted,
+    WantEvaluation,
     WantGathered,
     WantItems,
     WantKept,
@@ -68,6 +72,16 @@ class PlanValues:
     def reference(self, text: str) -> bytes:
         """The value of a variable or resource."""
         return cast("bytes", answer_of(self._memo, WantReference(text)))
+
+    def evaluated(self, owner: str, question: Question) -> bytes | Touched:
+        """What an evaluator of `owner` answers. One that takes long is waited for between two tries at the plan."""
+        want = WantEvaluation(owner, question)
+        if want in self._memo.answers:
+            return cast("Evaluation", answer_of(self._memo, want)).told()
+        answer = self._known.evaluators.at_once(owner, question)
+        if answer is None:
+            raise Wanted(want)
+        return answer.told()
 
     def text(self, ref: Ref) -> bytes:
         """The JSON text of a result."""

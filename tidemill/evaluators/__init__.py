@@ -1,0 +1,1 @@
+"""Evaluating expressions of flows in processes that can do nothing else."""
