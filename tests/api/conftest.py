@@ -23,8 +23,9 @@ from tidemill.db import accounts, members, pool, tokens, workspaces
 from tidemill.db.keys import Keyring, add_workspace_key, check_root_key
 from tidemill.db.listener import Listener
 from tidemill.db.logs import Logs
+from tidemill.db.look_ups import LookUps
 from tidemill.db.pool import Database, Transaction
-from tidemill.db.queries import inline
+from tidemill.db.queries import Query, inline
 from tidemill.db.transaction import run as run_statement
 from tidemill.db.values import Values
 from tidemill.engine import job_token
@@ -220,14 +221,23 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the single statements that were run."""
+    """The names of the single statements and look-ups that were run."""
     names: list[str] = []
+    look_up = LookUps._run
 
     async def noting(*arguments: Any, **options: Any) -> Any:
         names.append(arguments[1].name)
         return await run_statement(*arguments, **options)
 
+    async def noting_look_ups(self: LookUps, query: Query, *arguments: Any) -> Any:
+        before = len(names)
+        rows = await look_up(self, query, *arguments)
+        if len(names) == before:  # it did not go through the pool
+            names.append(query.name)
+        return rows
+
     monkeypatch.setattr(pool, "run", noting)
+    monkeypatch.setattr(LookUps, "_run", noting_look_ups)
     return names
 
 

@@ -33,7 +33,7 @@ async def principal_by_token(database: Database, token_hash: bytes, workspace: s
         Unauthenticated: the token is unknown or expired, its account disabled.
         NotFound: there is no such workspace, or the account has no part in it: both look the same.
     """
-    row = await database.single.fetch_optional(_SQL["principal_by_token"], hash=token_hash, workspace=workspace)
+    row = await database.look_ups.fetch_optional(_SQL["principal_by_token"], hash=token_hash, workspace=workspace)
     if row is None:
         raise Unauthenticated(_UNKNOWN)
     if row["is_stale"]:
@@ -57,7 +57,7 @@ async def principal_of_job(database: Database, job_id: UUID, attempt: int, works
         LeaseLost: it runs under another attempt by now.
         NotFound: it belongs to another workspace.
     """
-    row = await database.single.fetch_optional(_SQL["principal_of_job"], id=job_id)
+    row = await database.look_ups.fetch_optional(_SQL["principal_of_job"], id=job_id)
     if row is None:
         raise Unauthenticated("The job that this token belongs to does not run any more.")
     if row["attempt"] != attempt:
@@ -81,7 +81,7 @@ async def principal_by_name(database: Database, email: str, workspace: str) -> P
     Raises:
         NotFound: there is no such account, or it has no part in the workspace.
     """
-    row = await database.single.fetch_optional(_SQL["principal_by_name"], email=email.lower(), workspace=workspace)
+    row = await database.look_ups.fetch_optional(_SQL["principal_by_name"], email=email.lower(), workspace=workspace)
     if row is None:
         raise NotFound(f"There is no account '{email}'.")
     return _principal(row, workspace, Credential())

@@ -12,6 +12,7 @@ Two pools. The first is for transactions and needs nothing of a session but its 
 single statements that see all workspaces (claim, heartbeat, sign-in, taking a job in): its connections commit each
 statement, and the settings are made once for a session. It needs a direct connection, as LISTEN does: behind a
 transaction pooler give `direct_dsn`. Prepared statements are used on it, and on the first pool only when asked for.
+Beside them there is one connection like those of the system pool, for look-ups that requests need: `look_ups.py`.
 
 Idle connections cost nothing: no keep-alive statements, and no test statement before use. A connection that the server
 closed is noticed by looking at its socket, which is a local call; and BEGIN, the first message of every transaction,
@@ -29,6 +30,7 @@ from psycopg.pq import Escaping, TransactionStatus
 
 from tidemill.db.checks import RUNTIME_ROLE, check_server
 from tidemill.db.lender import Lender
+from tidemill.db.look_ups import LookUps
 from tidemill.db.queries import Query
 from tidemill.db.rows import Json, prepare_session
 from tidemill.db.transaction import (
@@ -103,6 +105,7 @@ class Database:
             timeout_s=timeout_s,
             configure=self._prepare_system_session,
         )
+        self._look_ups = LookUps(lambda: self._connect_for_look_ups(options), otherwise=SingleStatements(self._singles))
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -130,6 +133,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections; transactions that are open then fail."""
+        await self._look_ups.close()
         await self._transactions.close()
         await self._singles.close()
 
@@ -200,6 +204,11 @@ class Database:
         """Statements over all workspaces, each on its own and committed when it returns."""
         return SingleStatements(self._singles)
 
+    @property
+    def look_ups(self) -> Statements:
+        """As `single`, for statements that change nothing, are fast, and are needed for every request."""
+        return self._look_ups
+
     @asynccontextmanager
     async def _open_transaction(
         self, workspace: str, actor: Actor | None, *, role: bytes
@@ -235,6 +244,15 @@ class Database:
             else:
                 return connection
         raise Unavailable("The database hangs up on every connection; send it again.")
+
+    async def _connect_for_look_ups(self, options: Mapping[str, Any]) -> AsyncConnection[Any]:
+        connection = await AsyncConnection.connect(self.direct_dsn, **options)
+        try:
+            await self._prepare_system_session(connection)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     async def _prepare_system_session(self, connection: AsyncConnection[Any]) -> None:
         await prepare_session(connection)

@@ -65,6 +65,13 @@ def row_factory(row_type: type[Any] | None) -> AsyncRowFactory[Any]:
     return factory
 
 
+def row_maker(row_type: type[Any] | None, columns: tuple[str, ...]) -> Callable[[Sequence[Any]], Any]:
+    """What makes a row of these columns, as `row_factory` has them."""
+    if row_type is None:
+        return lambda values: dict(zip(columns, values, strict=True))
+    return _maker(row_type, columns)  # type: ignore[arg-type]
+
+
 def _no_row(values: Sequence[Any]) -> Any:
     raise TypeError(f"The statement gives no rows, but a row came: {len(values)} values.")
 

@@ -54,6 +54,12 @@ class Statements(ABC):
     ) -> tuple[list[Any], int]:
         """The rows, if the statement gives any, and the number of rows that it touched."""
 
+    async def run(
+        self, query: Query, row_type: type[Any] | None, parameters: Mapping[str, object]
+    ) -> tuple[list[Any], int]:
+        """What the others are made of: the rows, if the statement gives any, and the number of those it touched."""
+        return await self._run(query, row_type, parameters)
+
     @overload
     async def fetch_all(self, query: Query, row_type: None = None, **parameters: object) -> list[Row]: ...
     @overload
@@ -100,17 +106,22 @@ async def run(
     connection: AsyncConnection[Any], query: Query, *, row_type: type[Any] | None, parameters: Mapping[str, object]
 ) -> tuple[list[Any], int]:
     """Run one query on a connection, after a check that it gets exactly the parameters it names."""
-    if parameters.keys() != query.parameters:
-        raise TypeError(
-            f"Query {query.name} takes {sorted(query.parameters)}: {sorted(query.parameters - set(parameters))} "
-            f"are missing, {sorted(set(parameters) - query.parameters)} are not known."
-        )
+    check_parameters(query, parameters)
     cursor = AsyncRawCursor(connection, row_factory=row_factory(row_type))
     with translated_errors():
         await cursor.execute(query.encoded, [parameters[name] for name in query.order])
         result = cursor.pgresult
         gives_rows = result is not None and result.status == ExecStatus.TUPLES_OK
         return (await cursor.fetchall() if gives_rows else []), cursor.rowcount
+
+
+def check_parameters(query: Query, parameters: Mapping[str, object]) -> None:
+    """Raises TypeError unless these are exactly the parameters that the query names."""
+    if parameters.keys() != query.parameters:
+        raise TypeError(
+            f"Query {query.name} takes {sorted(query.parameters)}: {sorted(query.parameters - set(parameters))} "
+            f"are missing, {sorted(set(parameters) - query.parameters)} are not known."
+        )
 
 
 class Transaction(Statements):

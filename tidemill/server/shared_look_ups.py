@@ -2,11 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 LookUp = Callable[[], Awaitable[T]]
+
+
+@dataclass(slots=True)
+class _Asked(Generic[T]):
+    """Those who wait for a look-up that has not begun, and how it is done."""
+
+    look_up: LookUp[T]
+    waiting: list[asyncio.Future[T]] = field(default_factory=list)
 
 
 class SharedLookUps(Generic[T]):
@@ -16,40 +25,37 @@ class SharedLookUps(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._running: dict[Hashable, asyncio.Task[T]] = {}
-        self._next: dict[Hashable, asyncio.Task[T]] = {}
+        self._running: dict[Hashable, asyncio.Task[None]] = {}
+        self._next: dict[Hashable, _Asked[T]] = {}
 
     async def get(self, key: Hashable, look_up: LookUp[T]) -> T:
         """What `look_up` gives, or raises, when it is called from now on; equal keys must mean equal look-ups."""
-        running = self._running.get(key)
-        if running is None:
-            task = self._start(key, look_up)
-        else:
-            task = self._next.get(key) or self._start_behind(running, key, look_up)
-        return await asyncio.shield(task)
+        asked = self._next.get(key)
+        if asked is None:
+            asked = self._next[key] = _Asked(look_up)
+        mine: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        asked.waiting.append(mine)
+        if key not in self._running:
+            self._running[key] = asyncio.create_task(self._serve(key))
+        return await mine
 
-    def _start(self, key: Hashable, look_up: LookUp[T]) -> asyncio.Task[T]:
-        task = self._running[key] = asyncio.create_task(_run(look_up))
-        task.add_done_callback(lambda done: self._forget(key, done))
-        return task
-
-    def _start_behind(self, running: asyncio.Task[T], key: Hashable, look_up: LookUp[T]) -> asyncio.Task[T]:
-        async def follow() -> T:
-            await asyncio.wait([running])
-            del self._next[key]
-            self._running[key] = task
-            return await look_up()
-
-        task = self._next[key] = asyncio.create_task(follow())
-        task.add_done_callback(lambda done: self._forget(key, done))
-        return task
-
-    def _forget(self, key: Hashable, done: asyncio.Task[T]) -> None:
-        if self._running.get(key) is done:
+    async def _serve(self, key: Hashable) -> None:
+        """One look-up after the other, as long as somebody has asked meanwhile."""
+        try:
+            while (asked := self._next.pop(key, None)) is not None:
+                await _answer(asked)
+        finally:
             del self._running[key]
-        if not done.cancelled():
-            done.exception()  # nobody may wait any more
 
 
-async def _run(look_up: LookUp[T]) -> T:
-    return await look_up()
+async def _answer(asked: _Asked[T]) -> None:
+    try:
+        found = await asked.look_up()
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is raised where it was asked for
+        for each in asked.waiting:
+            if not each.done():
+                each.set_exception(error)
+    else:
+        for each in asked.waiting:
+            if not each.done():
+                each.set_result(found)

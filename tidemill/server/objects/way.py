@@ -106,7 +106,7 @@ class Ways:
         name = at.storage or DEFAULT
         found = None
         if not at.storage or is_storage_name(at.storage):
-            found = await storages.find(self._database.single, workspace, name, sources=sources)
+            found = await storages.find(self._database.look_ups, workspace, name, sources=sources)
         if found is None:
             if at.storage:
                 raise NotFound(f"There is no storage '{at.storage[:80]}' in the workspace.")
@@ -139,13 +139,13 @@ class Ways:
         key = caller.workspace, at.place, caller.actor
         known = self._known.get(key)
         sources = known.sources if known else Sources()
-        found = await storages.find_resource(self._database.single, caller.workspace, path, sources=sources)
+        found = await storages.find_resource(self._database.look_ups, caller.workspace, path, sources=sources)
         read_only = self._is_read_only(caller, path, found)
         assert found is not None
         if (
             known is not None
             and (known.versions, known.way.read_only) == (found.versions, read_only)
-            and (read_only or await references.may_read(self._database.single, caller, sources.references))
+            and (read_only or await references.may_read(self._database.look_ups, caller, sources.references))
         ):
             self._known.move_to_end(key)
             return known.way

@@ -105,7 +105,7 @@ def _token(parts: Parts, access_key: str) -> Holder:
 
 
 async def _member(parts: Parts, access_key: str) -> Holder:
-    found = await access_keys.find(parts.database.single, access_key)
+    found = await access_keys.find(parts.database.look_ups, access_key)
     if found is None:
         raise S3Fault("InvalidAccessKeyId")
     try:
