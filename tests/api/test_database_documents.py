@@ -155,3 +155,12 @@ async def test_changes_hit_one_document_as_it_was_seen_or_nothing(
     update = {**table, "kind": "update", "values": {"a": 1}, "row": row(1)}
     assert "replace" in await ask(client, "change", changes=[update], status=400)
     assert (await client.post(f"{W}/databases/change", json={"resource": PATH, "changes": []})).status_code == 400
+
+
+async def test_plan_of_what_reads(client: httpx.AsyncClient, store: Database[Any]) -> None:
+    content = "# least (int)\ncollection: mixed\nfind: {a: {$gte: {$arg: least}}}"
+    planned = await ask(client, "explain", content=content, args={"least": 1})
+    assert planned["plan"]["queryPlanner"]["namespace"] == f"{store.name}.mixed"
+    delete = "collection: mixed\ndelete: {filter: {}, multi: true}"
+    assert "reads" in await ask(client, "explain", content=delete, analyze=True, status=400)
+    assert store["mixed"].count_documents({}) == len(MIXED)

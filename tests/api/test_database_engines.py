@@ -214,6 +214,19 @@ async def test_mysql_changes_one_of_rows_that_are_alike_and_none_of_what_cannot_
     assert "view" in await ask(shop, "change", changes=[view], status=400)
 
 
+async def test_mysql_plans_are_shown_and_nothing_is_written_by_them(shop: httpx.AsyncClient, on_mariadb: Run) -> None:
+    content = "-- :least (bigint)\nselect * from `sh``op;`.customer where id >= :least"
+    planned = await ask(shop, "explain", content=content, args={"least": 8})
+    assert (planned["form"], list(planned["plan"])) == ("json", ["query_block"])
+    ran = await ask(shop, "explain", content=content, args={"least": 8}, analyze=True)
+    assert "r_total_time_ms" in str(ran["plan"])
+    delete = "delete from `sh``op;`.old"
+    on_mariadb("insert into old values (1)")
+    assert "query_block" in (await ask(shop, "explain", content=delete))["plan"]
+    assert "READ ONLY" in await ask(shop, "explain", content=delete, analyze=True, status=422)
+    assert on_mariadb("select count(*) from old") == ((1,),)
+
+
 async def test_clickhouse_tells_tables_and_columns(visits: httpx.AsyncClient) -> None:
     found = await ask(visits, "tables")
     assert [(each["name"], each["kind"]) for each in found["tables"] if each["schema"] == "shop"] == [
@@ -227,6 +240,8 @@ async def test_clickhouse_tells_tables_and_columns(visits: httpx.AsyncClient) ->
     assert (by_name["twice"]["is_generated"], by_name["site"]["is_generated"]) == (True, False)
     assert [each["name"] for each in visit["indexes"]] == ["primary key", "on_note"]
     assert "exactly one row" in visit["why_read_only"]
+    plan = await ask(visits, "explain", content="select * from shop.visit where site = 'north'")
+    assert (plan["form"], "MergeTree" in str(plan["plan"])) == ("json", True)
     change = {"schema": "shop", "table": "visit", "kind": "insert", "values": {"site": "x"}}
     assert "transactions" in await ask(visits, "change", changes=[change], status=501)
 

@@ -268,3 +268,18 @@ async def test_what_was_looked_at_and_changed_is_in_the_access_log(api: Api, sho
     async with api.parts.database.transaction("main") as tx:
         found = await tx.fetch_all(inline("select access, address from storage_access where kind = 'database'"))
     assert {(each["access"], each["address"]) for each in found} == {("read", PATH), ("write", PATH)}
+
+
+async def test_plan_of_a_statement_and_of_how_it_ran_leave_nothing(
+    shop: httpx.AsyncClient, sql: Callable[[str], list[Any]]
+) -> None:
+    content = f'''-- $1 least (bigint)
+delete from "{SCHEMA.replace('"', '""')}".loose where a >= $1'''
+    planned = await ask(shop, "explain", content=content, args={"least": 1})
+    assert (planned["form"], planned["plan"][0]["Plan"]["Operation"]) == ("json", "Delete")
+    ran = await ask(shop, "explain", content=content, args={"least": 1}, analyze=True)
+    assert ran["plan"][0]["Plan"]["Plans"][0]["Actual Rows"] == 2
+    assert sql("select count(*) from loose") == [(3,)]
+    assert "nope" in await ask(shop, "explain", content="select nope", status=422)
+    assert "one statement" in await ask(shop, "explain", content="select 1; select 2", status=400)
+    assert "least" in await ask(shop, "explain", content=content, status=400)

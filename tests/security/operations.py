@@ -284,6 +284,9 @@ def _items(seeded: Seeded) -> dict[str, Call]:
         "POST databases/change": Call(
             body={"resource": "u/dev/r", "changes": [{"kind": "insert", **table}]}, status=501, why=no_database
         ),
+        "POST databases/explain": Call(
+            body={"resource": "u/dev/r", "content": "select 1"}, status=501, why=no_database
+        ),
         "GET resources/type/get/{name}": Call(at=kind),
         "GET resources/type/exists/{name}": Call(at=kind),
         "POST resources/type/create": Call(body={"name": "crate", "schema": {"type": "object"}}),

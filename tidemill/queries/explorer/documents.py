@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import msgspec
 
+from tidemill.engine.documents.arguments import default_of, read_value
 from tidemill.engine.documents.bson_json import members_to_json, to_json
 from tidemill.engine.documents.bson_tree import Tree, Typed, to_bson
+from tidemill.engine.documents.operations import Asked, Request, Written, find_writes
 from tidemill.engine.documents.operations import Change as Write
-from tidemill.engine.documents.operations import Written
 from tidemill.engine.documents.pages import (
     ID,
     full_order,
@@ -23,6 +24,7 @@ from tidemill.engine.documents.pages import (
     read_json,
     sorting,
 )
+from tidemill.engine.documents.script import read_script, requests
 from tidemill.engine.pages import Identity, Order, Page
 from tidemill.model.column import Column, DataType, Kind
 from tidemill.model.errors import BadRequest, Conflict, NotFound
@@ -33,6 +35,7 @@ from tidemill.queries.explorer.port import (
     Change,
     ChangeKind,
     Done,
+    Plan,
     Rows,
 )
 from tidemill.queries.port import Opened
@@ -141,8 +144,36 @@ class DocumentExplorer:
                 await (session.rollback() if is_trial else session.commit())
         return done
 
+    async def explain(self, content: str, args: Mapping[str, bytes], *, runs: bool) -> Plan:
+        """See `Explorer.explain`. What writes is planned and not run."""
+        request = _only_request(content, args)
+        made = request.made
+        if not isinstance(made, Asked) or (runs and find_writes(request)):
+            raise BadRequest("A plan is of what reads: find, aggregate, count, distinct.")
+        command: dict[str, Tree] = {
+            "explain": made.command,
+            "verbosity": "executionStats" if runs else "queryPlanner",
+        }
+        async with self._session() as session:
+            told = await session.command(request.database, command)
+        return Plan(form="json", plan=msgspec.Raw(to_json(told).encode()), sql=_shown_json(command))
+
     def _session(self) -> AbstractAsyncContextManager[DocumentSession]:
         return self._runners.documents(self._identity, self._opened.value, timeout_s=STATEMENT_S)
+
+
+def _only_request(content: str, args: Mapping[str, bytes]) -> Request:
+    script = read_script(content)
+    values = {}
+    for each in script.head.arguments:
+        raw = args.get(each.name)
+        if raw is None and (raw := default_of(each)) is None:
+            raise BadRequest(f"Argument {each.name} ({each.type_name}) is missing and has no default.")
+        values[each.name] = read_value(each, raw)
+    asked = requests(script, values)
+    if len(asked) != 1:
+        raise BadRequest(f"A plan is of one operation, and here are {len(asked)}.")
+    return asked[0]
 
 
 def _reply(raw: bytes) -> Any:
@@ -313,6 +344,10 @@ def _shown(tree: Tree) -> object:
     """Extended JSON again, for a script."""
     assert isinstance(tree, dict)
     return json.loads(to_json(to_bson(tree)))
+
+
+def _shown_json(tree: Tree) -> str:
+    return json.dumps(_shown(tree), ensure_ascii=False)
 
 
 def _script(database: str, collection: str, operation: Mapping[str, object]) -> str:

@@ -10,17 +10,18 @@ import msgspec
 from tidemill.engine.keys.checked import Check, How, Planned, Words, script
 from tidemill.engine.keys.containers import Asked, Container, container_of, items, text_of
 from tidemill.engine.keys.replies import Failure, Reply, to_json
-from tidemill.engine.keys.values import decoded, exactly, is_base64, pattern, typed, word
+from tidemill.engine.keys.values import decoded, exactly, pattern, typed, word
 from tidemill.engine.pages import Filter, Operator, Page
 from tidemill.model.column import Column, DataType, Kind
 from tidemill.model.errors import BadRequest, Conflict, NotFound, QueryFailed, Unsupported
+from tidemill.queries.explorer.key_changes import LENGTHS, of_key, of_member
 from tidemill.queries.explorer.port import (
     MOST_CHANGES,
     MOST_ROWS,
     STATEMENT_S,
     Change,
-    ChangeKind,
     Done,
+    Plan,
     Rows,
 )
 from tidemill.queries.port import Opened
@@ -33,7 +34,6 @@ KEYS: Final = "keys"
 KEY, KEY_IN_BASE64 = "key", "key:base64"
 """The schemas whose tables are the keys themselves: by their text, or by their bytes."""
 MOST_BYTES: Final = 32 * 1024 * 1024
-MOST_VALUES: Final = 5000
 _STEP: Final = 1000
 _MOST_STEPS: Final = 100
 _COLUMNS: Final = ("key", "type", "ttl_ms", "size_bytes", "items")
@@ -102,6 +102,10 @@ class KeyExplorer:
                 "since it was read. Nothing was changed; read again."
             )
         return [Done("\n".join(map(typed, each.commands)), []) for each in planned]
+
+    async def explain(self, content: str, args: Mapping[str, bytes], *, runs: bool) -> Plan:
+        """See `Explorer.explain`."""
+        raise Unsupported("Stores of keys have no plans: a command says what it does.")
 
     def _session(self) -> AbstractAsyncContextManager[KeySession]:
         return self._runners.keys(self.language, self._identity, self._opened.value, timeout_s=STATEMENT_S)
@@ -264,13 +268,10 @@ async def _looked_at(session: KeySession, names: Sequence[bytes]) -> list[_Key]:
 
 async def _lengths(session: KeySession, keys: Sequence[tuple[bytes, str]]) -> list[int | None]:
     """How many members each has; None for types of modules."""
-    known = [(name, kind) for name, kind in keys if kind in _LENGTHS]
-    told = await session.run([(_LENGTHS[kind], name) for name, kind in known], max_bytes=MOST_BYTES) if known else []
+    known = [(name, kind) for name, kind in keys if kind in LENGTHS]
+    told = await session.run([(LENGTHS[kind], name) for name, kind in known], max_bytes=MOST_BYTES) if known else []
     counts = dict(zip((name for name, _ in known), told, strict=True))
     return [count if isinstance(count := counts.get(name), int) else None for name, _ in keys]
-
-
-_LENGTHS: Final = {kind: container_of(kind).length for kind in ("string", "hash", "list", "set", "zset", "stream")}
 
 
 async def _members(session: KeySession, key: bytes, page: Page, after: bytes) -> Rows:
@@ -318,98 +319,9 @@ def _is_descending(container: Container, page: Page) -> bool:
 
 async def _planned(session: KeySession, change: Change) -> Planned:
     if (change.schema, change.table) == ("", KEYS):
-        return _of_key(change)
+        return of_key(change)
     key = _name_of(change.schema, change.table)
     kind = await _kind(session, key)
     container = container_of(kind)
-    planned = _of_member(container, key, change)
+    planned = of_member(container, key, change)
     return Planned(checks=(Check(How.IS, (b"TYPE", key), kind.encode()), *planned.checks), commands=planned.commands)
-
-
-def _of_member(container: Container, key: bytes, change: Change) -> Planned:
-    if change.kind is ChangeKind.INSERT:
-        return container.insert(key, change.values)
-    if set(change.row.key) != {container.named_by} or not change.row.version:
-        raise BadRequest(f"Send the `key` of the row ({container.named_by}) and its `version` as it was seen.")
-    name = word(change.row.key[container.named_by], container.named_by)
-    match change.kind:
-        case ChangeKind.UPDATE:
-            return container.update(key, name, change.row.version, change.values)
-        case ChangeKind.DELETE:
-            return container.delete(key, name, change.row.version)
-    raise BadRequest("Members are updated or deleted, not replaced.")
-
-
-def _of_key(change: Change) -> Planned:
-    if change.kind is ChangeKind.INSERT:
-        return _insert_key(change.values)
-    if set(change.row.key) != {"key"} or not change.row.version:
-        raise BadRequest('Send the `key` of the row, {"key": …}, and its `version` as it was seen.')
-    key = word(change.row.key["key"], "key")
-    seen = _as_seen(key, change.row.version)
-    if change.kind is ChangeKind.DELETE:
-        return Planned(checks=seen, commands=((b"DEL", key),))
-    if change.kind is not ChangeKind.UPDATE or not change.values or not set(change.values) <= {"key", "ttl_ms"}:
-        raise BadRequest("Of a key `key` (its name) and `ttl_ms` are updated: open it to change what is in it.")
-    commands: list[Words] = []
-    if "ttl_ms" in change.values:
-        commands.append(_expire(key, change.values["ttl_ms"]))
-    if "key" in change.values:
-        name = word(change.values["key"], "The value 'key'")
-        seen += (Check(How.ABSENT, (b"EXISTS", name)),)
-        commands.append((b"RENAME", key, name))
-    return Planned(checks=seen, commands=tuple(commands))
-
-
-def _as_seen(key: bytes, version: str) -> tuple[Check, ...]:
-    """Of the same type and with as many members: that is what the list of keys shows."""
-    kind, _, count = version.partition("-")
-    checks = (Check(How.IS, (b"TYPE", key), kind.encode()),)
-    return (*checks, Check(How.IS, (_LENGTHS[kind], key), count.encode())) if kind in _LENGTHS else checks
-
-
-def _expire(key: bytes, raw: bytes) -> Words:
-    if raw.strip() == b"null":
-        return (b"PERSIST", key)
-    if not raw.strip().isdigit() or int(raw) < 1:
-        raise BadRequest("`ttl_ms` is a number of milliseconds from 1, or null for none.")
-    return (b"PEXPIRE", key, raw.strip())
-
-
-def _insert_key(values: Mapping[str, bytes]) -> Planned:
-    if not {"key", "value"} <= set(values) <= {"key", "value", "type", "ttl_ms"}:
-        raise BadRequest("A new key has `key`, `value`, and perhaps `type` and `ttl_ms`.")
-    key = word(values["key"], "The value 'key'")
-    commands = [_filled(key, values)]
-    if values.get("ttl_ms", b"null").strip() != b"null":
-        commands.append(_expire(key, values["ttl_ms"]))
-    return Planned(checks=(Check(How.ABSENT, (b"EXISTS", key)),), commands=tuple(commands))
-
-
-def _filled(key: bytes, values: Mapping[str, bytes]) -> Words:
-    """The command that makes a key: of a text a string, of a list a list or set, of an object a hash or sorted set."""
-    raw = values["value"]
-    begin = raw.strip()[:1]
-    form = "object" if begin == b"{" and not is_base64(raw) else "list" if begin == b"[" else "text"
-    kind = word(values["type"], "The value 'type'").decode() if "type" in values else _PLAIN_KIND[form]
-    if kind not in _FORMS or _FORMS[kind] != form:
-        raise BadRequest(
-            "A new key is a string (of a text), a list or set (of a list), or a hash or zset (of an object, of scores)."
-        )
-    if form == "text":
-        return (b"SET", key, word(raw, "The value 'value'"))
-    members: list[bytes] = []
-    if form == "list":
-        members = [word(bytes(each), "A member") for each in msgspec.json.decode(raw, type=list[msgspec.Raw])]
-    else:
-        for name, each in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items():
-            pair = [name.encode(), word(bytes(each), f"The member {name[:60]!r}")]
-            members += pair if kind == "hash" else reversed(pair)
-    if not 1 <= len(members) <= MOST_VALUES:
-        raise BadRequest(f"A new key has 1 to {MOST_VALUES} members: add more by a script.")
-    return (_COMMANDS[kind], key, *members)
-
-
-_PLAIN_KIND: Final = {"object": "hash", "list": "list", "text": "string"}
-_FORMS: Final = {"string": "text", "list": "list", "set": "list", "hash": "object", "zset": "object"}
-_COMMANDS: Final = {"list": b"RPUSH", "set": b"SADD", "hash": b"HSET", "zset": b"ZADD"}

@@ -1,6 +1,6 @@
 """What every explorer of a user's database can do, in one shape: lists of things, pages of what is in them, changes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -68,6 +68,15 @@ class Done:
     arguments: list[msgspec.Raw]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a statement is run: `plan` is the database's own, as JSON, or a JSON string of its text (`form` tells)."""
+
+    form: str
+    plan: msgspec.Raw
+    sql: str
+
+
 class Explorer(Protocol):
     """One database, for one identity, for the time of a request."""
 
@@ -100,5 +109,15 @@ class Explorer(Protocol):
             Conflict: something is not (any more) as it was seen, or not one; nothing was changed.
             QueryFailed: the database refuses one; nothing was changed.
             Unsupported: it cannot promise that.
+        """
+        ...
+
+    async def explain(self, content: str, args: Mapping[str, bytes], *, runs: bool) -> Plan:
+        """The plan of the one statement of a script. If it `runs`, nothing of what it does stays.
+
+        Raises:
+            BadRequest: it has several, or an argument (raw JSON) does not fit.
+            QueryFailed: the database's own words.
+            Unsupported: there are no plans.
         """
         ...

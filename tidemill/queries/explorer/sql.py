@@ -1,6 +1,6 @@
 """Looks into users' SQL databases and changes rows: pages, and changes that take effect together or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
@@ -22,6 +22,7 @@ from tidemill.engine.sql.tables import (
 )
 from tidemill.model.column import Column, Row
 from tidemill.model.errors import BadRequest, Conflict, Unsupported
+from tidemill.queries.explorer.plans import explain
 from tidemill.queries.explorer.port import (
     MOST_CHANGES,
     MOST_ROWS,
@@ -29,6 +30,7 @@ from tidemill.queries.explorer.port import (
     Change,
     ChangeKind,
     Done,
+    Plan,
     Rows,
 )
 from tidemill.queries.port import Opened
@@ -103,6 +105,11 @@ class SqlExplorer:
             async for _ in result.batches(1):
                 pass
         return Done(made.text, [msgspec.Raw(value.raw or b"null") for value in made.values])
+
+    async def explain(self, content: str, args: Mapping[str, bytes], *, runs: bool) -> Plan:
+        """See `Explorer.explain`."""
+        async with self._database() as database:
+            return await explain(database, self.language, content, args, runs=runs)
 
     def _database(self) -> AbstractAsyncContextManager[Database]:
         return self._runners.use(self.language, self._identity, self._opened.value)

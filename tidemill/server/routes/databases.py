@@ -3,9 +3,7 @@
 The caller must be able to read the resource of the database.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Depends
@@ -13,29 +11,15 @@ from msgspec import Raw
 from starlette.responses import Response
 
 from tidemill.engine.pages import Filter, Identity, Operator, Order, Page
-from tidemill.model.identity import Principal
-from tidemill.queries.explorer import explorer_of
-from tidemill.queries.explorer.port import Change, ChangeKind, Explorer, Rows
-from tidemill.server.inline import inline_host
-from tidemill.server.objects.fencing import require_lease
-from tidemill.server.parts import Caller, InParts, Parts
-from tidemill.server.wire import ERRORS, accepts, json_answer, json_body, returns
+from tidemill.queries.explorer.port import Change, ChangeKind, Rows
+from tidemill.server.exploring import WhichDatabase, answers, explorer_for, plain
+from tidemill.server.parts import Caller, InParts
+from tidemill.server.wire import ERRORS, json_answer, json_body
 from tidemill.stores.databases.catalog import Table, TableName
 
 router = APIRouter(tags=["databases"], responses=ERRORS)
 
 _W: Final = "/api/w/{workspace}"
-
-
-def _answers(wanted: Any, asked: type) -> dict[str, Any]:
-    """What a route says of its body and its answer."""
-    return {"response_class": Response, "responses": {200: returns(wanted)}, "openapi_extra": accepts(asked)}
-
-
-class WhichDatabase(msgspec.Struct):
-    """A database: the path of its resource."""
-
-    resource: str
 
 
 class WhichTable(msgspec.Struct):
@@ -146,37 +130,27 @@ class ListedTables(msgspec.Struct):
     tables: list[TableName]
 
 
-@router.post(
-    _W + "/databases/tables",
-    response_class=Response,
-    responses={200: returns(ListedTables)},
-    openapi_extra=accepts(WhichDatabase),
-)
+@router.post(_W + "/databases/tables", **answers(ListedTables, WhichDatabase))
 async def list_tables(
     parts: InParts, caller: Caller, body: Annotated[WhichDatabase, Depends(json_body(WhichDatabase))]
 ) -> Response:
     """Tables and views that the database's user may see."""
-    async with _explorer(parts, caller, body.resource) as explorer:
+    async with explorer_for(parts, caller, body.resource) as explorer:
         found = ListedTables(explorer.language, await explorer.tables())
     return json_answer(found)
 
 
-@router.post(_W + "/databases/table", **_answers(Table, WhichTable))
+@router.post(_W + "/databases/table", **answers(Table, WhichTable))
 async def describe_table(
     parts: InParts, caller: Caller, body: Annotated[WhichTable, Depends(json_body(WhichTable))]
 ) -> Response:
     """Columns, key, indexes and foreign keys of a table."""
-    async with _explorer(parts, caller, body.resource) as explorer:
+    async with explorer_for(parts, caller, body.resource) as explorer:
         found = await explorer.table(body.schema, body.table)
     return json_answer(found)
 
 
-@router.post(
-    _W + "/databases/rows",
-    response_class=Response,
-    responses={200: returns(ListedRows)},
-    openapi_extra=accepts(WantedRows),
-)
+@router.post(_W + "/databases/rows", **answers(ListedRows, WantedRows))
 async def list_rows(
     parts: InParts, caller: Caller, body: Annotated[WantedRows, Depends(json_body(WantedRows))]
 ) -> Response:
@@ -189,40 +163,23 @@ async def list_rows(
         query=bytes(body.query),
         is_canonical=body.canonical,
     )
-    async with _explorer(parts, caller, body.resource) as explorer:
+    async with explorer_for(parts, caller, body.resource) as explorer:
         found = await explorer.rows(body.schema, body.table, page)
-    parts.access_log.note_other(caller, "database", _plain(body.resource), "read")
+    parts.access_log.note_other(caller, "database", plain(body.resource), "read")
     return json_answer(_wire(found))
 
 
-@router.post(_W + "/databases/change", **_answers(Changed, Changes))
+@router.post(_W + "/databases/change", **answers(Changed, Changes))
 async def change_rows(
     parts: InParts, caller: Caller, body: Annotated[Changes, Depends(json_body(Changes))]
 ) -> Response:
     """Insert, update and delete rows, each exactly one that is still as it was seen; all together or none."""
-    async with _explorer(parts, caller, body.resource) as explorer:
+    async with explorer_for(parts, caller, body.resource) as explorer:
         done = await explorer.change([_change(each) for each in body.changes], is_trial=body.dry_run)
     if not body.dry_run:
-        parts.access_log.note_other(caller, "database", _plain(body.resource), "write")
+        parts.access_log.note_other(caller, "database", plain(body.resource), "write")
     statements = [RunStatement(each.sql, each.arguments) for each in done]
     return json_answer(Changed(statements, applied=not body.dry_run))
-
-
-@asynccontextmanager
-async def _explorer(parts: Parts, caller: Principal, resource: str) -> AsyncIterator[Explorer]:
-    """The database of a resource. At the end of the block its reading is on record.
-
-    Raises:
-        InterpolationFailed: it is not there, or the caller may not read it.
-        LeaseLost: the caller is a job that was given to another attempt.
-    """
-    await require_lease(parts.database, caller)
-    async with inline_host(parts, caller) as host:
-        yield explorer_of(parts.queries, await host.resource(resource), host.identity)
-
-
-def _plain(resource: str) -> str:
-    return resource.removeprefix("$res:")
 
 
 def _change(wire: WireChange) -> Change:
