@@ -277,7 +277,7 @@ _TYPE_NOTES: Final = (
     "  structures are texts.",
     "- Which type of a database is of which kind, and what fits it as an argument:",
     "  [PostgreSQL](../guides/postgres.md), [MySQL](../guides/mysql.md), [SQL Server](../guides/mssql.md),",
-    "  [ClickHouse](../guides/clickhouse.md).",
+    "  [Oracle](../guides/oracle.md), [ClickHouse](../guides/clickhouse.md).",
 )
 
 

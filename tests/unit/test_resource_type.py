@@ -30,7 +30,7 @@ STORAGE = {
     "bigquery": GOOGLE.replace("project_id", "project_id*") + " location dataset maximum_bytes_billed endPoint",
     "snowflake": "account_identifier* username* public_key* private_key* database* warehouse schema role",
     "snowflake_oauth": "account_identifier* token* username database* warehouse schema role",
-    "oracledb": "database* user* password*",
+    "oracledb": "database* user* password* root_certificate_pem",
     "clickhouse": "host* username=default password database root_certificate_pem",
     "mongodb": "db* tls=True servers* credential srv=False root_certificate_pem client_certificate_pem client_key_pem "
     "tls_verify=True directConnection=False",

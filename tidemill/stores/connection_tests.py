@@ -34,6 +34,7 @@ TESTERS: Final[dict[str, Entry]] = {
     "mongodb": Entry("tidemill.stores.documents.examination:MongoTest"),
     "ms_sql_server": Entry("tidemill.stores.databases.examination:MssqlTest"),
     "mysql": Entry("tidemill.stores.databases.examination:MysqlTest"),
+    "oracledb": Entry("tidemill.stores.databases.examination:OracleTest"),
     "postgresql": Entry("tidemill.stores.databases.examination:PostgresTest"),
     "redis": Entry("tidemill.stores.keys.examination:KeysTest"),
     "s3": Entry("tidemill.stores.objects.examination:S3Test"),

@@ -85,6 +85,24 @@ _SQL_SERVER: Final = Dialect(
     session_setting=("set datefirst 3", "select @@datefirst"),
 )
 
+_ORACLE: Final = Dialect(
+    language="oracledb",
+    resource=lambda _: given_by("TIDEMILL_TEST_ORACLE_RESOURCE"),
+    placeholder=":a",
+    series="select cast(level as number(9)) as n from dual connect by level <= {count}",
+    endless="begin dbms_session.sleep(60); end;",
+    running="select count(*) from v$session where event = 'PL/SQL lock timer'",
+    text="varchar2",
+    integer="integer",
+    create="create table {name} (id number(9) primary key, note varchar2(100))",
+    session_setting=("alter session set nls_date_format = 'YYYY'", "select to_char(date '2024-01-02') from dual"),
+    shortcomings={
+        "test_null_and_the_empty_text_differ": "to Oracle they are the same",
+        "test_what_is_wrong_with_a_connection_is_told_without_its_secret": "its resource has no host and no port",
+        "test_a_resource_that_cannot_be_is_refused": "its resource has no host and no port",
+    },
+)
+
 _NOT_BY_CHDB: Final = (
     "test_what_is_not_read_is_done_all_the_same",
     "test_a_transaction_is_kept_or_undone_as_a_whole",
@@ -168,6 +186,7 @@ DIALECTS: Final[dict[str, Dialect]] = {
         **_POSTGRES | {"language": "mssql", "placeholder": "cast(@P1 as text)", "text": "nvarchar(max)"},
     ),
     "mssql-service": _SQL_SERVER,
+    "oracle-service": _ORACLE,
     "pgbouncer": Dialect(
         resource=postgres.pooled,
         **_POSTGRES

@@ -12,6 +12,7 @@ BACKENDS: Final[dict[str, Entry]] = {
     "clickhouse": Entry("tidemill.stores.databases.clickhouse.database:ClickHouseDatabase"),
     "mssql": Entry("tidemill.stores.databases.mssql.database:MssqlDatabase", extra="mssql"),
     "mysql": Entry("tidemill.stores.databases.mysql.database:MysqlDatabase"),
+    "oracledb": Entry("tidemill.stores.databases.oracle.database:OracleDatabase", extra="oracledb"),
     "postgresql": Entry("tidemill.stores.databases.postgresql.database:PostgresDatabase"),
 }
 """The script language of a SQL dialect -> its backend."""

@@ -66,6 +66,12 @@ class MysqlTest(DatabaseTest):
     language = "mysql"
 
 
+class OracleTest(DatabaseTest):
+    """Of the resource type `oracledb`."""
+
+    language = "oracledb"
+
+
 class PostgresTest(DatabaseTest):
     """Of the resource type `postgresql`."""
 

@@ -18,6 +18,10 @@ select * from orders where created_at >= :since limit 100
 -- @P1 since (datetime2) = '2026-01-01T00:00:00'
 select top 100 * from orders where created_at >= @P1 order by created_at
 `,
+  oracledb: `-- database f/data/sales
+-- :since (date) = '2026-01-01'
+select * from orders where created_at >= :since order by created_at fetch first 100 rows only
+`,
   duckdb: `-- $least (int) = 10
 select * from read_parquet('s3:///data/*.parquet') where amount >= $least
 `,
@@ -49,5 +53,5 @@ def main(city: str = "Bremen", days: int = 7):
 
 export const LANGUAGE_NAMES: Record<string, string> = {
   python3: "Python", bash: "Bash", postgresql: "PostgreSQL", mysql: "MySQL", duckdb: "DuckDB", mongodb: "MongoDB", redis: "Redis",
-  mssql: "SQL Server",
+  mssql: "SQL Server", oracledb: "Oracle",
 };

@@ -1,0 +1,1 @@
+"""Oracle Database, by oracledb in its thin mode."""
