@@ -51,7 +51,7 @@ class Plan:
         self._held: list[Held] = []
         self._ends: list[End] = []
         self._jobs: list[Placed] = []
-        self._items: list[Items] = []
+        self._items: dict[tuple[UUID, str], Items] = {}
         self._changed: dict[UUID, int | None] = {}
         self._parked: dict[UUID, float | None] = {}
         self._asks: dict[UUID, Asked] = {}
@@ -143,7 +143,7 @@ class Plan:
             runs=runs,
             ends=[replace(end, fresh=True) if end.id in new else end for end in self._ends],
             jobs=[replace(placed, place="none") if placed.job.id in ended else placed for placed in jobs],
-            items=self._items,
+            items=list(self._items.values()),
             parked=[(level, wait_s) for level, wait_s in self._parked.items() if level not in ended | new],
             asks=[ask for level, ask in self._asks.items() if level not in ended],
             settled=self._settled,
@@ -191,7 +191,9 @@ class Plan:
 
     def _keep_items(self, view: View, command: KeepItems) -> None:
         items = self._values.kept(command.items)
-        self._items.append(Items(job_id=view.id, workspace_id=view.workspace_id, step=command.step, items=items))
+        # a loop that is repeated within one plan has them anew
+        kept = Items(job_id=view.id, workspace_id=view.workspace_id, step=command.step, items=items)
+        self._items[view.id, command.step] = kept
         self._values.add_items(view.id, command.step, items_of(command.items))
 
     def _ask(self, view: View, ask: Ask) -> None:
