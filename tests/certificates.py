@@ -1,12 +1,18 @@
-"""Certificates for the servers of tests, from an authority that nobody else knows."""
+"""Certificates for the servers of tests, from an authority that nobody else knows, and keys of their users."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from cryptography.x509.oid import NameOID
 
 
@@ -29,6 +35,15 @@ class Authority:
         certificate = builder.sign(self._key, hashes.SHA256())
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return certificate.public_bytes(Encoding.PEM).decode(), private.decode()
+
+
+def key_pair(*, passphrase: str = "") -> tuple[str, str]:
+    """A private and its public RSA key, in PEM."""
+    key = rsa.generate_private_key(65537, 2048)
+    encryption = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()
 
 
 def _name(text: str) -> x509.Name:

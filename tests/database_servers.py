@@ -21,7 +21,7 @@ import duckdb
 import psycopg
 import pytest
 
-from tests.certificates import Authority
+from tests.certificates import Authority, key_pair
 from tests.postgres import system_binaries
 from tests.prepare import VENVS
 from tests.processes import Processes, free_port, wait_for_http, wait_for_port
@@ -284,6 +284,23 @@ def _home_with_extension(folder: Path, venv: Path, name: str) -> Path:
     place.mkdir(parents=True)
     (place / extension.name).symlink_to(extension)
     return folder / "home"
+
+
+def start_snowflake(folder: Path, processes: Processes) -> Resource:
+    """An emulator of Snowflake behind a front of our own, for one user by his key pair; a resource's value for him."""
+    program = VENVS / "fakesnow" / "bin" / "python"
+    if not program.is_file():
+        raise Missing("fakesnow is not installed: run python tests/prepare.py")
+    private, public = key_pair()
+    (folder / "public.pem").write_text(public)
+    port = free_port()
+    front = Path(__file__).parent / "servers" / "snowflake_front.py"
+    processes.start([str(program), str(front), str(port), str(folder / "public.pem")])
+    wait_for_port(port, processes)
+    return {
+        "account_identifier": "org-mill", "username": "reader", "private_key": private, "public_key": public,
+        "database": "mill", "schema": "public", "endPoint": f"http://127.0.0.1:{port}",
+    }  # fmt: skip
 
 
 CLICKHOUSE_PASSWORD: Final = "secret"

@@ -28,8 +28,9 @@ STORAGE = {
     "ms_sql_server": "host* port=1433 user password dbname* instance_name aad_token trust_cert=False ca_cert "
     "encrypt=True integrated_auth=False",
     "bigquery": GOOGLE.replace("project_id", "project_id*") + " location dataset maximum_bytes_billed endPoint",
-    "snowflake": "account_identifier* username* public_key* private_key* database* warehouse schema role",
-    "snowflake_oauth": "account_identifier* token* username database* warehouse schema role",
+    "snowflake": "account_identifier* username* public_key* private_key* database* warehouse schema role "
+    "private_key_passphrase endPoint",
+    "snowflake_oauth": "account_identifier* token* username database* warehouse schema role endPoint",
     "oracledb": "database* user* password* root_certificate_pem",
     "clickhouse": "host* username=default password database root_certificate_pem",
     "mongodb": "db* tls=True servers* credential srv=False root_certificate_pem client_certificate_pem client_key_pem "

@@ -69,7 +69,8 @@ class DataType:
         name: as the database itself names it, lower case: `numeric(10,2)`, `timestamp with time zone`.
         bits: of INTEGER (8 to 64; 0 for any size) and FLOAT (32 or 64).
         is_unsigned: of INTEGER.
-        precision, scale: of DECIMAL; 0 and 0 where the database tells none.
+        precision, scale: of DECIMAL; 0 and 0 where the database tells none. Of INTEGER of any size how many digits it
+            may have, if the database tells that.
         fraction_digits: of times, 0 to 9: what the database keeps below a second.
         binary: how JSON writes BINARY.
         item: of ARRAY.

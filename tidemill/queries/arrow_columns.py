@@ -4,6 +4,8 @@ Where there is none (numbers without a declared precision, intervals, times with
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Final, TypeAlias
 
 import pyarrow as pa
@@ -55,7 +57,7 @@ def arrow_type(data_type: DataType, *, is_nested: bool = False) -> pa.DataType:
         case Kind.BOOL:
             return pa.bool_()
         case Kind.INTEGER:
-            return (_UNSIGNED if data_type.is_unsigned else _SIGNED).get(data_type.bits, pa.string())
+            return (_UNSIGNED if data_type.is_unsigned else _SIGNED).get(data_type.bits) or _wide_integer(data_type)
         case Kind.FLOAT:
             return pa.float32() if data_type.bits == 32 else pa.float64()
         case Kind.DECIMAL if 0 < data_type.precision <= MOST_DIGITS and 0 <= data_type.scale <= data_type.precision:
@@ -67,6 +69,13 @@ def arrow_type(data_type: DataType, *, is_nested: bool = False) -> pa.DataType:
             return _nested_type(data_type)
         case _ if not is_nested:
             return _time_type(data_type)
+    return pa.string()
+
+
+def _wide_integer(data_type: DataType) -> pa.DataType:
+    """Of any size, but perhaps of a known number of digits."""
+    if 0 < data_type.precision <= MOST_DIGITS:
+        return arrow_type(replace(data_type, kind=Kind.DECIMAL, scale=0))
     return pa.string()
 
 
@@ -120,7 +129,7 @@ def _plain(data_type: DataType) -> Callable[[object], object] | None:
         case Kind.JSON:
             return _text_of_json
         case Kind.INTEGER if data_type.bits not in _SIGNED:
-            return str
+            return str if pa.types.is_string(arrow_type(data_type)) else _whole
         case Kind.DECIMAL if pa.types.is_string(arrow_type(data_type)):
             return lambda value: format(value, "f")
         case Kind.ARRAY:
@@ -132,6 +141,11 @@ def _plain(data_type: DataType) -> Callable[[object], object] | None:
             return (lambda value: _members(value, fields)) if fields else None
         case _:
             return None
+
+
+def _whole(value: object) -> Decimal:
+    assert isinstance(value, int)
+    return Decimal(value)
 
 
 def _text_of_json(value: object) -> str:

@@ -38,6 +38,8 @@ TESTERS: Final[dict[str, Entry]] = {
     "postgresql": Entry("tidemill.stores.databases.examination:PostgresTest"),
     "redis": Entry("tidemill.stores.keys.examination:KeysTest"),
     "s3": Entry("tidemill.stores.objects.examination:S3Test"),
+    "snowflake": Entry("tidemill.stores.databases.examination:SnowflakeTest"),
+    "snowflake_oauth": Entry("tidemill.stores.databases.examination:SnowflakeTest"),
     "upstash": Entry("tidemill.stores.keys.examination:KeysTest"),
 }
 """Resource type -> its tester."""

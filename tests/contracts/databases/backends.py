@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from tests.contracts.databases import mariadb, mssql, postgres
-from tests.database_servers import DatabaseServers, Resource, start_bigquery, start_clickhouse
+from tests.database_servers import DatabaseServers, Resource, start_bigquery, start_clickhouse, start_snowflake
 
 
 def given_by(variable: str) -> Resource:
@@ -140,6 +140,29 @@ _NOT_BY_BQEMULATOR: Final = {
     "test_what_is_wrong_with_a_connection_is_told_without_its_secret": "no login; see test_bigquery_jobs.py",
 }
 
+_SNOWFLAKE: Final = {
+    "language": "snowflake",
+    "placeholder": "?",
+    "series": "select row_number() over (order by null) as n from table(generator(rowcount => {count})) order by n",
+    "endless": "select count(*) from table(generator(rowcount => 9999999)) a, table(generator(rowcount => 9999999)) b",
+    "text": "varchar",
+    "integer": "int",
+    "create": "create table {name} (id int, note varchar)",
+}
+_OWN_SESSIONS: Final = "each statement has a session of its own"
+_NOT_BY_SNOWFLAKE: Final = {
+    "test_a_transaction_is_kept_or_undone_as_a_whole": _OWN_SESSIONS,
+    "test_an_error_within_a_session_undoes_its_transaction": _OWN_SESSIONS,
+    "test_what_a_session_sets_is_gone_in_the_next": _OWN_SESSIONS,
+    "test_a_session_to_read_does_not_write": "there are no sessions that only read; see test_snowflake.py",
+    "test_idle_connections_are_closed": "the HTTP client closes them by itself",
+    "test_the_test_tells_what_answers": "no password; see test_snowflake.py",
+    "test_what_is_wrong_with_a_connection_is_told_without_its_secret": "no password; see test_snowflake.py",
+    "test_canceling_from_another_task_ends_the_statement": "nothing tells what runs; see test_snowflake.py",
+    "test_canceling_the_task_ends_the_statement": "nothing tells what runs; see test_snowflake.py",
+    "test_leaving_in_the_middle_by_an_error_ends_the_statement": "the statement has ended when its rows come",
+}
+
 DIALECTS: Final[dict[str, Dialect]] = {
     "postgres-embedded": Dialect(resource=postgres.embedded, **_POSTGRES),
     "postgres-system": Dialect(resource=postgres.system, **_POSTGRES),
@@ -168,6 +191,16 @@ DIALECTS: Final[dict[str, Dialect]] = {
         integer="Int64",
         create="create table {name} (id Int32, note Nullable(String)) engine = MergeTree order by id",
         shortcomings=dict.fromkeys(_NOT_BY_CHDB, "chDB runs one query at a time, and has no sessions"),
+    ),
+    "snowflake": Dialect(
+        resource=lambda servers: servers.get("snowflake", start_snowflake),
+        shortcomings=_NOT_BY_SNOWFLAKE,
+        **_SNOWFLAKE,
+    ),
+    "snowflake-service": Dialect(
+        resource=lambda _: given_by("TIDEMILL_TEST_SNOWFLAKE_RESOURCE"),
+        shortcomings=_NOT_BY_SNOWFLAKE,
+        **_SNOWFLAKE,
     ),
     "mariadb": Dialect(
         language="mysql",

@@ -12,9 +12,8 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.certificates import key_pair
 from tests.contracts.databases.asking import PLAIN, argument, ask, rows_of, statement
 from tests.contracts.objects.http_server import answering
 from tests.database_servers import Resource
@@ -25,9 +24,7 @@ from tidemill.stores.databases import open_database
 from tidemill.stores.databases.port import Database, SessionOptions
 
 Told = dict[str, Any]
-KEY: Final = (
-    rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-)
+KEY: Final = key_pair()[0]
 JOB: Final = {"projectId": "mill", "jobId": "job_1", "location": "EU"}
 SCHEMA: Final = {"fields": [{"name": "n", "type": "INTEGER", "mode": "NULLABLE"}]}
 DONE: Final = {"jobComplete": True, "jobReference": JOB, "schema": SCHEMA, "statementType": "SELECT"}

@@ -14,6 +14,7 @@ BACKENDS: Final[dict[str, Entry]] = {
     "mysql": Entry("tidemill.stores.databases.mysql.database:MysqlDatabase"),
     "oracledb": Entry("tidemill.stores.databases.oracle.database:OracleDatabase", extra="oracledb"),
     "postgresql": Entry("tidemill.stores.databases.postgresql.database:PostgresDatabase"),
+    "snowflake": Entry("tidemill.stores.databases.snowflake.database:SnowflakeDatabase"),
 }
 """The script language of a SQL dialect -> its backend."""
 

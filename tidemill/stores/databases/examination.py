@@ -72,6 +72,12 @@ class OracleTest(DatabaseTest):
     language = "oracledb"
 
 
+class SnowflakeTest(DatabaseTest):
+    """Of the resource types `snowflake` and `snowflake_oauth`."""
+
+    language = "snowflake"
+
+
 class PostgresTest(DatabaseTest):
     """Of the resource type `postgresql`."""
 

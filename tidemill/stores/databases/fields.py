@@ -1,6 +1,7 @@
 """Reads the fields of a resource that describes a database; what is wrong is told by the name of the field."""
 
 from collections.abc import Collection, Mapping
+from urllib.parse import urlsplit
 
 from tidemill.model.errors import BadRequest
 
@@ -65,6 +66,20 @@ class Fields:
         if any(ord(character) <= 0x20 for character in found):
             raise self.wrong(name, "holds blanks or control characters")
         return found
+
+    def origin(self, name: str, default: str) -> str:
+        """Scheme, host and port of an address, `https` where it says none."""
+        given = self.text(name)
+        if not given:
+            return default
+        try:
+            place = urlsplit(given if "://" in given else f"https://{given}")
+            has_port = place.port is None or place.port > 0
+        except ValueError as error:
+            raise self.wrong(name, "is no address") from error
+        if place.scheme not in {"http", "https"} or not place.hostname or not has_port or "@" in place.netloc:
+            raise self.wrong(name, "is no address such as https://example.com:8443")
+        return f"{place.scheme}://{place.netloc}"
 
     def wrong(self, name: str, what: str) -> BadRequest:
         """An error about a field, to be raised."""

@@ -5,7 +5,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import aiohttp
 import msgspec
@@ -56,6 +56,29 @@ def unreachable(error: Exception, *, tls_advice: str, advice: str) -> Connection
     return ConnectionFailed(f"The database cannot be reached: {told}. {tls_advice if is_tls else advice}")
 
 
+class Closable(Protocol):
+    """What holds connections."""
+
+    async def close(self) -> None: ...
+
+
+class OverHttp:
+    """The part of a `Database` without connections of its own: aiohttp closes those that are idle for 15 s."""
+
+    def __init__(self, api: Closable) -> None:
+        self.__api = api
+
+    async def close_idle(self, idle_s: float) -> int:
+        """See `Database.close_idle`."""
+        if idle_s == 0:
+            await self.__api.close()
+        return 0
+
+    async def close(self) -> None:
+        """See `Database.close`."""
+        await self.__api.close()
+
+
 class JsonHttp:
     """Requests and their answers. What may be sent again is, after a lost connection and where a server is busy."""
 
@@ -71,20 +94,22 @@ class JsonHttp:
         *,
         headers: Callable[[], Awaitable[Mapping[str, str]]],
         query: Mapping[str, str] | None = None,
+        again: Mapping[str, str] | None = None,
         body: object = None,
         form: Mapping[str, str] | None = None,
-        repeats: bool = True,
     ) -> Reply:
-        """The answer, whatever its status. `repeats`: the server knows a request that it has had before.
+        """The answer, whatever its status. `again` is added to `query` when it is sent once more: the server is to know
+        a request that it has had before.
 
         Raises:
             AddressClosed: the rule lets nobody connect there.
             ConnectionFailed: there is no answer.
         """
         for attempt in range(1, ATTEMPTS + 1):
-            is_last = attempt == ATTEMPTS or not repeats
+            is_last = attempt == ATTEMPTS
+            asked = {**(query or {}), **(again or {})} if attempt > 1 else query
             try:
-                reply = await self._once(method, url, headers=await headers(), query=query, body=body, form=form)
+                reply = await self._once(method, url, headers=await headers(), query=asked, body=body, form=form)
             except (aiohttp.ClientError, OSError) as error:
                 if is_last or not isinstance(error, _LOST) or isinstance(error, aiohttp.ClientConnectorError):
                     raise self._unreachable(error) from error

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 from tidemill.stores.databases.fields import Fields
 from tidemill.stores.key_pair import KeyPair
@@ -43,7 +42,7 @@ class BigQueryConfig:
             BadRequest: a field is missing or wrong.
         """
         fields = Fields(value, "bigquery")
-        origin = _origin(fields)
+        origin = fields.origin("endPoint", ORIGIN)
         account = _account(fields, is_optional=origin != ORIGIN)
         return cls(
             project=_matching(fields, "project_id", _PROJECT, "is no id of a project", is_needed=True),
@@ -54,20 +53,6 @@ class BigQueryConfig:
             dataset=_matching(fields, "dataset", _DATASET, "is no name of a dataset"),
             maximum_bytes_billed=_count(fields, value.get("maximum_bytes_billed")),
         )
-
-
-def _origin(fields: Fields) -> str:
-    given = fields.text("endPoint")
-    if not given:
-        return ORIGIN
-    try:
-        place = urlsplit(given if "://" in given else f"https://{given}")
-        has_port = place.port is None or place.port > 0
-    except ValueError as error:
-        raise fields.wrong("endPoint", "is no address") from error
-    if place.scheme not in {"http", "https"} or not place.hostname or not has_port or "@" in place.netloc:
-        raise fields.wrong("endPoint", "is no address such as https://bigquery.example.com")
-    return f"{place.scheme}://{place.netloc}"
 
 
 def _account(fields: Fields, *, is_optional: bool) -> ServiceAccount | None:

@@ -8,12 +8,13 @@ from tidemill.engine.egress import Egress
 from tidemill.stores.databases.bigquery.api import BigQueryApi
 from tidemill.stores.databases.bigquery.config import BigQueryConfig
 from tidemill.stores.databases.bigquery.session import BigQuerySession
+from tidemill.stores.databases.json_http import OverHttp
 from tidemill.stores.databases.pool import to_its_end
 from tidemill.stores.databases.port import Capabilities, SessionOptions, Statement
 from tidemill.stores.renewed import utc_now
 
 
-class BigQueryDatabase:
+class BigQueryDatabase(OverHttp):
     """A `Database`."""
 
     can = Capabilities(several_statements=True, row_locks=False, upsert="merge")
@@ -21,6 +22,7 @@ class BigQueryDatabase:
     def __init__(self, config: BigQueryConfig, egress: Egress) -> None:
         self._config = config
         self._api = BigQueryApi(config, egress, now=utc_now)
+        super().__init__(self._api)
 
     @classmethod
     def open(cls, value: Mapping[str, object], *, egress: Egress) -> Self:
@@ -46,13 +48,3 @@ class BigQueryDatabase:
         who = self._config.account.email if self._config.account else str(rows[0][0])
         tls = "encrypted by TLS" if self._config.origin.startswith("https") else "not encrypted"
         return f"BigQuery answers as {who} in the project {self._config.project}, {tls}."
-
-    async def close_idle(self, idle_s: float) -> int:
-        """See `Database.close_idle`. aiohttp closes idle connections by itself after 15 s."""
-        if idle_s == 0:
-            await self._api.close()
-        return 0
-
-    async def close(self) -> None:
-        """See `Database.close`."""
-        await self._api.close()

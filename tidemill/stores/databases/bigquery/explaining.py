@@ -1,6 +1,5 @@
 """`explain`, which BigQuery's SQL lacks: a dry run tells what the statement is, reads and would cost."""
 
-from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from tidemill.engine.sql.dialect import dialect_of
@@ -8,6 +7,7 @@ from tidemill.engine.sql.lexer import Part, tokens
 from tidemill.model.column import Column, DataType, Kind, Row
 from tidemill.stores.databases.bigquery.api import Body
 from tidemill.stores.databases.bigquery.types import columns_of
+from tidemill.stores.databases.paged import PagedRows
 
 _TEXT: Final = DataType(name="string", kind=Kind.TEXT)
 _COUNT: Final = DataType(name="int64", kind=Kind.INTEGER)
@@ -31,28 +31,17 @@ def explained_text(text: str) -> str | None:
     return None
 
 
-def explained(statistics: Body) -> "Explained":
-    """Of the statistics of a dry run."""
+def explained(statistics: Body) -> PagedRows:
+    """One row, of the statistics of a dry run."""
     told = statistics.get("query") or {}
     processed = told.get("totalBytesProcessed", statistics.get("totalBytesProcessed"))
     tables = ["{projectId}.{datasetId}.{tableId}".format(**each) for each in told.get("referencedTables") or []]
     columns, _ = columns_of((told.get("schema") or {}).get("fields") or [])
     named = [f"{column.name} {column.type.name}" for column in columns]
     kind = told.get("statementType")
-    return Explained((kind, None if processed is None else int(processed), tables, named))
+    row: Row = (kind, None if processed is None else int(processed), tables, named)
+    return PagedRows(_COLUMNS, [row], fetch=_no_more, read=lambda row: row)
 
 
-class Explained:
-    """A `Result` of one row."""
-
-    columns: tuple[Column, ...] = _COLUMNS
-    affected: int | None = None
-
-    def __init__(self, row: Row) -> None:
-        self._rows = [row]
-
-    async def batches(self, rows: int) -> AsyncIterator[Sequence[Row]]:
-        """See `Result.batches`."""
-        assert rows > 0
-        while self._rows:
-            yield [self._rows.pop()]
+async def _no_more() -> None:
+    return None

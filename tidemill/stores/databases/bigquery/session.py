@@ -16,7 +16,7 @@ from tidemill.stores.databases.bigquery.api import TIMESTAMPS, BigQueryApi, Body
 from tidemill.stores.databases.bigquery.arguments import parameter
 from tidemill.stores.databases.bigquery.errors import query_failure
 from tidemill.stores.databases.bigquery.explaining import explained, explained_text
-from tidemill.stores.databases.bigquery.result import FIRST_ROWS, Rows
+from tidemill.stores.databases.bigquery.result import FIRST_ROWS, rows_of
 from tidemill.stores.databases.bigquery.types import columns_of
 from tidemill.stores.databases.port import Result, SessionOptions, Statement
 
@@ -49,7 +49,7 @@ class BigQuerySession:
         if self._options.read_only:
             await self._require_reading(statement)
         answer, job = await self._in_time(self._run(statement), statement)
-        return [Rows(self._api, answer, job, statement)]
+        return [rows_of(self._api, answer, job, statement)]
 
     async def describe(self, statement: Statement) -> tuple[Column, ...]:
         """See `Session.describe`."""

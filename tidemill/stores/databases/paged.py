@@ -1,0 +1,49 @@
+"""Rows that a server gives in pages of its own size, in batches of ours."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+from tidemill.model.column import Column, Row
+
+Fetch = Callable[[], Awaitable[list[Any] | None]]
+"""The next page; None after the last."""
+
+
+class PagedRows:
+    """A `Result` of a statement that has ended: nothing is lost by not reading on."""
+
+    def __init__(
+        self,
+        columns: tuple[Column, ...],
+        page: list[Any],
+        *,
+        fetch: Fetch,
+        read: Callable[[Any], Row],
+        affected: int | None = None,
+    ) -> None:
+        """`page` is the first one; `read` makes a row of what is in a page."""
+        self.columns, self.affected = columns, affected
+        self._page, self._fetch, self._read = page, fetch, read
+        self._at = 0
+
+    async def batches(self, rows: int) -> AsyncIterator[Sequence[Row]]:
+        """See `Result.batches`."""
+        held: list[Row] = []
+        while self._at < len(self._page) or await self._turn():
+            taken = self._page[self._at : self._at + rows - len(held)]
+            self._at += len(taken)
+            held += [self._read(each) for each in taken]
+            if len(held) == rows:
+                yield held
+                held = []
+        if held:
+            yield held
+
+    async def _turn(self) -> bool:
+        """Go to the next page that has rows; whether there is one."""
+        while (page := await self._fetch()) is not None:
+            self._page, self._at = page, 0
+            if page:
+                return True
+        self._page, self._at = [], 0
+        return False
