@@ -227,6 +227,27 @@ async def test_mysql_plans_are_shown_and_nothing_is_written_by_them(shop: httpx.
     assert on_mariadb("select count(*) from old") == ((1,),)
 
 
+async def test_mysql_columns_keep_what_a_change_does_not_name(shop: httpx.AsyncClient) -> None:
+    where = {"schema": "sh`op;", "table": "customer"}
+    steps = [
+        {"kind": "change_type", **where, "column": "name", "type": "varchar(60)"},
+        {"kind": "set_nullable", **where, "column": "mood", "nullable": False},
+        {"kind": "change_type", **where, "column": "id", "type": "int unsigned"},
+    ]
+    done = await ask(shop, "define", steps=steps[:1], dry_run=False)
+    assert (done["applied"], done["atomic"]) == (True, False)
+    told = await ask(shop, "define", steps=[steps[0], *steps[2:]], dry_run=False, status=422)
+    assert "The step before it has taken effect" in told  # the type of a foreign key's column stays
+    null = await ask(shop, "define", steps=[steps[1]], dry_run=False, status=422)
+    assert "Nothing was changed" in null  # there are nulls in it
+    customer = await ask(shop, "table", **where)
+    name = next(each for each in customer["columns"] if each["name"] == "name")
+    assert (name["type"], name["is_nullable"], name["default"]) == ("varchar(60)", False, "'o''clock'")
+    assert "generated" in await ask(
+        shop, "define", steps=[{"kind": "change_type", **where, "column": "twice", "type": "int"}], status=400
+    )
+
+
 async def test_clickhouse_tells_tables_and_columns(visits: httpx.AsyncClient) -> None:
     found = await ask(visits, "tables")
     assert [(each["name"], each["kind"]) for each in found["tables"] if each["schema"] == "shop"] == [
@@ -242,6 +263,16 @@ async def test_clickhouse_tells_tables_and_columns(visits: httpx.AsyncClient) ->
     assert "exactly one row" in visit["why_read_only"]
     plan = await ask(visits, "explain", content="select * from shop.visit where site = 'north'")
     assert (plan["form"], "MergeTree" in str(plan["plan"])) == ("json", True)
+    steps = [
+        {"kind": "create_table", "schema": "shop", "table": "made", "names": ["a"],
+         "columns": [{"name": "a", "type": "Int64", "nullable": False}, {"name": "b", "type": "Decimal(10, 2)"}]},
+        {"kind": "set_nullable", "schema": "shop", "table": "visit", "column": "note", "nullable": False},
+    ]  # fmt: skip
+    shown = await ask(visits, "define", steps=steps)
+    assert shown["statements"][1] == "alter table `shop`.`visit` modify column `note` String"
+    await ask(visits, "define", steps=steps[:1], dry_run=False)
+    made = await ask(visits, "table", schema="shop", table="made")
+    assert [each["type"] for each in made["columns"]] == ["Int64", "Nullable(Decimal(10, 2))"]
     change = {"schema": "shop", "table": "visit", "kind": "insert", "values": {"site": "x"}}
     assert "transactions" in await ask(visits, "change", changes=[change], status=501)
 

@@ -283,3 +283,52 @@ delete from "{SCHEMA.replace('"', '""')}".loose where a >= $1'''
     assert "nope" in await ask(shop, "explain", content="select nope", status=422)
     assert "one statement" in await ask(shop, "explain", content="select 1; select 2", status=400)
     assert "least" in await ask(shop, "explain", content=content, status=400)
+
+
+async def test_tables_are_defined_as_shown_and_all_or_none(
+    shop: httpx.AsyncClient, sql: Callable[[str], list[Any]]
+) -> None:
+    where = {"schema": SCHEMA, "table": "made"}
+    steps: list[dict[str, Any]] = [
+        {
+            "kind": "create_table", **where, "names": ["id"],
+            "columns": [
+                {"name": "id", "type": "int", "nullable": False}, {"name": "n", "type": "text", "default": "'7'"},
+            ],
+        },
+        {"kind": "add_column", **where, "columns": [{"name": "of", "type": "bigint"}]},
+        {"kind": "change_type", **where, "column": "n", "type": "text[]", "using": "array[n]"},
+        {"kind": "set_default", **where, "column": "n"},
+    ]  # fmt: skip
+    steps[2:] = [steps[3], steps[2]]
+    shown = await ask(shop, "define", steps=steps)
+    assert (len(shown["statements"]), shown["applied"], shown["atomic"]) == (4, False, True)
+    assert sql("select to_regclass('made') is null") == [(True,)]
+    failing = [*steps, {"kind": "add_index", **where, "names": ["nope"]}]
+    told = await ask(shop, "define", steps=failing, dry_run=False, status=422)
+    assert ("Step 5" in told, "Nothing was changed" in told) == (True, True)
+    assert sql("select to_regclass('made') is null") == [(True,)]
+    more: list[dict[str, Any]] = [
+        {
+            "kind": "add_foreign_key", **where, "names": ["of"], "name": "buyer",
+            "references": {"schema": SCHEMA, "table": "customer", "columns": ["id"]},
+        },
+        {"kind": "add_index", **where, "names": ["of"], "unique": True},
+        {"kind": "rename_column", **where, "column": "of", "to": "buyer"},
+    ]  # fmt: skip
+    assert (await ask(shop, "define", steps=steps + more, dry_run=False))["applied"]
+    made = await ask(shop, "table", schema=SCHEMA, table="made")
+    assert [(each["name"], each["type"], each["default"]) for each in made["columns"]] == [
+        ("id", "integer", None), ("n", "text[]", None), ("buyer", "bigint", None),
+    ]  # fmt: skip
+    assert [each["name"] for each in made["indexes"]] == ["made_pkey", "made_of_idx"]
+    assert made["foreign_keys"][0]["name"] == "buyer"
+    ended = [
+        {"kind": "drop_index", **where, "name": "made_of_idx"},
+        {"kind": "drop_constraint", **where, "name": "buyer"},
+        {"kind": "drop_table", **where},
+    ]
+    await ask(shop, "define", steps=ended, dry_run=False)
+    assert sql("select to_regclass('made') is null") == [(True,)]
+    smuggled = {"kind": "add_column", **where, "columns": [{"name": "x", "type": "int; drop table loose"}]}
+    assert "one expression" in await ask(shop, "define", steps=[smuggled], status=400)

@@ -284,6 +284,9 @@ def _items(seeded: Seeded) -> dict[str, Call]:
         "POST databases/change": Call(
             body={"resource": "u/dev/r", "changes": [{"kind": "insert", **table}]}, status=501, why=no_database
         ),
+        "POST databases/define": Call(
+            body={"resource": "u/dev/r", "steps": [{"kind": "drop_table", **table}]}, status=501, why=no_database
+        ),
         "POST databases/explain": Call(
             body={"resource": "u/dev/r", "content": "select 1"}, status=501, why=no_database
         ),

@@ -251,6 +251,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "POST /api/w/{workspace}/databases/rows": developer("resources:read", writes=False),
     "POST /api/w/{workspace}/databases/change": developer("resources:read"),
     "POST /api/w/{workspace}/databases/explain": developer("resources:read"),
+    "POST /api/w/{workspace}/databases/define": developer("resources:read"),
     "POST /api/w/{workspace}/resources/test_value": developer("resources:write"),
     # storages
     "POST /api/w/{workspace}/workspaces/edit_large_file_storage_config": admin("workspaces:write"),

@@ -26,14 +26,16 @@ from tidemill.engine.documents.pages import (
 )
 from tidemill.engine.documents.script import read_script, requests
 from tidemill.engine.pages import Identity, Order, Page
+from tidemill.engine.sql.definitions import Step
 from tidemill.model.column import Column, DataType, Kind
-from tidemill.model.errors import BadRequest, Conflict, NotFound
+from tidemill.model.errors import BadRequest, Conflict, NotFound, Unsupported
 from tidemill.queries.explorer.port import (
     MOST_CHANGES,
     MOST_ROWS,
     STATEMENT_S,
     Change,
     ChangeKind,
+    Defined,
     Done,
     Plan,
     Rows,
@@ -157,6 +159,12 @@ class DocumentExplorer:
         async with self._session() as session:
             told = await session.command(request.database, command)
         return Plan(form="json", plan=msgspec.Raw(to_json(told).encode()), sql=_shown_json(command))
+
+    async def define(self, steps: Sequence[Step], *, is_trial: bool) -> Defined:
+        """See `Explorer.define`."""
+        raise Unsupported(
+            "Collections come with their first document, and indexes by a script: `command: {createIndexes: …}`."
+        )
 
     def _session(self) -> AbstractAsyncContextManager[DocumentSession]:
         return self._runners.documents(self._identity, self._opened.value, timeout_s=STATEMENT_S)

@@ -12,6 +12,7 @@ from tidemill.engine.keys.containers import Asked, Container, container_of, item
 from tidemill.engine.keys.replies import Failure, Reply, to_json
 from tidemill.engine.keys.values import decoded, exactly, pattern, typed, word
 from tidemill.engine.pages import Filter, Operator, Page
+from tidemill.engine.sql.definitions import Step
 from tidemill.model.column import Column, DataType, Kind
 from tidemill.model.errors import BadRequest, Conflict, NotFound, QueryFailed, Unsupported
 from tidemill.queries.explorer.key_changes import LENGTHS, of_key, of_member
@@ -20,6 +21,7 @@ from tidemill.queries.explorer.port import (
     MOST_ROWS,
     STATEMENT_S,
     Change,
+    Defined,
     Done,
     Plan,
     Rows,
@@ -106,6 +108,10 @@ class KeyExplorer:
     async def explain(self, content: str, args: Mapping[str, bytes], *, runs: bool) -> Plan:
         """See `Explorer.explain`."""
         raise Unsupported("Stores of keys have no plans: a command says what it does.")
+
+    async def define(self, steps: Sequence[Step], *, is_trial: bool) -> Defined:
+        """See `Explorer.define`."""
+        raise Unsupported("Stores of keys have no tables to define.")
 
     def _session(self) -> AbstractAsyncContextManager[KeySession]:
         return self._runners.keys(self.language, self._identity, self._opened.value, timeout_s=STATEMENT_S)

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import msgspec
 
 from tidemill.engine.pages import Identity, Page
+from tidemill.engine.sql.definitions import Step
 from tidemill.model.column import Column
 from tidemill.stores.databases.catalog import Table, TableName
 
@@ -77,6 +78,14 @@ class Plan:
     sql: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defined:
+    """The statements of steps. `is_atomic`: the database runs all or none."""
+
+    statements: list[str]
+    is_atomic: bool
+
+
 class Explorer(Protocol):
     """One database, for one identity, for the time of a request."""
 
@@ -119,5 +128,15 @@ class Explorer(Protocol):
             BadRequest: it has several, or an argument (raw JSON) does not fit.
             QueryFailed: the database's own words.
             Unsupported: there are no plans.
+        """
+        ...
+
+    async def define(self, steps: Sequence[Step], *, is_trial: bool) -> Defined:
+        """Create, change and drop tables. Of a trial the statements are shown, and nothing is sent.
+
+        Raises:
+            BadRequest: a step lacks something.
+            QueryFailed: the database refuses one; the message tells what has taken effect.
+            Unsupported: the engine has no such thing.
         """
         ...

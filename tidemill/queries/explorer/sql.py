@@ -8,6 +8,7 @@ import msgspec
 
 from tidemill.engine.cell_json import Cells
 from tidemill.engine.pages import Identity, Page
+from tidemill.engine.sql.definitions import Step
 from tidemill.engine.sql.styles import Style, style_of
 from tidemill.engine.sql.tables import (
     Generated,
@@ -22,6 +23,7 @@ from tidemill.engine.sql.tables import (
 )
 from tidemill.model.column import Column, Row
 from tidemill.model.errors import BadRequest, Conflict, Unsupported
+from tidemill.queries.explorer.definitions import define_all
 from tidemill.queries.explorer.plans import explain
 from tidemill.queries.explorer.port import (
     MOST_CHANGES,
@@ -29,6 +31,7 @@ from tidemill.queries.explorer.port import (
     STATEMENT_S,
     Change,
     ChangeKind,
+    Defined,
     Done,
     Plan,
     Rows,
@@ -110,6 +113,11 @@ class SqlExplorer:
         """See `Explorer.explain`."""
         async with self._database() as database:
             return await explain(database, self.language, content, args, runs=runs)
+
+    async def define(self, steps: Sequence[Step], *, is_trial: bool) -> Defined:
+        """See `Explorer.define`."""
+        async with self._database() as database:
+            return await define_all(database, catalog_of(self.language), self.language, steps=steps, is_trial=is_trial)
 
     def _database(self) -> AbstractAsyncContextManager[Database]:
         return self._runners.use(self.language, self._identity, self._opened.value)
