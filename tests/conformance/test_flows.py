@@ -7,17 +7,15 @@ when the flow waits for them: `approved` or not, for the job of `step` or (`by` 
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.end_to_end.running import running
+from tests.conformance.conftest import WAIT_S
 
 FLOWS = sorted((Path(__file__).parent / "flows").glob("*.json"))
-WAIT_S = 60.0
 
 pytestmark = pytest.mark.xdist_group("conformance")
 
@@ -64,11 +62,8 @@ class Runs:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    with running(tmp_path_factory.mktemp("conformance") / "data") as mill:
-        headers = {"Authorization": f"Bearer {mill.token}"}
-        with httpx.Client(base_url=f"{mill.api}/", headers=headers, timeout=WAIT_S) as http:
-            yield Runs(http)
+def runs(http: httpx.Client) -> Runs:
+    return Runs(http)
 
 
 @pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)

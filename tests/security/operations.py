@@ -83,6 +83,7 @@ class Seeded:
     left: httpx.AsyncClient
     signed_in: httpx.AsyncClient
     asking: Suspended
+    stopped: Suspended
     signatures: list[str]
 
 
@@ -417,6 +418,7 @@ def _jobs(seeded: Seeded) -> dict[str, Call]:
         "GET job_metrics/get_progress/{id}": Call(at=running),
         "POST job_metrics/get/{id}": Call(at=running, body={}),
         **_approvals(seeded),
+        "POST jobs/restart/f/{id}": Call(at={"id": seeded.stopped.flow}, body={"step_id": "ask"}),
         "GET jobs/flow/user_states/{id}/{key}": Call(at=state),
         "POST jobs/flow/user_states/{id}/{key}": Call(at=state, body={"n": 1}),
     }
@@ -503,7 +505,8 @@ async def seed(api: Api) -> Seeded:
     link = (await _ok(api.superadmin, "GET", f"{W}/object_links/list")).json()[0]["id"]
     tokens = (await _ok(api.superadmin, "POST", "/api/users/tokens/create", {"label": "short"})).text
     access_key = await _ok(api.developer, "POST", f"{W}/access_keys/create", {"label": "short"})
-    asking = await suspended(api, api.developer)
+    asking, stopped = await suspended(api, api.developer), await suspended(api, api.developer)
+    await _ok(api.developer, "POST", f"{W}/jobs_u/queue/cancel/{stopped.flow}", {})
     signatures = [
         (await _ok(api.developer, "GET", f"{W}/jobs/job_signature/{asking.step}/{number}")).text for number in range(4)
     ]
@@ -514,7 +517,7 @@ async def seed(api: Api) -> Seeded:
         token_prefix=tokens[:10], leaver=leaver, left=left, access_key=access_key.json()["access_key"],
         upload=upload, finished=finished, abandoned=abandoned, link=link,
         signed_in=await api.client(await api.token("pass@x.org")),
-        asking=asking, signatures=signatures,
+        asking=asking, stopped=stopped, signatures=signatures,
     )  # fmt: skip
 
 

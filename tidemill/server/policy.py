@@ -362,6 +362,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "POST /api/w/{workspace}/jobs/run_and_stream/f/{path:path}": member("jobs:run", writes=True),
     "GET /api/w/{workspace}/jobs/run_and_stream/fv/{version}": member("jobs:run", writes=True),
     "POST /api/w/{workspace}/jobs/run_and_stream/fv/{version}": member("jobs:run", writes=True),
+    "POST /api/w/{workspace}/jobs/restart/f/{id}": member("jobs:run", writes=True),
     # starting jobs
     "POST /api/w/{workspace}/jobs/run/p/{path:path}": member("jobs:run", writes=True),
     "POST /api/w/{workspace}/jobs/run/h/{hash}": member("jobs:run", writes=True),

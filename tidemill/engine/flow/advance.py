@@ -26,7 +26,7 @@ from tidemill.engine.flow.commands import (
     Surroundings,
 )
 from tidemill.engine.flow.progress import Progress, error_json
-from tidemill.engine.flow.state import Children, FlowState, Level, Ref, ResultOf, StepState, Verdict
+from tidemill.engine.flow.state import Again, Children, FlowState, Level, Ref, ResultOf, StepState, Verdict
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import (
@@ -61,11 +61,16 @@ def advance(level: Level, state: FlowState, event: Event, around: Surroundings) 
 
 
 class _Run(Progress):
-    """The order of the steps."""
+    """The order of the steps. `_again` is what the next step goes on from, where it is not begun from its beginning."""
+
+    _again = Again()
 
     def begin(self, event: Started) -> None:
         """The first step, or the preprocessor before it."""
         if self.state.steps or self.state.preprocessor is not None:
+            return
+        if event.again is not None:
+            self._begin_again(event.again)
             return
         try:
             if self.level.skip_if is not None and self.is_true(self.level.skip_if, self.names(before=0), "/skip_expr"):
@@ -76,6 +81,17 @@ class _Run(Progress):
                 self._next()
         except ExpressionFailed as error:
             self.finish(succeeded=False, result=error_json("ExpressionFailed", str(error)))
+
+    def _begin_again(self, again: Again) -> None:
+        """Go on behind the steps that were done when the flow ran before."""
+        found = tuple(step.id for step in self.level.steps[: len(again.ids)])
+        if found != again.ids:
+            message = f"The flow has changed: it began with {', '.join(again.ids)}, now with {', '.join(found)}."
+            self.finish(succeeded=False, result=error_json("FlowChanged", message))
+            return
+        self.state = msgspec.structs.replace(self.state, steps=again.done)
+        self._again = again
+        self._next()
 
     def take(self, event: Ended) -> None:
         """The end of a child."""
@@ -117,45 +133,48 @@ class _Run(Progress):
             self._launch(step, names, delay_s=delay_s or 0.0)
 
     def _launch(self, step: Step, names: Names, *, delay_s: float) -> None:
+        again, self._again = self._again, Again()
         match step.kind:
             case Identity():
                 self.record(names.previous)
             case InlineScript() | DeployedScript() | SubFlow():
-                self._start(step, step.kind.inputs, names, delay_s=delay_s)
+                self._start(step, step.kind.inputs, names, delay_s=delay_s, again=again.inner)
             case BranchOne():
-                self._choose(step, step.kind, names, delay_s=delay_s)
+                self._choose(step, step.kind, names, delay_s=delay_s, again=again)
             case ForLoop() | WhileLoop() | BranchAll():
-                self._go_on(children.begin(self, step, step.kind, names), delay_s)
+                self._go_on(children.begin(self, step, step.kind, names, again=again), delay_s, again=again.inner)
 
-    def _go_on(self, items: list[msgspec.Raw], delay_s: float = 0.0) -> None:
+    def _go_on(self, items: list[msgspec.Raw], delay_s: float = 0.0, *, again: Again | None = None) -> None:
         """Start children of the step; with none to start and none under way it is over."""
-        now = children.fill(self, items, delay_s)
+        now = children.fill(self, items, delay_s, again=again)
         if not now.running:
             if now.first_failed is not None:
                 self._maybe_repeat(canceled=False)
             else:
                 self._succeeded()
 
-    def _start(self, step: Step, inputs: Inputs, names: Names, *, delay_s: float) -> None:
+    def _start(self, step: Step, inputs: Inputs, names: Names, *, delay_s: float, again: Again | None) -> None:
         start = Start(
             job=self.around.new_id(),
             step=step,
             args=self.args(step, inputs, names),
             delay_s=delay_s,
             timeout_s=_whole(self.seconds(step.timeout_s, names, step, "/timeout")),
+            again=again,
         )
         self.set(job=start.job)
         self.commands.append(start)
 
-    def _choose(self, step: Step, kind: BranchOne, names: Names, *, delay_s: float) -> None:
-        chosen = len(kind.branches)
-        for index, branch in enumerate(kind.branches):
+    def _choose(self, step: Step, kind: BranchOne, names: Names, *, delay_s: float, again: Again) -> None:
+        chosen = len(kind.branches) if again.branch is None else again.branch
+        for index, branch in enumerate(kind.branches if again.branch is None else ()):
             if self.holds(branch.condition, names, step, f"/value/branches/{index}/expr"):
                 chosen = index
                 break
         job = self.around.new_id()
         self.set(job=job, branch=chosen)
-        self.commands.append(Enter(job=job, step=step, branch=chosen, before=names.previous, delay_s=delay_s))
+        enter = Enter(job=job, step=step, branch=chosen, before=names.previous, delay_s=delay_s, again=again.inner)
+        self.commands.append(enter)
 
     def _take_child(self, event: Ended, awaited: Children) -> None:
         try:

@@ -6,15 +6,17 @@ import msgspec
 
 from tidemill.engine.flow.commands import Ended, Enter, KeepItems, Names
 from tidemill.engine.flow.progress import Progress
-from tidemill.engine.flow.state import AT_ONCE, Children, ResultOf
+from tidemill.engine.flow.state import AT_ONCE, Again, Children, ResultOf
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import BranchAll, ForLoop, Step, WhileLoop
 
 NOBODY: Final = Children(total=0)
 
 
-def begin(run: Progress, step: Step, kind: ForLoop | WhileLoop | BranchAll, names: Names) -> list[msgspec.Raw]:
-    """Nothing of the step has started yet; the items that it goes through, where there are some."""
+def begin(
+    run: Progress, step: Step, kind: ForLoop | WhileLoop | BranchAll, names: Names, *, again: Again
+) -> list[msgspec.Raw]:
+    """Nothing of the step has started yet but what `again` keeps; the items that it goes through, if there are some."""
     items: list[msgspec.Raw] = []
     match kind:
         case ForLoop():
@@ -24,12 +26,13 @@ def begin(run: Progress, step: Step, kind: ForLoop | WhileLoop | BranchAll, name
             children = Children(total=None)
         case BranchAll():
             children = Children(total=len(kind.branches), cap=AT_ONCE if kind.parallel else 1)
-    run.set(children=children, job=None)
+    kept = again.child if children.total is None else min(again.child, children.total)
+    run.set(children=_with(children, started=kept), job=None, kept=again.kept if kept else ())
     return items
 
 
-def fill(run: Progress, items: list[msgspec.Raw], delay_s: float = 0.0) -> Children:
-    """Start as many children as may run. Where none is under way then, the step is over."""
+def fill(run: Progress, items: list[msgspec.Raw], delay_s: float = 0.0, *, again: Again | None = None) -> Children:
+    """Start as many children as may run, the first of them as `again` says. Where none runs then, the step is over."""
     children = run.now.children or NOBODY
     step, before = run.step, run.previous(before=len(run.state.steps) - 1)
     while not _is_full(children):
@@ -37,8 +40,11 @@ def fill(run: Progress, items: list[msgspec.Raw], delay_s: float = 0.0) -> Child
         item = _item(run, step, index, items)
         branch = index if isinstance(step.kind, BranchAll) else 0
         run.commands.append(
-            Enter(job=job, step=step, branch=branch, index=index, item=item, before=before, delay_s=delay_s)
+            Enter(
+                job=job, step=step, branch=branch, index=index, item=item, before=before, delay_s=delay_s, again=again
+            )
         )
+        again = None
         children = _with(children, started=index + 1, running=(*children.running, index))
         run.set(children=children, job=job)
     return children

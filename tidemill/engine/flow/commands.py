@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
-from tidemill.engine.flow.state import FlowState, Ref, Verdict
+from tidemill.engine.flow.state import Again, FlowState, Ref, Verdict
 from tidemill.model.flow import Step
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """It begins. `preprocess`: what started it wants its preprocessor to run."""
+    """It begins. `preprocess`: what started it wants its preprocessor to run; `again`: it goes on from there."""
 
     preprocess: bool = False
+    again: Again | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Start:
     args: Mapping[str, bytes]
     delay_s: float = 0.0
     timeout_s: int | None = None
+    again: Again | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class Enter:
     item: bytes | None = None
     before: Ref | None = None
     delay_s: float = 0.0
+    again: Again | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

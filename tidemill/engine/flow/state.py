@@ -22,11 +22,15 @@ class ResultOf:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The results of a step's children below the level `flow`, in order: a list of `count`."""
+    """The results of a step's children below the level `flow`, in order: a list of `count`.
+
+    `earlier`: the first of them lie below other levels, each up to the index that stands with it.
+    """
 
     flow: UUID
     step: str
     count: int
+    earlier: tuple[tuple[UUID, int], ...] = ()
 
 
 Ref = ResultOf | Gathered
@@ -66,7 +70,8 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     Attributes:
         job: its job, or that of its child that was started last.
-        flow: the level below which its children lie, where that is another one (a flow that was started anew).
+        kept: where its first children lie, if that is below levels of flows that were started before this one: each
+            up to the index that stands with it.
         branch: the index of the chosen branch; the default comes behind the others.
         failed: the jobs of earlier tries.
         required: how many approvals the level waits for, after the step has ended; `verdict`: how that ended.
@@ -74,13 +79,31 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     status: StepStatus = StepStatus.PROGRESS
     job: UUID | None = None
-    flow: UUID | None = None
+    kept: tuple[tuple[UUID, int], ...] = ()
     branch: int | None = None
     children: Children | None = None
     failed: tuple[UUID, ...] = ()
     skipped: bool = False
     required: int = 0
     verdict: Verdict | None = None
+
+
+class Again(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Where a level goes on that is started again.
+
+    Attributes:
+        ids: the steps that it does not run again, as `done` says that they ended.
+        child: from which of its children on the next step runs again; `kept` as in `StepState`.
+        branch: which branch the next step chooses.
+        inner: where the first child of the next step goes on.
+    """
+
+    ids: tuple[str, ...] = ()
+    done: tuple[StepState, ...] = ()
+    child: int = 0
+    kept: tuple[tuple[UUID, int], ...] = ()
+    branch: int | None = None
+    inner: "Again | None" = None
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -110,6 +133,7 @@ class FlowState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     before_flow: UUID | None = None
     before_step: str = ""
     before_count: int = 0
+    before_earlier: tuple[tuple[UUID, int], ...] = ()
     ended: bool = False
     stopped: bool = False
     skipped: bool = False
@@ -118,7 +142,7 @@ class FlowState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def before(self) -> Ref | None:
         """Where `previous_result` of the first step lies; None: it is the input of the flow."""
         if self.before_flow is not None:
-            return Gathered(self.before_flow, self.before_step, self.before_count)
+            return Gathered(self.before_flow, self.before_step, self.before_count, self.before_earlier)
         return None if self.before_job is None else ResultOf(self.before_job)
 
 
@@ -146,7 +170,7 @@ def result_of(level: UUID, step: Step, state: StepState) -> Ref | None:
     """Where the result of a step that has ended lies; None where it has none."""
     children = state.children
     if children is not None and state.status is not StepStatus.FAILURE:
-        return Gathered(state.flow or level, step.id, children.started)
+        return Gathered(level, step.id, children.started, state.kept)
     if children is not None and children.first_failed is not None:
         return ResultOf(children.first_failed)
     return None if state.job is None else ResultOf(state.job)
@@ -158,6 +182,12 @@ def new_state(place: Place, before: Ref | None = None) -> FlowState:
         case ResultOf():
             return FlowState(place=place, before_job=before.job)
         case Gathered():
-            return FlowState(place=place, before_flow=before.flow, before_step=before.step, before_count=before.count)
+            return FlowState(
+                place=place,
+                before_flow=before.flow,
+                before_step=before.step,
+                before_count=before.count,
+                before_earlier=before.earlier,
+            )
         case None:
             return FlowState(place=place)

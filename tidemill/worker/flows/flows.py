@@ -29,7 +29,7 @@ from tidemill.model.flow import StepStatus
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.flows.known import Known, Memo, Wanted
 from tidemill.worker.flows.plan import Plan
-from tidemill.worker.flows.views import View, view_of
+from tidemill.worker.flows.views import LevelOptions, View, view_of
 
 _RETRY_S: Final = 1.0
 _REMEMBERED: Final = 2000
@@ -230,8 +230,8 @@ class Flows:
         plan.hold(job)
         view = plan.views[job.id]
         if not view.state.steps and view.state.preprocessor is None and view.state.failure is None:
-            settings = msgspec.json.decode(view.options, type=dict[str, object])
-            plan.tell(job.id, Started(preprocess=bool(settings.get("preprocess"))))
+            begins = msgspec.json.decode(view.options, type=LevelOptions)
+            plan.tell(job.id, Started(preprocess=begins.preprocess, again=begins.again))
             return
         if view.state.steps and view.state.steps[-1].status is StepStatus.EVENTS:
             await self._look_at_answers(plan, view)

@@ -17,7 +17,7 @@ from tidemill.engine.flow.advance import advance
 from tidemill.engine.flow.approval import Answer, rules_of, tally
 from tidemill.engine.flow.commands import Ask, Ended, Enter, Event, Finish, KeepItems, Record, Settle, Start, Started
 from tidemill.engine.flow.progress import error_json
-from tidemill.engine.flow.state import FlowState, Place, new_state
+from tidemill.engine.flow.state import Again, FlowState, Place, new_state
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import Step, SubFlow
@@ -26,7 +26,7 @@ from tidemill.worker.flows.around import Around, items_of, iteration_args
 from tidemill.worker.flows.known import Known, Memo, WantAnswers, WantFlow, answer_of
 from tidemill.worker.flows.steps import job_of_step, level_job
 from tidemill.worker.flows.values import PlanValues
-from tidemill.worker.flows.views import View
+from tidemill.worker.flows.views import View, options_of
 
 MOST: Final = 1000
 """So many jobs come into being in one statement, about; what more there is to do, the flow's own job does."""
@@ -265,6 +265,8 @@ class Plan:
             tag=version.tag or view.tag,
             delay_s=start.delay_s,
         )
+        if start.again is not None:
+            job = replace(job, options=options_of(job.options.raw, again=start.again))
         if start.delay_s > 0:
             self._jobs.append(Placed(job, "queued"))
             return
@@ -275,13 +277,15 @@ class Plan:
             script_path=version.path,
             definition=self._known.definition_of_version(version),
         )
-        self._begin(below)
+        self._begin(below, again=start.again)
 
     def _enter(self, view: View, enter: Enter) -> None:
         item = b"{}" if enter.item is None or enter.index is None else iteration_args(enter.index, enter.item)
         args = self._values.kept(item)
         job = level_job(view, enter.job, enter.step, kind="flownode", index=enter.index, args=args)
         job = replace(job, delay_s=enter.delay_s)
+        if enter.again is not None:
+            job = replace(job, options=options_of(job.options.raw, again=enter.again))
         source = view.state.place.source
         state = new_state(Place(source=source, step=enter.step.id, branch=enter.branch), enter.before)
         below = _below(view, job, state)
@@ -290,12 +294,12 @@ class Plan:
             self._changed[below.id] = None
             self.views[below.id] = below
         else:
-            self._begin(below)
+            self._begin(below, again=enter.again)
 
-    def _begin(self, below: View) -> None:
+    def _begin(self, below: View, *, again: Again | None = None) -> None:
         self.views[below.id] = below
         self._changed[below.id] = None
-        self.tell(below.id, Started())
+        self.tell(below.id, Started(again=again))
 
     def _record(self, view: View, record: Record) -> None:
         result = self._input_of(view) if record.result is None else self._values.kept(record.result)

@@ -4,13 +4,28 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from tidemill.db.flow_runs import LevelRow
 from tidemill.db.pool import Json
 from tidemill.db.values import Kept
-from tidemill.engine.flow.state import FlowState, Level, Place, level_of, new_state
+from tidemill.engine.flow.state import Again, FlowState, Level, Place, level_of, new_state
 from tidemill.model.flow import Flow, Step, all_steps
 
 FLOW_TAG: Final = "flow"
+
+
+class LevelOptions(msgspec.Struct):
+    """What the options of a level's job say about how it begins."""
+
+    preprocess: bool = False
+    again: Again | None = None
+
+
+def options_of(options: bytes, *, again: Again) -> Json:
+    """The options of a job that goes on from there when it begins."""
+    found = msgspec.json.decode(options, type=dict[str, msgspec.Raw])
+    return Json(msgspec.json.encode({**found, "again": again}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,170 @@
+"""Starting flows again from a step, an iteration, a branch, and a step inside of one."""
+
+import json
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conformance.conftest import WAIT_S
+
+pytestmark = pytest.mark.xdist_group("conformance")
+
+WHO = 'echo "$WM_JOB_ID"\n'
+
+
+def who(step_id: str, **settings: object) -> dict[str, object]:
+    """A step that gives the id of its job: it tells whether it has run again."""
+    value = {"type": "rawscript", "language": "bash", "content": WHO, "input_transforms": {}}
+    return {"id": step_id, "value": value, **settings}
+
+
+def gives(step_id: str, expression: str) -> dict[str, object]:
+    """A step that gives what an expression gives."""
+    transform = {"type": "javascript", "expr": expression}
+    content = 'seen="$1"\necho "$seen"\n'
+    value = {"type": "rawscript", "language": "bash", "content": content, "input_transforms": {"seen": transform}}
+    return {"id": step_id, "value": value}
+
+
+FLOW = {
+    "modules": [
+        who("a"),
+        {
+            "id": "loop",
+            "value": {
+                "type": "forloopflow",
+                "iterator": {"type": "static", "value": [0, 1, 2]},
+                "modules": [who("each")],
+                "skip_failures": False,
+            },
+        },
+        {
+            "id": "both",
+            "value": {"type": "branchall", "branches": [{"modules": [who("x")]}, {"modules": [who("y")]}]},
+        },
+        {
+            "id": "one",
+            "value": {
+                "type": "branchone",
+                "branches": [{"expr": "flow_input.yes", "modules": [who("in"), gives("out", "results.in + '!'")]}],
+                "default": [],
+            },
+        },
+        gives("end", "JSON.stringify([results.a, results.loop, results.both, results.one])"),
+    ]
+}
+
+
+def ended(http: httpx.Client, job_id: str) -> dict[str, Any]:
+    ends_at = time.monotonic() + WAIT_S
+    while not http.get(f"jobs_u/getupdate/{job_id}", params={"running": "true"}).json()["completed"]:
+        assert time.monotonic() < ends_at
+    job: dict[str, Any] = http.get(f"jobs_u/get/{job_id}").json()
+    return job
+
+
+def result(http: httpx.Client, job_id: str) -> Any:
+    job = ended(http, job_id)
+    assert job["success"], job["result"]
+    return json.loads(job["result"])
+
+
+def again(http: httpx.Client, job_id: str, **at: object) -> str:
+    answer = http.post(f"jobs/restart/f/{job_id}", json=at)
+    assert answer.status_code == 201, answer.text
+    return answer.text
+
+
+@pytest.fixture(scope="module")
+def ran(http: httpx.Client) -> tuple[str, Any]:
+    """A run of `FLOW`, and what it gave."""
+    job_id = http.post("jobs/run/preview_flow", json={"value": FLOW, "args": {"yes": True}}).text
+    return job_id, result(http, job_id)
+
+
+def same(old: Any, new: Any) -> list[object]:
+    """For each part of the result whether it is what it was."""
+    return [
+        [one == other for one, other in zip(before, after, strict=True)]
+        if isinstance(before, list)
+        else before == after
+        for before, after in zip(old, new, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ({"step_id": "end"}, [True, [True, True, True], [True, True], True]),
+        ({"step_id": "a"}, [False, [False, False, False], [False, False], False]),
+        ({"step_id": "loop"}, [True, [False, False, False], [False, False], False]),
+        ({"step_id": "loop", "branch_or_iteration_n": 1}, [True, [True, False, False], [False, False], False]),
+        ({"step_id": "both", "branch_or_iteration_n": 1}, [True, [True, True, True], [True, False], False]),
+        ({"step_id": "one", "nested_path": [{"step_id": "out"}]}, [True, [True, True, True], [True, True], True]),
+        (
+            {"step_id": "loop", "branch_or_iteration_n": 2, "nested_path": [{"step_id": "each"}]},
+            [True, [True, True, False], [False, False], False],
+        ),
+    ],
+)
+def test_what_came_before_is_as_it_was(
+    http: httpx.Client, ran: tuple[str, Any], at: dict[str, object], expected: list[object]
+) -> None:
+    job_id, old = ran
+    assert same(old, result(http, again(http, job_id, **at))) == expected
+
+
+def test_a_run_that_was_started_again_can_be_once_more(http: httpx.Client, ran: tuple[str, Any]) -> None:
+    job_id, old = ran
+    first = again(http, job_id, step_id="loop", branch_or_iteration_n=1)
+    middle = result(http, first)
+    second = result(http, again(http, first, step_id="loop", branch_or_iteration_n=2))
+    assert same(old, second)[1] == [True, False, False]
+    assert same(middle, second)[1] == [True, True, False]
+    third = result(http, again(http, first, step_id="both"))
+    assert same(middle, third) == [True, [True, True, True], [False, False], False]
+
+
+def test_a_deployed_flow_goes_on_with_its_newest_version(http: httpx.Client) -> None:
+    path = "u/admin/mended"
+    broken = {"id": "b", "value": {**who("b")["value"], "content": "exit 3\n"}}  # type: ignore[dict-item]
+    flow = {"path": path, "summary": "", "value": {"modules": [who("a"), broken]}}
+    assert http.post("flows/create", json=flow).status_code == 201
+    job_id = http.post(f"jobs/run/f/{path}", json={}).text
+    failed = ended(http, job_id)
+    assert not failed["success"]
+    version = http.get(f"flows/get/{path}").json()["version_id"]
+    mended = {**flow, "value": {"modules": [who("a"), gives("b", "results.a")]}}
+    assert http.post(f"flows/update/{path}", json=mended).status_code == 200
+    job = ended(http, again(http, job_id, step_id="b"))
+    assert (job["success"], job["result"]) == (True, failed["flow_status"]["modules"][0]["job"])
+    old = ended(http, again(http, job_id, step_id="b", flow_version=version))
+    assert not old["success"]
+    changed = {**flow, "value": {"modules": [who("other"), who("b")]}}
+    assert http.post(f"flows/update/{path}", json=changed).status_code == 200
+    refused = ended(http, again(http, job_id, step_id="b"))
+    assert (refused["success"], refused["result"]["error"]["name"]) == (False, "FlowChanged")
+
+
+def test_a_place_that_there_is_not_is_refused(http: httpx.Client, ran: tuple[str, Any]) -> None:
+    job_id, _ = ran
+    for at, status, told in (
+        ({"step_id": "nowhere"}, 400, "there are: a, loop"),
+        ({"step_id": "loop", "branch_or_iteration_n": 4}, 400, "has begun 3"),
+        ({"step_id": "loop", "branch_or_iteration_n": -1}, 400, "has begun 3"),
+        ({"step_id": "a", "branch_or_iteration_n": 1}, 400, "no iterations"),
+        ({"step_id": "one", "nested_path": [{"step_id": "a"}]}, 400, "there are: in, out"),
+    ):
+        answer = http.post(f"jobs/restart/f/{job_id}", json=at)
+        assert (answer.status_code, told in answer.text) == (status, True), answer.text
+    step = ended(http, job_id)["flow_status"]["modules"][0]["job"]
+    assert http.post(f"jobs/restart/f/{step}", json={"step_id": "a"}).status_code == 400
+    waits = {"modules": [{**who("ask"), "suspend": {"required_events": 1}}, who("b")]}
+    open_flow = http.post("jobs/run/preview_flow", json={"value": waits, "args": {}}).text
+    assert http.post(f"jobs/restart/f/{open_flow}", json={"step_id": "ask"}).status_code == 409
+    http.post(f"jobs_u/queue/cancel/{open_flow}", json={})
+    ended(http, open_flow)
+    answer = http.post(f"jobs/restart/f/{open_flow}", json={"step_id": "b"})
+    assert (answer.status_code, "start from an earlier step" in answer.text) == (409, True), answer.text

@@ -1,0 +1,201 @@
+"""Starting a flow again from one of its steps: what came before is taken from the run that was."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import anyio.to_thread
+import msgspec
+
+from tidemill.db import flow_runs, flows, jobs
+from tidemill.db.flow_runs import ChildRow
+from tidemill.db.flows import FlowVersion
+from tidemill.db.jobs import WholeJob
+from tidemill.db.pool import Statements
+from tidemill.engine import permit
+from tidemill.engine.flow.job_settings import FLOW_TAG, job_settings
+from tidemill.engine.flow.state import Again, Level, StepState, level_of
+from tidemill.engine.permit import Action, Item, ItemKind, Need, WorkspaceTarget
+from tidemill.model.errors import BadRequest, Conflict
+from tidemill.model.flow import BranchAll, BranchOne, ForLoop, Step, StepStatus, SubFlow, WhileLoop, all_steps
+from tidemill.model.flow_reading import read_flow
+from tidemill.model.identity import Principal
+from tidemill.model.job import JobKind
+from tidemill.model.path import parse_path
+from tidemill.server.enqueue import Runnable
+from tidemill.server.flows_seen import flow_version
+from tidemill.server.jobs_seen import not_there
+from tidemill.server.parts import Parts
+from tidemill.server.run_flows import of_flow
+
+MOST_CHILDREN: Final = 10_000
+_OVER: Final = frozenset({StepStatus.SUCCESS, StepStatus.FAILURE})
+
+
+class At(msgspec.Struct, kw_only=True):
+    """A step to start from: of a loop or of branches that all run also from which iteration or branch on."""
+
+    step_id: str
+    branch_or_iteration_n: int | None = None
+
+
+async def restartable(parts: Parts, caller: Principal, job_id: UUID, version: int | None) -> tuple[WholeJob, Runnable]:
+    """A flow that has ended, and what it runs when it is started again: the newest version, or `version`.
+
+    Raises:
+        NotFound, Denied: there is none, or the caller may not run it.
+        BadRequest, Conflict: it is no flow, has not ended, or was erased.
+    """
+    job = await jobs.by_id(parts.database.single, caller.workspace, job_id)
+    if job is None:
+        raise not_there(job_id)
+    permit.require(caller, Action.READ, jobs.target_of(job))
+    if job.kind not in {JobKind.FLOW, JobKind.FLOW_PREVIEW}:
+        raise BadRequest(f"Job {job_id} is of the kind {job.kind!r}: only whole flows are started again from a step.")
+    if job.status is None:
+        raise Conflict(f"Flow {job_id} has not ended yet: cancel it first.")
+    if job.settings.get("deleted"):
+        raise BadRequest(f"What flow {job_id} held was erased: it cannot be started again.")
+    return job, await _runnable(parts, caller, job, version)
+
+
+async def _runnable(parts: Parts, caller: Principal, job: WholeJob, version: int | None) -> Runnable:
+    if job.kind == JobKind.FLOW and job.script_path is not None:
+        return of_flow(await _version(parts, caller, job.script_path, version))
+    permit.require(caller, Action.PREVIEW, WorkspaceTarget("jobs", Need.DEVELOPER))
+    content = job.content or ""
+    flow = await anyio.to_thread.run_sync(read_flow, content.encode())
+    return Runnable(
+        kind=JobKind.FLOW_PREVIEW,
+        language=None,
+        path=job.script_path,
+        content=content,
+        tag=job.tag or FLOW_TAG,
+        settings=job_settings(flow),
+    )
+
+
+async def _version(parts: Parts, caller: Principal, path: str, version: int | None) -> FlowVersion:
+    item = Item(ItemKind.FLOW, parse_path(path))
+    if version is not None:
+        found = await flow_version(parts, caller, version, action=Action.RUN)
+        if found.path != path:
+            raise BadRequest(f"Version {version} is one of {found.path!r}, and not of {path!r}.")
+    else:
+        head = await flows.head(parts.database.single, caller.workspace, path)
+        if head is None or head.archived:
+            raise permit.not_found(item)
+        found = head
+    permit.require(caller, Action.RUN, Item(ItemKind.FLOW, parse_path(found.path), found.shares))
+    permit.require_scope(caller, "jobs", "run", path=found.path, kind="flows")
+    return found
+
+
+async def again_of(statements: Statements, workspace: str, job_id: UUID, path: Sequence[At]) -> Again:
+    """Where the level of a job goes on when it is started again at `path`: a step, then steps inside of it.
+
+    Raises:
+        BadRequest: there is no such step, iteration or branch. Conflict: the run did not get so far.
+    """
+    at, inner = path[0], path[1:]
+    run = await flow_runs.run(statements, workspace, job_id)
+    if run is None or run.value is None:
+        raise Conflict(f"Job {job_id} never began: start the flow as a whole.")
+    flow = await anyio.to_thread.run_sync(read_flow, run.value.encode())
+    state = run.flow_state
+    level = level_of(flow, state.place, job_id, {step.id: step for step in all_steps(flow)})
+    index = _index(level, at.step_id)
+    done = state.steps[:index]
+    if len(done) < index or any(each.status not in _OVER for each in done):
+        raise Conflict(f"The run did not get as far as '{at.step_id}': start from an earlier step.")
+    step, old = level.steps[index], state.steps[index] if index < len(state.steps) else None
+    again = Again(ids=tuple(each.id for each in level.steps[:index]), done=tuple(_kept(each, job_id) for each in done))
+    if at.branch_or_iteration_n is None and not inner:
+        return again
+    if old is None:
+        raise Conflict(f"The run did not begin '{at.step_id}': start from it as a whole.")
+    return await _inside(statements, workspace, job_id, step, old, at=at, inner=inner, again=again)
+
+
+async def _inside(
+    statements: Statements,
+    workspace: str,
+    level: UUID,
+    step: Step,
+    old: StepState,
+    *,
+    at: At,
+    inner: Sequence[At],
+    again: Again,
+) -> Again:
+    """`again` with the part of the step that is kept, and where its first child goes on."""
+    number = at.branch_or_iteration_n or 0
+    child: UUID | None = None
+    match step.kind:
+        case ForLoop() | WhileLoop() | BranchAll():
+            begun = 0 if old.children is None else old.children.started
+            if not 0 <= number <= begun - (1 if inner else 0):
+                raise BadRequest(
+                    f"'{step.id}' has begun {begun} iterations or branches: there is no {number} to begin at."
+                )
+            parts = _parts(old, level, number)
+            await _require_ended(statements, workspace, parts, step=step.id)
+            again = msgspec.structs.replace(again, child=number, kept=parts)
+            if inner:
+                holder = next((at_level for at_level, end in old.kept if number < end), level)
+                child = (await _children(statements, workspace, holder, step=step.id))[number].id
+        case BranchOne():
+            again = msgspec.structs.replace(again, branch=old.branch)
+            child = old.job
+        case SubFlow():
+            child = old.job
+        case _:
+            raise BadRequest(f"'{step.id}' has no iterations, branches or steps inside: name it alone.")
+    if not inner:
+        return again
+    if child is None:
+        raise Conflict(f"The run did not begin '{step.id}': start from it as a whole.")
+    return msgspec.structs.replace(again, inner=await again_of(statements, workspace, child, inner))
+
+
+def _kept(state: StepState, level: UUID) -> StepState:
+    """A step that has ended below `level`, as another level has it."""
+    kept = () if state.children is None else _parts(state, level, state.children.started)
+    return msgspec.structs.replace(state, kept=kept, failed=())
+
+
+def _parts(state: StepState, level: UUID, count: int) -> tuple[tuple[UUID, int], ...]:
+    """Where the first `count` children of a step lie."""
+    parts = [(each, min(end, count)) for each, end in (*state.kept, (level, count))]
+    return tuple(part for number, part in enumerate(parts) if part[1] > (parts[number - 1][1] if number else 0))
+
+
+async def _require_ended(
+    statements: Statements, workspace: str, parts: Sequence[tuple[UUID, int]], *, step: str
+) -> None:
+    first = 0
+    for level, end in parts:
+        children = await _children(statements, workspace, level, step=step)
+        for index in range(first, end):
+            child = children.get(index)
+            if child is None or child.status not in {"success", "skipped"}:
+                raise Conflict(f"Iteration or branch {index} of '{step}' did not succeed: begin there, or before it.")
+        first = end
+
+
+async def _children(statements: Statements, workspace: str, level: UUID, *, step: str) -> dict[int, ChildRow]:
+    """The children of a step by their index: of each the last try."""
+    rows = await flow_runs.children(statements, workspace, level, limit=MOST_CHILDREN)
+    return {row.flow_index: row for row in rows if row.flow_step_id == step and row.flow_index is not None}
+
+
+def _index(level: Level, step_id: str) -> int:
+    ids = [step.id for step in level.steps]
+    if step_id not in ids:
+        raise BadRequest(f"There is no step {step_id[:80]!r} here; there are: {', '.join(ids)[:500]}.")
+    return ids.index(step_id)
+
+
+def as_options(again: Again) -> dict[str, Any]:
+    """What the job of the new run carries."""
+    return {"again": again}

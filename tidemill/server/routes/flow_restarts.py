@@ -1,0 +1,54 @@
+"""Starting a flow again from one of its steps, with what came before as it was."""
+
+from dataclasses import replace
+from typing import Annotated, Final
+
+import msgspec
+from fastapi import APIRouter, Depends, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tidemill.model.errors import BadRequest
+from tidemill.server.enqueue import RunQuery, run_query, submit
+from tidemill.server.flow_restart import At, again_of, as_options, restartable
+from tidemill.server.jobs_seen import parse_job_id
+from tidemill.server.parts import Caller, InParts
+from tidemill.server.run_answers import ID, started
+from tidemill.server.wire import ERRORS, accepts, json_body
+
+router = APIRouter(tags=["job"], responses=ERRORS)
+
+_DEEPEST: Final = 40
+
+
+class Restart(At, kw_only=True):
+    """Where a flow is started again. `nested_path`: steps inside of `step_id`, from the outside in."""
+
+    flow_version: int | None = None
+    nested_path: list[At] = msgspec.field(default_factory=list)
+
+
+@router.post(
+    "/api/w/{workspace}/jobs/restart/f/{id}",
+    status_code=201,
+    response_class=Response,
+    responses={201: ID},
+    openapi_extra=accepts(Restart),
+)
+async def restart_flow(
+    parts: InParts,
+    caller: Caller,
+    request: Request,
+    job: Annotated[str, Path(alias="id")],
+    query: Annotated[RunQuery, Depends(run_query)],
+    body: Annotated[Restart, Depends(json_body(Restart))],
+) -> Response:
+    """Start a flow that has ended again, from a step on: the newest version, unless `flow_version` names one."""
+    if len(body.nested_path) > _DEEPEST:
+        raise BadRequest(f"nested_path has more than {_DEEPEST} steps.")
+    old, runnable = await restartable(parts, caller, parse_job_id(job), body.flow_version)
+    again = await again_of(parts.database.single, caller.workspace, old.id, [body, *body.nested_path])
+    args = await parts.values.fetch(old.args, old.args_object) or b"{}"
+    runnable = replace(runnable, options={**runnable.options, **as_options(again)})
+    about = f"{old.id} {msgspec.json.encode(body).decode()}"
+    return started(await submit(parts, caller, request, runnable, args=args, query=query, about=about))
