@@ -277,7 +277,8 @@ _TYPE_NOTES: Final = (
     "  structures are texts.",
     "- Which type of a database is of which kind, and what fits it as an argument:",
     "  [PostgreSQL](../guides/postgres.md), [MySQL](../guides/mysql.md), [SQL Server](../guides/mssql.md),",
-    "  [Oracle](../guides/oracle.md), [ClickHouse](../guides/clickhouse.md).",
+    "  [Oracle](../guides/oracle.md), [BigQuery](../guides/bigquery.md), [Snowflake](../guides/snowflake.md),",
+    "  [ClickHouse](../guides/clickhouse.md).",
 )
 
 

@@ -1,12 +1,15 @@
 """Rows that a server gives in pages of its own size, in batches of ours."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from tidemill.model.column import Column, Row
 
 Fetch = Callable[[], Awaitable[list[Any] | None]]
 """The next page; None after the last."""
+
+_MANY_ROWS: Final = 2_000
 
 
 class PagedRows:
@@ -32,12 +35,18 @@ class PagedRows:
         while self._at < len(self._page) or await self._turn():
             taken = self._page[self._at : self._at + rows - len(held)]
             self._at += len(taken)
-            held += [self._read(each) for each in taken]
+            held += await self._read_all(taken)
             if len(held) == rows:
                 yield held
                 held = []
         if held:
             yield held
+
+    async def _read_all(self, taken: list[Any]) -> list[Row]:
+        """Many of them in a thread: others go on meanwhile."""
+        if len(taken) < _MANY_ROWS:
+            return [self._read(each) for each in taken]
+        return await asyncio.to_thread(lambda: [self._read(each) for each in taken])
 
     async def _turn(self) -> bool:
         """Go to the next page that has rows; whether there is one."""

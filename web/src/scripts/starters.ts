@@ -22,6 +22,14 @@ select top 100 * from orders where created_at >= @P1 order by created_at
 -- :since (date) = '2026-01-01'
 select * from orders where created_at >= :since order by created_at fetch first 100 rows only
 `,
+  bigquery: `-- database f/data/warehouse
+-- @since (timestamp) = '2026-01-01T00:00:00Z'
+select * from sales.orders where created_at >= @since order by created_at limit 100
+`,
+  snowflake: `-- database f/data/warehouse
+-- ? since (timestamp_ntz) = '2026-01-01T00:00:00'
+select * from orders where created_at >= ? order by created_at limit 100
+`,
   duckdb: `-- $least (int) = 10
 select * from read_parquet('s3:///data/*.parquet') where amount >= $least
 `,
@@ -53,5 +61,5 @@ def main(city: str = "Bremen", days: int = 7):
 
 export const LANGUAGE_NAMES: Record<string, string> = {
   python3: "Python", bash: "Bash", postgresql: "PostgreSQL", mysql: "MySQL", duckdb: "DuckDB", mongodb: "MongoDB", redis: "Redis",
-  mssql: "SQL Server", oracledb: "Oracle",
+  mssql: "SQL Server", oracledb: "Oracle", bigquery: "BigQuery", snowflake: "Snowflake",
 };

@@ -38,7 +38,8 @@ def columns_of(schema: Sequence[Field]) -> tuple[tuple[Column, ...], list[Reader
 
 def cells(row: Any, readers: Sequence[Reader]) -> tuple[object, ...]:
     """The values of a row or record."""
-    return tuple(None if cell["v"] is None else read(cell["v"]) for read, cell in zip(readers, row["f"], strict=True))
+    values = [cell["v"] for cell in row["f"]]
+    return tuple([None if each is None else read(each) for read, each in zip(readers, values, strict=True)])
 
 
 def _field(field: Field) -> tuple[DataType, Reader]:

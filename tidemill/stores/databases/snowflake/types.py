@@ -105,7 +105,8 @@ def _clock(nanoseconds: int) -> str:
 
 
 def _nanoseconds(text: str) -> int:
-    return int(Decimal(text).scaleb(9))
+    seconds, _, fraction = text.partition(".")
+    return int(seconds + fraction.ljust(9, "0"))
 
 
 def _time(text: str) -> str:

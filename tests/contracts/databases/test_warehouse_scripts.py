@@ -1,0 +1,93 @@
+"""Scripts for BigQuery and Snowflake as a job runs them: several statements, arguments, results, objects."""
+
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.database_servers import DatabaseServers, start_bigquery, start_snowflake
+from tests.query_host import QueryHost, Runs
+from tidemill.engine.egress import EVERYWHERE
+from tidemill.model.errors import BadRequest, QueryFailed, Unsupported
+from tidemill.queries.sql import SqlRunner
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """How one of them writes what is asked here."""
+
+    runs: Runs
+    make: str
+    fill: str
+    place: str
+    upper: bool
+
+    def names(self, *names: str) -> list[str]:
+        return [name.upper() if self.upper else name for name in names]
+
+
+@pytest.fixture(params=["bigquery", "snowflake"])
+async def warehouse(request: pytest.FixtureRequest, database_servers: DatabaseServers) -> AsyncIterator[Warehouse]:
+    is_snowflake = request.param == "snowflake"
+    resource = database_servers.get(request.param, start_snowflake if is_snowflake else start_bigquery)
+    host = QueryHost({"f/data/db": resource})
+    runner = SqlRunner(EVERYWHERE)
+    yield Warehouse(
+        runs=Runs(request.param, runner, host),
+        make="create or replace table {} (id {}, note {})".format(
+            *("scripted", "int", "varchar") if is_snowflake else ("main.scripted", "int64", "string")
+        ),
+        fill="-- ? first (int)\n-- ? note (varchar)\ninsert into scripted values (?, ?), (2, null)"
+        if is_snowflake
+        else "-- @first (int64)\n-- @note (string)\ninsert into main.scripted values (@first, @note), (2, null)",
+        place="scripted" if is_snowflake else "main.scripted",
+        upper=is_snowflake,
+    )
+    await runner.close()
+
+
+async def test_statements_run_one_after_the_other_with_their_arguments(warehouse: Warehouse) -> None:
+    script = f"""-- database f/data/db
+-- result_collection=all_statements_all_rows
+{warehouse.make};
+{warehouse.fill};
+-- a remark; with a semicolon
+select id, note from {warehouse.place} order by id;
+"""
+    _, _, rows = await warehouse.runs(script, {"first": 1, "note": "it's; -- \N{SNOWMAN}"})
+    identity, note = warehouse.names("id", "note")
+    assert rows == [{identity: 1, note: "it's; -- \N{SNOWMAN}"}, {identity: 2, note: None}]
+    assert warehouse.runs.host.touches == [("database", "f/data/db", True)]
+
+
+async def test_rows_are_streamed_to_an_object(warehouse: Warehouse) -> None:
+    rows = (
+        "table(generator(rowcount => 3000)) order by 1"
+        if warehouse.upper
+        else "unnest(generate_array(1, 3000)) as n order by 1"
+    )
+    number = "row_number() over (order by null) as n" if warehouse.upper else "n"
+    script = f"-- database f/data/db\n-- s3 prefix=f/data/out format=parquet\nselect {number} from {rows}"
+    found = await warehouse.runs(script, job_id="0199")
+    table = pq.read_table(io.BytesIO(warehouse.runs.host.objects[found["s3"]]))
+    assert [int(number) for number in table.column(0).to_pylist()] == list(range(1, 3001))
+
+
+async def test_what_goes_wrong_names_the_line_of_the_script_and_leaves_no_object(warehouse: Warehouse) -> None:
+    script = "-- database f/data/db\n-- s3\nselect 1 as a;\n\nselect * from main.no_such_thing"
+    with pytest.raises(QueryFailed, match=r"(?i)no_such_thing(.|\n)*line 5"):
+        await warehouse.runs(script)
+    assert warehouse.runs.host.objects == {}
+    with pytest.raises(BadRequest, match="note is missing"):
+        await warehouse.runs(f"-- database f/data/db\n{warehouse.fill}", {"first": 1})
+
+
+async def test_a_transaction_is_as_far_as_the_service_goes(warehouse: Warehouse) -> None:
+    script = f"-- database f/data/db\n-- transaction\n{warehouse.make};\nselect 1 as n"
+    if warehouse.upper:
+        with pytest.raises(Unsupported, match="snowflake has no transactions of several statements"):
+            await warehouse.runs(script)
+    else:
+        assert await warehouse.runs(script) == [{"n": 1}]
