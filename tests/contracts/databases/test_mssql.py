@@ -1,5 +1,6 @@
 """What only SQL Server has, as far as its protocol before a Postgres shows it: TLS, logins, batches, attention."""
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -125,8 +126,8 @@ async def test_a_batch_gives_all_its_results(database: Database) -> None:
 async def test_what_is_held_of_several_results_is_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "HELD_BYTES", 100_000)
     with pytest.raises(QueryFailed, match="lines GO"):
-        await run_all(database, ["select 1 as a; select repeat('x', 1000) as b from generate_series(1, 1000)"])
-    assert await ask(database, "select 1 as a") == [(1,)]
+        await run_all(database, ["select 1 as a; select repeat('x', 1000) as b from generate_series(1, 100000)"])
+    await _use_all_connections(database)
 
 
 async def test_arguments_of_all_sizes_arrive(database: Database) -> None:
@@ -158,3 +159,34 @@ async def test_canceling_what_the_server_has_ended_already_hurts_nobody(database
     with pytest.raises(QueryFailed, match="canceled"):
         await cancel_unread()
     assert await ask(database, "select 1 as a") == [(1,)]
+
+
+async def test_what_is_no_sql_server_is_told(resource: Resource, open_it: OpenIt) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n" * 2000)
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    try:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ConnectionFailed, match="Check host and port"):
+            await ask(open_it("mssql", {**resource, "port": port}), "select 1 as a")
+    finally:
+        server.close()
+
+
+async def test_a_connection_that_was_lost_is_not_used_again(database: Database) -> None:
+    with pytest.raises(ConnectionFailed, match="lost"):
+        await ask(database, "select pg_terminate_backend(pg_backend_pid())")
+    await _use_all_connections(database)
+
+
+async def _use_all_connections(database: Database) -> None:
+    """Those that have been given back, however they were left, and one more."""
+    async with asyncio.timeout(30):
+        await ask(database, "select 1 as a")
+        async with database.session(PLAIN) as first, database.session(PLAIN) as second:
+            for session in (first, second):
+                query, bound = "select cast(@P1 as text) as a", argument("nvarchar(5)", "x")
+                assert await rows_of(session, query, bound) == [("x",)]

@@ -2,6 +2,7 @@
 
 import select
 import socket
+import struct
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -29,7 +30,9 @@ LookUp = Callable[[str, int], Sequence[str]]
 HELD_BYTES: Final = 256 * 1024 * 1024
 _TRUSTED_S: Final = 15.0
 _MOST_MOVES: Final = 3
-_FAILURES: Final = (tds_base.Error, OSError, EOFError)
+_GARBAGE: Final = (struct.error, IndexError, KeyError, ValueError)
+"""Of an answer that is none of a SQL Server's."""
+_FAILURES: Final = (tds_base.Error, OSError, EOFError, *_GARBAGE)
 _CANCELED: Final = "The query was canceled."
 
 
@@ -46,6 +49,7 @@ class MssqlConnection:
             ConnectionFailed: the message names the fix.
         """
         self._config, self._options = config, options
+        self._is_closed = False
         self._sending = threading.Lock()
         try:
             self._server = _connected(config, look_up, options)
@@ -87,6 +91,7 @@ class MssqlConnection:
             elif token in ROWS and results:
                 results[-1].held.append(self._session.found_row)
                 if self._server.transport.received_bytes - begin > HELD_BYTES:
+                    self._stop()
                     raise QueryFailed(
                         f"The results of the batch have more than {HELD_BYTES >> 20} MB. Of a batch with a single "
                         "select the rows are streamed: split the others off with lines GO."
@@ -135,6 +140,8 @@ class MssqlConnection:
 
     def is_fit(self, idle_s: float) -> bool:
         """See `BlockingConnection.is_fit`."""
+        if self._is_closed:
+            return False
         if select.select([self._server.transport.socket], [], [], 0)[0]:  # it says nothing unasked, but for good-bye
             return False
         if idle_s <= _TRUSTED_S:
@@ -148,10 +155,11 @@ class MssqlConnection:
     def reset(self) -> bool:
         """See `BlockingConnection.reset`. The server does it before it runs what is asked next."""
         self._server.transport.resets = True
-        return True
+        return not self._is_closed
 
     def close(self) -> None:
         """See `BlockingConnection.close`."""
+        self._is_closed = True
         self._server.close()
 
     def tell(self) -> str:
@@ -187,13 +195,20 @@ class MssqlConnection:
             raise QueryFailed(str(error)) from error
         except _FAILURES as error:
             self.close()
-            raise connection_lost(error) from error
+            raise connection_lost(error, self._session.errors) from error
         if is_end(token) and not self._session.is_busy:
             if was_canceled or self._session.in_cancel:
                 raise QueryFailed(_CANCELED)
             if self._session.errors:
                 raise query_failed(Refused(self._session.errors), statement)
         return token
+
+    def _stop(self) -> None:
+        """End what runs, and forget what it gives."""
+        self.cancel()
+        with suppress(QueryFailed):
+            while self.is_busy:
+                self.read(None)
 
     def _ask(self, text: str, parameters: Sequence[Parameter]) -> None:
         try:

@@ -1,6 +1,7 @@
 """Turns what SQL Server and pytds say into our errors."""
 
 import ssl
+from collections.abc import Sequence
 from typing import Final
 
 from tidemill.model.errors import ConnectionFailed, QueryFailed, TidemillError
@@ -46,9 +47,10 @@ def connection_failed(error: Exception, *, secret: str) -> ConnectionFailed:
     return ConnectionFailed(f"The database cannot be reached: {words.rstrip('.')}. {advice}".rstrip())
 
 
-def connection_lost(error: Exception) -> ConnectionFailed:
-    """Of one that has been made."""
-    return ConnectionFailed(f"The connection to the database was lost: {str(error).rstrip('.') or 'it was closed'}.")
+def connection_lost(error: Exception, told: Sequence[ServerMessage] = ()) -> ConnectionFailed:
+    """Of one that has been made. `told` is what the server said before it left."""
+    words = " ".join(each.text for each in told) or str(error) or "it was closed"
+    return ConnectionFailed(f"The connection to the database was lost: {words.rstrip('.')}.")
 
 
 def query_failed(error: Refused, statement: Statement | None) -> TidemillError:
