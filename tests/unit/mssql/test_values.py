@@ -31,6 +31,9 @@ class Bytes:
         assert len(data) == size
         return data
 
+    def counted(self) -> bytes:
+        return self.take(self.take(1)[0])
+
 
 def read(info: bytes, *values: bytes) -> tuple[Column, list[object]]:
     """The type, and its values one after the other; nothing is left over."""

@@ -6,7 +6,7 @@ import struct
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
 from pytds import tds_base
 from pytds.instance_browser_client import tds7_get_instances
@@ -18,12 +18,13 @@ from tidemill.stores.databases.blocking.sockets import CONNECT_S, connected_to
 from tidemill.stores.databases.mssql.arguments import Parameter, parameter, text_parameter
 from tidemill.stores.databases.mssql.batch import gives_one_result, only_reads
 from tidemill.stores.databases.mssql.config import MssqlConfig
-from tidemill.stores.databases.mssql.driver import NoTls, Refused, Server, Session, is_end
+from tidemill.stores.databases.mssql.driver import ROWS, NoTls, Refused, Server, Session, is_end
 from tidemill.stores.databases.mssql.errors import connection_failed, connection_lost, query_failed
 from tidemill.stores.databases.mssql.types import data_type
 from tidemill.stores.databases.mssql.values import Unreadable
 from tidemill.stores.databases.port import SessionOptions, Statement
 
+T = TypeVar("T")
 LookUp = Callable[[str, int], Sequence[str]]
 """The addresses of a host that may be connected to at a port."""
 
@@ -180,6 +181,10 @@ class MssqlConnection:
         """What was read last."""
         return self._session
 
+    def rows(self, most: int) -> Sequence[Row]:
+        """Rows that come next, at most so many; `read` tells what comes behind them."""
+        return self._guarded(lambda: self._session.next_rows(most))
+
     def read(self, statement: Statement | None) -> int:
         """One more token of the answer; at its end what the server has refused is raised.
 
@@ -188,20 +193,24 @@ class MssqlConnection:
             ConnectionFailed: the connection is lost.
         """
         was_canceled = self._session.in_cancel
-        try:
-            token = self._session.next_token()
-        except Unreadable as error:
-            self.close()
-            raise QueryFailed(str(error)) from error
-        except _FAILURES as error:
-            self.close()
-            raise connection_lost(error, self._session.errors) from error
+        token = self._guarded(self._session.next_token)
         if is_end(token) and not self._session.is_busy:
             if was_canceled or self._session.in_cancel:
                 raise QueryFailed(_CANCELED)
             if self._session.errors:
                 raise query_failed(Refused(self._session.errors), statement)
         return token
+
+    def _guarded(self, read: Callable[[], T]) -> T:
+        """Behind what cannot be read nothing can."""
+        try:
+            return read()
+        except Unreadable as error:
+            self.close()
+            raise QueryFailed(str(error)) from error
+        except _FAILURES as error:
+            self.close()
+            raise connection_lost(error, self._session.errors) from error
 
     def _stop(self) -> None:
         """End what runs, and forget what it gives."""
@@ -228,9 +237,6 @@ class MssqlConnection:
             self._command("begin transaction")
 
 
-ROWS: Final = frozenset({tds_base.TDS_ROW_TOKEN, tds_base.TDS_NBC_ROW_TOKEN})
-
-
 class MssqlResult:
     """A `BlockingResult`: rows that are held, and then those that are still to come, of the one query of a batch."""
 
@@ -248,6 +254,7 @@ class MssqlResult:
             token = connection.read(self._statement)
             if token in ROWS:
                 found.append(connection.found.found_row)
+                found += connection.rows(rows - len(found))
             elif token == tds_base.TDS7_RESULT_TOKEN:
                 raise QueryFailed(
                     f"The batch at line {self._statement.line} gives several results where one was seen: put its "

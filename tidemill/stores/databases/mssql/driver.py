@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +28,7 @@ _NULLABLE: Final = 1
 _SELECT: Final = 0xC1
 _TEXTS: Final = frozenset({0xA7, 0xE7})
 """Types that the wire names together with a collation."""
+ROWS: Final = frozenset({tds_base.TDS_ROW_TOKEN, tds_base.TDS_NBC_ROW_TOKEN})
 _ENDS: Final = frozenset({tds_base.TDS_DONE_TOKEN, tds_base.TDS_DONEPROC_TOKEN, tds_base.TDS_DONEINPROC_TOKEN})
 
 
@@ -96,8 +97,22 @@ class Source(_TdsReader):
         end = begin + size
         if end <= self._size:
             self._pos = end
-            return bytes(self._buf[begin:end])
+            return bytes(self._bufview[begin:end])
         return bytes(tds_base.readall(self, size))
+
+    def counted(self) -> bytes:
+        """See `reading.Source`."""
+        begin: int = self._pos
+        if begin < self._size:
+            end = begin + 1 + self._buf[begin]
+            if end <= self._size:
+                self._pos = end
+                return bytes(self._bufview[begin + 1 : end])
+        return self.take(self.take(1)[0])
+
+    def begins_with(self, tokens: Container[int]) -> bool:
+        """Whether one of these comes next, as far as the packet shows."""
+        return self._pos < self._size and self._buf[self._pos] in tokens
 
 
 class Session(_TdsSession):
@@ -143,6 +158,15 @@ class Session(_TdsSession):
             self._source.begin_response()
         found = int(self.get_token_id())
         self.process_token(found)
+        return found
+
+    def next_rows(self, most: int) -> list[Row]:
+        """Rows that come next, as many of them as are in one piece; pytds would look at its state for each."""
+        found: list[Row] = []
+        source = self._source
+        while len(found) < most and source.begins_with(ROWS):
+            super().process_token(source.take(1)[0])
+            found.append(self.found_row)
         return found
 
     def interrupt(self) -> None:

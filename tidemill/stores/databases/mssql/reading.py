@@ -23,6 +23,9 @@ class Source(Protocol):
     def take(self, size: int) -> bytes:
         """Exactly so many of the next ones."""
 
+    def counted(self) -> bytes:
+        """As many as the next one says."""
+
 
 def read_type(source: Source) -> tuple[DataType, Reader]:
     """The type that comes next, and what reads its values.
@@ -45,8 +48,8 @@ def _counted(value: Value) -> Reader:
     """Of a value with its size in a byte before it; 0 is NULL."""
 
     def read(source: Source) -> object:
-        size = source.take(1)[0]
-        return value(source.take(size)) if size else None
+        data = source.counted()
+        return value(data) if data else None
 
     return read
 
