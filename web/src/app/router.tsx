@@ -62,9 +62,10 @@ const scripts = createRoute({ getParentRoute: () => workspace, path: "/scripts",
 const newScript = createRoute({
   getParentRoute: () => workspace,
   path: "/scripts/new",
-  validateSearch: (search: Record<string, unknown>): { language?: string; example?: boolean } => ({
+  validateSearch: (search: Record<string, unknown>): { language?: string; example?: boolean; object?: string } => ({
     ...(typeof search.language === "string" ? { language: search.language } : {}),
     ...(search.example ? { example: true } : {}),
+    ...(typeof search.object === "string" ? { object: search.object } : {}),
   }),
   component: lazyRouteComponent(() => import("@/scripts/editor-page"), "NewScriptPage"),
 });
@@ -125,7 +126,29 @@ const states = createRoute({ getParentRoute: () => workspace, path: "/states", v
 
 const state = createRoute({ getParentRoute: () => workspace, path: "/states/p/$", component: lazyRouteComponent(() => import("@/states/state-page"), "StatePage") });
 
-const pages = root.addChildren([signIn, start, approval, workspace.addChildren([home, scripts, newScript, script, editScript, runs, run, resources, newResource, resource, variables, newVariable, variable, states, state])]);
+const storages = createRoute({ getParentRoute: () => workspace, path: "/storages", component: lazyRouteComponent(() => import("@/objects/storages-page"), "StoragesPage") });
+
+/** Where one is in a storage: the folder, the object that is shown, what was looked for. */
+export interface BrowserSearch {
+  prefix?: string;
+  key?: string;
+  q?: string;
+}
+
+const storage = createRoute({
+  getParentRoute: () => workspace,
+  path: "/storages/$storage",
+  validateSearch: (search: Record<string, unknown>): BrowserSearch => texts(search, "prefix", "key", "q"),
+  component: lazyRouteComponent(() => import("@/objects/browser-page"), "BrowserPage"),
+});
+
+const inWorkspace = [
+  ...[home, scripts, newScript, script, editScript, runs, run],
+  ...[resources, newResource, resource, variables, newVariable, variable, states, state],
+  ...[storages, storage],
+] as const;
+
+const pages = root.addChildren([signIn, start, approval, workspace.addChildren(inWorkspace)]);
 
 export function makeRouter(queries: QueryClient) {
   return createRouter({ routeTree: pages, context: { queries }, defaultPreload: "intent", defaultPreloadStaleTime: 0, scrollRestoration: true });

@@ -4,6 +4,7 @@ import type { FieldProps, FieldTemplateProps, ObjectFieldTemplateProps, RJSFSche
 import { Plus, X } from "lucide-react";
 import { useMemo, type Ref } from "react";
 
+import { ObjectInput, type Pointer } from "@/object/picker";
 import { Button, IconButton } from "@/ui/button";
 
 import { validator } from "./validator";
@@ -13,8 +14,11 @@ type Schema = RJSFSchema & { order?: string[]; password?: boolean; contentEncodi
 
 const WIDGETS = { TextWidget, TextareaWidget: LongTextWidget, PasswordWidget: SecretWidget, CheckboxWidget: CheckWidget, SelectWidget: ChoiceWidget, CheckboxesWidget: ChoiceWidget, DateTimeWidget, DateWidget };
 
+const OBJECT = "resource-s3_object";
+
 /** Which widget a schema wants. */
 export function uiOf(schema: Schema): UiSchema {
+  if (schema.format === OBJECT) return { "ui:field": "StoredObjectField" };
   if (typeof schema.format === "string" && schema.format.startsWith("resource-")) return { "ui:field": "ResourceField" };
   if (schema.type === "object" && schema.properties) {
     const members = Object.entries(schema.properties).map(([name, each]) => [name, uiOf(each as Schema)] as const);
@@ -47,6 +51,10 @@ function ResourceField(props: FieldProps) {
   const { fieldPathId, formData, onChange, required, disabled } = props;
   const format = (props.uiSchema?.["ui:options"] as { format?: string } | undefined)?.format;
   return <ResourceWidget {...(props as unknown as Parameters<typeof ResourceWidget>[0])} id={fieldPathId.$id} value={formData as unknown} onChange={(value: unknown) => onChange(value, fieldPathId.path)} required={required} disabled={disabled} schema={{ format }} />;
+}
+
+function StoredObjectField({ fieldPathId, formData, onChange, disabled }: FieldProps) {
+  return <ObjectInput id={fieldPathId.$id} value={formData as Pointer | undefined} onChange={(value) => onChange(value, fieldPathId.path)} disabled={disabled} />;
 }
 
 function JsonField({ fieldPathId, formData, onChange, disabled }: FieldProps) {
@@ -122,7 +130,7 @@ function Item({ children, buttonsProps, hasToolbar }: ArrayFieldItemTemplateProp
   );
 }
 
-const FIELDS = { ResourceField, JsonField };
+const FIELDS = { StoredObjectField, ResourceField, JsonField };
 
 interface SchemaFormProps {
   schema: Schema;

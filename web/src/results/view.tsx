@@ -1,14 +1,16 @@
 /** A result as it is best looked at, and always as JSON too. */
 import { marked } from "marked";
-import { useMemo, useState } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
 
 import { Button } from "@/ui/button";
 import { Copy } from "@/ui/copy";
 import { SafeFrame } from "@/ui/frame";
 import { Grid } from "@/ui/grid";
+import { Loading } from "@/ui/states";
 
 import { csvOf, Digits, isObject, parse, shapeOf, show, write, type Json, type Table } from "./shape";
 
+const ObjectResult = lazy(() => import("@/object/result"));
 const MOST_SHOWN_CHARS = 200_000;
 
 export function ResultView({ text, name = "result" }: { text: string; name?: string }) {
@@ -69,9 +71,9 @@ function Meant({ value, name }: { value: Json; name: string }) {
       );
     case "object":
       return (
-        <p>
-          Object <code className="font-mono">{`s3://${shape.storage}/${shape.key}`}</code>
-        </p>
+        <Suspense fallback={<Loading what="the object" />}>
+          <ObjectResult storage={shape.storage} objectKey={shape.key} />
+        </Suspense>
       );
     case "several":
       return (

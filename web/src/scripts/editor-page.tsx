@@ -10,6 +10,7 @@ import { Editor } from "@/editor";
 import { SchemaForm } from "@/forms/form";
 import { JobPanels } from "@/job/panel";
 import { runPreview } from "@/job/queries";
+import { duckdbQuery, readAddress } from "@/object/address";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Field, Input, Select } from "@/ui/field";
@@ -22,15 +23,16 @@ import { EXAMPLE, LANGUAGE_NAMES, STARTERS } from "./starters";
 
 export function NewScriptPage() {
   const workspace = useWorkspace();
-  const { language = "python3", example } = useSearch({ from: "/w/$workspace/scripts/new" });
+  const { language = "python3", example, object } = useSearch({ from: "/w/$workspace/scripts/new" });
   const member = useQuery(memberQuery(workspace));
+  const at = object === undefined ? null : readAddress(object);
   return (
     <Shown query={member} what="your account">
       {({ username }) => (
         <ScriptEditor
-          key={`${workspace} ${language}`}
+          key={`${workspace} ${language} ${object ?? ""}`}
           workspace={workspace}
-          draft={{ path: `u/${username}/${example ? "tides" : "my_script"}`, summary: example ? "Water levels" : "", language, content: example ? EXAMPLE : (STARTERS[language] ?? "") }}
+          draft={{ path: `u/${username}/${example ? "tides" : "my_script"}`, summary: example ? "Water levels" : "", language, content: example ? EXAMPLE : at ? duckdbQuery(at) : (STARTERS[language] ?? "") }}
           isNew
         />
       )}

@@ -1,8 +1,8 @@
 /** A list of any length: only the rows in view are there, and the arrow keys move through it. */
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 
 import { cls } from "./class";
+import { useRowsInView } from "./rows-in-view";
 
 interface ListProps<T> {
   items: readonly T[];
@@ -20,17 +20,12 @@ interface ListProps<T> {
 export function VirtualList<T>({ items, label, keyOf, row, open, height = 44, more, className }: ListProps<T>) {
   const box = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0);
-  const rows = useVirtualizer({ count: items.length, getScrollElement: () => box.current, estimateSize: () => height, overscan: 12, getItemKey: (index) => keyOf(items[index]!) });
-  const shown = rows.getVirtualItems();
-  const last = shown.at(-1)?.index ?? -1;
-  useEffect(() => {
-    if (more && last >= items.length - 5 && items.length > 0) more();
-  }, [last, items.length, more]);
+  const { shown, total, scrollTo } = useRowsInView(box, { count: items.length, height, keyOf: (index) => keyOf(items[index]!), more });
 
   function move(to: number) {
     const next = Math.max(0, Math.min(items.length - 1, to));
     setActive(next);
-    rows.scrollToIndex(next);
+    scrollTo(next);
   }
   function onKey(event: KeyboardEvent) {
     const steps: Record<string, number> = { ArrowDown: active + 1, j: active + 1, ArrowUp: active - 1, k: active - 1, Home: 0, End: items.length - 1, PageDown: active + 12, PageUp: active - 12 };
@@ -44,7 +39,7 @@ export function VirtualList<T>({ items, label, keyOf, row, open, height = 44, mo
   }
   return (
     <div ref={box} role="listbox" aria-label={label} tabIndex={0} onKeyDown={onKey} aria-activedescendant={items.length ? `${label}-${active}` : undefined} className={cls("h-full overflow-auto", className)}>
-      <div style={{ height: rows.getTotalSize(), position: "relative" }} role="presentation">
+      <div style={{ height: total, position: "relative" }} role="presentation">
         {shown.map((each) => {
           const item = items[each.index]!;
           return (
