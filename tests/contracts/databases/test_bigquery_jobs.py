@@ -18,9 +18,9 @@ from tests.contracts.databases.asking import PLAIN, argument, ask, rows_of, stat
 from tests.contracts.objects.http_server import answering
 from tests.database_servers import Resource
 from tidemill.engine.egress import EVERYWHERE, Egress, Reach
-from tidemill.model.errors import AddressClosed, BadRequest, Conflict, QueryFailed
+from tidemill.model.errors import AddressClosed, BadRequest, Conflict, ConnectionFailed, QueryFailed
 from tidemill.stores import connection_tests
-from tidemill.stores.databases import open_database
+from tidemill.stores.databases import json_http, open_database
 from tidemill.stores.databases.port import Database, SessionOptions
 
 Told = dict[str, Any]
@@ -219,6 +219,21 @@ async def test_temporary_tables_live_as_long_as_the_script(google: Google, datab
     assert google.asked[-1][1]["query"] == "call bq.abort_session()"
 
 
+async def test_an_answer_without_an_end_is_given_up(
+    database: Database, google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_http, "MOST_BYTES", 1000)
+    google.answers["POST /queries"] = [{**DONE, "rows": rows(*range(100))}]
+    with pytest.raises(ConnectionFailed, match="more than 1000 bytes"):
+        await ask(database, "select n")
+
+
+async def test_a_value_of_a_form_that_is_not_known_is_an_error(google: Google, database: Database) -> None:
+    google.answers["POST /queries"] = [{**DONE, "rows": [{"f": [{"v": "1_000,5"}]}]}]
+    with pytest.raises(QueryFailed, match="cast it to text"):
+        await ask(database, "select n")
+
+
 async def test_changed_rows_are_counted(google: Google, database: Database) -> None:
     google.answers["POST /queries"] = [{**DONE, "statementType": "UPDATE", "numDmlAffectedRows": "3"}]
     async with database.session(PLAIN) as session:
@@ -233,6 +248,7 @@ async def test_changed_rows_are_counted(google: Google, database: Database) -> N
         (400, "Query exceeded limit for bytes billed: 1000.", "bytesBilledLimitExceeded", "bytes billed(.|\n)*line 5"),
         (404, "Not found: Dataset mill:s was not found in location US", "notFound", "line 5.*check location"),
         (403, "Access Denied: Table mill:s.t: User does not have permission", "accessDenied", "permission.*line 5"),
+        (400, "No access by secret-token", "invalid", r"No access by \*\*\* .invalid.*line 5"),
     ],
 )  # fmt: skip
 async def test_refusals_have_bigquerys_words_and_the_line(

@@ -86,6 +86,7 @@ class JsonHttp:
         """`advice`: which fields to look at when nobody answers."""
         self._egress, self._advice = egress, advice
         self._client: aiohttp.ClientSession | None = None
+        self._sent = ""
 
     async def send(
         self,
@@ -109,7 +110,9 @@ class JsonHttp:
             is_last = attempt == ATTEMPTS
             asked = {**(query or {}), **(again or {})} if attempt > 1 else query
             try:
-                reply = await self._once(method, url, headers=await headers(), query=asked, body=body, form=form)
+                given = await headers()
+                self._sent = given.get("Authorization", "").removeprefix("Bearer ") or self._sent
+                reply = await self._once(method, url, headers=given, query=asked, body=body, form=form)
             except (aiohttp.ClientError, OSError) as error:
                 if is_last or not isinstance(error, _LOST) or isinstance(error, aiohttp.ClientConnectorError):
                     raise self._unreachable(error) from error
@@ -147,10 +150,12 @@ class JsonHttp:
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=READ_S),
         ) as answer:
-            raw = await answer.read()
-        return (
-            await asyncio.to_thread(_read, answer.status, raw) if len(raw) > _LARGE_BYTES else _read(answer.status, raw)
-        )
+            raw = await _bounded(answer)
+        if answer.status >= 400 and self._sent:  # should the server repeat what it was sent
+            raw = raw.replace(self._sent.encode(), b"***")
+        if len(raw) < _LARGE_BYTES:
+            return _read(answer.status, raw)
+        return await asyncio.to_thread(_read, answer.status, raw)
 
     def _unreachable(self, error: Exception) -> ConnectionFailed:
         tls_advice = "The certificate of the server is checked and cannot be trusted: is the address right?"

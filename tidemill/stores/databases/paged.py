@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from tidemill.model.column import Column, Row
+from tidemill.model.errors import QueryFailed
 
 Fetch = Callable[[], Awaitable[list[Any] | None]]
 """The next page; None after the last."""
@@ -44,9 +45,15 @@ class PagedRows:
 
     async def _read_all(self, taken: list[Any]) -> list[Row]:
         """Many of them in a thread: others go on meanwhile."""
-        if len(taken) < _MANY_ROWS:
-            return [self._read(each) for each in taken]
-        return await asyncio.to_thread(lambda: [self._read(each) for each in taken])
+        try:
+            if len(taken) < _MANY_ROWS:
+                return [self._read(each) for each in taken]
+            return await asyncio.to_thread(lambda: [self._read(each) for each in taken])
+        except (ValueError, ArithmeticError, TypeError, LookupError, AttributeError) as error:
+            raise QueryFailed(
+                f"The database gives a value in a form that is not known ({type(error).__name__}: {error}): cast it to "
+                "text."
+            ) from error
 
     async def _turn(self) -> bool:
         """Go to the next page that has rows; whether there is one."""
