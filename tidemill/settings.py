@@ -156,7 +156,9 @@ class Settings:
     self_kill_s: float = _setting(20.0, "A worker kills its jobs after this time without a confirmed heartbeat.")
     stop_grace_s: float = _setting(25.0, "How long running jobs may go on after SIGTERM.")
     audit_retention_days: int = _setting(365, "Days that audit records are kept.")
-    job_retention_days: int = _setting(90, "Days that completed jobs and their logs are kept.")
+    job_retention_days: int = _setting(
+        90, "Days that completed jobs and their logs, and what ran in the console, are kept."
+    )
     history_versions: int = _setting(100, "Versions kept for each variable, resource and state.")
     session_days: int = _setting(7, "Days that a browser session lasts.")
     log_level: str = _setting("info", "debug, info, warning or error.")

@@ -137,9 +137,10 @@ NOT_ABOUT_THINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "POST /api/w/{workspace}/object_uploads/complete/{id}": {"id": _NO_ID},
     "DELETE /api/w/{workspace}/object_uploads/abort/{id}": {"id": _NO_ID},
     "DELETE /api/w/{workspace}/object_links/revoke/{id}": {"id": _NO_ID},
+    "DELETE /api/w/{workspace}/databases/history/{id}": {"id": "1"},
 }
-"""Reviewed: they answer from the name alone (uploads and links: from the key or the maker, before the id), not from
-what is there. Route -> what it is filled with."""
+"""Reviewed: they answer from the name alone (uploads, links, histories: from the key or the maker, before the id), not
+from what is there. Route -> what it is filled with."""
 
 
 def placeholders(route: str) -> list[str]:

@@ -288,6 +288,10 @@ def _items(seeded: Seeded) -> dict[str, Call]:
         "POST databases/define": Call(
             body={"resource": "u/dev/r", "steps": [{"kind": "drop_table", **table}]}, status=501, why=no_database
         ),
+        "POST databases/run": Call(body={"resource": "u/dev/r", "content": "select 1"}, status=501, why=no_database),
+        "GET databases/history": Call(),
+        "DELETE databases/history": Call(),
+        "DELETE databases/history/{id}": Call(at={"id": 1}, status=404, why="nothing ran that would be in the history"),
         "POST databases/explain": Call(
             body={"resource": "u/dev/r", "content": "select 1"}, status=501, why=no_database
         ),

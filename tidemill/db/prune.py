@@ -45,6 +45,11 @@ async def remove_audit(database: Database, *, days: int) -> int:
     )
 
 
+async def remove_query_history(database: Database, *, days: int) -> int:
+    """Remove what people ran in the console more than `days` ago; how many."""
+    return await _in_batches(database, "remove_query_history", days=days)
+
+
 async def remove_versions(database: Database, *, keep: int) -> int:
     """Remove all but the `keep` newest versions of each variable, resource and state; how many."""
     return await _in_batches(database, "remove_versions", keep=keep)

@@ -700,6 +700,31 @@ CREATE TABLE public.object_upload_part (
 
 ALTER TABLE ONLY public.object_upload_part FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.query_history (
+    id bigint NOT NULL,
+    workspace_id text NOT NULL,
+    email text NOT NULL,
+    resource text NOT NULL,
+    language text NOT NULL,
+    content text NOT NULL,
+    is_cut boolean NOT NULL,
+    ran_at timestamp with time zone DEFAULT now() NOT NULL,
+    duration_ms bigint NOT NULL,
+    result_rows bigint,
+    error text
+);
+
+ALTER TABLE ONLY public.query_history FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.query_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.query_history_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.resource (
     workspace_id text NOT NULL,
     path text NOT NULL,
@@ -1115,6 +1140,9 @@ ALTER TABLE ONLY public.object_upload_part
 ALTER TABLE ONLY public.object_upload
     ADD CONSTRAINT object_upload_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.query_history
+    ADD CONSTRAINT query_history_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.resource
     ADD CONSTRAINT resource_pkey PRIMARY KEY (workspace_id, path);
 
@@ -1253,6 +1281,10 @@ CREATE INDEX object_upload_age ON public.object_upload USING btree (started_at);
 
 CREATE INDEX object_upload_page ON public.object_upload USING btree (workspace_id, place, key COLLATE "C", id) WHERE (completed_at IS NULL);
 
+CREATE INDEX query_history_age ON public.query_history USING btree (ran_at);
+
+CREATE INDEX query_history_page ON public.query_history USING btree (workspace_id, email, id DESC);
+
 CREATE INDEX resource_by_type ON public.resource USING btree (workspace_id, resource_type, path);
 
 CREATE INDEX result_cache_expiry ON public.result_cache USING btree (expires_at);
@@ -1369,6 +1401,9 @@ ALTER TABLE ONLY public.object_upload_part
 
 ALTER TABLE ONLY public.object_upload
     ADD CONSTRAINT object_upload_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.query_history
+    ADD CONSTRAINT query_history_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.resource_type
     ADD CONSTRAINT resource_type_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
@@ -1541,6 +1576,8 @@ CREATE POLICY of_workspace ON public.object_upload USING (((workspace_id = curre
 
 CREATE POLICY of_workspace ON public.object_upload_part USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
+CREATE POLICY of_workspace ON public.query_history USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
 CREATE POLICY of_workspace ON public.resource USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.resource_type USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
@@ -1566,6 +1603,8 @@ CREATE POLICY of_workspace ON public.variable USING (((workspace_id = current_se
 CREATE POLICY of_workspace ON public.workspace_key USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.workspace_storage USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+ALTER TABLE public.query_history ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.resource ENABLE ROW LEVEL SECURITY;
 

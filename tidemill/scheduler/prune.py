@@ -22,6 +22,7 @@ async def prune(database: Database, values: Values, retention: Retention) -> Non
     await sql.make_months(database)
     await sql.remove_jobs(database, days=retention.job_days)
     await sql.remove_occurrences(database, days=retention.job_days)
+    await sql.remove_query_history(database, days=retention.job_days)
     await sql.remove_audit(database, days=retention.audit_days)
     await sql.remove_versions(database, keep=retention.history_versions)
     await sql.remove_leftovers(database)

@@ -27,7 +27,7 @@ from tidemill.server.presence import CallerGone, while_waited_for
 from tidemill.server.wire import raw_answer
 from tidemill.stores.objects.port import Attributes
 
-_PREFIX: Final = "Internal: "
+INLINE_PREFIX: Final = "Internal: "
 """What Windmill's clients expect before the message of a failed query, and leave out when they show it."""
 _NOBODY_LISTENS: Final = 499
 """As proxies log it; nobody gets it."""
@@ -67,7 +67,7 @@ async def _answered(
         raise
     except TidemillError as error:
         headers = {CODE_HEADER: error.code}
-        return Response(f"{_PREFIX}{error}", HTTPStatus.INTERNAL_SERVER_ERROR, headers, media_type="text/plain")
+        return Response(f"{INLINE_PREFIX}{error}", HTTPStatus.INTERNAL_SERVER_ERROR, headers, media_type="text/plain")
     return raw_answer(result)
 
 

@@ -252,6 +252,10 @@ POLICIES: Final[dict[str, Policy]] = {
     "POST /api/w/{workspace}/databases/change": developer("resources:read"),
     "POST /api/w/{workspace}/databases/explain": developer("resources:read"),
     "POST /api/w/{workspace}/databases/define": developer("resources:read"),
+    "POST /api/w/{workspace}/databases/run": developer("jobs:run"),
+    "GET /api/w/{workspace}/databases/history": developer("resources:read", writes=False),
+    "DELETE /api/w/{workspace}/databases/history": developer("resources:write"),
+    "DELETE /api/w/{workspace}/databases/history/{id}": developer("resources:write"),
     "POST /api/w/{workspace}/resources/test_value": developer("resources:write"),
     # storages
     "POST /api/w/{workspace}/workspaces/edit_large_file_storage_config": admin("workspaces:write"),

@@ -56,6 +56,11 @@ delete from schedule_occurrence where (workspace_id, path, scheduled_for) in (
   select workspace_id, path, scheduled_for from schedule_occurrence
   where state <> 'due' and scheduled_for < now() - make_interval(days => :days::int) limit :batch);
 
+-- name: remove_query_history
+-- Remove up to :batch entries of what people ran in the console more than :days days ago.
+delete from query_history where id in (
+  select id from query_history where ran_at < now() - make_interval(days => :days::int) order by ran_at limit :batch);
+
 -- name: expired_variables
 -- Remove variables whose time is over.
 delete from variable where expires_at <= now();
