@@ -2,23 +2,49 @@
 
 uvicorn closes the connection in good order. The length that was announced gives it away, to those who compare it: many
 who read piece by piece do not, and an answer of HTTP/1.0 has no length at all.
+
+Bodies of requests are handed on in the pieces that they come in (uvicorn copies them twice, and stops reading at
+64 kB), and the head of an answer goes out together with what follows at once.
 """
 
 import asyncio
 import socket
 import struct
-from typing import Final
+from collections import deque
+from typing import Any, Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+_MOST_WAITING_BYTES: Final = 512 * 1024
+"""From here on nothing more of a request is read until somebody takes what has come."""
+_PIECE_BYTES: Final = 32 * 1024
+"""Smaller pieces are put together, as far as they are there."""
+_TOGETHER_BYTES: Final = 64 * 1024
+"""Up to here head and body are copied into one, to be sent at once."""
 
 
 class ResettingProtocol(HttpToolsProtocol):
     """One connection."""
 
     _answering: RequestResponseCycle | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._incoming: dict[RequestResponseCycle, _Incoming] = {}
+
+    def on_headers_complete(self) -> None:
+        """See `httptools.HttpRequestParser`, as for `on_body`."""
+        super().on_headers_complete()
+        self._incoming[self.cycle] = _Incoming(self.cycle, self.transport, self.flow)
+        self.cycle.transport = _Corked(self.transport, self.loop)  # type: ignore[assignment]
+
+    def on_body(self, body: bytes) -> None:
+        incoming = self._incoming.get(self.cycle)
+        if incoming is not None and not self.cycle.response_complete:
+            incoming.take(body)
 
     def eof_received(self) -> None:
         """The client will send no more, and the connection is closed by that."""
@@ -28,14 +54,107 @@ class ResettingProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
         self._answering = cycle
 
-        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def watched(scope: Scope, _receive: Receive, send: Send) -> None:
             try:
-                await app(scope, receive, send)
+                await app(scope, self._incoming[cycle].receive, send)
             finally:
+                del self._incoming[cycle]
                 if _is_under_way(cycle):
                     _reset(self.transport)
 
         super()._start_asgi_task(cycle, watched)  # type: ignore[arg-type]
+
+
+class _Incoming:
+    """The body of a request, on its way to the app."""
+
+    def __init__(self, cycle: RequestResponseCycle, transport: asyncio.Transport, flow: FlowControl) -> None:
+        self._cycle = cycle
+        self._transport = transport
+        self._flow = flow
+        self._pieces: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._is_told = False
+
+    def take(self, piece: bytes) -> None:
+        """Keep it until it is asked for."""
+        self._pieces.append(piece)
+        self._waiting_bytes += len(piece)
+        if self._waiting_bytes > _MOST_WAITING_BYTES:
+            self._flow.pause_reading()
+        self._cycle.message_event.set()
+
+    async def receive(self) -> Message:
+        """See `Receive`."""
+        cycle = self._cycle
+        if cycle.waiting_for_100_continue and not self._transport.is_closing():
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            cycle.waiting_for_100_continue = False
+        while not (cycle.disconnected or cycle.response_complete or self._pieces or self._is_at_end()):
+            self._flow.resume_reading()
+            cycle.message_event.clear()
+            await cycle.message_event.wait()
+        if cycle.disconnected or cycle.response_complete:
+            return {"type": "http.disconnect"}
+        body = self._next()
+        self._is_told = not cycle.more_body and not self._pieces
+        return {"type": "http.request", "body": body, "more_body": not self._is_told}
+
+    def _is_at_end(self) -> bool:
+        """Whether the end of the body is news."""
+        return not self._cycle.more_body and not self._is_told
+
+    def _next(self) -> bytes:
+        if not self._pieces:
+            return b""
+        if len(self._pieces) == 1 or len(self._pieces[0]) >= _PIECE_BYTES:
+            piece = self._pieces.popleft()
+        else:
+            piece = b"".join(self._pieces)
+            self._pieces.clear()
+        self._waiting_bytes -= len(piece)
+        if self._waiting_bytes <= _MOST_WAITING_BYTES // 2:
+            self._flow.resume_reading()
+        return piece
+
+
+class _Corked:
+    """A transport that holds what is written first, the head of an answer, back for what is written with it."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+        self._has_begun = False
+
+    def write(self, data: bytes) -> None:
+        """As of the transport; at the latest when the loop turns it is done."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._head = data
+            self._loop.call_soon(self._flush)
+            return
+        head, self._head = self._head, b""
+        if not head:
+            self._transport.write(data)
+        elif len(data) <= _TOGETHER_BYTES:
+            self._transport.write(b"".join((head, data)))
+        else:
+            self._transport.writelines((head, data))
+
+    def is_closing(self) -> bool:
+        """As of the transport."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """As of the transport."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head:
+            self._transport.write(head)
 
 
 def _is_under_way(cycle: RequestResponseCycle | None) -> bool:

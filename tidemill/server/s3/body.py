@@ -16,9 +16,11 @@ from tidemill.server.s3.request import S3Request
 
 MAX_OBJECT_BYTES: Final = 5 * 1024**4
 _CHUNKED: Final = frozenset({sigv4.STREAMING, sigv4.STREAMING_TRAILER, sigv4.STREAMING_UNSIGNED_TRAILER})
-_PIECE_BYTES: Final = 1024 * 1024
+_PIECE_BYTES: Final = 128 * 1024
+_HASHED_AT_ONCE_BYTES: Final = 1024 * 1024
+"""So much goes to another thread together."""
 _HASHED_ASIDE_BYTES: Final = 256 * 1024
-"""From here on another thread is worth the way."""
+"""From here on what is left is worth the way there."""
 _BESIDE_CHECKSUMS: Final = frozenset({"x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-checksum-mode"})
 
 
@@ -29,6 +31,25 @@ class _Promise:
     made: Checksum
     wanted: bytes | None
     fault: str
+
+
+class _Unhashed:
+    """Pieces that no checksum has seen, and how many bytes they have."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.size_bytes = 0
+
+    def add(self, piece: bytes) -> int:
+        """Keep it; how many bytes there are now."""
+        self._pieces.append(piece)
+        self.size_bytes += len(piece)
+        return self.size_bytes
+
+    def take(self) -> list[bytes]:
+        """All there are, which are then not there any more."""
+        taken, self._pieces, self.size_bytes = self._pieces, [], 0
+        return taken
 
 
 @dataclass(slots=True)
@@ -59,41 +80,53 @@ class Body:
         """
         taken = 0
         hashing: asyncio.Future[None] | None = None
+        unhashed = _Unhashed()
         async for piece in self._gathered():
             taken += len(piece)
             if taken > (MAX_OBJECT_BYTES if self.size_bytes is None else self.size_bytes):
                 raise S3Fault("InvalidRequest", "The body is longer than was announced.")
-            if hashing is not None:
-                await hashing
-            hashing = self._hash(piece)
+            if unhashed.add(piece) >= _HASHED_AT_ONCE_BYTES:
+                if hashing is not None:
+                    await hashing
+                hashing = self._hash(unhashed.take())
             yield piece
         if hashing is not None:
             await hashing
+        await self._hash_rest(unhashed)
         if self.size_bytes is not None and taken != self.size_bytes:
             raise S3Fault("IncompleteBody")
         self._keep_promises()
         self.is_whole = True
 
-    def _hash(self, piece: bytes) -> "asyncio.Future[None] | None":
-        """A large piece is hashed in a thread, while others have their turn and the piece is on its way already."""
-        if len(piece) >= _HASHED_ASIDE_BYTES and self.promises:
-            return asyncio.get_running_loop().run_in_executor(None, self._update, piece)
-        self._update(piece)
-        return None
+    def _hash(self, pieces: list[bytes]) -> "asyncio.Future[None] | None":
+        """Much is hashed in a thread, while others have their turn and the pieces are on their way already."""
+        if not self.promises:
+            return None
+        return asyncio.get_running_loop().run_in_executor(None, self._update, pieces)
 
-    def _update(self, piece: bytes) -> None:
+    async def _hash_rest(self, unhashed: _Unhashed) -> None:
+        if unhashed.size_bytes < _HASHED_ASIDE_BYTES:
+            self._update(unhashed.take())
+        elif (hashing := self._hash(unhashed.take())) is not None:
+            await hashing
+
+    def _update(self, pieces: list[bytes]) -> None:
         for promise in self.promises:
-            promise.made.update(piece)
+            for piece in pieces:
+                promise.made.update(piece)
 
     async def _gathered(self) -> AsyncIterator[bytes]:
-        """Small pieces put together, so that nobody behind has to handle many."""
+        """Small pieces put together, so that nobody behind has to handle many; large ones as they are."""
         gathered: list[bytes] = []
         size = 0
         async for piece in self._carried():
+            if len(piece) >= _PIECE_BYTES and not gathered:
+                yield piece
+                continue
             gathered.append(piece)
             size += len(piece)
             if size >= _PIECE_BYTES:
-                yield b"".join(gathered) if len(gathered) > 1 else piece
+                yield b"".join(gathered)
                 gathered, size = [], 0
         if gathered:
             yield b"".join(gathered)
