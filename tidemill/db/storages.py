@@ -49,8 +49,8 @@ class Sources:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """As statements take them."""
-        return {"variables": list(self.variables), "resources": list(self.resources)}
+        """As statements take them; an empty array as text, which takes the driver a tenth of the time."""
+        return {"variables": list(self.variables) or "{}", "resources": list(self.resources) or "{}"}
 
     @property
     def references(self) -> list[Reference]:

@@ -7,7 +7,7 @@ The canonical form encodes it anew, so it does not matter how a client had perce
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -24,10 +24,11 @@ MAX_EXPIRES_S: Final = 7 * 24 * 3600
 
 _CHUNK: Final = "AWS4-HMAC-SHA256-PAYLOAD"
 _TRAILER: Final = "AWS4-HMAC-SHA256-TRAILER"
-_TIME: Final = "%Y%m%dT%H%M%SZ"
 _UNRESERVED: Final = "-._~"
 _STAMP: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _SPACES: Final = re.compile(r" +")
+_PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9/._~-]*")
+"""Nothing of it has to be encoded."""
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -71,11 +72,13 @@ class Keys:
 
 def encode_path(path: str) -> str:
     """`path` percent-encoded as S3 wants it: once, with `/` kept."""
-    return quote(path, safe="/" + _UNRESERVED)
+    return path if _PLAIN_PATH.fullmatch(path) else quote(path, safe="/" + _UNRESERVED)
 
 
-def encode_query(query: Iterable[tuple[str, str]]) -> str:
+def encode_query(query: Collection[tuple[str, str]]) -> str:
     """The query percent-encoded, in canonical order."""
+    if not query:
+        return ""
     return "&".join(
         f"{name}={value}"
         for name, value in sorted((quote(n, safe=_UNRESERVED), quote(v, safe=_UNRESERVED)) for n, v in query)
@@ -84,7 +87,8 @@ def encode_query(query: Iterable[tuple[str, str]]) -> str:
 
 def time_text(moment: datetime) -> str:
     """`moment` (aware) as `X-Amz-Date` has it."""
-    return moment.astimezone(UTC).strftime(_TIME)
+    utc = moment.astimezone(UTC)
+    return f"{utc.year:04}{utc.month:02}{utc.day:02}T{utc.hour:02}{utc.minute:02}{utc.second:02}Z"
 
 
 def parse_time(text: str) -> datetime:
@@ -116,10 +120,14 @@ def canonical_request(request: Request, signed_names: Sequence[str], payload_has
 
     A header that is signed but not there counts as an empty one.
     """
-    values: dict[str, list[str]] = {}
+    values = dict.fromkeys(signed_names, "")
+    seen = set()
     for name, value in request.headers:
-        values.setdefault(name, []).append(_SPACES.sub(" ", value.strip()))
-    lines = "".join(f"{name}:{','.join(values.get(name, ['']))}\n" for name in signed_names)
+        if name in values:
+            plain = _without_blanks(value)
+            values[name] = f"{values[name]},{plain}" if name in seen else plain
+            seen.add(name)
+    lines = "".join([f"{name}:{value}\n" for name, value in values.items()])
     return "\n".join(
         (
             request.method,
@@ -130,6 +138,12 @@ def canonical_request(request: Request, signed_names: Sequence[str], payload_has
             payload_hash,
         )
     )
+
+
+def _without_blanks(value: str) -> str:
+    """Without those around it, and none that follows another."""
+    value = value.strip()
+    return _SPACES.sub(" ", value) if "  " in value else value
 
 
 def string_to_sign(moment: str, scope: Scope, canonical: str) -> str:
@@ -147,10 +161,19 @@ def trailer_to_sign(moment: str, scope: Scope, *, previous: str, sha256: str) ->
     return f"{_TRAILER}\n{moment}\n{scope}\n{previous}\n{sha256}"
 
 
-def sign(request: Request, keys: Keys, *, region: str, moment: datetime, payload_hash: str) -> dict[str, str]:
+def sign(
+    request: Request,
+    keys: Keys,
+    *,
+    region: str,
+    moment: datetime,
+    payload_hash: str,
+    key_of: Callable[[str, Scope], bytes] = signing_key,
+) -> dict[str, str]:
     """The headers to send besides those of `request`: `Authorization` and the `X-Amz-…` that it covers.
 
-    All headers of `request` are signed. `payload_hash`: of the body in hex, or `UNSIGNED` (over TLS only).
+    All headers of `request` are signed. `payload_hash`: of the body in hex, or `UNSIGNED` (over TLS only). `key_of`
+    gives what `signing_key` does, perhaps from memory.
     """
     stamp = time_text(moment)
     scope = Scope(stamp[:8], region)
@@ -160,7 +183,7 @@ def sign(request: Request, keys: Keys, *, region: str, moment: datetime, payload
     whole = Request(request.method, request.path, request.query, (*request.headers, *added.items()))
     names = sorted({name for name, _ in whole.headers})
     text = string_to_sign(stamp, scope, canonical_request(whole, names, payload_hash))
-    made = signature(signing_key(keys.secret_key, scope), text)
+    made = signature(key_of(keys.secret_key, scope), text)
     authorization = (
         f"{ALGORITHM} Credential={keys.access_key}/{scope}, SignedHeaders={';'.join(names)}, Signature={made}"
     )

@@ -91,8 +91,10 @@ class AccessLog:
             Unavailable: the database does not take it now; it is kept.
         """
         async with self._writing:
-            while self._waiting:
+            left = len(self._waiting)  # what is noted meanwhile waits to become a batch of its own
+            while left > 0 and self._waiting:
                 batch = dict(self._waiting.popitem(last=False) for _ in range(min(BATCH, len(self._waiting))))
+                left -= len(batch)
                 try:
                     await object_access.record(self._database.single, list(batch.values()))
                 except BaseException:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -107,6 +108,7 @@ def answer_fault(fault: S3Fault, *, resource: str, request_id: str) -> Answer:
     return Answer(fault.status, (("content-type", "application/xml"),), body)
 
 
+@lru_cache(maxsize=1024)
 def http_date(moment: datetime) -> str:
     """As `Last-Modified` has it."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)

@@ -12,22 +12,19 @@ A secret alone says nothing: whose the key is, and whether it still holds, is lo
 import base64
 import binascii
 import hmac
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from tidemill.db import access_keys, identity
-from tidemill.engine import job_token, sigv4
+from tidemill.engine import job_token
 from tidemill.engine.s3_faults import S3Fault
-from tidemill.engine.sigv4 import Scope
 from tidemill.model.errors import LeaseLost, NotFound, SecretsUnreadable, Unauthenticated
 from tidemill.model.identity import CredentialKind, Principal
 from tidemill.server.parts import Parts
 
 _OF_TOKEN: Final = "TMT"  # noqa: S105  # the start of a public id
 _HASH_BYTES: Final = 32
-_MOST_KEYS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,21 +139,3 @@ async def principal_of(holder: Holder) -> Principal:
         raise S3Fault("ExpiredToken", str(error)) from error
     except NotFound as error:
         raise S3Fault("AccessDenied", "The owner of this access key is not a member of the workspace.") from error
-
-
-class SigningKeys:
-    """The keys that sign one day's requests, remembered: to make one takes four HMACs."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, Scope], bytes] = OrderedDict()
-
-    def get(self, secret: str, scope: Scope) -> bytes:
-        """The key of `secret` for `scope`."""
-        place = secret, scope
-        key = self._known.get(place)
-        if key is None:
-            key = sigv4.signing_key(secret, scope)
-            if len(self._known) >= _MOST_KEYS:
-                self._known.popitem(last=False)
-            self._known[place] = key
-        return key

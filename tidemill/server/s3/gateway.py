@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tidemill.engine import sigv4_claims
 from tidemill.engine.s3_faults import S3Fault
+from tidemill.engine.signing_keys import SigningKeys
 from tidemill.engine.sigv4_claims import Claim
 from tidemill.model.errors import NotFound, TidemillError
 from tidemill.model.identity import Principal
@@ -20,7 +21,6 @@ from tidemill.server.s3 import credentials, forms
 from tidemill.server.s3.answers import Answer, answer_fault, fault_of, send_answer, without_body
 from tidemill.server.s3.body import body_of
 from tidemill.server.s3.call import Call
-from tidemill.server.s3.credentials import SigningKeys
 from tidemill.server.s3.operations import WRITE, operation_of
 from tidemill.server.s3.request import S3Request, new_request_id, read_request
 from tidemill.server.shared_look_ups import SharedLookUps

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from tidemill.engine import sigv4
 from tidemill.engine.egress import Egress
+from tidemill.engine.signing_keys import SigningKeys
 from tidemill.model.errors import NotFound, RangeUnsatisfiable, TidemillError
 from tidemill.stores.objects.port import ObjectInfo
 from tidemill.stores.objects.remote.bodies import EMPTY, Body, Held
@@ -41,6 +42,7 @@ class S3Client:
         self._now = now
         self._credentials = credentials
         self._http = Http(config.origin, self._sign, ca_certificate=config.ca_certificate, egress=egress)
+        self._signing_keys = SigningKeys()
         self._signs_bodies = config.endpoint.scheme == "http"
         self.bucket_is_there = False
 
@@ -143,7 +145,14 @@ class S3Client:
             return replace(request, headers=headers)
         signed = sigv4.Request(request.method, unquote(request.path), request.query, tuple(headers.items()))
         payload = await self._hash(request.body)
-        added = sigv4.sign(signed, keys, region=self.config.region, moment=self._now(), payload_hash=payload)
+        added = sigv4.sign(
+            signed,
+            keys,
+            region=self.config.region,
+            moment=self._now(),
+            payload_hash=payload,
+            key_of=self._signing_keys.get,
+        )
         return replace(request, headers={**headers, **added})
 
     async def _hash(self, body: Body) -> str:
