@@ -13,11 +13,12 @@ from tests.database_servers import DatabaseServers, Resource
 from tests.query_host import QueryHost, Runs
 from tidemill.engine.egress import EVERYWHERE, Egress, Reach
 from tidemill.model.column import Kind
-from tidemill.model.errors import AddressClosed, Conflict, ConnectionFailed, QueryFailed
+from tidemill.model.errors import AddressClosed, Conflict, ConnectionFailed, NotFound, QueryFailed
 from tidemill.queries.sql import SqlRunner
 from tidemill.stores import connection_tests
 from tidemill.stores.databases import open_database
 from tidemill.stores.databases.mssql import connection
+from tidemill.stores.databases.mssql.catalog import MssqlCatalog
 from tidemill.stores.databases.port import Database
 
 OpenIt = Callable[[str, Resource], Database]
@@ -180,6 +181,82 @@ async def test_a_connection_that_was_lost_is_not_used_again(database: Database) 
     with pytest.raises(ConnectionFailed, match="lost"):
         await ask(database, "select pg_terminate_backend(pg_backend_pid())")
     await _use_all_connections(database)
+
+
+CATALOG = """
+create schema sys;
+create table sys.schemas as select 1 as schema_id, 'dbo' as name;
+create table sys.objects as select * from (values
+  (10, 1, 'orders', 'U'::char(2), 0), (11, 1, 'customers', 'U', 0), (12, 1, 'recent', 'V', 0), (13, 1, 'own', 'U', 1))
+  as o (object_id, schema_id, name, type, is_ms_shipped);
+create table sys.partitions as select * from (values (10, 0, 5::bigint), (10, 1, 2), (10, 2, 7))
+  as p (object_id, index_id, rows);
+create table sys.extended_properties as select * from (values
+  (1, 10, 0, 'MS_Description', '"what was ordered"'), (1, 10, 2, 'MS_Description', '"who"'), (7, 10, 0, 'x', '"y"'))
+  as e (class, major_id, minor_id, name, value);
+create table sys.types as select * from (values (56, 56, 'int'), (231, 231, 'nvarchar'), (106, 106, 'decimal'),
+  (42, 42, 'datetime2'), (231, 300, 'phone')) as t (system_type_id, user_type_id, name);
+create table sys.columns as select * from (values
+  (10, 1, 'id', 56, 56, 4, 10, 0, 0, 1, 0), (10, 2, 'customer', 56, 56, 4, 10, 0, 0, 0, 0),
+  (10, 3, 'phone', 231, 300, 40, 0, 0, 1, 0, 0), (10, 4, 'note', 231, 231, -1, 0, 0, 1, 0, 0),
+  (10, 5, 'total', 106, 106, 9, 10, 2, 0, 0, 7), (10, 6, 'paid', 42, 42, 7, 22, 3, 1, 0, 0),
+  (11, 1, 'id', 56, 56, 4, 10, 0, 0, 0, 0)) as c (object_id, column_id, name, system_type_id, user_type_id,
+  max_length, precision, scale, is_nullable, is_identity, default_object_id);
+create table sys.default_constraints as select 7 as object_id, '((0))' as definition;
+create table sys.computed_columns as select 10 as object_id, 6 as column_id, '(getdate())' as definition;
+create table sys.indexes as select * from (values
+  (10, 1, 'PK_orders', 1, 1, 0, 'CLUSTERED', 1), (10, 2, 'some', 1, 0, 1, 'NONCLUSTERED', 2),
+  (11, 0, null, 0, 0, 0, 'HEAP', 0))
+  as i (object_id, index_id, name, is_unique, is_primary_key, has_filter, type_desc, type);
+create table sys.index_columns as select * from (values (10, 1, 1, 1, 1, 0, 0), (10, 2, 1, 2, 1, 0, 1),
+  (10, 2, 2, 5, 0, 1, 0)) as k (object_id, index_id, index_column_id, column_id, key_ordinal, is_included_column,
+  is_descending_key);
+create table sys.foreign_keys as select 20 as object_id, 'FK_customer' as name, 10 as parent_object_id;
+create table sys.foreign_key_columns as select 20 as constraint_object_id, 1 as constraint_column_id,
+  10 as parent_object_id, 2 as parent_column_id, 11 as referenced_object_id, 1 as referenced_column_id
+"""
+"""Rows as SQL Server has them, in tables with the columns of its own that are asked for."""
+
+
+async def test_tables_are_told_with_columns_keys_and_indexes(database: Database) -> None:
+    await run_all(database, [CATALOG])
+    try:
+        async with database.session(PLAIN) as session:
+            found = await MssqlCatalog().tables(session)
+            orders = await MssqlCatalog().table(session, "dbo", "orders")
+            with pytest.raises(NotFound):
+                await MssqlCatalog().table(session, "dbo", "own")
+    finally:
+        await run_all(database, ["drop schema sys cascade"])
+    assert [(each.name, each.kind, each.rows, each.comment) for each in found] == [
+        ("customers", "table", None, ""),
+        ("orders", "table", 7, "what was ordered"),
+        ("recent", "view", None, ""),
+    ]
+    assert [(each.name, each.type, each.is_nullable, each.default) for each in orders.columns] == [
+        ("id", "int", False, "identity"),
+        ("customer", "int", False, None),
+        ("phone", "nvarchar(20)", True, None),
+        ("note", "nvarchar(max)", True, None),
+        ("total", "decimal(10,2)", False, "((0))"),
+        ("paid", "datetime2(3)", True, "(getdate())"),
+    ]
+    assert [each.name for each in orders.columns if each.is_generated] == ["id", "paid"]
+    assert orders.columns[1].comment == "who"
+    assert orders.key == ("id",)
+    assert [each.definition for each in orders.indexes] == [
+        "primary key ([id]) clustered",
+        "unique index [some] ([customer] desc) nonclustered with a filter",
+    ]
+    assert not orders.indexes[1].is_unique
+    (key,) = orders.foreign_keys
+    assert (key.name, key.columns, key.schema, key.table, key.references) == (
+        "FK_customer",
+        ("customer",),
+        "dbo",
+        "customers",
+        ("id",),
+    )
 
 
 async def _use_all_connections(database: Database) -> None:

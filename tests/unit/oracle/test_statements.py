@@ -63,9 +63,20 @@ def test_a_query_is_wrapped_only_where_something_would_be_lost() -> None:
     )
 
 
+def test_columns_of_one_name_are_told_apart_by_their_numbers() -> None:
+    assert exact("select a.n, a.at, b.at from a, b", [NUMBER, INSTANT, INSTANT]) == (
+        "with q (c1, c2, c3) as (select a.n, a.at, b.at from a, b\n) select c1 as c1, "
+        "to_char(sys_extract_utc(c2), 'SYYYY-MM-DD HH24:MI:SS.FF9') as c2, "
+        "to_char(sys_extract_utc(c3), 'SYYYY-MM-DD HH24:MI:SS.FF9') as c3 from q"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "columns"),
-    [("select at from t for update", [INSTANT]), ("select a.at, b.at from a, b", [INSTANT, INSTANT])],
+    [
+        ("select at from t for update", [INSTANT]),
+        ("with a as (select 1 as at from dual) select a.at, a.at from a", [INSTANT, INSTANT]),
+    ],
 )
 def test_what_cannot_be_wrapped_is_an_error_that_says_what_to_select(text: str, columns: list[object]) -> None:
     with pytest.raises(NotFetched, match="select to_char"):

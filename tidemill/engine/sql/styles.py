@@ -44,6 +44,10 @@ class Style:
         is_short: the version may stand in a statement that is shown.
         row: the expression that names a row of a table without keys; "" for none.
         row_type: of that expression.
+        row_text: it as a text.
+        page: behind a query, for `{count}` of its rows.
+        skipping: the same, for those after `{skipped}` others.
+        unsorted: before that where a query has no order of its own.
         lock: behind a select, so that its rows stay as they are.
         only_one: behind an update or delete that must not touch a second row like the first; "" where `row` is there.
         nothing: behind `insert into x`, for a row of defaults.
@@ -62,6 +66,10 @@ class Style:
     is_short: bool = True
     row: str = ""
     row_type: str = ""
+    row_text: str = ""
+    page: str = " limit {count}"
+    skipping: str = " limit {count} offset {skipped}"
+    unsorted: str = ""
     lock: str = " for update"
     only_one: str = ""
     nothing: str = "default values"
@@ -162,6 +170,28 @@ def _clickhouse_quoted(name: str) -> str:
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
+_FETCH: Final = " offset {skipped} rows fetch next {count} rows only"
+_MSSQL_WORD: Final = re.compile(r"[a-z0-9_]+")
+_MSSQL_AS_TEXT: Final = frozenset({"text", "ntext", "xml", "sql_variant"})
+_MSSQL_AS_BYTES: Final = frozenset({"image", "geometry", "geography", "hierarchyid", "timestamp", "rowversion"})
+
+
+def _mssql_compared(type_name: str) -> Compared:
+    """As texts or bytes what SQL Server does not compare as it is."""
+    match = _MSSQL_WORD.match(type_name.lower())
+    word = match[0] if match else ""
+    if word in _MSSQL_AS_TEXT:
+        size = "4000" if word == "sql_variant" else "max"
+        return Compared(column=f"cast({{column}} as nvarchar({size}))", bound_as="nvarchar(max)")
+    if word in _MSSQL_AS_BYTES:
+        return Compared(column="cast({column} as varbinary(max))", bound_as="varbinary(max)")
+    return PLAIN
+
+
+def _bracketed(name: str) -> str:
+    return "[" + name.replace("]", "]]") + "]"
+
+
 STYLES: Final = {
     "postgresql": Style(
         quoted=_doubled('"'),
@@ -173,6 +203,7 @@ STYLES: Final = {
         version=lambda _: "xmin::text",
         row="ctid",
         row_type="tid",
+        row_text="ctid::text",
     ),
     "mysql": Style(
         quoted=_doubled("`"),
@@ -187,6 +218,34 @@ STYLES: Final = {
         is_short=False,
         only_one=" limit 1",
         nothing="() values ()",
+    ),
+    "mssql": Style(
+        quoted=_bracketed,
+        placeholder="@P{number}",
+        text="nvarchar(max)",
+        contains="charindex(lower({value}), lower(cast({column} as nvarchar(max)))) > 0",
+        begins="left(cast({column} as nvarchar(max)), datalength({value}) / 2) = {value}",
+        nulls_last=False,
+        nulls_last_descending=True,
+        compared=_mssql_compared,
+        sorted=_mssql_compared,
+        page=_FETCH,
+        skipping=_FETCH,
+        unsorted=" order by (select null)",
+    ),
+    "oracledb": Style(
+        quoted=_doubled('"'),
+        placeholder=":a{number}",
+        text="varchar2",
+        contains="instr(lower(to_char({column})), lower({value})) > 0",
+        begins="substr(to_char({column}), 1, length({value})) = {value}",
+        nulls_last=True,
+        nulls_last_descending=False,
+        row="rowid",
+        row_type="rowid",
+        row_text="rowidtochar(rowid)",
+        page=_FETCH,
+        skipping=_FETCH,
     ),
     "clickhouse": Style(
         quoted=_clickhouse_quoted,

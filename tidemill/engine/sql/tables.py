@@ -125,7 +125,7 @@ def select_page(style: Style, place: Place, page: Page) -> Generated:
     if place.is_table:
         if style.version:
             columns.append(style.version([(text.name(name), kind) for name, kind in place.types.items()]))
-        columns += [f"{style.row}::text"] if style.row else []
+        columns += [style.row_text] if style.row else []
         columns += [each.column for each in by if each.column != style.row]
     conditions = [_filter(text, place, each) for each in page.filters]
     after, skipped = _place_of(style, place, order, page.after)
@@ -135,7 +135,8 @@ def select_page(style: Style, place: Place, page: Page) -> Generated:
     sorted_by = ", ".join(each.column + (" desc" if each.is_descending else "") for each in by)
     source = f"{text.name(place.schema)}.{text.name(place.table)}"
     sql = f"select {', '.join(columns)} from {source}{where}{f' order by {sorted_by}' if by else ''}"
-    return Generated(f"{sql} limit {page.limit + 1}{f' offset {skipped}' if skipped else ''}", tuple(text.values))
+    form = (style.skipping if skipped else style.page) if by else style.unsorted + style.page
+    return Generated(sql + form.format(count=page.limit + 1, skipped=skipped), tuple(text.values))
 
 
 def _place_of(

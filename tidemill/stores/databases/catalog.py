@@ -1,6 +1,8 @@
 """What a database says of its tables: one shape for all engines, and the table that names who asks which engine."""
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Final, Protocol, cast
 
 from tidemill.model import jsontext
@@ -111,7 +113,9 @@ class Catalog(Protocol):
 
 CATALOGS: Final = {
     "clickhouse": Entry("tidemill.stores.databases.clickhouse.catalog:ClickHouseCatalog"),
+    "mssql": Entry("tidemill.stores.databases.mssql.catalog:MssqlCatalog", extra="mssql"),
     "mysql": Entry("tidemill.stores.databases.mysql.catalog:MysqlCatalog"),
+    "oracledb": Entry("tidemill.stores.databases.oracle.catalog:OracleCatalog", extra="oracledb"),
     "postgresql": Entry("tidemill.stores.databases.postgresql.catalog:PostgresCatalog"),
 }
 """The script language of a dialect -> who asks its databases."""
@@ -134,6 +138,23 @@ def key_of(indexes: tuple[Index, ...], columns: tuple[TableColumn, ...]) -> tupl
     fitting = [each for each in indexes if each.is_unique and each.columns and set(each.columns) <= never_null]
     fitting.sort(key=lambda each: (not each.is_primary, len(each.columns), each.name))
     return fitting[0].columns if fitting else ()
+
+
+def foreign_keys_of(rows: list[tuple]) -> tuple[ForeignKey, ...]:  # type: ignore[type-arg]  # as queries say
+    """Of rows with name, column, and the schema, table and column that it refers to, in their order."""
+    found = []
+    for name, parts in groupby(rows, key=itemgetter(0)):
+        columns = list(parts)
+        found.append(
+            ForeignKey(
+                name=name,
+                columns=tuple(column for _, column, *_ in columns),
+                schema=columns[0][2],
+                table=columns[0][3],
+                references=tuple(row[4] for row in columns),
+            )
+        )
+    return tuple(found)
 
 
 async def asked(session: Session, text: str, **names: str) -> list[tuple]:  # type: ignore[type-arg]  # as the query says

@@ -8,12 +8,12 @@ from typing import Final
 from tidemill.model.errors import NotFound
 from tidemill.stores.databases.catalog import (
     VIEW,
-    ForeignKey,
     Index,
     Table,
     TableColumn,
     TableName,
     asked,
+    foreign_keys_of,
     key_of,
 )
 from tidemill.stores.databases.port import Session
@@ -86,7 +86,7 @@ class MysqlCatalog:
             columns=columns,
             key=key_of(indexes, columns),
             indexes=indexes,
-            foreign_keys=_foreign_keys(await asked(session, _FOREIGN_KEYS, schema=schema, name=name)),
+            foreign_keys=foreign_keys_of(await asked(session, _FOREIGN_KEYS, schema=schema, name=name)),
             why_read_only=_why_read_only(kind, engine, transactions),
         )
 
@@ -143,22 +143,6 @@ def _indexes(rows: list[tuple]) -> tuple[Index, ...]:  # type: ignore[type-arg] 
                 is_unique=is_unique and all(column is not None for _, column, *_ in columns),
                 is_primary=is_primary,
                 definition=f"{kind} ({written}) using {columns[0][4].lower()}",
-            )
-        )
-    return tuple(found)
-
-
-def _foreign_keys(rows: list[tuple]) -> tuple[ForeignKey, ...]:  # type: ignore[type-arg]  # as the query says
-    found = []
-    for name, parts in groupby(rows, key=itemgetter(0)):
-        columns = list(parts)
-        found.append(
-            ForeignKey(
-                name=name,
-                columns=tuple(column for _, column, *_ in columns),
-                schema=columns[0][2],
-                table=columns[0][3],
-                references=tuple(row[4] for row in columns),
             )
         )
     return tuple(found)

@@ -15,6 +15,8 @@ from tidemill.stores.databases.port import Argument
 _MODIFIER: Final = re.compile(r"\([^()]*\)")
 _SCALE: Final = re.compile(r"timestamp\s*\(\s*(\d)\s*\)")
 _MOST_DIGITS: Final = 38
+_ALL_NEGATIVE: Final = re.compile(r"P(?:-\d+[YMD])*(?:T(?:-[\d.]+[HMS])+)?")
+"""A duration as results have it; Oracle wants the sign before it, once."""
 _LONG_BYTES: Final = 32767
 """Beyond it PL/SQL takes texts as LOBs only."""
 _FORM: Final = "YYYY-MM-DD HH24:MI:SS.FF9"
@@ -158,7 +160,10 @@ def _interval(function: str) -> Writer:
     def write(name: str, type_name: str, raw: bytes | None) -> Bound:
         if raw is not None and not bound.is_text(raw):
             raise bound.unfit(name, type_name, raw, "a text such as P1DT2H, or P1Y2M")
-        return Bound(None if raw is None else bound.text(raw), oracledb.DB_TYPE_VARCHAR, f"{function}({{}})")
+        text = None if raw is None else bound.text(raw).strip()
+        if text is not None and _ALL_NEGATIVE.fullmatch(text):
+            text = "-" + text.replace("-", "")
+        return Bound(text, oracledb.DB_TYPE_VARCHAR, f"{function}({{}})")
 
     return write
 

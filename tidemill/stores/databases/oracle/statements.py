@@ -55,11 +55,10 @@ def prepared(statement: Statement) -> Prepared:
         name = names.setdefault(key, f"b{len(names) + 1}")
         parts += (statement.text[at : token.start], values[key].expression.format(f":{name}"))
         at = token.end
-    match = _FIRST_WORD.match(statement.text)
     return Prepared(
         text="".join((*parts, statement.text[at:])),
         values={name: values[key] for key, name in names.items()},
-        first_word=match[1].lower() if match else "",
+        first_word=_first_word(statement.text),
     )
 
 
@@ -75,13 +74,30 @@ def exact(text: str, columns: Sequence[Fetched]) -> str:
     if not cut:
         return text
     names = [each.column.name for each in columns]
-    if _LOCKS.search(text) or len(set(names)) != len(names):
+    is_doubled = len(set(names)) != len(names)
+    if _LOCKS.search(text) or (is_doubled and _first_word(text) == "with"):
         raise cannot_be_exact(cut[0])
+    if is_doubled:
+        return _numbered(text, columns)
     wanted = ", ".join(
         f"{each.exactly.format(_quoted(each))} as {_quoted(each)}" if each.exactly else _quoted(each)
         for each in columns
     )
     return f"select {wanted} from ({text}\n)"  # noqa: S608 # names that the server told, in quotes
+
+
+def _numbered(text: str, columns: Sequence[Fetched]) -> str:
+    """Where two columns have one name, they are called by their numbers within."""
+    names = [f"c{number}" for number in range(1, len(columns) + 1)]
+    wanted = ", ".join(
+        f"{(each.exactly or '{}').format(name)} as {name}" for each, name in zip(columns, names, strict=True)
+    )
+    return f"with q ({', '.join(names)}) as ({text}\n) select {wanted} from q"  # noqa: S608 # names of our own
+
+
+def _first_word(text: str) -> str:
+    match = _FIRST_WORD.match(text)
+    return match[1].lower() if match else ""
 
 
 def cannot_be_exact(fetched: Fetched) -> NotFetched:
