@@ -56,7 +56,7 @@ async def test_bad_shares_are_refused(api: Api) -> None:
     for body in ({}, {"owner": "u/nobody"}, {"owner": "dev"}, {"owner": "g/no"}, {"owner": "u/op", "write": "x"}):
         assert (await api.developer.post(f"{W}/acls/add/variable/u/dev/v", json=body)).status_code == 400
     body = {"owner": "u/op"}
-    for path in ("planet/u/dev/v", "variable/nothing", "variable/u/../x", "flow/u/dev/f"):
+    for path in ("planet/u/dev/v", "variable/nothing", "variable/u/../x", "app/u/dev/f"):
         assert (await api.developer.post(f"{W}/acls/add/{path}", json=body)).status_code == 400
 
 

@@ -390,6 +390,7 @@ def _jobs(seeded: Seeded) -> dict[str, Call]:
     found = {
         f"GET jobs_u/{name}/{{id}}": Call(at=ended)
         for name in (
+            "get_flow_all_logs", "get_flow_all_logs_structured", "get_flow_all_results",
             "get", "get_root_job_id", "get_args", "get_logs", "get_completed_logs_tail", "getupdate", "getupdate_sse",
             "completed/get", "completed/get_result", "completed/get_result_maybe", "completed/get_timing",
         )
@@ -422,6 +423,7 @@ def _jobs(seeded: Seeded) -> dict[str, Call]:
         "GET job_metrics/get_progress/{id}": Call(at=running),
         "POST job_metrics/get/{id}": Call(at=running, body={}),
         **_approvals(seeded),
+        "GET jobs/result_by_id/{flow_job_id}/{node_id}": Call(at={"flow_job_id": seeded.asking.flow, "node_id": "ask"}),
         "POST jobs/restart/f/{id}": Call(at={"id": seeded.stopped.flow}, body={"step_id": "ask"}),
         "GET jobs/flow/user_states/{id}/{key}": Call(at=state),
         "POST jobs/flow/user_states/{id}/{key}": Call(at=state, body={"n": 1}),

@@ -69,6 +69,7 @@ NEVER_THERE = {
     "GET /api/w/{workspace}/leases/get/{path:path}",
     "GET /api/w/{workspace}/jobs/flow/user_states/{id}/{key:path}",
     "GET /api/w/{workspace}/jobs_u/flow/approval_info/{job_id}",
+    "GET /api/w/{workspace}/jobs/result_by_id/{flow_job_id}/{node_id}",
     *(
         f"GET /api/w/{{workspace}}/jobs_u/{verb}/{{id}}/{{resume_id}}/{{signature}}"
         for verb in ("resume", "cancel", "get_flow")

@@ -13,7 +13,7 @@ from tidemill.db.pool import Json, Statements
 from tidemill.db.queries import queries
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.values import Kept
-from tidemill.engine.flow.state import FlowState
+from tidemill.engine.flow.state import FlowState, Gathered
 
 _SQL: Final = queries("flow_runs")
 _STATE: Final = msgspec.json.Decoder(FlowState)
@@ -233,6 +233,17 @@ async def gathered(statements: Statements, flow: UUID, *, step: str, count: int)
     return {row["flow_index"]: _kept(row["result"], row["result_object"]) for row in rows}
 
 
+async def gathered_of(statements: Statements, ref: Gathered) -> dict[int, Kept]:
+    """Where the results of a step's children are, by index, each part of them below the level where it lies."""
+    found: dict[int, Kept] = {}
+    first = 0
+    for level, end in (*ref.earlier, (ref.flow, ref.count)):
+        part = await gathered(statements, level, step=ref.step, count=min(end, ref.count))
+        found |= {index: kept for index, kept in part.items() if index >= first}
+        first = end
+    return found
+
+
 async def items(statements: Statements, flow: UUID, *, step: str) -> Kept:
     """What a loop of a level goes through."""
     row = await statements.fetch_one(_SQL["items"], flow=flow, step=step)
@@ -280,6 +291,37 @@ async def run(statements: Statements, workspace: str, job_id: UUID) -> RunRow | 
 async def children(statements: Statements, workspace: str, job_id: UUID, *, limit: int) -> list[ChildRow]:
     """Up to `limit` of the jobs that a level started, those of one step by their index."""
     return await statements.fetch_all(_SQL["children"], ChildRow, workspace_id=workspace, id=job_id, limit=limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeRow:
+    """A job below a flow (`depth` 0: the flow itself), how it stands, and the ids of the steps that lead to it."""
+
+    id: UUID
+    parent_job: UUID | None
+    flow_step_id: str | None
+    kind: str
+    script_path: str | None
+    depth: int
+    path: tuple[str, ...]
+    state: str | None
+    status: str | None
+    started_at: datetime | None
+    duration_ms: int | None
+    result_prefix: str | None
+    result_chars: int | None
+
+
+async def tree(
+    statements: Statements, workspace: str, job_id: UUID, *, limit: int, most_chars: int = 0
+) -> list[TreeRow]:
+    """A flow and up to `limit` jobs below it, each before those that it started, in the order of their start.
+
+    Of each result up to `most_chars` characters; None where there is none, or it is in the object store.
+    """
+    return await statements.fetch_all(
+        _SQL["tree"], TreeRow, workspace_id=workspace, id=job_id, limit=limit, most_chars=most_chars
+    )
 
 
 def _json(rows: Iterable[object]) -> Json:

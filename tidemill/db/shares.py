@@ -15,6 +15,7 @@ class Shared(StrEnum):
     """What has shares; each kind has its queries in `sql/shares.sql`."""
 
     SCRIPT = "script"
+    FLOW = "flow"
     VARIABLE = "variable"
     RESOURCE = "resource"
     FOLDER = "folder"
@@ -22,7 +23,7 @@ class Shared(StrEnum):
 
 
 async def of_item(tx: Transaction, workspace: str, kind: Shared, *, path: str) -> Mapping[str, bool] | None:
-    """The shares of a script, variable or resource; None where there is no such item."""
+    """The shares of a script, flow, variable or resource; None where there is no such item."""
     found = await tx.fetch_value(_SQL[kind.value], workspace=workspace, path=path)
     if found is None:
         return None

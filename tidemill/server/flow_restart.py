@@ -56,10 +56,15 @@ async def restartable(parts: Parts, caller: Principal, job_id: UUID, version: in
         raise Conflict(f"Flow {job_id} has not ended yet: cancel it first.")
     if job.settings.get("deleted"):
         raise BadRequest(f"What flow {job_id} held was erased: it cannot be started again.")
-    return job, await _runnable(parts, caller, job, version)
+    return job, await runnable_flow(parts, caller, job, version)
 
 
-async def _runnable(parts: Parts, caller: Principal, job: WholeJob, version: int | None) -> Runnable:
+async def runnable_flow(parts: Parts, caller: Principal, job: WholeJob, version: int | None) -> Runnable:
+    """What the job of a whole flow runs: the version `version`, None: the newest; or the source of a preview.
+
+    Raises:
+        NotFound, Denied: it is gone, or the caller may not run it.
+    """
     if job.kind == JobKind.FLOW and job.script_path is not None:
         return of_flow(await _version(parts, caller, job.script_path, version))
     permit.require(caller, Action.PREVIEW, WorkspaceTarget("jobs", Need.DEVELOPER))

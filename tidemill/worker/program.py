@@ -1,6 +1,7 @@
 """What a job is started as: its program, its environment variables, what it sees of the host."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -81,7 +82,7 @@ def _context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobContext:
         base_internal_url=f"http://localhost:{options.api_port}",
         job_id=job.id,
         attempt=job.attempt,
-        scheduled_for=job.run_at,
+        scheduled_for=scheduled_for(job),
         script_path=job.script_path or "",
         script_hash="" if job.script_hash is None else f"{job.script_hash:016x}",
         schedule_path=job.schedule_path or "",
@@ -92,7 +93,15 @@ def _context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobContext:
 
 
 class _Options(msgspec.Struct):
+    """`scheduled_for`: the occurrence of a schedule that the job, or the flow around it, was started for."""
+
     flow_path: str = ""
+    scheduled_for: datetime | None = None
+
+
+def scheduled_for(job: ClaimedJob) -> datetime:
+    """The occurrence of the schedule that the job was started for or, where there is none, when it was due."""
+    return msgspec.json.decode(job.options, type=_Options).scheduled_for or job.run_at
 
 
 def _flow(job: ClaimedJob) -> FlowContext | None:

@@ -191,3 +191,24 @@ from job j left join job_completed c on c.id = j.id
 where j.workspace_id = :workspace_id and j.parent_job = :id and j.flow_step_id is not null
 order by j.flow_index, j.id
 limit :limit;
+
+-- name: tree
+-- A flow and what it has started, each job before those that it started itself, in the order of their start. Of results
+-- that are kept here up to :most_chars characters; null: there is none, or it is in the object store.
+with recursive below as (
+  select j.id, j.parent_job, j.flow_step_id, j.kind, j.script_path, 0 as depth, array[]::text[] as path,
+    array[j.id] as place
+  from job j where j.workspace_id = :workspace_id and j.id = :id
+  union all
+  select c.id, c.parent_job, c.flow_step_id, c.kind, c.script_path, b.depth + 1, b.path || c.flow_step_id,
+    b.place || c.id
+  from below b join job c on c.parent_job = b.id
+  where c.flow_step_id is not null)
+select b.id, b.parent_job, b.flow_step_id, b.kind, b.script_path, b.depth, b.path, q.state, c.status,
+  coalesce(c.started_at, q.started_at) as started_at, c.duration_ms,
+  left(c.result::text, :most_chars::int) as result_prefix, char_length(c.result::text) as result_chars
+from below b
+left join job_queue q on q.id = b.id
+left join job_completed c on c.id = b.id
+order by b.place
+limit :limit;

@@ -2,6 +2,19 @@
 -- The shares of the script at :path: its newest version's.
 select extra_perms from script where workspace_id = :workspace and path = :path order by archived, created_at desc limit 1;
 
+-- name: flow
+-- The shares of the flow at :path.
+select extra_perms from flow where workspace_id = :workspace and path = :path;
+
+-- name: add_to_flow
+-- Share the flow at :path.
+update flow set extra_perms = extra_perms || jsonb_build_object(:owner::text, :may_write::boolean)
+where workspace_id = :workspace and path = :path;
+
+-- name: remove_from_flow
+-- Take the share of :owner in the flow at :path away.
+update flow set extra_perms = extra_perms - :owner::text where workspace_id = :workspace and path = :path;
+
 -- name: variable
 -- The shares of the variable at :path.
 select extra_perms from variable where workspace_id = :workspace and path = :path;

@@ -23,6 +23,7 @@ router = APIRouter(tags=["granular_acl"], responses=ERRORS)
 
 ITEMS: Final = {
     "script": (Shared.SCRIPT, ItemKind.SCRIPT),
+    "flow": (Shared.FLOW, ItemKind.FLOW),
     "variable": (Shared.VARIABLE, ItemKind.VARIABLE),
     "resource": (Shared.RESOURCE, ItemKind.RESOURCE),
 }

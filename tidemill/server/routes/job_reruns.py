@@ -16,8 +16,10 @@ from tidemill.engine.permit import Action, Item, ItemKind, Need, WorkspaceTarget
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, Unsupported
 from tidemill.model.identity import Principal
+from tidemill.model.job import JobKind
 from tidemill.model.path import parse_path
 from tidemill.server.enqueue import KEY_HEADER, Runnable, RunQuery, of_script, submit, submit_all
+from tidemill.server.flow_restart import runnable_flow
 from tidemill.server.jobs_seen import not_there, parse_job_id
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_body, text_answer
@@ -25,6 +27,7 @@ from tidemill.server.wire import ERRORS, TEXT, accepts, json_body, text_answer
 router = APIRouter(tags=["job"], responses=ERRORS)
 
 _MOST: Final = 200
+_WHOLE_FLOWS: Final = frozenset({JobKind.FLOW, JobKind.FLOW_PREVIEW})
 
 
 class Transform(msgspec.Struct):
@@ -80,7 +83,8 @@ async def _prepared(parts: Parts, caller: Principal, text: str, body: Rerun) -> 
     if job is None:
         raise not_there(job_id)
     permit.require(caller, Action.READ, jobs.target_of(job))
-    options = body.script_options_by_path.get(job.script_path or "", Options())
+    by_path = body.flow_options_by_path if job.kind in _WHOLE_FLOWS else body.script_options_by_path
+    options = by_path.get(job.script_path or "", Options())
     raw = await parts.values.fetch(job.args, job.args_object) or b"{}"
     return await _runnable(parts, caller, job, options), _with_changes(raw, options)
 
@@ -99,8 +103,12 @@ async def _runnable(parts: Parts, caller: Principal, job: WholeJob, options: Opt
             tag=job.tag,
             on_worker_loss=job.on_worker_loss,
         )
+    if job.kind in _WHOLE_FLOWS:
+        return await runnable_flow(parts, caller, job, None if options.use_latest_version else job.script_hash)
     if job.kind != "script" or job.script_hash is None or job.script_path is None:
-        raise Unsupported(f"Job {job.id} is of the kind {job.kind!r}: only scripts and previews can be run again.")
+        raise Unsupported(
+            f"Job {job.id} is of the kind {job.kind!r}: only scripts, flows and previews can be run again."
+        )
     item = Item(ItemKind.SCRIPT, parse_path(job.script_path))
     single, workspace = parts.database.single, caller.workspace
     if options.use_latest_version:

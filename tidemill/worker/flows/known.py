@@ -215,7 +215,7 @@ class Known:
             case WantBytes():
                 return await values.fetch(None, want.digest) or _NULL
             case WantGathered():
-                return await self._gathered(want.ref)
+                return await flow_runs.gathered_of(single, want.ref)
             case WantKept():
                 return await values.keep(want.raw, what="A value of the flow")
             case WantItems():
@@ -227,18 +227,6 @@ class Known:
                 return await self._reference(want, held)
             case WantAnswers():
                 return await approvals.answers_for(single, want.level, step=want.step, source=want.source)
-
-    async def _gathered(self, ref: Gathered) -> dict[int, Kept]:
-        """Where the results of children are, each part of them below the level where it lies."""
-        found: dict[int, Kept] = {}
-        first = 0
-        for level, end in (*ref.earlier, (ref.flow, ref.count)):
-            part = await flow_runs.gathered(
-                self._parts.database.single, level, step=ref.step, count=min(end, ref.count)
-            )
-            found |= {index: kept for index, kept in part.items() if index >= first}
-            first = end
-        return found
 
     async def _script(self, want: WantScript) -> RunnableScript:
         key = (want.workspace, want.path, want.hash)

@@ -45,7 +45,16 @@ def level_job(view: View, job: UUID, step: Step, *, kind: str, index: int | None
         flow_index=index,
         schedule_path=view.schedule_path,
         visible_to_owner=view.visible_to_owner,
+        options=Json(msgspec.json.encode(_inherited(view))),
     )
+
+
+def _inherited(view: View) -> dict[str, object]:
+    """What all jobs of a flow carry that it carries itself: the occurrence of the schedule that started it."""
+    if view.schedule_path is None:
+        return {}
+    options = msgspec.json.decode(view.options, type=dict[str, object])
+    return {"scheduled_for": options["scheduled_for"]} if "scheduled_for" in options else {}
 
 
 def job_of_step(view: View, start: Start, memo: Memo, *, keep: Keep) -> Placed:
@@ -118,7 +127,9 @@ def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: 
 
 def _options(view: View, start: Start) -> Json:
     """The settings that the job carries; `flow_path` decides where its state is kept."""
-    options: dict[str, object] = {"flow_path": view.script_path} if view.script_path else {}
+    options = _inherited(view)
+    if view.script_path:
+        options["flow_path"] = view.script_path
     if start.step.priority:
         options["priority"] = start.step.priority
     if start.step.delete_after_use:

@@ -1,0 +1,59 @@
+"""What the steps of a flow gave, by their ids."""
+
+from uuid import UUID
+
+import anyio.to_thread
+
+from tidemill.db import approvals, flow_runs
+from tidemill.db.values import Kept
+from tidemill.engine.flow.state import FlowState, Gathered, Level, Ref, ResultOf, level_of, result_of
+from tidemill.model.flow import StepStatus, all_steps
+from tidemill.model.flow_reading import read_flow
+from tidemill.server.parts import Parts
+
+_OVER = frozenset({StepStatus.SUCCESS, StepStatus.FAILURE, StepStatus.EVENTS})
+
+
+async def step_result(parts: Parts, workspace: str, job_id: UUID, step_id: str) -> bytes | None:
+    """The JSON text that a step of a level gave, or one of a level around it; None while it has not ended."""
+    for each in await approvals.lineage(parts.database.single, workspace, job_id):
+        if each.state is None:
+            continue
+        ref = await _ref(parts, workspace, each.id, step_id)
+        if ref is not None:
+            return await text_of(parts, ref)
+    return None
+
+
+async def _ref(parts: Parts, workspace: str, level_id: UUID, step_id: str) -> Ref | None:
+    run = await flow_runs.run(parts.database.single, workspace, level_id)
+    if run is None or run.value is None:
+        return None
+    flow = await anyio.to_thread.run_sync(read_flow, run.value.encode())
+    state = run.flow_state
+    return _ended(level_of(flow, state.place, level_id, {step.id: step for step in all_steps(flow)}), state, step_id)
+
+
+def _ended(level: Level, state: FlowState, step_id: str) -> Ref | None:
+    """Where the result of a step lies that has ended."""
+    for step, each in zip(level.steps, state.steps, strict=False):
+        if step.id == step_id and each.status in _OVER:
+            return result_of(level.id, step, each)
+    return None
+
+
+async def text_of(parts: Parts, ref: Ref) -> bytes:
+    """The JSON text of a result; null where it was erased."""
+    single = parts.database.single
+    match ref:
+        case ResultOf():
+            found = await flow_runs.results(single, [ref.job])
+            return await _text(parts, found.get(ref.job, Kept()))
+        case Gathered():
+            parts_of_it = await flow_runs.gathered_of(single, ref)
+            texts = [await _text(parts, parts_of_it.get(index, Kept())) for index in range(ref.count)]
+            return b"[%s]" % b",".join(texts)
+
+
+async def _text(parts: Parts, kept: Kept) -> bytes:
+    return await parts.values.fetch(None if kept.inline is None else kept.inline.raw, kept.digest) or b"null"

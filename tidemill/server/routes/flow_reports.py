@@ -1,0 +1,177 @@
+"""A flow as a whole: the logs and results of all jobs below it, and what one of its steps gave."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Path, Query
+from msgspec import UNSET, UnsetType
+from starlette.responses import Response
+
+from tidemill.db import flow_runs
+from tidemill.db.flow_runs import TreeRow
+from tidemill.model.errors import NotFound
+from tidemill.model.identity import Principal
+from tidemill.server.flow_results import step_result
+from tidemill.server.jobs_seen import require_job
+from tidemill.server.live import read_text, texts
+from tidemill.server.parts import Caller, InParts, Parts
+from tidemill.server.wire import ERRORS, TEXT, json_answer, raw_answer, returns, streamed_text
+
+router = APIRouter(tags=["job"], responses=ERRORS)
+
+MOST_JOBS: Final = 10_000
+_MOST_UNITS: Final = 1024 * 1024
+_MOST_RESULT_CHARS: Final = 100_000
+_ANY: Final[dict[str, Any]] = {"description": "Any JSON value.", "content": {"application/json": {"schema": {}}}}
+InId = Annotated[str, Path(alias="id")]
+
+
+class Entry(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One job below a flow: where it stands in it. `sibling_index` counts those of the same step, from 1."""
+
+    job_id: str
+    label: str
+    kind: str
+    depth: int
+    sibling_index: int
+    sibling_count: int
+    flow_step_id: str | UnsetType = UNSET
+    step_path: str | UnsetType = UNSET
+    parent_module_type: str | UnsetType = UNSET
+
+
+class LogEntry(Entry, kw_only=True):
+    """A job with its log."""
+
+    logs: str
+
+
+class ResultEntry(Entry, omit_defaults=True, kw_only=True):
+    """A job with how it stands, and the beginning of its result."""
+
+    status: str
+    success: bool | UnsetType = UNSET
+    started_at: datetime | UnsetType = UNSET
+    duration_ms: int | UnsetType = UNSET
+    result_prefix: str | UnsetType = UNSET
+    result_length: int | UnsetType = UNSET
+
+
+class Results(msgspec.Struct):
+    """All jobs of a flow."""
+
+    entries: list[ResultEntry]
+
+
+@router.get(
+    "/api/w/{workspace}/jobs/result_by_id/{flow_job_id}/{node_id}", response_class=Response, responses={200: _ANY}
+)
+async def get_result_by_id(parts: InParts, caller: Caller, flow_job_id: str, node_id: str) -> Response:
+    """What the step of a flow, or of a level around it, gave; 404 while it has not ended."""
+    seen = await require_job(parts, caller, flow_job_id)
+    found = await step_result(parts, caller.workspace, seen.id, node_id)
+    if found is None:
+        raise NotFound(f"There is no result of a step '{node_id[:80]}' in flow {seen.id}.")
+    return raw_answer(found)
+
+
+@router.get("/api/w/{workspace}/jobs_u/get_flow_all_logs/{id}", response_class=Response, responses={200: TEXT})
+async def get_all_logs(parts: InParts, caller: Caller, job: InId) -> Response:
+    """The logs of all jobs below the flow, each behind a line that names it."""
+    rows = await _tree(parts, caller, job)
+
+    async def pieces() -> AsyncIterator[str]:
+        for entry, row in zip(_entries(rows), rows, strict=True):
+            is_first = True
+            async for part in texts(parts.logs, caller.workspace, row.id):
+                yield f"===== {entry['label']} ({row.id}) =====\n{part.text}" if is_first else part.text
+                is_first = False
+            if not is_first:
+                yield "\n"
+
+    return await streamed_text(pieces())
+
+
+@router.get(
+    "/api/w/{workspace}/jobs_u/get_flow_all_logs_structured/{id}",
+    response_class=Response,
+    responses={200: returns(list[LogEntry])},
+)
+async def get_all_logs_structured(parts: InParts, caller: Caller, job: InId) -> Response:
+    """The logs of all jobs below the flow; of a long one the first 1,048,576 UTF-16 units."""
+    rows = await _tree(parts, caller, job)
+    found = []
+    for entry, row in zip(_entries(rows), rows, strict=True):
+        log = await read_text(parts.logs, caller.workspace, row.id, stream=False, start=0, most=_MOST_UNITS)
+        found.append(LogEntry(**entry, logs=log.text))
+    return json_answer(found)
+
+
+@router.get(
+    "/api/w/{workspace}/jobs_u/get_flow_all_results/{id}", response_class=Response, responses={200: returns(Results)}
+)
+async def get_all_results(
+    parts: InParts,
+    caller: Caller,
+    job: InId,
+    max_result_len: Annotated[int, Query(ge=0, le=_MOST_RESULT_CHARS, description="Characters of each result.")] = 2000,
+    step: Annotated[str | None, Query(description="Only jobs of this step.")] = None,
+) -> Response:
+    """How all jobs below the flow stand, when they ran, and the beginning of what each gave.
+
+    Of results in the object store no beginning is told.
+    """
+    rows = await _tree(parts, caller, job, most_chars=max_result_len)
+    found = []
+    for entry, row in zip(_entries(rows), rows, strict=True):
+        if step is None or row.flow_step_id == step:
+            found.append(ResultEntry(**entry, **_standing(row)))
+    return json_answer(Results(found))
+
+
+def _standing(row: TreeRow) -> dict[str, Any]:
+    told: dict[str, Any] = {"status": row.status or row.state or "queued"}
+    if row.started_at is not None:
+        told["started_at"] = row.started_at
+    if row.status is not None:
+        told |= {"success": row.status in {"success", "skipped"}, "duration_ms": row.duration_ms or 0}
+    if row.result_prefix is not None:
+        told |= {"result_prefix": row.result_prefix, "result_length": row.result_chars or 0}
+    return told
+
+
+async def _tree(parts: Parts, caller: Principal, job: str, *, most_chars: int = 0) -> list[TreeRow]:
+    seen = await require_job(parts, caller, job)
+    single = parts.database.single
+    return await flow_runs.tree(single, caller.workspace, seen.id, limit=MOST_JOBS, most_chars=most_chars)
+
+
+def _entries(rows: list[TreeRow]) -> Iterator[dict[str, Any]]:
+    """Where each job stands in the flow, as the members of an `Entry`."""
+    count = Counter((row.parent_job, row.flow_step_id) for row in rows)
+    seen: Counter[tuple[object, object]] = Counter()
+    for row in rows:
+        key = (row.parent_job, row.flow_step_id)
+        seen[key] += 1
+        where: dict[str, Any] = {}
+        if row.flow_step_id is not None and row.depth:
+            where = {"flow_step_id": row.flow_step_id, "step_path": "/".join(row.path)}
+        yield {
+            "job_id": str(row.id),
+            "label": _label(row, seen[key], count[key]),
+            "kind": row.kind,
+            "depth": row.depth,
+            "sibling_index": seen[key] if row.depth else 1,
+            "sibling_count": count[key] if row.depth else 1,
+            **where,
+        }
+
+
+def _label(row: TreeRow, number: int, count: int) -> str:
+    if not row.depth:
+        return row.script_path or "flow"
+    path = "/".join(row.path)
+    return f"{path} ({number} of {count})" if count > 1 else path
