@@ -75,8 +75,8 @@ def _check_ids(flow: Flow) -> None:
         if step.id in seen:
             raise InvalidFlow(f"The id {step.id!r} is taken twice: at {seen[step.id]} and at {step.place}.")
         seen[step.id] = step.place
-    if flow.early_return is not None and flow.early_return not in seen:
-        raise InvalidFlow(f"/early_return names the step {flow.early_return!r}, which there is not.")
+    if flow.early_return is not None and flow.early_return not in {step.id for step in flow.steps}:
+        raise InvalidFlow(f"/early_return names the step {flow.early_return!r}, which there is not at the top.")
 
 
 def _steps(value: JsonValue, place: str, depth: int) -> tuple[Step, ...]:

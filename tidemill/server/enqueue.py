@@ -110,14 +110,19 @@ class Runnable:
     settings: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    early_return: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The job that a request made, or that the same request made before."""
+    """The job that a request made, or that the same request made before.
+
+    `early_return`: who waits for a result is given that of this step, as soon as it is there.
+    """
 
     id: UUID
     is_repeat: bool = False
+    early_return: str | None = None
 
 
 def of_script(script: RunnableScript) -> Runnable:
@@ -162,9 +167,9 @@ async def submit(
     if claim is None and not query.looks_first:
         await put(parts.database.single, caller, new)
     elif (earlier := await _put_with_care(parts, caller, new, claim=claim, query=query)) is not None:
-        return Submitted(earlier, is_repeat=True)
+        return Submitted(earlier, is_repeat=True, early_return=runnable.early_return)
     failpoint("enqueue.after_commit")
-    return Submitted(new.id)
+    return Submitted(new.id, early_return=runnable.early_return)
 
 
 async def submit_all(parts: Parts, caller: Principal, wanted: Sequence[tuple[Runnable, bytes]]) -> list[UUID]:

@@ -6,7 +6,7 @@ import anyio.to_thread
 
 from tidemill.db import approvals, flow_runs
 from tidemill.db.values import Kept
-from tidemill.engine.flow.state import FlowState, Gathered, Level, Ref, ResultOf, level_of, result_of
+from tidemill.engine.flow.state import Gathered, Ref, ResultOf, level_of, result_of
 from tidemill.model.flow import StepStatus, all_steps
 from tidemill.model.flow_reading import read_flow
 from tidemill.server.parts import Parts
@@ -14,30 +14,32 @@ from tidemill.server.parts import Parts
 _OVER = frozenset({StepStatus.SUCCESS, StepStatus.FAILURE, StepStatus.EVENTS})
 
 
-async def step_result(parts: Parts, workspace: str, job_id: UUID, step_id: str) -> bytes | None:
-    """The JSON text that a step of a level gave, or one of a level around it; None while it has not ended."""
+async def step_result(
+    parts: Parts, workspace: str, job_id: UUID, step_id: str, *, succeeded: bool = False
+) -> bytes | None:
+    """The JSON text that a step of a level gave, or one of a level around it; None while it has not ended.
+
+    `succeeded`: None also where it has failed.
+    """
+    wanted = _OVER - {StepStatus.FAILURE} if succeeded else _OVER
     for each in await approvals.lineage(parts.database.single, workspace, job_id):
         if each.state is None:
             continue
-        ref = await _ref(parts, workspace, each.id, step_id)
+        ref = await _ref(parts, workspace, each.id, step_id, wanted)
         if ref is not None:
             return await text_of(parts, ref)
     return None
 
 
-async def _ref(parts: Parts, workspace: str, level_id: UUID, step_id: str) -> Ref | None:
+async def _ref(parts: Parts, workspace: str, level_id: UUID, step_id: str, wanted: frozenset[StepStatus]) -> Ref | None:
     run = await flow_runs.run(parts.database.single, workspace, level_id)
     if run is None or run.value is None:
         return None
     flow = await anyio.to_thread.run_sync(read_flow, run.value.encode())
     state = run.flow_state
-    return _ended(level_of(flow, state.place, level_id, {step.id: step for step in all_steps(flow)}), state, step_id)
-
-
-def _ended(level: Level, state: FlowState, step_id: str) -> Ref | None:
-    """Where the result of a step lies that has ended."""
+    level = level_of(flow, state.place, level_id, {step.id: step for step in all_steps(flow)})
     for step, each in zip(level.steps, state.steps, strict=False):
-        if step.id == step_id and each.status in _OVER:
+        if step.id == step_id and each.status in wanted:
             return result_of(level.id, step, each)
     return None
 

@@ -1,6 +1,7 @@
 """Waiting for a job, and answering with its result as its script wants it answered."""
 
 import re
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from tidemill.db.jobs import Outcome
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, WaitTimeout
 from tidemill.server.errors import CODE_HEADER
+from tidemill.server.flow_results import step_result
 from tidemill.server.jobs_seen import not_there
 from tidemill.server.parts import Parts
 from tidemill.server.wire import raw_answer
@@ -36,8 +38,10 @@ _OURS: Final = re.compile(
 _MARKUP: Final = re.compile(r"html|xml|svg", re.IGNORECASE)
 
 
-async def wait_for(parts: Parts, workspace: str, job_id: UUID, *, timeout_s: float) -> Outcome:
-    """How the job ended.
+async def wait_for(
+    parts: Parts, workspace: str, job_id: UUID, *, timeout_s: float, early_return: str | None = None
+) -> Outcome:
+    """How the job ended or, of a flow, what its step `early_return` gave once that has succeeded.
 
     Raises:
         WaitTimeout: it has not ended within `timeout_s`; it goes on.
@@ -51,6 +55,10 @@ async def wait_for(parts: Parts, workspace: str, job_id: UUID, *, timeout_s: flo
                 raise not_there(job_id)
             if outcome.status is not None:
                 return outcome
+            if early_return is not None:
+                given = await step_result(parts, workspace, job_id, early_return, succeeded=True)
+                if given is not None:
+                    return replace(outcome, status="success", result=given, result_object=None)
             left_s = deadline - anyio.current_time()
             if left_s <= 0:
                 raise WaitTimeout(

@@ -49,7 +49,8 @@ async def waited(
             )
     timeout_s = parts.options.wait_result_timeout_s
     believed_until = anyio.current_time() + job_stream.BELIEVED_S
-    outcome = await wait_for(parts, caller.workspace, submitted.id, timeout_s=timeout_s)
+    early = submitted.early_return
+    outcome = await wait_for(parts, caller.workspace, submitted.id, timeout_s=timeout_s, early_return=early)
     if anyio.current_time() >= believed_until:
         await request.state.readmit()  # what was let in a while ago may have been shut out since
     return await answer_of(parts, outcome, errors_as_text=errors_as_text)

@@ -68,14 +68,16 @@ async def run_flow(
 
 def of_flow(flow: FlowVersion) -> Runnable:
     """One version of a flow."""
+    found = read_flow(flow.value)
     return Runnable(
         kind="flow",
         language=None,
         path=flow.path,
         script_hash=flow.id,
         tag=flow.tag or FLOW_TAG,
-        settings={**flow.settings, **job_settings(read_flow(flow.value))},
+        settings={**flow.settings, **job_settings(found)},
         labels=flow.labels,
+        early_return=found.early_return,
     )
 
 
@@ -96,6 +98,7 @@ async def submit_flow_preview(parts: Parts, caller: Principal, request: Request,
         content=raw.decode(),
         tag=preview.tag or FLOW_TAG,
         settings=job_settings(flow),
+        early_return=flow.early_return,
     )
     args = bytes(preview.args)
     args = b"{}" if args == b"null" else require_object(args, what="args")

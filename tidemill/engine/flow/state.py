@@ -123,6 +123,7 @@ class FlowState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     Attributes:
         before: the result that its first step sees as the previous one: of a job, or of a step's children.
         ended: it is over, and nothing changes it; `stopped`: by an early stop, as a `skipped` run.
+        keep_under: the key (in hexadecimal digits) that its result is kept under, for `keep_s` seconds; "" for none.
     """
 
     place: Place
@@ -137,6 +138,8 @@ class FlowState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ended: bool = False
     stopped: bool = False
     skipped: bool = False
+    keep_under: str = ""
+    keep_s: int = 0
 
     @property
     def before(self) -> Ref | None:

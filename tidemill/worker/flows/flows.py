@@ -16,13 +16,15 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from tidemill.db import approvals, flow_runs
+from tidemill.db import approvals, flow_runs, queue
 from tidemill.db.flow_runs import Advanced, EndedChild
 from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.transaction import is_worth_a_retry
+from tidemill.engine.cache_key import cache_key
 from tidemill.engine.flow.commands import Ended as ChildEnded
 from tidemill.engine.flow.commands import Started
 from tidemill.engine.flow.state import FlowState
+from tidemill.model import jsontext
 from tidemill.model.errors import Unavailable
 from tidemill.model.failpoint import failpoint
 from tidemill.model.flow import StepStatus
@@ -161,6 +163,7 @@ class Flows:
                 continue
             if answer.done:
                 self._keep(family, plan)
+                await self._keep_results(plan)
                 return answer.claimed
             if answer.unseen:
                 return Refused.UNSEEN
@@ -180,6 +183,20 @@ class Flows:
         family.views = {level: view for level, view in plan.committed().items() if view.is_in_queue}
         for job, result in plan.results.items():
             self._known.remember(job, result)
+
+    async def _keep_results(self, plan: Plan) -> None:
+        """Keep the results of flows that ended. One that is not kept is worked out again."""
+        for each in plan.to_keep:
+            try:
+                await queue.keep_result(
+                    self._parts.database.single,
+                    each.workspace,
+                    bytes.fromhex(each.key),
+                    each.result,
+                    ttl_s=each.ttl_s,
+                )
+            except Unavailable as error:
+                log.warning("the result of a flow was not kept", error=str(error))
 
     async def _worked_out(self, family: _Family, job: ClaimedJob, tell: Tell, *, held: int) -> Plan:
         memo = Memo()
@@ -231,6 +248,8 @@ class Flows:
         view = plan.views[job.id]
         if not view.state.steps and view.state.preprocessor is None and view.state.failure is None:
             begins = msgspec.json.decode(view.options, type=LevelOptions)
+            if job.cache_ttl_s and begins.again is None and await self._is_kept(plan, view, job):
+                return
             plan.tell(job.id, Started(preprocess=begins.preprocess, again=begins.again))
             return
         if view.state.steps and view.state.steps[-1].status is StepStatus.EVENTS:
@@ -250,6 +269,25 @@ class Flows:
                     skipped=state is not None and state.skipped,
                 ),
             )
+
+    async def _is_kept(self, plan: Plan, view: View, job: ClaimedJob) -> bool:
+        """Let a flow end with the result that was kept for its arguments, or see that its result will be kept."""
+        values, single = self._parts.values, self._parts.database.single
+        raw = await values.fetch(job.args, job.args_object) or b"{}"
+        resolved = await self._parts.data.resolve(job, raw)
+        version = str(job.script_hash) if job.script_hash is not None else job.content or ""
+        key = cache_key(
+            workspace=job.workspace_id,
+            version=f"flow {version}",
+            permissioned_as=job.permissioned_as,
+            arguments=jsontext.object_fields(resolved.args),
+        )
+        hit = await queue.cached_result(single, job.workspace_id, key)
+        if hit is not None:
+            plan.give(view, hit)
+            return True
+        plan.keep(view, key, ttl_s=job.cache_ttl_s or 0)
+        return False
 
     async def _look_at_answers(self, plan: Plan, view: View) -> None:
         single, source = self._parts.database.single, view.state.place.source

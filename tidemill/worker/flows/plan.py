@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, cast
 from uuid import UUID
+
+import msgspec
 
 from tidemill.db.flow_runs import Advance, Asked, End, Held, Items, Placed, Run, Settled
 from tidemill.db.flows import FlowVersion
@@ -30,6 +32,16 @@ from tidemill.worker.flows.views import View, options_of
 
 MOST: Final = 1000
 """So many jobs come into being in one statement, about; what more there is to do, the flow's own job does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToKeep:
+    """The result of a flow that is to be kept under a key (in hexadecimal digits) for `ttl_s` seconds."""
+
+    workspace: str
+    key: str
+    result: Kept
+    ttl_s: int
 
 
 class Plan:
@@ -58,6 +70,7 @@ class Plan:
         self._settled: list[Settled] = []
         self._counted: dict[UUID, tuple[Answer, ...]] = {}
         self.results: dict[UUID, Kept] = {}
+        self.to_keep: list[ToKeep] = []
 
     def end_step(self, job: ClaimedJob, ended: JobEnded) -> None:
         """A job that the worker holds ends, and is a step of a flow."""
@@ -105,6 +118,18 @@ class Plan:
         self._values.add_answers(view.id, step.id, counted)
         if counted or event.is_late:
             self.tell(view.id, event)
+
+    def give(self, view: View, result: Kept) -> None:
+        """A flow that has not begun ends with a result that was kept from an earlier run."""
+        self._changed.setdefault(view.id, view.version)
+        state = msgspec.structs.replace(view.state, ended=True)
+        self.views[view.id] = view = replace(view, state=state)
+        self._finish_with(view, Finish(succeeded=True, result=None), result)
+
+    def keep(self, view: View, key: bytes, *, ttl_s: int) -> None:
+        """The result of a flow that has not begun is to be kept for so long."""
+        state = msgspec.structs.replace(view.state, keep_under=key.hex(), keep_s=ttl_s)
+        self.views[view.id] = replace(view, state=state)
 
     def tell(self, level: UUID, event: Event) -> None:
         """Something happened to a level."""
@@ -257,6 +282,7 @@ class Plan:
     def _start_flow(self, view: View, start: Start, kind: SubFlow) -> None:
         wanted = WantFlow(view.workspace_id, view.email, kind.path)
         version = cast("FlowVersion", answer_of(self._memo, wanted))
+        definition = self._known.definition_of_version(version)
         args = self._values.kept(jsontext.build_object(start.args))
         job = replace(
             level_job(view, start.job, start.step, kind="flow", index=None, args=args),
@@ -264,10 +290,11 @@ class Plan:
             script_path=version.path,
             tag=version.tag or view.tag,
             delay_s=start.delay_s,
+            cache_ttl_s=start.step.cache_ttl_s or definition.flow.cache_ttl_s,
         )
         if start.again is not None:
             job = replace(job, options=options_of(job.options.raw, again=start.again))
-        if start.delay_s > 0:
+        if start.delay_s > 0 or job.cache_ttl_s:  # whoever takes it looks whether there is a result already
             self._jobs.append(Placed(job, "queued"))
             return
         self._jobs.append(Placed(job, "waiting"))
@@ -275,7 +302,7 @@ class Plan:
             _below(view, job, new_state(Place(source=job.id))),
             script_hash=version.id,
             script_path=version.path,
-            definition=self._known.definition_of_version(version),
+            definition=definition,
         )
         self._begin(below, again=start.again)
 
@@ -310,10 +337,15 @@ class Plan:
         self.tell(view.id, Ended(step=record.step.id, job=record.job, succeeded=record.succeeded))
 
     def _finish(self, view: View, finish: Finish) -> None:
+        result = self._input_of(view) if finish.result is None else self._values.kept(finish.result)
+        if finish.succeeded and view.state.keep_under:
+            self.to_keep.append(ToKeep(view.workspace_id, view.state.keep_under, result, view.state.keep_s))
+        self._finish_with(view, finish, result)
+
+    def _finish_with(self, view: View, finish: Finish, result: Kept) -> None:
         status = "failure"
         if finish.succeeded:
             status = "skipped" if finish.skipped else "success"
-        result = self._input_of(view) if finish.result is None else self._values.kept(finish.result)
         reason = None if finish.succeeded else EndReason.ERROR
         end = End(id=view.id, workspace_id=view.workspace_id, status=status, result=result, end_reason=reason)
         self._end(end, self._child_of(view.parent, view.step, view.index))

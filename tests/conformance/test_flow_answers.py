@@ -1,0 +1,55 @@
+"""Flows that answer before they have ended, and flows whose results are kept."""
+
+import httpx
+import pytest
+
+from tests.conformance.test_restart import ended, gives, who
+
+pytestmark = pytest.mark.xdist_group("conformance")
+
+
+def waiting(step_id: str) -> dict[str, object]:
+    """A step after which the flow waits, until it is canceled."""
+    return {"id": step_id, "value": {"type": "identity"}, "suspend": {"required_events": 1}}
+
+
+def test_who_waits_for_a_flow_gets_the_result_of_its_early_step(http: httpx.Client) -> None:
+    flow = {"modules": [gives("a", "'early'"), waiting("b")], "early_return": "a"}
+    answer = http.post("jobs/run_wait_result/preview_flow", json={"value": flow, "args": {}})
+    assert (answer.status_code, answer.json()) == (200, "early")
+    job_id = answer.headers["x-tidemill-job"]
+    assert http.get(f"jobs_u/get/{job_id}").json()["type"] == "QueuedJob"
+    assert http.post(f"jobs_u/queue/cancel/{job_id}", json={}).status_code == 200
+
+
+def test_a_flow_that_fails_before_its_early_step_answers_with_that(http: httpx.Client) -> None:
+    broken = {**who("a"), "value": {**who("a")["value"], "content": "exit 3"}}  # type: ignore[dict-item]
+    flow = {"modules": [broken, who("b")], "early_return": "b"}
+    answer = http.post("jobs/run_wait_result/preview_flow", json={"value": flow, "args": {}})
+    assert answer.status_code == 500
+
+
+def test_an_early_step_that_there_is_not_is_refused(http: httpx.Client) -> None:
+    flow = {"modules": [who("a")], "early_return": "b"}
+    answer = http.post("jobs/run/preview_flow", json={"value": flow, "args": {}})
+    assert (answer.status_code, "/early_return" in answer.text) == (400, True)
+
+
+def test_the_result_of_a_flow_is_kept_for_its_arguments(http: httpx.Client) -> None:
+    flow = {"path": "u/admin/kept", "summary": "", "value": {"modules": [who("a")], "cache_ttl": 600}}
+    assert http.post("flows/create", json=flow).status_code == 201
+
+    def run(args: dict[str, object], path: str = "u/admin/kept") -> object:
+        job = ended(http, http.post(f"jobs/run/f/{path}", json=args).text)
+        assert job["success"], job["result"]
+        return job["result"]
+
+    first = run({"n": 1})
+    assert run({"n": 1}) == first
+    assert run({"n": 2}) != first
+    inner = {"type": "flow", "path": "u/admin/kept", "input_transforms": {"n": {"type": "static", "value": 1}}}
+    outer = {"path": "u/admin/keeps", "summary": "", "value": {"modules": [{"id": "in", "value": inner}]}}
+    assert http.post("flows/create", json=outer).status_code == 201
+    assert run({}, "u/admin/keeps") == first
+    assert http.post("flows/update/u/admin/kept", json=flow).status_code == 200
+    assert run({"n": 1}) != first
