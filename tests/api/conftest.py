@@ -30,6 +30,7 @@ from tidemill.db.transaction import run as run_statement
 from tidemill.db.values import Values
 from tidemill.engine import job_token
 from tidemill.engine.egress import Egress, Reach
+from tidemill.evaluators.evaluators import Evaluators
 from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Role
 from tidemill.model.ids import new_id
@@ -130,6 +131,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
         Objects(database, keyring, InMemory(issuer), access_log) as objects,
         Readers(Bounds(spare_s=0)) as readers,
         Runners(EGRESS) as queries,
+        Evaluators() as evaluators,
     ):
         yield Parts(
             options=ServerOptions(
@@ -155,6 +157,7 @@ async def make_parts(database: Database, directory: Path, root: RootKeys) -> Asy
             objects=objects,
             readers=readers,
             queries=queries,
+            evaluators=evaluators,
             access_log=access_log,
             known_resources=KnownResources(database, keyring),
             inline_gate=Gate(64),

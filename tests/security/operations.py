@@ -359,6 +359,7 @@ def _flows(seeded: Seeded) -> dict[str, Call]:
     by_path, by_version, preview = {"path": FLOW}, {"version": seeded.flow_version}, {"value": FLOW_VALUE}
     return {
         "POST flows/create": Call(body={"path": "u/dev/new_flow", "value": FLOW_VALUE, "summary": ""}),
+        "POST flows/check": Call(body={"value": FLOW_VALUE}),
         "POST flows/update/{path}": Call(at={"path": "u/dev/river"}, body={"path": "u/dev/river", "value": FLOW_VALUE}),
         "POST flows/archive/{path}": Call(at={"path": "u/dev/brook"}, body={"archived": True}),
         "DELETE flows/delete/{path}": Call(at={"path": "u/dev/rill"}),

@@ -10,6 +10,7 @@ import msgspec
 from tidemill.db.pool import Json, Statements, Transaction, unique
 from tidemill.db.queries import queries
 from tidemill.db.scripts import SharedPath
+from tidemill.engine.flow.check import Paths
 from tidemill.engine.permit import Readable
 
 _SQL: Final = queries("flows")
@@ -180,3 +181,25 @@ async def page(
 async def paths(statements: Statements, workspace: str) -> list[SharedPath]:
     """All paths in use, in order."""
     return await statements.fetch_all(_SQL["paths"], SharedPath, workspace_id=workspace)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedItem:
+    """An item that a flow names. `kind`: script, flow, resource or variable."""
+
+    kind: str
+    path: str
+    extra_perms: bytes
+
+
+async def named(statements: Statements, workspace: str, paths: Paths) -> list[NamedItem]:
+    """What there is in use of `paths`."""
+    return await statements.fetch_all(
+        _SQL["named"],
+        NamedItem,
+        workspace_id=workspace,
+        scripts=list(paths.scripts),
+        flows=list(paths.flows),
+        resources=list(paths.resources),
+        variables=list(paths.variables),
+    )

@@ -56,8 +56,8 @@ def _check_supported_steps(flow: Flow) -> None:
         raise Unsupported(f"'/{found[0]}' of a flow is not supported yet: leave it out.")
 
 
-async def deploy_flow(parts: Parts, caller: Principal, new: NewFlow, *, at: str | None = None) -> int:
-    """Deploy a version; its number. `at`: the path of the flow that it follows, which must be there.
+async def deploy_flow(parts: Parts, caller: Principal, new: NewFlow, *, at: str | None = None) -> Flow:
+    """Deploy a version; the flow as it was read. `at`: the path of the flow that it follows, which must be there.
 
     Raises:
         AlreadyExists: there is a flow at the path.
@@ -66,7 +66,7 @@ async def deploy_flow(parts: Parts, caller: Principal, new: NewFlow, *, at: str 
     check_supported(new)
     _check_texts(new)
     path = parse_path(new.path or at or "")
-    await checked_flow(bytes(new.value))
+    flow = await checked_flow(bytes(new.value))
     version = _version(caller, new, path.text)
     async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
         await identity.hold_attempt(tx, caller)
@@ -79,7 +79,7 @@ async def deploy_flow(parts: Parts, caller: Principal, new: NewFlow, *, at: str 
             number = await flows.replace(tx, version, at=parse_path(at).text)
         operation = "flows.create" if at is None else "flows.update"
         await audit.record(tx, caller, operation, "Create" if at is None else "Update", path.text, {"version": number})
-    return number
+    return flow
 
 
 def _require_change(caller: Principal, earlier: FlowVersion | None, *, at: str, to: str) -> None:

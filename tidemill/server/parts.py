@@ -12,6 +12,7 @@ from tidemill.db.logs import Logs
 from tidemill.db.pool import Actor, Database, Transaction
 from tidemill.db.values import Values
 from tidemill.engine.egress import Egress
+from tidemill.evaluators.evaluators import Evaluators
 from tidemill.model.identity import Principal
 from tidemill.previews.readers import Readers
 from tidemill.queries.runners import Runners
@@ -59,6 +60,7 @@ class Parts:
     objects: Objects
     readers: Readers
     queries: Runners
+    evaluators: Evaluators
     access_log: AccessLog
     known_resources: KnownResources
     inline_gate: Gate

@@ -341,6 +341,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "POST /api/w/{workspace}/scripts/infer_schema": member("scripts:read"),
     # flows
     "POST /api/w/{workspace}/flows/create": developer("flows:write"),
+    "POST /api/w/{workspace}/flows/check": developer("flows:read"),
     "POST /api/w/{workspace}/flows/update/{path:path}": developer("flows:write"),
     "POST /api/w/{workspace}/flows/archive/{path:path}": developer("flows:write"),
     "DELETE /api/w/{workspace}/flows/delete/{path:path}": developer("flows:write"),

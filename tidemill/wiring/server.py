@@ -16,6 +16,7 @@ from tidemill.db.listener import Listener
 from tidemill.db.logs import Logs
 from tidemill.db.pool import Database, Transaction
 from tidemill.db.values import Values
+from tidemill.evaluators.evaluators import Evaluators
 from tidemill.model.rootkey import RootKeys
 from tidemill.previews.readers import Readers
 from tidemill.queries.runners import Runners
@@ -92,6 +93,7 @@ async def server_parts(
         Objects(database, keyring, opener, access_log) as objects,
         Readers() as readers,
         Runners(egress_of(settings)) as queries,
+        Evaluators() as evaluators,
     ):
         values = Values(database, content, inline_bytes=settings.inline_value_bytes, max_bytes=settings.max_value_bytes)
         yield Parts(
@@ -110,6 +112,7 @@ async def server_parts(
             objects=objects,
             readers=readers,
             queries=queries,
+            evaluators=evaluators,
             access_log=access_log,
             known_resources=KnownResources(database, keyring),
             inline_gate=Gate(settings.inline_queries),

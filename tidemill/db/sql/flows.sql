@@ -79,3 +79,17 @@ limit :limit;
 -- name: paths
 -- The paths of all flows in use, with their shares.
 select path, extra_perms from flow where workspace_id = :workspace_id and not archived order by path;
+
+-- name: named
+-- What there is in use of the paths that a flow names, with what decides who may read it.
+select 'script' as kind, path, extra_perms from script
+where workspace_id = :workspace_id and path = any(:scripts::text[]) and not archived
+union all
+select 'flow', path, extra_perms from flow
+where workspace_id = :workspace_id and path = any(:flows::text[]) and not archived
+union all
+select 'resource', path, extra_perms from resource
+where workspace_id = :workspace_id and path = any(:resources::text[])
+union all
+select 'variable', path, extra_perms from variable
+where workspace_id = :workspace_id and path = any(:variables::text[]);

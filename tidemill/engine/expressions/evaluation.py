@@ -59,13 +59,18 @@ def evaluate(
         raise ExpressionFailed(_told(expression, place, str(error), have)) from error
 
 
+def needs_parsing(expression: str) -> bool:
+    """Whether only JavaScript can tell that it is well-formed."""
+    return parse_path(expression) is None and _literal(expression) is None
+
+
 def check_syntax(expression: str, *, parse: Callable[[str], None], place: str = "") -> None:
     """Nothing, if `expression` can be parsed; nothing of it runs. `parse`: `javascript.check_syntax`, as `Run`.
 
     Raises:
         ExpressionFailed: it cannot be parsed.
     """
-    if parse_path(expression) is not None or _literal(expression) is not None:
+    if not needs_parsing(expression):
         return
     try:
         _check_source(expression)

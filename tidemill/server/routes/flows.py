@@ -10,12 +10,14 @@ from starlette.responses import Response
 from tidemill.db import audit, flows
 from tidemill.db.flows import Filter, FlowVersion
 from tidemill.engine import permit
+from tidemill.engine.flow.check import Finding
 from tidemill.engine.permit import Action, Item, ItemKind, Listing
 from tidemill.model.errors import BadRequest, NotFound
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server.changes import changing
-from tidemill.server.flow_deploy import deploy_flow
+from tidemill.server.flow_check import findings, warnings
+from tidemill.server.flow_deploy import checked_flow, deploy_flow
 from tidemill.server.flow_wire import FlowHistoryLine, FlowOut, NewFlow, flow_history_line, flow_out
 from tidemill.server.flows_seen import flow_version, latest_flow, parse_version
 from tidemill.server.paging import MOST_PER_PAGE, PageNumber, PerPage, counted_page, visible_page
@@ -46,6 +48,13 @@ class FlowDeployment(msgspec.Struct):
     lock_error_logs: str | None = None
 
 
+class FlowDraft(msgspec.Struct):
+    """A flow that is not deployed."""
+
+    value: msgspec.Raw
+    schema: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
+
+
 class FoundFlow(msgspec.Struct):
     """A flow as a search in all of them reads it."""
 
@@ -61,9 +70,10 @@ class FoundFlow(msgspec.Struct):
     openapi_extra=accepts(NewFlow),
 )
 async def create_flow(parts: InParts, caller: Caller, body: InBody) -> Response:
-    """Deploy a new flow."""
-    await deploy_flow(parts, caller, body)
-    return text_answer(parse_path(body.path).text, status=201)
+    """Deploy a new flow. What is probably wrong with it stands in the header `Tidemill-Warnings`."""
+    flow = await deploy_flow(parts, caller, body)
+    found = await warnings(parts, caller, flow, schema=bytes(body.schema))
+    return text_answer(parse_path(body.path).text, status=201, headers=found)
 
 
 @router.post(
@@ -74,8 +84,23 @@ async def create_flow(parts: InParts, caller: Caller, body: InBody) -> Response:
 )
 async def update_flow(parts: InParts, caller: Caller, path: str, body: InBody) -> Response:
     """Deploy a new version of the flow at the path; another `path` in the body moves it."""
-    await deploy_flow(parts, caller, body, at=path)
-    return text_answer(parse_path(body.path or path).text)
+    flow = await deploy_flow(parts, caller, body, at=path)
+    found = await warnings(parts, caller, flow, schema=bytes(body.schema))
+    return text_answer(parse_path(body.path or path).text, headers=found)
+
+
+@router.post(
+    "/api/w/{workspace}/flows/check",
+    response_class=Response,
+    responses={200: returns(list[Finding])},
+    openapi_extra=accepts(FlowDraft),
+)
+async def check_flow(
+    parts: InParts, caller: Caller, body: Annotated[FlowDraft, Depends(json_body(FlowDraft))]
+) -> Response:
+    """What is probably wrong with a flow, with places in its value; nothing is deployed, and nothing of it runs."""
+    flow = await checked_flow(bytes(body.value))
+    return json_answer(await findings(parts, caller, flow, schema=bytes(body.schema)))
 
 
 @router.post(

@@ -1,0 +1,143 @@
+"""What the static check finds in flows, and where; and what it must not find."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tidemill.engine.flow.check import Facts, Paths, check, paths_named
+from tidemill.engine.flow.written import names_in
+from tidemill.model.flow_reading import read_flow
+
+
+def script(step_id: str, **settings: Any) -> dict[str, Any]:
+    inputs = {name: {"type": "javascript", "expr": text} for name, text in settings.pop("inputs", {}).items()}
+    value = {"type": "rawscript", "language": "bash", "content": "", "input_transforms": inputs}
+    return {"id": step_id, "value": value, **settings}
+
+
+def identity(step_id: str, **settings: Any) -> dict[str, Any]:
+    return {"id": step_id, "value": {"type": "identity"}, **settings}
+
+
+def loop(step_id: str, *modules: dict[str, Any], over: object = "[1]") -> dict[str, Any]:
+    iterator = {"type": "javascript", "expr": over} if isinstance(over, str) else {"type": "static", "value": over}
+    return {"id": step_id, "value": {"type": "forloopflow", "iterator": iterator, "modules": list(modules)}}
+
+
+def chosen(step_id: str, *conditions: str, default: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    branches = [{"expr": text, "modules": []} for text in conditions]
+    return {"id": step_id, "value": {"type": "branchone", "branches": branches, "default": list(default)}}
+
+
+def found(*modules: dict[str, Any], facts: Facts | None = None, **flow: Any) -> list[tuple[str, str]]:
+    read = read_flow(json.dumps({"modules": modules, **flow}).encode())
+    return [(each.code, each.place) for each in check(read, facts or Facts())]
+
+
+@pytest.mark.parametrize(
+    ("modules", "expected"),
+    [
+        ([script("a"), script("b", inputs={"x": "results.a.y"})], []),
+        (
+            [script("a"), script("b", inputs={"x": "results.c.y"})],
+            [("unknown_step", "/modules/1/value/input_transforms/x")],
+        ),
+        (
+            [script("a", inputs={"x": "results.b"}), script("b")],
+            [("step_not_seen", "/modules/0/value/input_transforms/x")],
+        ),
+        ([script("a"), loop("l", script("b", inputs={"x": "results.a"}))], []),
+        (
+            [loop("l", script("b")), script("c", inputs={"x": "results['b']"})],
+            [("step_not_seen", "/modules/1/value/input_transforms/x")],
+        ),
+        ([script("a", stop_after_if={"expr": "results.a > 1"}), script("b")], []),
+        ([script("a"), script("b", inputs={"x": "'results.zz' /* results.zz */ // results.zz"})], []),
+        (
+            [script("a", stop_after_if={"expr": "true"}), script("b"), script("c")],
+            [("unreachable_step", "/modules/1")],
+        ),
+        ([script("a", stop_after_if={"expr": "true"})], []),
+        ([chosen("o", "results.o2", "true")], [("unknown_step", "/modules/0/value/branches/0/expr")]),
+        (
+            [chosen("o", "true", "flow_input.x", default=(identity("d"),))],
+            [
+                ("unreachable_branch", "/modules/0/value/branches/1"),
+                ("unreachable_branch", "/modules/0/value/default"),
+            ],
+        ),
+        ([chosen("o", "false;", "flow_input.x")], [("unreachable_branch", "/modules/0/value/branches/0")]),
+        ([loop("l", identity("i"), over=[])], [("unreachable_step", "/modules/0/value/iterator")]),
+    ],
+)
+def test_steps_and_branches(modules: list[dict[str, Any]], expected: list[tuple[str, str]]) -> None:
+    assert found(*modules) == expected
+
+
+@pytest.mark.parametrize(
+    ("modules", "expected"),
+    [
+        ([script("a", inputs={"v": "flow_input.x + flow_input['y']"})], []),
+        ([script("a", inputs={"v": "flow_input.x"})], [("unused_argument", "")]),
+        ([script("a", inputs={"v": "Object.keys(flow_input)"})], []),
+        ([script("a", inputs={"v": "previous_result"})], []),
+        ([identity("a")], []),
+        (
+            [script("a", inputs={"v": "flow_input"}), script("b", inputs={"v": "flow_input.z"})],
+            [("unknown_argument", "/modules/1/value/input_transforms/v")],
+        ),
+        ([script("a", inputs={"v": "flow_input"}), loop("l", script("b", inputs={"v": "flow_input.iter.value"}))], []),
+    ],
+)
+def test_arguments(modules: list[dict[str, Any]], expected: list[tuple[str, str]]) -> None:
+    assert found(*modules, facts=Facts(arguments=["x", "y"])) == expected
+
+
+def test_what_is_missing_is_told_where_it_is_named() -> None:
+    static = {"type": "static", "value": ["$res:f/there/db", {"deep": "$var:f/gone/key"}]}
+    step = script("a", inputs={"v": "resource('f/gone/db').host + variable(`f/there/key`)"})
+    step["value"]["input_transforms"]["w"] = static
+    modules = [
+        step,
+        {"id": "b", "value": {"type": "script", "path": "f/gone/script", "input_transforms": {}}},
+        {"id": "c", "value": {"type": "flow", "path": "f/there/flow", "input_transforms": {}}},
+    ]
+    named = paths_named(read_flow(json.dumps({"modules": modules}).encode()))
+    assert named == Paths(
+        scripts=frozenset({"f/gone/script"}),
+        flows=frozenset({"f/there/flow"}),
+        resources=frozenset({"f/there/db", "f/gone/db"}),
+        variables=frozenset({"f/gone/key", "f/there/key"}),
+    )
+    there = Paths(
+        flows=frozenset({"f/there/flow"}), resources=frozenset({"f/there/db"}), variables=frozenset({"f/there/key"})
+    )
+    assert found(*modules, facts=Facts(there=there)) == [
+        ("missing_variable", "/modules/0/value/input_transforms/w"),
+        ("missing_script", "/modules/1/value/path"),
+        ("missing_resource", "/modules/0/value/input_transforms/v"),
+    ]
+
+
+def test_an_expression_that_cannot_be_parsed_is_told_at_each_place() -> None:
+    modules = [script("a", inputs={"v": "1 +"}), script("b", skip_if={"expr": "1 +"})]
+    assert found(*modules, facts=Facts(unparsable={"1 +": "why"})) == [
+        ("unparsable_expression", "/modules/0/value/input_transforms/v"),
+        ("unparsable_expression", "/modules/1/skip_if/expr"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "inputs"),
+    [
+        ("results.a.b + results['c-d']", {"a", "c-d"}, set()),
+        ('`${results?.e} ${flow_input["f g"]}`', {"e"}, {"f g"}),
+        ("myresults.a + x.results.b + flow_inputs", set(), set()),
+        ("flow_input[name]", set(), None),
+        ("results . a", {"a"}, set()),
+    ],
+)
+def test_names_are_read_from_the_text(text: str, steps: set[str], inputs: set[str] | None) -> None:
+    named = names_in(text)
+    assert (named.steps, named.inputs) == (steps, inputs)

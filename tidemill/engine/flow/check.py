@@ -1,0 +1,180 @@
+"""What is probably wrong with a flow that can be deployed: told with its place, and in the way of nothing."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from tidemill.engine.flow.written import Written, expressions_of, names_in, passes_input_on, references_in, statics_of
+from tidemill.model.flow import (
+    BranchOne,
+    DeployedScript,
+    Flow,
+    ForLoop,
+    Static,
+    Step,
+    SubFlow,
+    WhileLoop,
+    all_steps,
+    inner_steps,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing. `place`: a JSON pointer into the flow's value; "" for the whole."""
+
+    code: str
+    place: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Paths of each kind: those that a flow names, or those of them that there are."""
+
+    scripts: frozenset[str] = frozenset()
+    flows: frozenset[str] = frozenset()
+    resources: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a check knows beside the flow.
+
+    Attributes:
+        there: what there is of the paths that it names, as far as its author may read it.
+        unparsable: the expressions that cannot be parsed, and why.
+        arguments: the names in the flow's schema; None where it has none.
+    """
+
+    there: Paths = field(default_factory=Paths)
+    unparsable: Mapping[str, str] = field(default_factory=dict)
+    arguments: Collection[str] | None = None
+
+
+_ALWAYS: Final = frozenset({"true", "1"})
+_NEVER: Final = frozenset({"false", "0", "null", "undefined", '""', "''"})
+
+
+def check(flow: Flow, facts: Facts) -> list[Finding]:
+    """All that was found, in the order of the flow."""
+    found = [*_of_expressions(flow, facts), *_of_paths(flow, facts.there)]
+    for steps in _levels(flow):
+        found += _of_order(steps)
+    if facts.arguments is not None:
+        found += _of_arguments(flow, facts.arguments)
+    return found
+
+
+def paths_named(flow: Flow) -> Paths:
+    """The paths of scripts, flows, resources and variables that a flow names."""
+    named = list(_named_paths(flow))
+
+    def of(kind: str) -> frozenset[str]:
+        return frozenset(path for each, path, _ in named if each == kind)
+
+    return Paths(scripts=of("script"), flows=of("flow"), resources=of("resource"), variables=of("variable"))
+
+
+def _of_expressions(flow: Flow, facts: Facts) -> Iterator[Finding]:
+    ids = {step.id for step in all_steps(flow)}
+    for written in expressions_of(flow):
+        if (why := facts.unparsable.get(written.text)) is not None:
+            yield Finding("unparsable_expression", written.place, why)
+            continue
+        for step in sorted(names_in(written.text).steps - written.seen):
+            yield _not_seen(written, step, is_there=step in ids)
+
+
+def _not_seen(written: Written, step: str, *, is_there: bool) -> Finding:
+    if is_there:
+        why = f"The result of step '{step}' is not there yet, or lies inside of a loop or branch: it is undefined here."
+        return Finding("step_not_seen", written.place, why)
+    return Finding("unknown_step", written.place, f"There is no step '{step}': its result is undefined.")
+
+
+def _named_paths(flow: Flow) -> Iterator[tuple[str, str, str]]:
+    """Kind, path and place of all that is named."""
+    for step in all_steps(flow):
+        match step.kind:
+            case DeployedScript() if step.kind.hash is None:
+                yield "script", step.kind.path, f"{step.place}/value/path"
+            case SubFlow():
+                yield "flow", step.kind.path, f"{step.place}/value/path"
+        for value, place in statics_of(step):
+            for kind, path in sorted(references_in(value)):
+                yield "variable" if kind == "var" else "resource", path, place
+    for written in expressions_of(flow):
+        named = names_in(written.text)
+        for path in sorted(named.variables):
+            yield "variable", path, written.place
+        for path in sorted(named.resources):
+            yield "resource", path, written.place
+
+
+def _of_paths(flow: Flow, there: Paths) -> Iterator[Finding]:
+    known = {"script": there.scripts, "flow": there.flows, "resource": there.resources, "variable": there.variables}
+    for kind, path, place in _named_paths(flow):
+        if path not in known[kind]:
+            yield Finding(f"missing_{kind}", place, f"There is no {kind} '{path}', or none that you may read.")
+
+
+def _levels(flow: Flow) -> Iterator[tuple[Step, ...]]:
+    yield flow.steps
+    for step in all_steps(flow):
+        yield from inner_steps(step)
+
+
+def _of_order(steps: tuple[Step, ...]) -> Iterator[Finding]:
+    """What is never come to in one level."""
+    for number, step in enumerate(steps):
+        yield from _of_branches(step)
+        rest = steps[number + 1 :]
+        is_loop = isinstance(step.kind, ForLoop | WhileLoop)
+        if rest and step.stop is not None and not is_loop and _text(step.stop.condition) in _ALWAYS:
+            message = f"Step '{step.id}' always stops here, so that '{rest[0].id}' and what follows never runs."
+            yield Finding("unreachable_step", rest[0].place, message)
+
+
+def _of_branches(step: Step) -> Iterator[Finding]:
+    kind = step.kind
+    if isinstance(kind, ForLoop) and isinstance(kind.iterator, Static) and kind.iterator.value.split() == [b"[]"]:
+        yield Finding("unreachable_step", f"{step.place}/value/iterator", f"The loop '{step.id}' goes through nothing.")
+    if not isinstance(kind, BranchOne):
+        return
+    always: int | None = None
+    for number, branch in enumerate(kind.branches):
+        place = f"{step.place}/value/branches/{number}"
+        if always is not None:
+            yield _unreachable(place, number, f"branch {always} is always chosen before")
+        elif _text(branch.condition) in _NEVER:
+            yield _unreachable(place, number, "its condition never holds")
+        elif _text(branch.condition) in _ALWAYS:
+            always = number
+    if always is not None and kind.default:
+        place = f"{step.place}/value/default"
+        yield Finding("unreachable_branch", place, f"The default is never taken: branch {always} always is.")
+
+
+def _unreachable(place: str, number: int, why: str) -> Finding:
+    return Finding("unreachable_branch", place, f"Branch {number} is never chosen: {why}.")
+
+
+def _of_arguments(flow: Flow, arguments: Collection[str]) -> Iterator[Finding]:
+    used: set[str] = set()
+    is_whole = passes_input_on(flow)
+    for written in expressions_of(flow):
+        named = names_in(written.text)
+        is_whole = is_whole or named.inputs is None or (written.is_first and named.previous)
+        inputs = named.inputs or frozenset()
+        used |= inputs
+        for name in sorted(inputs - {*arguments, "iter"}):
+            yield Finding("unknown_argument", written.place, f"The schema of the flow has no argument '{name}'.")
+    if flow.limit is None and flow.preprocessor is None and not is_whole:
+        for name in sorted(set(arguments) - used):
+            yield Finding("unused_argument", "", f"No step uses the argument '{name}'.")
+
+
+def _text(condition: str) -> str:
+    return condition.strip().rstrip(";").strip()
