@@ -1,5 +1,6 @@
 """What only BigQuery has: its types, typed parameters, dry runs and scripts, on an emulator."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -7,8 +8,12 @@ import pytest
 
 from tests.contracts.databases.asking import PLAIN, argument, ask, rows_of, run_all, value_of, values_of
 from tests.database_servers import DatabaseServers, Resource, start_bigquery
+from tidemill.engine.egress import EVERYWHERE
 from tidemill.model.column import Kind
-from tidemill.model.errors import BadRequest, QueryFailed
+from tidemill.model.errors import BadRequest, QueryFailed, Unsupported
+from tidemill.queries.explorer import explorer_of
+from tidemill.queries.port import Opened
+from tidemill.queries.runners import Runners
 from tidemill.stores.databases.port import Database, SessionOptions
 
 VALUES: dict[str, tuple[Kind, object]] = {
@@ -99,6 +104,18 @@ async def test_explain_tells_without_running(database: Database) -> None:
     ((kind, *_),) = await ask(database, "explain drop table main.explained")
     assert kind == "DROP_TABLE"
     assert await ask(database, "select * from main.explained") == []
+
+
+async def test_the_explorer_shows_a_dry_run_as_the_plan(database_servers: DatabaseServers, database: Database) -> None:
+    await ask(database, "create or replace table main.planned (id int64)")
+    value = json.dumps(database_servers.get("bigquery", start_bigquery)).encode()
+    async with Runners(EVERYWHERE) as runners:
+        explorer = explorer_of(runners, Opened(resource_type="bigquery", value=value), "main/u/ann")
+        plan = await explorer.explain("-- @n (int64)\ndelete from main.planned where id = @n", {"n": b"1"}, runs=False)
+        with pytest.raises(Unsupported, match="leave `analyze` out"):
+            await explorer.explain("select 1", {}, runs=True)
+    assert (plan.form, plan.sql) == ("json", "explain delete from main.planned where id = @n")
+    assert json.loads(bytes(plan.plan))["statement_type"] == "DELETE"
 
 
 async def test_a_script_gives_its_last_result(database: Database) -> None:

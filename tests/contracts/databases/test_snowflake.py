@@ -15,6 +15,9 @@ from tests.database_servers import DatabaseServers, Resource, start_snowflake
 from tidemill.engine.egress import EVERYWHERE, Egress, Reach
 from tidemill.model.column import Kind
 from tidemill.model.errors import AddressClosed, BadRequest, Conflict, ConnectionFailed, QueryFailed, Unsupported
+from tidemill.queries.explorer import explorer_of
+from tidemill.queries.port import Opened
+from tidemill.queries.runners import Runners
 from tidemill.stores import connection_tests
 from tidemill.stores.databases import open_database
 from tidemill.stores.databases.port import Database, Session, SessionOptions
@@ -248,6 +251,16 @@ async def test_a_busy_server_is_told_that_it_is_asked_again() -> None:
     assert await recorded_rows(recorded) == [("x",)]
     first, second = (head.split(" ")[1] for head in recorded.heads[:2])
     assert second == f"{first}&retry=true"
+
+
+async def test_the_explorer_asks_for_a_plan() -> None:
+    recorded = Recorded(ACCEPTED, result("text", '{"GlobalStats":{"partitionsTotal":1}}'))
+    async with answering(recorded) as origin, Runners(EVERYWHERE) as runners:
+        value = {"account_identifier": "o-a", "token": "t", "database": "d", "endPoint": origin}
+        opened = Opened(resource_type="snowflake", value=json.dumps(value).encode())
+        plan = await explorer_of(runners, opened, "main/u/ann").explain("select 1", {}, runs=False)
+    assert (plan.form, bytes(plan.plan)) == ("json", b'{"GlobalStats":{"partitionsTotal":1}}')
+    assert recorded.bodies[0]["statement"] == "explain using json select 1"
 
 
 @pytest.mark.parametrize("third", ["0.333333333", "0.33333333333"])

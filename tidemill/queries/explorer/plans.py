@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from tidemill.engine.cell_json import RowEncoder
 from tidemill.engine.sql.script import read_script
 from tidemill.model.errors import BadRequest, Unsupported
 from tidemill.queries.explorer.port import STATEMENT_S, Plan
@@ -39,6 +40,8 @@ _PREFIXES: Final = {
     "mariadb": _Prefixes(planning="explain format=json ", running="analyze format=json ", may_write=(True, False)),
     "mysql": _Prefixes(planning="explain format=json ", running="explain analyze ", may_write=(True, False)),
     "clickhouse": _Prefixes(planning="explain json = 1, indexes = 1 ", running=""),
+    "bigquery": _Prefixes(planning="explain ", running=""),  # a dry run, see `stores/databases/bigquery/explaining.py`
+    "snowflake": _Prefixes(planning="explain using json ", running="", may_write=(True, False)),
 }
 
 
@@ -51,7 +54,7 @@ async def explain(database: Database, language: str, content: str, args: Mapping
         Unsupported: it has no plans, or cannot run without keeping.
     """
     statement = _only_statement(content, language, args)
-    if language not in {"postgresql", "mysql", "clickhouse"}:
+    if language not in _PREFIXES:
         raise Unsupported(f"Plans of {language!r} cannot be shown yet: run EXPLAIN as a script.")
     writes = _PREFIXES[language].may_write[runs]
     async with database.session(_RUNNING if writes else _PLANNING) as session:
@@ -59,10 +62,11 @@ async def explain(database: Database, language: str, content: str, args: Mapping
         if runs and not prefixes.running:
             raise Unsupported(f"{language} cannot tell how a statement has run: leave `analyze` out.")
         asked = replace(statement, text=(prefixes.running if runs else prefixes.planning) + statement.text)
-        if writes:
+        takes_back = writes and database.can.transactions
+        if takes_back:
             await session.begin()
         lines = await _lines(session, asked)
-        if writes:
+        if takes_back:
             await session.rollback()
     return _plan(lines, asked.text)
 
@@ -82,7 +86,11 @@ async def _product(session: Session, language: str) -> str:
 
 
 async def _lines(session: Session, statement: Statement) -> list[str]:
+    """The only column of each row; of several columns an object a row."""
     (result,) = await session.run(statement)
+    if len(result.columns) > 1:
+        encoder = RowEncoder(result.columns)
+        return [encoder.objects(batch).decode() async for batch in result.batches(1000)]
     cells = [row[0] async for batch in result.batches(1000) for row in batch]
     return [each.decode() if isinstance(each, bytes) else str(each) for each in cells]
 
