@@ -22,10 +22,10 @@ from tidemill.engine.sql.annotations import Format
 from tidemill.model.column import BinaryText, Column, DataType, Kind
 from tidemill.model.errors import TidemillError
 from tidemill.model.resource_type import CatalogueType, catalogue
-from tidemill.queries.arrow_columns import arrow_type
 from tidemill.queries.row_writers import row_writer
 from tidemill.server.errors import STATUSES
 from tidemill.settings import Settings
+from tidemill.stores.databases.arrow_columns import arrow_type
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python packaging/write_reference.py"

@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 
 from tidemill.engine.cell_json import distinct_names
 from tidemill.model.column import Column, Row
-from tidemill.queries.arrow_columns import ArrowColumns
+from tidemill.stores.databases.arrow_columns import ArrowColumns
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-GROUP_BYTES: Final = 32 * 1024 * 1024
+GROUP_BYTES: Final = 16 * 1024 * 1024
 """Of Arrow's, which become a row group of Parquet together."""
 GROUP_ROWS: Final = 250_000
 
@@ -29,16 +29,22 @@ class ParquetWriter:
         distinct_names(columns)
         self._columns = ArrowColumns(columns)
         self._sink = _Sink()
-        self._writer = pq.ParquetWriter(pa.PythonFile(self._sink, "w"), self._columns.schema, compression="zstd")
+        schema = self._columns.schema
+        self._writer = pq.ParquetWriter(
+            pa.PythonFile(self._sink, "w"), schema, compression="zstd", use_dictionary=_with_dictionary(schema)
+        )
         self._held: list[pa.RecordBatch] = []
         self._bytes = self._rows = 0
 
     def write(self, rows: Sequence[Row]) -> bytes:
         """See `RowWriter.write`."""
-        batch = self._columns.batch(rows)
+        return self.write_batch(self._columns.batch(rows))
+
+    def write_batch(self, batch: pa.RecordBatch) -> bytes:
+        """The next rows, with this writer's columns; see `RowWriter.write`."""
         self._held.append(batch)
         self._bytes += batch.nbytes
-        self._rows += len(rows)
+        self._rows += batch.num_rows
         if self._bytes < GROUP_BYTES and self._rows < GROUP_ROWS:
             return b""
         self._write_group()
@@ -57,6 +63,11 @@ class ParquetWriter:
 
     def _ready(self) -> bytes:
         return self._sink.take()
+
+
+def _with_dictionary(schema: pa.Schema) -> list[str]:
+    """Texts repeat. For numbers a dictionary costs more time and memory than it saves: zstd finds what repeats."""
+    return [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
 
 
 class _Sink(io.RawIOBase):

@@ -1,7 +1,7 @@
 """Writes rows as JSON Lines, CSV or Parquet, piece by piece: memory holds some batches, never the whole."""
 
 from collections.abc import Sequence
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import msgspec
 
@@ -9,6 +9,9 @@ from tidemill.engine.cell_json import Cells, RowEncoder, distinct_names
 from tidemill.engine.sql.annotations import Format
 from tidemill.model.column import Column, Row
 from tidemill.registry import Entry
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _PARQUET: Final = Entry("tidemill.queries.parquet_writer:ParquetWriter")
 """Imported when it is used: Arrow takes its time."""
@@ -33,8 +36,14 @@ class RowWriter(Protocol):
         ...
 
 
-class _OfColumns(RowWriter, Protocol):
+class BatchWriter(RowWriter, Protocol):
+    """One that takes whole columns, too."""
+
     def __init__(self, columns: Sequence[Column]) -> None: ...
+
+    def write_batch(self, batch: "pa.RecordBatch") -> bytes:
+        """As `write`."""
+        ...
 
 
 def row_writer(form: Format, columns: Sequence[Column], *, big_numbers_as_text: bool) -> RowWriter:
@@ -49,7 +58,12 @@ def row_writer(form: Format, columns: Sequence[Column], *, big_numbers_as_text: 
         case Format.CSV:
             return CsvWriter(columns)
         case Format.PARQUET:
-            return cast("type[_OfColumns]", _PARQUET.load())(columns)
+            return parquet_writer(columns)
+
+
+def parquet_writer(columns: Sequence[Column]) -> BatchWriter:
+    """As `row_writer` for Parquet."""
+    return cast("type[BatchWriter]", _PARQUET.load())(columns)
 
 
 class JsonLinesWriter:

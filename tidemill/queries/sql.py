@@ -20,7 +20,7 @@ from tidemill.queries.sql_binding import bind, value_of
 from tidemill.queries.sql_collecting import Collector
 from tidemill.queries.sql_streaming import stream
 from tidemill.stores.databases import open_database
-from tidemill.stores.databases.port import Database, Session, SessionOptions, Statement
+from tidemill.stores.databases.port import Capabilities, Database, Session, SessionOptions, Statement
 
 DATA_TABLE: Final = "datatable:"
 _ONLY_READ: Final = ("select", "show", "explain", "describe", "desc", "values", "table")
@@ -52,7 +52,7 @@ class SqlRunner:
             if script.annotations.is_transaction and not database.can.transactions:
                 raise Unsupported(f"-- transaction: {query.language} has no transactions of several statements.")
             async with database.session(options) as session:
-                return await _run_in(session, script.annotations, statements, query, host)
+                return await _run_in(session, script.annotations, statements, query, host, can=database.can)
 
     def use(self, language: str, identity: str, value: bytes) -> AbstractAsyncContextManager[Database]:
         """The database that the value (raw JSON) of a resource describes, for a while.
@@ -73,14 +73,20 @@ class SqlRunner:
 
 
 async def _run_in(
-    session: Session, annotations: Annotations, statements: Sequence[Statement], query: Query, host: Host
+    session: Session,
+    annotations: Annotations,
+    statements: Sequence[Statement],
+    query: Query,
+    host: Host,
+    *,
+    can: Capabilities,
 ) -> bytes:
     if annotations.is_prepare:
         return await _described(session, statements)
     if annotations.streaming is not None:
         if annotations.is_transaction:
             await session.begin()
-        return await stream(session, annotations, statements, query, host)
+        return await stream(session, annotations, statements, query, host, can=can)
     collector = Collector(annotations, max_bytes=query.max_result_bytes, max_rows=query.max_rows)
     if not annotations.is_transaction:
         return await collector.collect(session, statements)

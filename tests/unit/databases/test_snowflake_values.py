@@ -9,7 +9,7 @@ import pytest
 
 from tidemill.model.column import Kind
 from tidemill.model.errors import BadRequest
-from tidemill.queries.arrow_columns import ArrowColumns
+from tidemill.stores.databases.arrow_columns import ArrowColumns
 from tidemill.stores.databases.port import Argument
 from tidemill.stores.databases.snowflake.arguments import bindings
 from tidemill.stores.databases.snowflake.config import SnowflakeConfig

@@ -10,9 +10,12 @@ Everything is `async`; a driver that blocks is called in a thread, one at a time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tidemill.model.column import Column, Row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,7 @@ class Capabilities:
         cancel: `Session.cancel` ends a running statement on the server.
         several_statements: one call takes a text of several statements (MSSQL's batch).
         row_locks: `select ... for update`.
+        columnar: its sessions are `ColumnarSession`s.
         upsert: how, "" for none: `on conflict`, `on duplicate key`, `merge`.
     """
 
@@ -35,6 +39,7 @@ class Capabilities:
     cancel: bool = True
     several_statements: bool = False
     row_locks: bool = True
+    columnar: bool = False
     upsert: str = ""
 
 
@@ -119,6 +124,31 @@ class Session(Protocol):
 
     async def cancel(self) -> None:
         """End what runs now, on the server too. May be called from another task; nothing runs afterwards."""
+
+
+class ColumnarResult(Protocol):
+    """What a query gives, column by column: the very values that `Result` has, as `arrow_columns.py` makes them."""
+
+    columns: tuple[Column, ...]
+
+    def batches(self) -> "AsyncIterator[pa.RecordBatch]":
+        """The rows in their order, none where there are none; memory stays bounded by two batches.
+
+        Raises:
+            QueryFailed: the query failed on the way, or Arrow has no form for a value.
+            ConnectionFailed: the connection was lost.
+        """
+
+
+class ColumnarSession(Session, Protocol):
+    """A session that reads many rows without an object for each value."""
+
+    async def run_columnar(self, statement: Statement) -> ColumnarResult | None:
+        """Run a query; None where it cannot be read so, and nothing was run.
+
+        Raises:
+            BadRequest, QueryFailed, ConnectionFailed: see `run`.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

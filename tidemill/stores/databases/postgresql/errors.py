@@ -63,23 +63,30 @@ def connection_lost(error: Exception | str) -> ConnectionFailed:
     return ConnectionFailed(f"The connection to the database was lost: {words}. What was not committed is undone.")
 
 
+def from_driver(error: Error) -> TidemillError:
+    """Of a query of ours to the catalogue."""
+    if error.sqlstate is None:
+        return connection_lost(error)
+    return QueryFailed(f"{error}\nSQLSTATE: {error.sqlstate}")
+
+
 def sqlstate(result: PGresult) -> str:
     return (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
 
 
-def query_failed(result: PGresult, statement: Statement | None) -> TidemillError:
-    """Of a statement that the server refused."""
+def query_failed(result: PGresult, statement: Statement | None, *, has_place: bool = True) -> TidemillError:
+    """Of a statement that the server refused. `has_place` is false where it was sent within another one."""
     state = sqlstate(result)
     if state in _GONE:
         return connection_lost(_field(result, DiagnosticField.MESSAGE_PRIMARY))
-    return QueryFailed("\n".join(_lines(result, statement, state)))
+    return QueryFailed("\n".join(_lines(result, statement, state, has_place=has_place)))
 
 
-def _lines(result: PGresult, statement: Statement | None, state: str) -> list[str]:
+def _lines(result: PGresult, statement: Statement | None, state: str, *, has_place: bool) -> list[str]:
     words = _field(result, DiagnosticField.MESSAGE_PRIMARY) or result.error_message.decode(errors="replace").strip()
     position = _field(result, DiagnosticField.STATEMENT_POSITION)
     lines = [words]
-    if statement and position.isdigit():
+    if statement and has_place and position.isdigit():
         lines[0] += f" ({place(statement, int(position))})"
     elif statement:
         lines[0] += f" (statement at line {statement.line})"

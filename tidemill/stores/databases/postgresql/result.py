@@ -82,6 +82,9 @@ class PostgresResult:
         if failed:
             raise query_failed(failed, self._statement)
 
+    async def stop(self) -> None:
+        """Nothing: what still comes is what the connection gives next."""
+
     async def _next(self) -> PGresult | None:
         chunk = self._held.popleft() if self._held else await fetch(self._connection)
         if chunk is not None and chunk.status in _LAST:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from typing import Final
+from typing import Final, Protocol, cast
 
 from psycopg import AsyncRawCursor, Error, generators
 from psycopg.pq import ExecStatus, Format, TransactionStatus
@@ -10,19 +10,54 @@ from psycopg.pq.abc import PGresult
 
 from tidemill.model.column import Column, DataType, Kind
 from tidemill.model.errors import BadRequest, ConnectionFailed, QueryFailed, TidemillError
-from tidemill.stores.databases.port import Result, SessionOptions, Statement
+from tidemill.registry import Entry
+from tidemill.stores.databases.port import ColumnarResult, Result, SessionOptions, Statement
 from tidemill.stores.databases.postgresql.arguments import DeclaredType, declared_type, parameter
 from tidemill.stores.databases.postgresql.connection import FORMS, Connection
-from tidemill.stores.databases.postgresql.errors import INSIDE_TRANSACTION, connection_lost, query_failed, sqlstate
+from tidemill.stores.databases.postgresql.errors import (
+    INSIDE_TRANSACTION,
+    connection_lost,
+    from_driver,
+    query_failed,
+    sqlstate,
+)
 from tidemill.stores.databases.postgresql.result import CHUNK_ROWS, PostgresResult, fetch
 from tidemill.stores.databases.postgresql.types import TYPES, column_type
 from tidemill.stores.databases.postgresql.user_types import UserType, UserTypes, register
+
+
+class OpenResult(Protocol):
+    """What a statement gives while it is open."""
+
+    is_complete: bool
+
+    async def skip(self) -> None:
+        """Read what is left and forget it."""
+
+    async def stop(self) -> None:
+        """Be done with it, after its statement was canceled."""
+
+
+class CopiedRows(OpenResult, ColumnarResult, Protocol):
+    """Those of a query that is read by COPY."""
+
+
+class Copies(Protocol):
+    """Runs queries by COPY."""
+
+    def __init__(self, session: "PostgresSession") -> None: ...
+
+    async def run(self, statement: Statement) -> CopiedRows | None:
+        """As `ColumnarSession.run_columnar`; where nothing was run, the transaction goes on."""
+
 
 LookUp = Callable[[Collection[int]], Awaitable[dict[int, UserType]]]
 _COPIES: Final = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
 _OPEN: Final = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
 _BEGINS: Final = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*+(?:begin|start\s+transaction)\b", re.IGNORECASE | re.DOTALL)
 _MOST_HELD_BYTES: Final = 8 * 1024 * 1024
+_COPY: Final = Entry("tidemill.stores.databases.postgresql.columnar:Copier")
+"""Imported when it is used: Arrow takes its time."""
 _RESOLVE: Final = "select pg_catalog.to_regtype($1)::pg_catalog.oid"
 
 
@@ -34,17 +69,17 @@ class PostgresSession:
     """
 
     def __init__(self, connection: Connection, options: SessionOptions, *, types: UserTypes, look_up: LookUp) -> None:
-        self._connection, self._options = connection, options
+        self.connection, self._options = connection, options
         self._types, self._look_up_aside = types, look_up
         self._timeout_ms = round(options.statement_timeout_s * 1000)
-        self._open: PostgresResult | None = None
+        self._open: OpenResult | None = None
         self._has_own_transaction = False
         self._is_canceled = False
         self._resolved: dict[str, int] = {}
 
     async def prepare(self) -> None:
         """Set what the connection was not opened with."""
-        connection = self._connection
+        connection = self.connection
         if not connection.is_pooled and connection.timeout_ms != self._timeout_ms:
             connection.changed = True
             await connection.command(f"set statement_timeout = {self._timeout_ms}")
@@ -52,68 +87,78 @@ class PostgresSession:
     async def run(self, statement: Statement) -> list[Result]:
         """See `Session.run`."""
         await self._settle()
-        self._connection.changed = True
-        if self._is_wrapped and self._connection.status == TransactionStatus.IDLE:
+        self.connection.changed = True
+        if self._is_wrapped and self.connection.status == TransactionStatus.IDLE:
             return [await self._run_wrapped(statement)]
         return [await self._start(statement)]
 
     async def describe(self, statement: Statement) -> tuple[Column, ...]:
         """See `Session.describe`."""
         await self._settle()
-        if opened := self._is_wrapped and self._connection.status == TransactionStatus.IDLE:
-            await self._connection.command(self._opening())
+        if opened := self._is_wrapped and self.connection.status == TransactionStatus.IDLE:
+            await self.connection.command(self._opening())
         try:
-            _, oids = await self._parameters(statement)
-            pgconn = self._connection.driver.pgconn
-            for send in (
-                lambda: pgconn.send_prepare(b"", statement.text.encode(), oids),
-                lambda: pgconn.send_describe_prepared(b""),
-            ):
-                described = (await self._exchange(send))[-1]
-                if described.status == ExecStatus.FATAL_ERROR:
-                    raise query_failed(described, statement)
-            found = await self._look_up(self._types.unknown(_column_oids(described)))
-            return self._columns(described, found)[0]
+            _, oids = await self.parameters(statement)
+            described = await self.described(statement.text.encode(), oids)
+            if described.status == ExecStatus.FATAL_ERROR:
+                raise query_failed(described, statement)
+            return (await self.columns_of(described))[0]
         finally:
             if opened:
-                await self._connection.command("rollback")
+                await self.connection.command("rollback")
+
+    async def run_columnar(self, statement: Statement) -> ColumnarResult | None:
+        """See `ColumnarSession.run_columnar`."""
+        await self._settle()
+        self.connection.changed = True
+        if self._is_wrapped and self.connection.status == TransactionStatus.IDLE:
+            await self.connection.command(self._opening())
+            self._has_own_transaction = True
+        copied = await cast("type[Copies]", _COPY.load())(self).run(statement)
+        if copied is None and self._has_own_transaction:
+            self._has_own_transaction = False
+            await self.connection.command("rollback")
+        self._open = copied
+        return copied
 
     async def begin(self) -> None:
         """See `Session.begin`."""
         await self._settle()
-        await self._connection.command(self._opening() if self._is_wrapped else "begin")
+        await self.connection.command(self._opening() if self._is_wrapped else "begin")
 
     async def commit(self) -> None:
         """Also fails where the server rolls back instead, since a statement has failed."""
         await self._settle()
-        failed = self._connection.status == TransactionStatus.INERROR
-        await self._connection.command("rollback" if failed else "commit")
+        failed = self.connection.status == TransactionStatus.INERROR
+        await self.connection.command("rollback" if failed else "commit")
         if failed:
             raise QueryFailed("The transaction was rolled back, since one of its statements has failed.")
 
     async def rollback(self) -> None:
         """See `Session.rollback`."""
         await self._settle()
-        await self._connection.command("rollback")
+        await self.connection.command("rollback")
 
     async def cancel(self) -> None:
         """See `Session.cancel`."""
         self._is_canceled = True
-        await self._connection.cancel()
+        await self.connection.cancel()
 
     async def finish(self) -> None:
         """At the end of a session that went well: everything is read, what is open is rolled back."""
         await self._settle()
-        if self._connection.status in _OPEN:
-            await self._connection.command("rollback")
+        if self.connection.status in _OPEN:
+            await self.connection.command("rollback")
 
     async def abandon(self) -> None:
         """At the end of one that did not: the server stops what it does. What fails here closes the connection."""
         self._is_canceled = True
-        connection = self._connection
+        connection = self.connection
         try:
             if connection.status == TransactionStatus.ACTIVE:
                 await connection.cancel()
+                if self._open is not None:
+                    await self._open.stop()
                 while await fetch(connection) is not None:
                     pass
             if connection.status in _OPEN:
@@ -123,11 +168,11 @@ class PostgresSession:
 
     @property
     def _is_wrapped(self) -> bool:
-        return self._connection.is_pooled or self._options.read_only
+        return self.connection.is_pooled or self._options.read_only
 
     def _opening(self, begin: str = "begin; ") -> str:
         """Of a transaction with our settings. It makes a query, after which no statement can make it write."""
-        settings = {**FORMS, "statement_timeout": str(self._timeout_ms)} if self._connection.is_pooled else {}
+        settings = {**FORMS, "statement_timeout": str(self._timeout_ms)} if self.connection.is_pooled else {}
         calls = ", ".join(f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in settings.items())
         mode = "set transaction read only; " if self._options.read_only else ""
         return f"{begin}{mode}select {calls}"
@@ -136,14 +181,14 @@ class PostgresSession:
         if _BEGINS.match(statement.text):
             result = await self._start(statement)
             await self._settle()
-            await self._connection.command(self._opening(begin=""))
+            await self.connection.command(self._opening(begin=""))
             return result
-        await self._connection.command(self._opening())
+        await self.connection.command(self._opening())
         self._has_own_transaction = True
         try:
             result = await self._start(statement, is_own=True)
         except _NotInside:
-            await self._connection.command("rollback")
+            await self.connection.command("rollback")
             self._has_own_transaction = False
             result = await self._start(statement)
             self._refuse_other_forms(result)
@@ -170,41 +215,62 @@ class PostgresSession:
         if result is not None:
             await result.skip()
         if own:
-            await self._connection.command("commit")
+            await self.connection.command("commit")
 
     async def _start(self, statement: Statement, *, is_own: bool = False) -> PostgresResult:
         if "\0" in statement.text:
             raise BadRequest("The statement holds a NUL.")
-        values, oids = await self._parameters(statement)
+        values, oids = await self.parameters(statement)
         first = await self._send(statement, values, oids)
         if first.status == ExecStatus.FATAL_ERROR:
-            await self._drain()
+            await self.drain()
             if is_own and sqlstate(first) in INSIDE_TRANSACTION and not self._options.read_only:
                 raise _NotInside
             raise query_failed(first, statement)
         if first.status in _COPIES:
-            await self._connection.close()
+            await self.connection.close()
             raise QueryFailed("COPY from stdin and to stdout are for programs: use insert, or select with `-- s3`.")
         held = [first]
         found: dict[int, UserType] = {}
         if unknown := self._types.unknown(_column_oids(first)):
             found = await self._look_up_between(unknown, held)
         columns, loaders = self._columns(first, found)
-        result = PostgresResult(self._connection, statement, held, columns=columns, oids=loaders)
+        result = PostgresResult(self.connection, statement, held, columns=columns, oids=loaders)
         self._open = result
         if not columns:
             await result.skip()
         return result
 
+    async def columns_of(self, described: PGresult) -> tuple[tuple[Column, ...], list[int]]:
+        """The columns that were described, and what their loaders are known by."""
+        found = await self._look_up(self._types.unknown(_column_oids(described)))
+        return self._columns(described, found)
+
+    async def described(self, text: bytes, oids: Sequence[int]) -> PGresult:
+        """What the server says of a statement, or of what is wrong with it."""
+        pgconn = self.connection.driver.pgconn
+        prepared = (await self._exchange(lambda: pgconn.send_prepare(b"", text, oids)))[-1]
+        if prepared.status == ExecStatus.FATAL_ERROR:
+            return prepared
+        return (await self._exchange(lambda: pgconn.send_describe_prepared(b"")))[-1]
+
     async def _send(self, statement: Statement, values: Sequence[bytes | None], oids: Sequence[int]) -> PGresult:
-        pgconn = self._connection.driver.pgconn
-        try:
+        pgconn = self.connection.driver.pgconn
+
+        def send() -> None:
             pgconn.send_query_params(statement.text.encode(), values, oids, None, Format.TEXT)
             pgconn.set_chunked_rows_mode(CHUNK_ROWS)
-            await self._connection.driver.wait(generators.send(pgconn))
+
+        return await self.first(send)
+
+    async def first(self, send: Callable[[], None]) -> PGresult:
+        """The first that the server answers."""
+        try:
+            send()
+            await self.connection.driver.wait(generators.send(self.connection.driver.pgconn))
         except Error as error:
             raise connection_lost(error) from error
-        first = await fetch(self._connection)
+        first = await fetch(self.connection)
         if first is None:
             raise ConnectionFailed("The server gave no answer to a statement.")
         return first
@@ -212,15 +278,16 @@ class PostgresSession:
     async def _exchange(self, send: Callable[[], None]) -> list[PGresult]:
         try:
             send()
-            return await self._connection.driver.wait(generators.execute(self._connection.driver.pgconn))
+            return await self.connection.driver.wait(generators.execute(self.connection.driver.pgconn))
         except Error as error:
             raise connection_lost(error) from error
 
-    async def _drain(self) -> None:
-        while await fetch(self._connection) is not None:
+    async def drain(self) -> None:
+        """Read what is left of a statement that has failed."""
+        while await fetch(self.connection) is not None:
             pass
 
-    async def _parameters(self, statement: Statement) -> tuple[list[bytes | None], list[int]]:
+    async def parameters(self, statement: Statement) -> tuple[list[bytes | None], list[int]]:
         values, oids = [], []
         for argument in statement.arguments:
             declared = declared_type(argument.type_name)
@@ -236,12 +303,12 @@ class PostgresSession:
         """The OID of a type of this database's own."""
         name = declared.full_name
         if name not in self._resolved:
-            cursor = AsyncRawCursor(self._connection.driver)
+            cursor = AsyncRawCursor(self.connection.driver)
             try:
                 await cursor.execute(_RESOLVE, [name], prepare=False)
                 row = await cursor.fetchone()
             except Error as error:
-                raise _from_driver(error) from error
+                raise from_driver(error) from error
             if row is None or row[0] is None:
                 raise BadRequest(f"The argument {argument!r} is declared as {name!r}, a type that the database lacks.")
             self._resolved[name] = row[0]
@@ -254,15 +321,15 @@ class PostgresSession:
         if not missing:
             return known
         try:
-            return known | await self._types.look_up(self._connection.driver, missing)
+            return known | await self._types.look_up(self.connection.driver, missing)
         except Error as error:
-            raise _from_driver(error) from error
+            raise from_driver(error) from error
 
     async def _look_up_between(self, oids: Collection[int], held: list[PGresult]) -> dict[int, UserType]:
         """While rows arrive: after all of them if they are few, which also finds types of this very transaction."""
         size_bytes = 0
         while size_bytes < _MOST_HELD_BYTES:
-            chunk = await fetch(self._connection)
+            chunk = await fetch(self.connection)
             if chunk is None:
                 return await self._look_up(oids)
             held.append(chunk)
@@ -272,7 +339,7 @@ class PostgresSession:
     def _columns(self, first: PGresult, found: dict[int, UserType]) -> tuple[tuple[Column, ...], list[int]]:
         """The columns, and what their loaders are known by. A type that is found nowhere is text."""
         known = self._types.known(_column_oids(first)) | found
-        register(self._connection.driver.adapters, known)
+        register(self.connection.driver.adapters, known)
         columns, loaders = [], []
         for index in range(first.nfields):
             oid = first.ftype(index)
@@ -297,10 +364,3 @@ def _values(chunk: PGresult, row: int) -> Iterator[bytes]:
 
 def _nameless(oid: int) -> DataType:
     return DataType(name=f"type {oid}", kind=Kind.TEXT)
-
-
-def _from_driver(error: Error) -> TidemillError:
-    """Of a query of ours to the catalogue."""
-    if error.sqlstate is None:
-        return connection_lost(error)
-    return QueryFailed(f"{error}\nSQLSTATE: {error.sqlstate}")

@@ -1,4 +1,4 @@
-"""Rows of a result as Arrow, for Parquet: each column with the narrowest type that keeps all that it may hold.
+"""Values of a result as Arrow, for Parquet: each column with the narrowest type that keeps all that it may hold.
 
 Where there is none (numbers without a declared precision, intervals, times with an offset) a column is text.
 """
@@ -6,7 +6,7 @@ Where there is none (numbers without a declared precision, intervals, times with
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +17,7 @@ from tidemill.model.errors import QueryFailed
 MOST_DIGITS: Final = 76
 """Of Arrow's widest decimal."""
 
+T = TypeVar("T")
 Values: TypeAlias = Sequence[object]
 Convert = Callable[[Values], pa.Array]
 
@@ -30,7 +31,7 @@ class ArrowColumns:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
-        self._converts = [_converter(column.type) for column in columns]
+        self._converts = [converter(column.type) for column in columns]
         self.schema = pa.schema([pa.field(each.name, arrow_type(each.type)) for each in columns])
 
     def batch(self, rows: Sequence[Row]) -> pa.RecordBatch:
@@ -39,16 +40,26 @@ class ArrowColumns:
         Raises:
             QueryFailed: Parquet has no form for a value; the message names the column.
         """
-        arrays = []
-        for column, convert, values in zip(self._columns, self._converts, zip(*rows, strict=True), strict=True):
-            try:
-                arrays.append(convert(values))
-            except (pa.ArrowException, OverflowError, ValueError, TypeError) as error:
-                raise QueryFailed(
-                    f"The column {column.name!r} ({column.type.name}) holds a value that Parquet has no form for: "
-                    f"{error} Cast the column to text, or stream another format."
-                ) from error
+        arrays = [
+            converted(column, convert, values)
+            for column, convert, values in zip(self._columns, self._converts, zip(*rows, strict=True), strict=True)
+        ]
         return pa.record_batch(arrays, schema=self.schema)
+
+
+def converted(column: Column, convert: Callable[[T], pa.Array], values: T) -> pa.Array:
+    """What `convert` makes of the values of a column.
+
+    Raises:
+        QueryFailed: Parquet has no form for one of them.
+    """
+    try:
+        return convert(values)
+    except (pa.ArrowException, OverflowError, ValueError, TypeError) as error:
+        raise QueryFailed(
+            f"The column {column.name!r} ({column.type.name}) holds a value that Parquet has no form for: "
+            f"{error} Cast the column to text, or stream another format."
+        ) from error
 
 
 def arrow_type(data_type: DataType, *, is_nested: bool = False) -> pa.DataType:
@@ -104,7 +115,8 @@ def _nested_type(data_type: DataType) -> pa.DataType:
     return pa.struct(inner)
 
 
-def _converter(data_type: DataType) -> Convert:
+def converter(data_type: DataType) -> Convert:
+    """What makes an array of the values of a column."""
     wanted = arrow_type(data_type)
     plain = _plain(data_type)
     if data_type.kind in _TIMES:
