@@ -92,10 +92,6 @@ class Storage:
         """Whether there could be a key below `prefix` that `caller` may list."""
         return self.rules is None or self.rules.may_list_below(caller, prefix)
 
-    def hides_nothing(self, caller: Principal) -> bool:
-        """Whether `caller` may list every key."""
-        return self.rules is None or caller.is_admin
-
     def require(self, caller: Principal, access: Access, key: str) -> None:
         """Raises Denied, with why, unless `caller` may do `access` with `key`."""
         if not self.allows(caller, access, key):

@@ -116,7 +116,8 @@ def http_date(moment: datetime) -> str:
 
 def iso_date(moment: datetime) -> str:
     """As documents have it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat("T", "milliseconds")[:-6] + "Z"
 
 
 def without_body(answer: Answer) -> Answer:

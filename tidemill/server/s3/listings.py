@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from tidemill.stores.objects.port import PAGE, Folder, ObjectInfo
 
 Page = Listing[ObjectInfo] | Listing[ObjectInfo | Folder]
 
+_PLAIN: Final = re.compile(r"[A-Za-z0-9/._~*-]*")
 _NOTHING: Final[Listing[ObjectInfo]] = Listing([], "", restricted=False)
 
 
@@ -57,7 +59,8 @@ def shown_key(call: Call, name: str, value: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    return quote(value, safe="/-._~*")
+    """Percent-encoded; nothing of it has to be escaped in XML."""
+    return value if _PLAIN.fullmatch(value) else quote(value, safe="/-._~*")
 
 
 async def _page(call: Call, *, after: str) -> tuple[Page, int]:
@@ -94,12 +97,12 @@ def _head(call: Call, page: Page, most: int) -> list[str]:
 
 
 def _entries(call: Call, page: Page, *, owner: bool) -> list[str]:
-    encode = _quoted if _is_encoded(call) else str
+    encode = _quoted if _is_encoded(call) else xml.escaped
     rest = xml.text("StorageClass", "STANDARD") + (shown_owner(call) if owner else "")
     return [
-        f"<CommonPrefixes>{xml.text('Prefix', encode(entry.prefix))}</CommonPrefixes>"
+        f"<CommonPrefixes><Prefix>{encode(entry.prefix)}</Prefix></CommonPrefixes>"
         if isinstance(entry, Folder)
-        else f"<Contents>{xml.text('Key', encode(entry.key))}<LastModified>{iso_date(entry.modified_at)}</LastModified>"
+        else f"<Contents><Key>{encode(entry.key)}</Key><LastModified>{iso_date(entry.modified_at)}</LastModified>"
         f"<ETag>&quot;{xml.escaped(entry.etag)}&quot;</ETag><Size>{entry.size_bytes}</Size>{rest}</Contents>"
         for entry in page.entries
     ]

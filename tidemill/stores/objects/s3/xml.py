@@ -1,5 +1,6 @@
 """The XML of S3: what is sent, and what comes back."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,13 @@ from tidemill.stores.objects.port import Folder, ObjectInfo, Part
 from tidemill.stores.objects.remote.pages import Page
 from tidemill.stores.objects.remote.xml import parse, parse_qualified
 
+_QUOTE: Final = '(?:&quot;|&#34;|")?'
+_PLAIN_OBJECT: Final = re.compile(
+    "<Key>([^<&]*)</Key><LastModified>([^<&]*)</LastModified>"
+    f'<ETag>{_QUOTE}([^<&"]*){_QUOTE}</ETag>(?:<Checksum[A-Z][a-z]+>[^<]*</Checksum[A-Z][a-z]+>)*'
+    "<Size>([0-9]+)</Size>(?:<.*)?",
+    re.DOTALL,
+)
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -43,11 +51,12 @@ def parse_failure(body: bytes) -> Failure:
 
 def parse_listing(body: bytes) -> Page:
     """Of ListObjectsV2. Names are looked up with their namespace: taking it off 10,000 elements takes too long."""
+    objects, body = _take_objects(body)
     root = parse_qualified(body)
     names = root.tag.removesuffix("ListBucketResult")
     key, size, modified, etag = f"{names}Key", f"{names}Size", f"{names}LastModified", f"{names}ETag"
     text = _decoded if root.findtext(f"{names}EncodingType") == "url" else str
-    objects = [
+    objects += [
         ObjectInfo(
             key=text(entry.findtext(key, "")),
             size_bytes=int(entry.findtext(size, "0")),
@@ -60,6 +69,26 @@ def parse_listing(body: bytes) -> Page:
     folders = [Folder(text(entry.findtext(prefix, ""))) for entry in root.iterfind(f"{names}CommonPrefixes")]
     more = root.findtext(f"{names}IsTruncated", "false") == "true"
     return Page(objects, folders, root.findtext(f"{names}NextContinuationToken", "") if more else "")
+
+
+def _take_objects(body: bytes) -> tuple[list[ObjectInfo], bytes]:
+    """The objects of a listing in the plain form that all servers use, and what is left of it for a parser.
+
+    None are taken, and all is left, where a single one looks otherwise: a parser takes four times as long.
+    """
+    if b"<EncodingType>url</EncodingType>" not in body or b"<!" in body or not body.isascii():
+        return [], body
+    head, *parts = body.decode("ascii").split("<Contents>")
+    objects, rest = [], [head]
+    for part in parts:
+        entry, end, after = part.partition("</Contents>")
+        found = _PLAIN_OBJECT.fullmatch(entry)
+        if found is None or not end:
+            return [], body
+        key, modified, etag, size = found.groups()
+        objects.append(ObjectInfo(key=_decoded(key), size_bytes=int(size), modified_at=parse_time(modified), etag=etag))
+        rest.append(after)
+    return objects, "".join(rest).encode()
 
 
 def _decoded(text: str) -> str:
@@ -101,7 +130,8 @@ def can_carry(key: str) -> bool:
 
 def parse_time(text: str) -> datetime:
     """As in a listing."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def _document(name: str, content: str) -> bytes:
