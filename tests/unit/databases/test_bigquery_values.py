@@ -1,10 +1,14 @@
 """How BigQuery's values and types are read and written; what no emulator knows has the form of the REST reference."""
 
 import json
+import re
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tidemill.engine.cell_json import RowEncoder
 from tidemill.model.column import Kind
@@ -121,3 +125,38 @@ def test_an_argument_becomes_a_typed_parameter(type_name: str, raw: bytes, kind:
 def test_what_bigquery_would_change_or_not_know_is_refused(type_name: str, raw: bytes) -> None:
     with pytest.raises(BadRequest):
         parameter(Argument(name="a", type_name=type_name, value=raw))
+
+
+@given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999)))
+def test_any_instant_is_read_alike_in_both_forms(moment: datetime) -> None:
+    microseconds = (moment - datetime(1970, 1, 1)) // timedelta(microseconds=1)
+    (read,) = columns_of([field("TIMESTAMP")])[1]
+    found = read(str(microseconds))
+    assert found == read(f"{moment.isoformat(timespec='microseconds')}000000Z")
+    argument = Argument(name="a", type_name="timestamp", value=f'"{found}"'.encode())
+    assert read(parameter(argument)["parameterValue"]["value"]) == found
+
+
+COUNTS = st.integers(0, 10_000)
+
+
+@given(months=COUNTS, days=COUNTS, microseconds=st.integers(0, 10**14), signs=st.tuples(*[st.booleans()] * 3))
+def test_any_interval_keeps_its_parts(months: int, days: int, microseconds: int, signs: tuple[bool, ...]) -> None:
+    """By a reader of ISO 8601 of another hand."""
+    factors = [-1 if each else 1 for each in signs]
+    minus = ["-" if each else "" for each in signs]
+    seconds, fraction = divmod(microseconds, 10**6)
+    canonical = (
+        f"{minus[0]}{months // 12}-{months % 12} {minus[1]}{days} "
+        f"{minus[2]}{seconds // 3600}:{seconds // 60 % 60}:{seconds % 60}.{fraction:06d}"
+    )
+    (read,) = columns_of([field("INTERVAL")])[1]
+    parts = re.fullmatch(
+        r"P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)D)?(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?(?:(-?[\d.]+)S)?)?",
+        str(read(canonical)),
+    )
+    assert parts is not None
+    years, month, day, hour, minute, second = (Decimal(part or 0) for part in parts.groups())
+    assert years * 12 + month == factors[0] * months
+    assert day == factors[1] * days
+    assert (hour * 3600 + minute * 60 + second) * 10**6 == factors[2] * microseconds

@@ -1,11 +1,13 @@
 """How Snowflake's values and types are read and written, in the forms that the reference of its SQL API tells."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tidemill.model.column import Kind
 from tidemill.model.errors import BadRequest
@@ -125,3 +127,29 @@ def test_what_snowflake_would_change_or_not_know_is_refused(type_name: str, raw:
 def test_an_account_is_found_by_any_of_its_names(given: str, origin: str, account: str) -> None:
     config = SnowflakeConfig.of({"account_identifier": given, "token": "t", "database": "d"})
     assert (config.origin, config.account) == (origin, account)
+
+
+NANOSECONDS = st.integers(0, 999_999_999)
+MOMENTS = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)).map(
+    lambda each: each.replace(microsecond=0)
+)
+
+
+@given(moment=MOMENTS, nanoseconds=NANOSECONDS, minutes=st.integers(-14 * 60, 14 * 60))
+def test_any_time_comes_back_from_where_it_was_bound(moment: datetime, nanoseconds: int, minutes: int) -> None:
+    """Through the seconds that the interface gives for the nanoseconds that it takes."""
+    fraction = f".{nanoseconds:09d}".rstrip("0").rstrip(".")
+    written = f"{moment.isoformat(' ')}{fraction}"
+    zone = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+    for type_name, given_as, wanted in (
+        ("timestamp_ntz", written, written),
+        ("timestamp_tz", f"{written}{zone}", f"{written} {zone}"),
+    ):
+        raw = f'"{given_as}"'.encode()
+        bound, _, offset = (
+            bindings([Argument(name="a", type_name=type_name, value=raw)])["1"]["value"] or ""
+        ).partition(" ")
+        sign, digits = ("-", int(bound[1:])) if bound.startswith("-") else ("", int(bound))
+        told_seconds = f"{sign}{digits // 10**9}.{digits % 10**9:09d}{' ' if offset else ''}{offset}"
+        _, (read,) = columns_of([told(type_name, scale=9)], float_digits=0)
+        assert read(told_seconds) == wanted
