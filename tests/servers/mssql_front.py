@@ -136,11 +136,12 @@ class Client(threading.Thread):
         self.state = threading.Lock()
         self.is_busy = self.is_interrupted = False
         self.transaction = 0
+        self.intent = ""
 
     def run(self) -> None:
         with contextlib.suppress(Gone, OSError), self.wire.sock:
             if self.log_in():
-                with psycopg.connect(CONNINFO, autocommit=True) as self.postgres:
+                with psycopg.connect(CONNINFO, autocommit=True, application_name=self.intent) as self.postgres:
                     CLIENTS.add(self)
                     try:
                         self.serve()
@@ -159,6 +160,7 @@ class Client(threading.Thread):
             self.wire.encrypt()
         kind, _, login = self.wire.message()
         assert kind == LOGIN
+        self.intent = "reads" if login[26] & 0x20 else "writes"
         if wanted == 0:
             self.wire.tls = None
         user, password, database, token = credentials(login)

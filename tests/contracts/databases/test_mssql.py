@@ -19,7 +19,7 @@ from tidemill.stores import connection_tests
 from tidemill.stores.databases import open_database
 from tidemill.stores.databases.mssql import connection
 from tidemill.stores.databases.mssql.catalog import MssqlCatalog
-from tidemill.stores.databases.port import Database
+from tidemill.stores.databases.port import Database, SessionOptions
 
 OpenIt = Callable[[str, Resource], Database]
 
@@ -89,6 +89,12 @@ async def test_a_resource_of_it_can_be_tested(resource: Resource) -> None:
         await connection_tests.tester_of("ms_sql_server", EVERYWHERE).test({**resource, "dbname": "other"})
 
 
+async def test_what_only_reads_says_so_when_it_logs_in(database: Database) -> None:
+    intent = "select current_setting('application_name') as a"
+    for options, told in ((PLAIN, "writes"), (SessionOptions(read_only=True), "reads"), (PLAIN, "writes")):
+        assert await ask(database, intent, options=options) == [(told,)]
+
+
 async def test_a_script_runs_batch_by_batch(resource: Resource) -> None:
     host = QueryHost({"f/team/db": resource})
     runs = Runs("mssql", SqlRunner(EVERYWHERE), host)
@@ -129,6 +135,15 @@ async def test_what_is_held_of_several_results_is_bounded(database: Database, mo
     with pytest.raises(QueryFailed, match="lines GO"):
         await run_all(database, ["select 1 as a; select repeat('x', 1000) as b from generate_series(1, 100000)"])
     await _use_all_connections(database)
+
+
+async def test_a_batch_of_large_values_has_fewer_rows(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BATCH_BYTES", 100_000)
+    async with database.session(PLAIN) as session:
+        (result,) = await session.run(statement("select repeat('x', 20000) as a from generate_series(1, 10)"))
+        sizes = [len(batch) async for batch in result.batches(100)]
+    assert sum(sizes) == 10
+    assert max(sizes) < 6
 
 
 async def test_arguments_of_all_sizes_arrive(database: Database) -> None:

@@ -1,12 +1,17 @@
 """Arguments reach SQL Server in their declared types, whole or not at all."""
 
+import uuid
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytds import tds_base, tds_types
+from pytds.tds_writer import _TdsWriter
 
-from tests.unit.mssql.test_values import Bytes
+from tests.unit.mssql.test_values import Bytes, Sent
 from tidemill.model.errors import BadRequest
 from tidemill.stores.databases.mssql.arguments import parameter
 from tidemill.stores.databases.mssql.reading import read_type
@@ -34,6 +39,10 @@ def came_back(type_name: str, raw: str) -> tuple[str, object]:
         ("tinyint", "255", "tinyint", 255),
         ("bit", "true", "bit", True),
         ("decimal(10,2)", "12.50", "decimal(10,2)", Decimal("12.50")),
+        ("decimal(9,0)", "999999999", "decimal(9,0)", Decimal(999999999)),
+        ("decimal(19,4)", "-999999999999999.9999", "decimal(19,4)", Decimal("-999999999999999.9999")),
+        ("decimal(28,0)", "9" * 28, "decimal(28,0)", Decimal("9" * 28)),
+        ("decimal(38,0)", "-" + "9" * 38, "decimal(38,0)", Decimal("-" + "9" * 38)),
         ("decimal(10,2)", "1e3", "decimal(10,2)", Decimal("1000.00")),
         ("numeric", "-1234567890.12345678901234567890", "decimal(38,19)", Decimal("-1234567890.1234567890123456789")),
         ("decimal", "0e999", "decimal(38,0)", Decimal(0)),
@@ -115,6 +124,45 @@ def test_null_goes_in_every_type(type_name: str) -> None:
 def test_what_a_type_would_change_is_refused(type_name: str, raw: str) -> None:
     with pytest.raises(BadRequest, match=r"'a'"):
         came_back(type_name, raw)
+
+
+AS_THE_DRIVER: list[tuple[str, bytes, Any, object]] = [
+    *(
+        (f"decimal({precision},{scale})", b"-5", tds_types.DecimalType(precision, scale), Decimal(-5))
+        for precision, scale in ((9, 2), (10, 0), (20, 5), (38, 9))
+    ),
+    ("bigint", b"-5", tds_types.BigIntType(), -5),
+    ("float", b"0.1", tds_types.FloatType(), 0.1),
+    ("bit", b"true", tds_types.BitType(), True),
+    ("date", b'"2024-02-29"', tds_types.DateType(), date(2024, 2, 29)),
+    ("time(6)", b'"23:59:59.999999"', tds_types.TimeType(6), time(23, 59, 59, 999999)),
+    ("datetime2(6)", b'"2024-02-29T01:02:03.000004"', tds_types.DateTime2Type(6), datetime(2024, 2, 29, 1, 2, 3, 4)),
+    (
+        "datetimeoffset(6)",
+        b'"2024-02-29T01:02:03.000004-05:30"',
+        tds_types.DateTimeOffsetType(6),
+        datetime(2024, 2, 29, 1, 2, 3, 4, tzinfo=timezone(-timedelta(hours=5, minutes=30))),
+    ),
+    ("uniqueidentifier", f'"{GUID}"'.encode(), tds_types.UniqueIdentifierType(), uuid.UUID(GUID)),
+    ("nvarchar", '"it\'s ☃"'.encode(), tds_types.NVarCharType(4000), "it's ☃"),
+    ("varbinary", b'"AP8="', tds_types.VarBinaryType(8000), b"\0\xff"),
+]
+
+
+@pytest.mark.parametrize(("type_name", "raw", "sql_type", "value"), AS_THE_DRIVER)
+def test_an_argument_has_the_bytes_that_the_driver_itself_would_send(
+    type_name: str, raw: bytes, sql_type: Any, value: object
+) -> None:
+    serializer = tds_types.SerializerFactory(tds_base.TDS74).serializer_by_type(sql_type=sql_type)
+    sent = Sent()
+    writer = _TdsWriter(sent, 4096, None)
+    writer.begin_packet(3)
+    writer.put_byte(serializer.type)
+    serializer.write_info(writer)
+    serializer.write(writer, value)
+    writer.flush()
+    found = parameter(Argument(name="a", type_name=type_name, value=raw))
+    assert found.info + found.data == bytes(sent.data)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=12, min_value=-(10**20), max_value=10**20))

@@ -42,6 +42,7 @@ class Variable:
 class Cursor:
     driver: "Driver"
     arraysize: int = 100
+    prefetchrows: int = 2
     description: Sequence[SimpleNamespace] | None = None
     rowcount: int = 0
 
@@ -144,6 +145,13 @@ def test_a_query_is_looked_at_before_and_comes_in_our_forms(driver: Driver) -> N
     assert result.fetch(1) == [(1, "2024-01-02 01:00:00.5 UTC", "2024-01-02 00:00:00")]
     assert result.fetch(5) == [(None, None, None)]
     assert result.fetch(5) == []
+
+
+def test_large_values_are_fetched_a_few_at_a_time(driver: Driver) -> None:
+    driver.columns = [info("C", oracledb.DB_TYPE_CLOB)]
+    driver.rows = [("x",)] * 50
+    result = run(connected(driver), "select c from t")
+    assert [len(result.fetch(1000)) for _ in range(4)] == [20, 20, 10, 0]
 
 
 def test_a_change_says_how_many_rows_and_is_not_parsed_ahead(driver: Driver) -> None:

@@ -136,16 +136,21 @@ def _decimal(declared: _Declared) -> Parameter:
     precision, scale = declared.size, declared.scale
     if declared.raw is None:
         precision = precision or _MOST_DIGITS
-        return Parameter(f"decimal({precision},{scale})", bytes([0x6A, 17, precision, scale]), _counted(None))
+        return _decimal_parameter(None, precision, scale)
     number = _number(declared)
     digits, behind = _digits(number)
     if not precision:
         precision, scale = _MOST_DIGITS, behind
     if behind > scale or digits - behind > precision - scale:
         raise declared.unfit(f"at most {precision - scale} digits before the point and {scale} behind it")
-    whole = int(number.scaleb(scale, _exact(number)))
-    data = bytes([whole >= 0]) + abs(whole).to_bytes(16, "little")
-    return Parameter(f"decimal({precision},{scale})", bytes([0x6A, 17, precision, scale]), _counted(data))
+    return _decimal_parameter(int(number.scaleb(scale, _exact(number))), precision, scale)
+
+
+def _decimal_parameter(whole: int | None, precision: int, scale: int) -> Parameter:
+    """The digits without the point, in as many bytes as the precision has ([MS-TDS] 2.2.5.5.1.6)."""
+    size = 4 if precision <= 9 else 8 if precision <= 19 else 12 if precision <= 28 else 16
+    data = None if whole is None else bytes([whole >= 0]) + abs(whole).to_bytes(size, "little")
+    return Parameter(f"decimal({precision},{scale})", bytes([0x6A, size + 1, precision, scale]), _counted(data))
 
 
 def _money(word: str, size: int) -> Writer:

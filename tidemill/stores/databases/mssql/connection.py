@@ -29,6 +29,8 @@ LookUp = Callable[[str, int], Sequence[str]]
 """The addresses of a host that may be connected to at a port."""
 
 HELD_BYTES: Final = 256 * 1024 * 1024
+BATCH_BYTES: Final = 16 * 1024 * 1024
+"""Of rows that are given at a time: of large values they are fewer."""
 _TRUSTED_S: Final = 15.0
 _MOST_MOVES: Final = 3
 _GARBAGE: Final = (struct.error, IndexError, KeyError, ValueError)
@@ -84,14 +86,14 @@ class MssqlConnection:
 
     def _held(self, statement: Statement) -> list[BlockingResult]:
         results: list[MssqlResult] = []
-        begin = self._server.transport.received_bytes
+        begin = self.received_bytes
         while self._session.is_busy:
             token = self.read(statement)
             if token == tds_base.TDS7_RESULT_TOKEN:
                 results.append(MssqlResult(self, statement, self._session.columns))
             elif token in ROWS and results:
                 results[-1].held.append(self._session.found_row)
-                if self._server.transport.received_bytes - begin > HELD_BYTES:
+                if self.received_bytes - begin > HELD_BYTES:
                     self._stop()
                     raise QueryFailed(
                         f"The results of the batch have more than {HELD_BYTES >> 20} MB. Of a batch with a single "
@@ -177,13 +179,18 @@ class MssqlConnection:
         return self._session.is_busy
 
     @property
+    def received_bytes(self) -> int:
+        """So far."""
+        return self._server.transport.received_bytes
+
+    @property
     def found(self) -> Session:
         """What was read last."""
         return self._session
 
-    def rows(self, most: int) -> Sequence[Row]:
+    def rows(self, most: int, until_bytes: int) -> Sequence[Row]:
         """Rows that come next, at most so many; `read` tells what comes behind them."""
-        return self._guarded(lambda: self._session.next_rows(most))
+        return self._guarded(lambda: self._session.next_rows(most, until_bytes))
 
     def read(self, statement: Statement | None) -> int:
         """One more token of the answer; at its end what the server has refused is raised.
@@ -250,11 +257,12 @@ class MssqlResult:
         """See `BlockingResult.fetch`."""
         found, self.held = self.held[:rows], self.held[rows:]
         connection = self._connection
-        while len(found) < rows and connection.is_busy:
+        most = connection.received_bytes + BATCH_BYTES
+        while len(found) < rows and connection.is_busy and (connection.received_bytes < most or not found):
             token = connection.read(self._statement)
             if token in ROWS:
                 found.append(connection.found.found_row)
-                found += connection.rows(rows - len(found))
+                found += connection.rows(rows - len(found), most)
             elif token == tds_base.TDS7_RESULT_TOKEN:
                 raise QueryFailed(
                     f"The batch at line {self._statement.line} gives several results where one was seen: put its "

@@ -160,11 +160,11 @@ class Session(_TdsSession):
         self.process_token(found)
         return found
 
-    def next_rows(self, most: int) -> list[Row]:
-        """Rows that come next, as many of them as are in one piece; pytds would look at its state for each."""
+    def next_rows(self, most: int, until_bytes: int) -> list[Row]:
+        """Rows that come next, until so many bytes have been received; pytds would look at its state for each."""
         found: list[Row] = []
-        source = self._source
-        while len(found) < most and source.begins_with(ROWS):
+        source, transport = self._source, self._server.transport
+        while len(found) < most and transport.received_bytes < until_bytes and source.begins_with(ROWS):
             super().process_token(source.take(1)[0])
             found.append(self.found_row)
         return found

@@ -21,6 +21,9 @@ from tidemill.stores.databases.port import SessionOptions, Statement
 _TRUSTED_S: Final = 15.0
 _FAILURES: Final = (oracledb.Error, OSError)
 _ARRAY_ROWS: Final = 1000
+_FEW_ROWS: Final = 20
+_LARGE: Final = frozenset({"clob", "nclob", "blob", "bfile", "json", "xmltype", "long", "long raw", "vector"})
+"""Types whose values may be so large that few rows are fetched at a time."""
 _LOGIN_S: Final = 2 * CONNECT_S
 
 oracledb.defaults.fetch_lobs = False  # their values, in as many round trips as the rows
@@ -88,6 +91,8 @@ class OracleConnection:
         """It is looked at first, to see what has to come as text."""
         cursor.parse(wanted.text)
         columns = [fetched(described(each)) for each in cursor.description or ()]
+        if any(each.column.type.name in _LARGE for each in columns):
+            cursor.arraysize = cursor.prefetchrows = _FEW_ROWS
         cursor.execute(exact(wanted.text, columns), _variables(cursor, wanted))
         return OracleResult(self, cursor, columns, statement)
 
@@ -180,7 +185,7 @@ class OracleConnection:
         """The next rows of a cursor, as the driver gives them."""
         self._is_busy = True
         try:
-            return list(cursor.fetchmany(rows))
+            return list(cursor.fetchmany(min(rows, cursor.arraysize)))
         except ValueError as error:
             raise QueryFailed(
                 "A value of the result has no form in Python, such as a year before Christ: select to_char(...) of it."
