@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DATA_DIR ?= .tidemill
 PORT ?= 8000
 
-.PHONY: help run test check dev bench soak install install-dev web web-check web-dev lock clean
+.PHONY: help run test check dev bench soak install install-dev prepare web web-check web-dev lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -53,12 +53,14 @@ run: install web ## Start everything on loopback: database, server, worker
 dev: install-dev web ## As `run`, and restart when a source file changes
 	@$(BIN)/tidemill up --data-dir $(DATA_DIR) --port $(PORT) --reload
 
-test: install-dev web-check ## Install what the tests need and run them all
-	@$(BIN)/python tests/prepare.py
+test: install-dev ## Install what the tests need and run them all
+	@$(MAKE) --no-print-directory -j2 web-check prepare
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-soak: install-dev ## The reliability and security tests in their full form (hours)
+prepare: install-dev
 	@$(BIN)/python tests/prepare.py
+
+soak: prepare ## The reliability and security tests in their full form (hours)
 	@TIDEMILL_SOAK=1 $(BIN)/python -m pytest tests/reliability tests/security tests/unit/test_job_model.py tests/unit/test_masking.py tests/db/test_keys.py -n 1
 
 check: install-dev ## Format, lint, types, layers

@@ -13,7 +13,15 @@ import pytest
 
 from tests.database_servers import DatabaseServers, database_servers_of_session
 from tests.object_servers import ObjectServers, object_servers_of_session
-from tests.postgres import Embedded, PostgresServer, System, make_template, new_database, system_binaries
+from tests.postgres import (
+    DatabasesAhead,
+    Embedded,
+    PostgresServer,
+    System,
+    make_template,
+    new_database,
+    system_binaries,
+)
 from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401
 from tidemill.db.pool import Database
 
@@ -73,10 +81,25 @@ def own_postgres_server(postgres_kind: str) -> Iterator[PostgresServer]:
         server.remove()
 
 
+@pytest.fixture(scope="session")
+def _databases(_servers: Callable[[str], PostgresServer]) -> Iterator[Callable[[str], DatabasesAhead]]:
+    """The databases of each kind of server, asked for by the first test that wants one."""
+    with ExitStack() as stack:
+        ahead: dict[str, DatabasesAhead] = {}
+
+        def get(kind: str) -> DatabasesAhead:
+            if kind not in ahead:
+                ahead[kind] = DatabasesAhead(_servers(kind))
+                stack.callback(ahead[kind].close)
+            return ahead[kind]
+
+        yield get
+
+
 @pytest.fixture
-def database_name(postgres_server: PostgresServer) -> Iterator[str]:
+def database_name(_databases: Callable[[str], DatabasesAhead], postgres_kind: str) -> Iterator[str]:
     """A new migrated database on the shared server."""
-    with new_database(postgres_server) as name:
+    with _databases(postgres_kind).one() as name:
         yield name
 
 

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -178,11 +179,49 @@ def make_template(server: PostgresServer) -> None:
 @contextmanager
 def new_database(server: PostgresServer, *, template: str = TEMPLATE) -> Iterator[str]:
     """The name of a new database that the application's role owns; dropped at the end, whoever is still connected."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(server.superuser_dsn("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template} owner {APPLICATION}")
+    name = create_database(server, template)
     try:
         yield name
     finally:
-        with psycopg.connect(server.superuser_dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f"drop database if exists {name} with (force)")
+        drop_database(server, name)
+
+
+def create_database(server: PostgresServer, template: str) -> str:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server.superuser_dsn("postgres"), autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template} owner {APPLICATION}")
+    return name
+
+
+def drop_database(server: PostgresServer, name: str) -> None:
+    with psycopg.connect(server.superuser_dsn("postgres"), autocommit=True) as connection:
+        connection.execute(f"drop database if exists {name} with (force)")
+
+
+class DatabasesAhead:
+    """Migrated databases of one server, each made while the test before runs, and dropped while the next one does."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._thread = ThreadPoolExecutor(1)
+        self._next: Future[str] | None = None
+        self._drops: list[Future[None]] = []
+
+    @contextmanager
+    def one(self) -> Iterator[str]:
+        """The name of a new one, which nobody else has; it goes at the end of the block, whoever is still connected."""
+        name = (self._next or self._create()).result()
+        self._next = self._create()
+        try:
+            yield name
+        finally:
+            self._drops.append(self._thread.submit(drop_database, self._server, name))
+
+    def _create(self) -> Future[str]:
+        return self._thread.submit(create_database, self._server, TEMPLATE)
+
+    def close(self) -> None:
+        """Wait for what is on its way, and tell of a drop that failed."""
+        self._thread.shutdown()
+        for drop in self._drops:
+            drop.result()

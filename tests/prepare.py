@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,17 +24,26 @@ VENVS = TESTS.parent / ".test-venvs"
 MARKER = ".prepared"
 
 
+DEBIAN: dict[str, tuple[str, ...]] = {
+    "ceph-mon": ("ceph-mon",),
+    "ceph-osd": ("ceph-osd",),
+    "radosgw": ("radosgw",),
+    "mariadb-server": ("mariadbd", "mariadb-install-db"),
+    "pgbouncer": ("pgbouncer",),
+    "redis-server": ("redis-server",),
+    "strace": ("strace",),
+    "chromium": ("chromium",),
+}
+"""Debian's package -> the programs in it that tests start. Where it cannot be had, they say so as they skip."""
+
+
 def main() -> int:
     """Prepare everything; 1 where something that the tests cannot do without is missing."""
     VENVS.mkdir(exist_ok=True)
-    missing = [name for name, ready in (*python_environments(), ("node", prepare_node())) if not ready]
-    prepare_postgres()
-    prepare_debian("ceph", programs=("ceph-mon", "ceph-osd", "radosgw"), packages=("ceph-mon", "ceph-osd", "radosgw"))
-    prepare_debian("mariadb", programs=("mariadbd", "mariadb-install-db"), packages=("mariadb-server",))
-    prepare_debian("pgbouncer", programs=("pgbouncer",), packages=("pgbouncer",))
-    prepare_debian("redis", programs=("redis-server",), packages=("redis-server",))
-    prepare_debian("strace", programs=("strace",), packages=("strace",))
-    prepare_debian("chromium", programs=("chromium",), packages=("chromium",))
+    with ThreadPoolExecutor() as threads:
+        debian = threads.submit(prepare_debian)
+        missing = [name for name, ready in (*python_environments(), ("node", prepare_node())) if not ready]
+        debian.result()
     if missing:
         print(f"✗ not installed: {', '.join(missing)}", file=sys.stderr)
     return 1 if missing else 0
@@ -90,23 +100,26 @@ def prepare_node() -> bool:
         return finish(path, wanted, [npm, "ci", *quiet, "--prefix", str(path)])
 
 
-def prepare_postgres() -> None:
-    """A Postgres of the system's: the tests of the database run on it as well, and skip where it is missing."""
-    if not any(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
-        prepare_debian("postgresql", programs=("postgres",), packages=("postgresql",))
-
-
-def prepare_debian(name: str, *, programs: tuple[str, ...], packages: tuple[str, ...]) -> None:
-    """Debian's packages, unless their programs are there; where they cannot be had, the tests say so as they skip."""
+def prepare_debian() -> None:
+    """Debian's packages, unless their programs are there."""
     apt = shutil.which("apt-get")
-    if all(map(shutil.which, programs)) or apt is None or os.geteuid() != 0:
+    packages = missing_packages()
+    if not packages or apt is None or os.geteuid() != 0:
         return
-    print(f"» installing Debian's {name} for the tests")
+    print(f"» installing Debian's {', '.join(packages)} for the tests")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    options = ["--quiet", "--quiet", "--yes", "--no-install-recommends"]
     with only_one(VENVS / "debian"):
         if run([apt, "update", "--quiet", "--quiet"], environment):
-            options = ["--quiet", "--quiet", "--yes", "--no-install-recommends"]
-            run([apt, "install", *options, *packages], environment)
+            together = run([apt, "install", *options, *packages], environment)
+            for package in () if together else packages:
+                run([apt, "install", *options, package], environment)
+
+
+def missing_packages() -> list[str]:
+    """A Postgres of the system's too: the tests of the database run on it as well."""
+    found = [package for package, programs in DEBIAN.items() if not all(map(shutil.which, programs))]
+    return found if any(Path("/usr/lib/postgresql").glob("*/bin/postgres")) else [*found, "postgresql"]
 
 
 def fingerprint(*texts: str) -> str:

@@ -307,7 +307,8 @@ class Chaosbox:
         return [effect for effect in self.effects if effect.job == job and effect.what == "start"]
 
     def log_of(self, job: str) -> str:
-        return "".join(row["text"] for row in self.rows("select text from job_log where job_id = %s order by 1", job))
+        pieces = self.rows("select text from job_log where job_id = %s order by start_unit", job)
+        return "".join(row["text"] for row in pieces)
 
     def check(self) -> None:
         """Every invariant.
