@@ -142,10 +142,28 @@ const storage = createRoute({
   component: lazyRouteComponent(() => import("@/objects/browser-page"), "BrowserPage"),
 });
 
+const databases = createRoute({ getParentRoute: () => workspace, path: "/databases", validateSearch: itemsSearch, component: lazyRouteComponent(() => import("@/databases/list-page"), "DatabasesPage") });
+
+/** Which table is shown, how it is sorted (`-` before the column: downwards) and filtered; or the console. */
+export interface DatabaseSearch {
+  schema?: string;
+  table?: string;
+  view?: string;
+  sort?: string;
+  where?: string;
+}
+
+const database = createRoute({
+  getParentRoute: () => workspace,
+  path: "/databases/p/$",
+  validateSearch: (search: Record<string, unknown>): DatabaseSearch => texts(search, "schema", "table", "view", "sort", "where"),
+  component: lazyRouteComponent(() => import("@/databases/database-page"), "DatabasePage"),
+});
+
 const inWorkspace = [
   ...[home, scripts, newScript, script, editScript, runs, run],
   ...[resources, newResource, resource, variables, newVariable, variable, states, state],
-  ...[storages, storage],
+  ...[storages, storage, databases, database],
 ] as const;
 
 const pages = root.addChildren([signIn, start, approval, workspace.addChildren(inWorkspace)]);

@@ -35,5 +35,10 @@ export function useTheme(): Theme {
   return useSyncExternalStore(subscribe, theme);
 }
 
+/** Whether it is dark now, also where the system decides. */
+export function useDark(): boolean {
+  return useSyncExternalStore(subscribe, isDark);
+}
+
 media.addEventListener("change", apply);
 apply();

@@ -8,29 +8,32 @@ import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } f
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
 
-import { isDark, useTheme } from "@/app/theme";
+import { useDark } from "@/app/theme";
 import { NONCE } from "@/ui/nonce";
 
-const LANGUAGES: Record<string, () => Promise<LanguageSupport | StreamLanguage<unknown>>> = {
+const LANGUAGES: Record<string, (completion: Completion) => Promise<LanguageSupport | StreamLanguage<unknown>>> = {
   python3: async () => (await import("@codemirror/lang-python")).python(),
   bash: async () => StreamLanguage.define((await import("@codemirror/legacy-modes/mode/shell")).shell),
-  postgresql: async () => sql("PostgreSQL"),
-  mysql: async () => sql("MySQL"),
-  mssql: async () => sql("MSSQL"),
-  duckdb: async () => sql("PostgreSQL"),
-  bigquery: async () => sql("StandardSQL"),
-  snowflake: async () => sql("StandardSQL"),
-  oracledb: async () => sql("PLSQL"),
-  clickhouse: async () => sql("StandardSQL"),
+  postgresql: async (completion) => sql("PostgreSQL", completion),
+  mysql: async (completion) => sql("MySQL", completion),
+  mssql: async (completion) => sql("MSSQL", completion),
+  duckdb: async (completion) => sql("PostgreSQL", completion),
+  bigquery: async (completion) => sql("StandardSQL", completion),
+  snowflake: async (completion) => sql("StandardSQL", completion),
+  oracledb: async (completion) => sql("PLSQL", completion),
+  clickhouse: async (completion) => sql("StandardSQL", completion),
   json: async () => (await import("@codemirror/lang-json")).json(),
   yaml: async () => (await import("@codemirror/lang-yaml")).yaml(),
   mongodb: async () => (await import("@codemirror/lang-yaml")).yaml(),
   javascript: async () => (await import("@codemirror/lang-javascript")).javascript(),
 };
 
-async function sql(dialect: "PostgreSQL" | "MySQL" | "MSSQL" | "StandardSQL" | "PLSQL") {
+/** Tables and their columns, for completion. */
+export type Completion = Record<string, string[]>;
+
+async function sql(dialect: "PostgreSQL" | "MySQL" | "MSSQL" | "StandardSQL" | "PLSQL", schema: Completion) {
   const found = await import("@codemirror/lang-sql");
-  return found.sql({ dialect: found[dialect] });
+  return found.sql({ dialect: found[dialect], schema });
 }
 
 const FRAME = EditorView.theme({
@@ -74,13 +77,14 @@ interface CodeProps {
   onRun?: () => void;
   /** Ctrl S. */
   onSave?: () => void;
+  completion?: Completion;
 }
 
-export default function Code({ value, onChange, language, label, readOnly = false, onRun, onSave }: CodeProps) {
+export default function Code({ value, onChange, language, label, readOnly = false, onRun, onSave, completion }: CodeProps) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(undefined);
   const act = useRef({ onChange, onRun, onSave });
-  const theme = useTheme();
+  const dark = useDark();
   const slots = useRef({ language: new Compartment(), colours: new Compartment(), readOnly: new Compartment() });
   useEffect(() => {
     act.current = { onChange, onRun, onSave };
@@ -123,15 +127,15 @@ export default function Code({ value, onChange, language, label, readOnly = fals
     let isCurrent = true;
     const load = LANGUAGES[language];
     const put = (extension: Extension) => isCurrent && view.current?.dispatch({ effects: slots.current.language.reconfigure(extension) });
-    if (load) void load().then((found) => put(found as Extension));
+    if (load) void load(completion ?? {}).then((found) => put(found as Extension));
     else put([]);
     return () => {
       isCurrent = false;
     };
-  }, [language]);
+  }, [language, completion]);
   useEffect(() => {
-    view.current?.dispatch({ effects: slots.current.colours.reconfigure(syntaxHighlighting(isDark() ? DARK : LIGHT)) });
-  }, [theme]);
+    view.current?.dispatch({ effects: slots.current.colours.reconfigure(syntaxHighlighting(dark ? DARK : LIGHT)) });
+  }, [dark]);
   useEffect(() => {
     view.current?.dispatch({ effects: slots.current.readOnly.reconfigure([EditorState.readOnly.of(readOnly), EditorView.editable.of(!readOnly)]) });
   }, [readOnly]);

@@ -1,0 +1,62 @@
+/** The statements that queued changes come to, tried by the database and taken back, before they are applied. */
+import { useMutation, useQuery } from "@tanstack/react-query";
+
+import { write } from "@/results/shape";
+import { Button } from "@/ui/button";
+import { Dialog } from "@/ui/dialog";
+import { Failure, Loading } from "@/ui/states";
+import { toast } from "@/ui/toast";
+
+import type { Queue } from "./changes";
+import { change, type Statement } from "./queries";
+
+interface ReviewProps {
+  workspace: string;
+  resource: string;
+  queue: Queue;
+  onClose: () => void;
+  onApplied: () => void;
+}
+
+export function Review({ workspace, resource, queue, onClose, onApplied }: ReviewProps) {
+  const trial = useQuery({ queryKey: ["databases", workspace, resource, "trial", queue.map((each) => write(each as never))], gcTime: 0, retry: false, queryFn: () => change(workspace, resource, queue, true) });
+  const applied = useMutation({
+    mutationFn: () => change(workspace, resource, queue, false),
+    meta: { quiet: true },
+    onSuccess: () => {
+      toast("good", `${queue.length} ${queue.length === 1 ? "change is" : "changes are"} applied.`);
+      onApplied();
+    },
+  });
+  return (
+    <Dialog open onClose={onClose} wide title="What will be run" hint="Together or not at all. The database has tried it and taken it back.">
+      <div className="flex flex-col gap-3">
+        {trial.isPending && <Loading what="what the database says" />}
+        {trial.error && <Failure error={trial.error} what="The database would refuse it" again={() => void trial.refetch()} />}
+        {trial.data && (
+          <ol aria-label="Statements" className="flex max-h-[50vh] flex-col gap-2 overflow-auto">
+            {trial.data.map((each, index) => (
+              <Line key={index} statement={each} />
+            ))}
+          </ol>
+        )}
+        {applied.error && <Failure error={applied.error} what="Nothing was changed" />}
+        <div className="flex justify-end gap-2">
+          <Button onClick={onClose}>Not yet</Button>
+          <Button look="primary" disabled={!trial.data} busy={applied.isPending} onClick={() => applied.mutate()}>
+            Apply
+          </Button>
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
+function Line({ statement }: { statement: Statement }) {
+  return (
+    <li className="rounded-md bg-sunken p-2">
+      <pre className="overflow-auto font-mono text-xs whitespace-pre-wrap">{statement.sql}</pre>
+      {statement.arguments.length > 0 && <p className="mt-1 font-mono text-xs break-words text-muted">{statement.arguments.map((each, index) => `$${index + 1} = ${write(each, 0).replaceAll("\n", "")}`).join(", ")}</p>}
+    </li>
+  );
+}
