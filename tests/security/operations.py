@@ -410,6 +410,7 @@ def _jobs(seeded: Seeded) -> dict[str, Call]:
         "POST jobs/run_inline/h/{hash}": Call(at=by_hash, body={"args": {"name": "ada"}}, waits=True),
         "POST jobs/run/dependencies_async": Call(body=DEPENDENCIES),
         "POST jobs/run/dependencies": Call(body=DEPENDENCIES, waits=True),
+        "POST jobs/run/flow_dependencies_async": Call(body={"path": "u/dev/new_flow", "flow_value": FLOW_VALUE}),
         "POST jobs/run/batch_rerun_jobs": Call(body={"job_ids": [seeded.ended]}),
         "POST jobs_u/queue/cancel/{id}": Call(at={"id": seeded.waiting[0]}, body={"reason": "enough"}),
         "POST jobs_u/queue/force_cancel/{id}": Call(at={"id": seeded.waiting[1]}, body={}),

@@ -139,6 +139,11 @@ async def _add_version(tx: Transaction, new: NewFlowVersion) -> int:
     )
 
 
+async def store_locks(statements: Statements, workspace: str, number: int, *, value: Json) -> None:
+    """Keep the value of a version whose scripts were locked."""
+    await statements.execute(_SQL["store_locks"], workspace_id=workspace, id=number, value=value)
+
+
 async def set_archived(tx: Transaction, workspace: str, path: str, *, archived: bool) -> None:
     """Take a flow out of use, or into use again."""
     await tx.execute(_SQL["set_archived"], workspace_id=workspace, path=path, archived=archived)

@@ -65,6 +65,8 @@ class JobKind(StrEnum):
     IDENTITY = "identity"
     NOOP = "noop"
     DEPENDENCIES = "dependencies"
+    FLOW_DEPENDENCIES = "flowdependencies"
+    """Locks the scripts that stand in a flow."""
 
 
 FLOW_KINDS: Final = frozenset({JobKind.FLOW, JobKind.FLOW_PREVIEW, JobKind.FLOW_NODE})

@@ -12,10 +12,12 @@ from tidemill.engine import permit, retry
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.languages import QUERY_LANGUAGES, load_language
 from tidemill.model.errors import BadRequest, InvalidFlow, InvalidSchema, Unsupported
-from tidemill.model.flow import Flow, InlineScript, all_steps
+from tidemill.model.flow import Flow, InlineScript, Step, all_steps
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
+from tidemill.model.job import JobKind
 from tidemill.model.path import check_name, parse_path
+from tidemill.server.enqueue import Runnable, submit_all
 from tidemill.server.flow_wire import NewFlow, check_supported, settings_of
 from tidemill.server.parts import Parts, actor_of
 
@@ -79,7 +81,26 @@ async def deploy_flow(parts: Parts, caller: Principal, new: NewFlow, *, at: str 
             number = await flows.replace(tx, version, at=parse_path(at).text)
         operation = "flows.create" if at is None else "flows.update"
         await audit.record(tx, caller, operation, "Create" if at is None else "Update", path.text, {"version": number})
+    if any(_is_unlocked(step) for step in all_steps(flow)):
+        locking = flow_locking(bytes(new.value), path=path.text, version=number)
+        await submit_all(parts, caller, [(locking, b"{}")])
     return flow
+
+
+def flow_locking(value: bytes, *, path: str | None, version: int | None = None) -> Runnable:
+    """What locks the scripts that stand in a flow; with `version` that one is kept with its locks."""
+    return Runnable(
+        kind=JobKind.FLOW_DEPENDENCIES,
+        language=None,
+        path=path,
+        script_hash=version,
+        content=value.decode(),
+        tag="dependency",
+    )
+
+
+def _is_unlocked(step: Step) -> bool:
+    return isinstance(step.kind, InlineScript) and step.kind.lock is None and step.kind.language not in QUERY_LANGUAGES
 
 
 def _require_change(caller: Principal, earlier: FlowVersion | None, *, at: str, to: str) -> None:

@@ -378,6 +378,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "POST /api/w/{workspace}/jobs/run_inline/h/{hash}": member("jobs:run", writes=True),
     "POST /api/w/{workspace}/jobs/run/dependencies_async": developer("jobs:run"),
     "POST /api/w/{workspace}/jobs/run/dependencies": developer("jobs:run"),
+    "POST /api/w/{workspace}/jobs/run/flow_dependencies_async": developer("jobs:run"),
     "POST /api/w/{workspace}/jobs/run/batch_rerun_jobs": member("jobs:run", writes=True),
     "GET /api/w/{workspace}/jobs/run_wait_result/p/{path:path}": member("jobs:run", writes=True),
     "POST /api/w/{workspace}/jobs/run_wait_result/p/{path:path}": member("jobs:run", writes=True),

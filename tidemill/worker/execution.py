@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
-from tidemill.db import queue
+from tidemill.db import flows, queue
 from tidemill.db.pool import Json
 from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.values import Kept
@@ -31,6 +31,7 @@ from tidemill.model.failpoint import failpoint
 from tidemill.model.job import FLOW_KINDS, EndReason
 from tidemill.sandbox.port import Exit, Program, Running
 from tidemill.worker.context import Resolved, WorkerParts
+from tidemill.worker.flow_locks import locked_flow
 from tidemill.worker.output import Output
 from tidemill.worker.prepare import Prepared, Preparer
 from tidemill.worker.program import contextual_variables, job_variables, make_program
@@ -141,6 +142,8 @@ class Execution:
                 return Look()
             case "dependencies":
                 return await self._or_stopped(self._lock())
+            case "flowdependencies":
+                return await self._or_stopped(self._lock_flow())
             case _ if self.job.language in QUERY_LANGUAGES:
                 return await self._run_query()
             case _:
@@ -151,6 +154,13 @@ class Execution:
         if self.job.script_hash is not None:
             await queue.store_lock(self._parts.database.single, self.job.workspace_id, self.job.script_hash, lock)
         return jsontext.dumps({"lock": lock})
+
+    async def _lock_flow(self) -> bytes:
+        locked = await locked_flow(self.job, self._preparer.resolve_lock)
+        if self.job.script_hash is not None:
+            version, workspace = self.job.script_hash, self.job.workspace_id
+            await flows.store_locks(self._parts.database.single, workspace, version, value=Json(locked))
+        return jsontext.build_object({"updated_flow_value": locked})
 
     async def _run_script(self) -> bytes | Stop:
         _, resolved = await self._arguments()

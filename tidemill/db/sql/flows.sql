@@ -93,3 +93,7 @@ where workspace_id = :workspace_id and path = any(:resources::text[])
 union all
 select 'variable', path, extra_perms from variable
 where workspace_id = :workspace_id and path = any(:variables::text[]);
+
+-- name: store_locks
+-- Keep the value of a version with the locks of its scripts.
+update flow_version set value = :value::json where workspace_id = :workspace_id and id = :id;

@@ -172,7 +172,7 @@ async def flow_exists(parts: InParts, caller: Caller, path: str) -> Response:
     responses={200: returns(FlowDeployment)},
 )
 async def get_deployment_status(parts: InParts, caller: Caller, path: str) -> Response:
-    """Whether the flow is ready: it always is, for its scripts are locked when they first run."""
+    """Whether the flow is ready: it always is, for a script without a lock is locked when it runs."""
     await latest_flow(parts, caller, path)
     return json_answer(FlowDeployment())
 

@@ -19,6 +19,7 @@ from tidemill.server import job_stream
 from tidemill.server.arguments import Shape, require_object, shape
 from tidemill.server.direct import DirectRoute
 from tidemill.server.enqueue import Runnable, RunQuery, Submitted, of_script, run_query, submit
+from tidemill.server.flow_deploy import checked_flow, flow_locking
 from tidemill.server.inline import answer_inline
 from tidemill.server.known_scripts import Named
 from tidemill.server.parts import Caller, InParts, Parts
@@ -70,6 +71,13 @@ class Dependencies(msgspec.Struct, kw_only=True):
     entrypoint: str = ""
     raw_workspace_dependencies: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
     temp_script_refs: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
+
+
+class FlowDependencies(msgspec.Struct, kw_only=True):
+    """A request to lock the scripts of a flow that need not be deployed."""
+
+    flow_value: Raw
+    path: str = ""
 
 
 @router.post(
@@ -291,6 +299,27 @@ async def run_dependencies_and_wait(
     if answer.status_code == 200:
         answer.status_code = 201
     return answer
+
+
+@router.post(
+    "/api/w/{workspace}/jobs/run/flow_dependencies_async",
+    status_code=201,
+    response_class=Response,
+    responses={201: ID},
+    openapi_extra=accepts(FlowDependencies),
+)
+async def run_flow_dependencies(
+    parts: InParts,
+    caller: Caller,
+    request: Request,
+    body: Annotated[FlowDependencies, Depends(json_body(FlowDependencies))],
+) -> Response:
+    """Lock the scripts that stand in a flow; the result of the job is `{"updated_flow_value": …}`."""
+    permit.require(caller, Action.PREVIEW, _JOB_SCOPE)
+    value = bytes(body.flow_value)
+    await checked_flow(value)
+    runnable = flow_locking(value, path=parse_path(body.path).text if body.path else None)
+    return started(await submit(parts, caller, request, runnable, args=b"{}", query=RunQuery()))
 
 
 async def _run_inline(parts: Parts, caller: Principal, request: Request, named: Named) -> Response:

@@ -1,0 +1,76 @@
+"""Scripts that stand in flows are locked: on demand, and when a flow is deployed."""
+
+import httpx
+import pytest
+
+from tests.conformance.test_restart import ended
+
+pytestmark = pytest.mark.xdist_group("conformance")
+
+FLOW = {
+    "modules": [
+        {
+            "id": "a",
+            "value": {
+                "type": "rawscript",
+                "language": "python3",
+                "content": "def main(n: float):\n    return n\n",
+                "input_transforms": {"n": {"type": "static", "value": 1}},
+            },
+        },
+        {
+            "id": "loop",
+            "value": {
+                "type": "forloopflow",
+                "iterator": {"type": "static", "value": [1]},
+                "modules": [
+                    {
+                        "id": "each",
+                        "value": {"type": "rawscript", "language": "bash", "content": "echo", "input_transforms": {}},
+                    }
+                ],
+                "skip_failures": False,
+            },
+        },
+        {"id": "last", "value": {"type": "identity"}},
+    ]
+}
+
+
+def locks(value: dict[str, list[dict[str, dict[str, object]]]]) -> list[bool]:
+    """Whether the scripts of `FLOW` have a lock."""
+    first, loop, _ = value["modules"]
+    inner = loop["value"]["modules"][0]["value"]  # type: ignore[index]
+    return ["lock" in each for each in (first["value"], inner)]
+
+
+def test_a_flow_is_locked_on_demand_as_it_was_written(http: httpx.Client) -> None:
+    raw = httpx.Request("POST", "http://x", json={"path": "u/admin/x", "flow_value": FLOW}).read()
+    raw = raw.replace(b'"value":1}', b'"value":1.10}')
+    started = http.post("jobs/run/flow_dependencies_async", content=raw)
+    assert started.status_code == 201, started.text
+    job = ended(http, started.text)
+    assert job["success"], job["result"]
+    assert locks(job["result"]["updated_flow_value"]) == [True, True]
+    assert b'"value":1.10' in http.get(f"jobs_u/completed/get_result/{job['id']}").content
+
+
+def test_a_flow_is_locked_when_it_is_deployed(http: httpx.Client) -> None:
+    path = "u/admin/locked"
+    flow = {"path": path, "summary": "", "value": FLOW}
+    assert http.post("flows/create", json=flow).status_code == 201
+    (job,) = http.get("jobs/list", params={"job_kinds": "flowdependencies", "script_path_exact": path}).json()
+    assert ended(http, job["id"])["success"]
+    locked = http.get("flows/get/u/admin/locked").json()["value"]
+    assert locks(locked) == [True, True]
+    assert http.post("flows/update/u/admin/locked", json={**flow, "value": locked}).status_code == 200
+    again = http.get("jobs/list", params={"job_kinds": "flowdependencies", "script_path_exact": path}).json()
+    assert [each["id"] for each in again] == [job["id"]]
+
+
+def test_what_cannot_be_locked_is_told_with_its_place(http: httpx.Client) -> None:
+    broken = {"type": "rawscript", "language": "python3", "content": "def main(:", "input_transforms": {}}
+    body = {"path": "u/admin/x", "flow_value": {"modules": [{"id": "a", "value": broken}]}}
+    job = ended(http, http.post("jobs/run/flow_dependencies_async", json=body).text)
+    assert not job["success"]
+    assert "/modules/0 (step 'a')" in job["result"]["error"]["message"]
