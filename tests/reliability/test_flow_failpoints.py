@@ -125,15 +125,21 @@ def test_a_flow_ends_the_same_wherever_its_worker_dies(box: Chaosbox) -> None:
     tags = {point: point.replace(".", "_").replace(":", "-") for point in POINTS}
     flows = {point: begin(box, tag) for point, tag in tags.items()}
     calm = begin(box, "calm")
+    args = {"file": str(box.effects_file), "run": "run-shared"}
+    together = {"modules": [step("one", "'1'"), step("two", "'2'"), step("three", "'3'")], "same_worker": True}
+    shared = box.submit("jobs/run/preview_flow", {"value": together, "args": args, "tag": "shared"})
     dying = {
         point: box.start_worker(
             ready=False, TIDEMILL_WORKER_TAGS=tag, FAILPOINT=f"{point}:kill", TIDEMILL_WORKER_SLOTS="3"
         )
         for point, tag in tags.items()
     }
+    dying["shared"] = box.start_worker(
+        ready=False, TIDEMILL_WORKER_TAGS="shared", FAILPOINT="run.after_start:2:kill", TIDEMILL_WORKER_SLOTS="3"
+    )
     for point, worker in dying.items():
         assert worker.wait() == -signal.SIGKILL, (point, worker.log.read_text()[-2000:])
-    box.start_worker(TIDEMILL_WORKER_TAGS=",".join(["calm", *tags.values()]))
+    box.start_worker(TIDEMILL_WORKER_TAGS=",".join(["calm", "shared", *tags.values()]))
     expected = outcome(box.ended(calm))
     assert expected == (
         "failure",
@@ -149,6 +155,9 @@ def test_a_flow_ends_the_same_wherever_its_worker_dies(box: Chaosbox) -> None:
     )
     for point, flow in flows.items():
         assert outcome(box.ended(flow, DETECTED_S + SLACK_S + 60)) == expected, point
+    # What all steps shared is gone with the worker: the flow says so, and goes on nowhere else.
+    lost = box.ended(shared, DETECTED_S + SLACK_S + 60)
+    assert (lost["state"], json.loads(lost["result"])["error"]["name"]) == ("failure", "WorkerLost")
     starts = Counter(effect.job for effect in box.effects if effect.what == "start")
     attempts = {
         str(row["id"]): row["attempt"]

@@ -8,7 +8,7 @@ import pytest
 from tidemill.sandbox.port import MIB, Limits
 from tidemill.worker import housekeeping
 from tidemill.worker.builds import build_limits
-from tidemill.worker.housekeeping import KEPT_COUNT, KEPT_S, UNTOUCHED_S, mark_used, remove_old
+from tidemill.worker.housekeeping import KEPT_COUNT, KEPT_S, UNTOUCHED_S, mark_used, remove_left, remove_old
 
 NOW = 2_000_000_000.0
 
@@ -25,6 +25,13 @@ def test_an_environment_that_nobody_used_for_long_is_removed(tmp_path: Path) -> 
     assert remove_old(tmp_path, now=NOW) == ["old"]
     assert (old.exists(), kept.exists()) == (False, True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["kept"]
+
+
+def test_what_flows_left_over_is_removed(tmp_path: Path) -> None:
+    old, kept = make(tmp_path, "shared-1", age_s=UNTOUCHED_S + 1), make(tmp_path, "shared-2", age_s=UNTOUCHED_S - 1)
+    other = make(tmp_path, "1-1", age_s=UNTOUCHED_S + 1)
+    remove_left(tmp_path, now=NOW)
+    assert (old.exists(), kept.exists(), other.exists()) == (False, True, True)
 
 
 def test_of_too_many_the_oldest_go_but_none_that_may_be_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

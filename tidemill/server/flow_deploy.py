@@ -50,8 +50,7 @@ def _check_supported_steps(flow: Flow) -> None:
     Raises:
         Unsupported: the message names the place.
     """
-    found = ["same_worker"] if flow.same_worker else []
-    found += ["preprocessor_module"] if flow.preprocessor is not None else []
+    found = ["preprocessor_module"] if flow.preprocessor is not None else []
     for step in all_steps(flow):
         found += [f"{step.place[1:]}/delete_after_use"] if step.delete_after_use else []
     if found:

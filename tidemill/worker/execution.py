@@ -37,6 +37,7 @@ from tidemill.worker.prepare import Prepared, Preparer
 from tidemill.worker.program import contextual_variables, job_variables, make_program
 from tidemill.worker.query import job_host, query_of
 from tidemill.worker.result import NULL, JobFailed, result_of
+from tidemill.worker.shared import check_size
 
 T = TypeVar("T")
 
@@ -236,6 +237,7 @@ class Execution:
         ended = await self._in_sandbox(self._program(prepared, launch, variables))
         if isinstance(ended, Stop):
             return ended
+        await check_size(self._parts.options, self.job)
         return result_of(
             ended,
             prepared.language,

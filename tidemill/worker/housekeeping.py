@@ -33,13 +33,22 @@ def mark_used(environment: Path) -> None:
             os.utime(environment)
 
 
-async def keep_house(environments_dir: Path) -> None:
-    """Remove old environments every six hours, until canceled."""
+async def keep_house(environments_dir: Path, jobs_dir: Path) -> None:
+    """Remove old environments, and directories of flows that were left over, every six hours, until canceled."""
     while True:
+        await asyncio.to_thread(remove_left, jobs_dir, now=time.time())
         removed = await asyncio.to_thread(remove_old, environments_dir, now=time.time())
         if removed:
             log.info("environments removed", count=len(removed))
         await asyncio.sleep(_EVERY_S)
+
+
+def remove_left(jobs_dir: Path, *, now: float) -> None:
+    """Remove directories that flows shared, and that nothing was put into for two days. Blocking."""
+    for directory in jobs_dir.glob("shared-*"):
+        with contextlib.suppress(OSError):
+            if now - directory.stat().st_mtime > UNTOUCHED_S:
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 def remove_old(environments_dir: Path, *, now: float) -> list[str]:

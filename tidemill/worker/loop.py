@@ -21,6 +21,7 @@ from tidemill.languages.port import Workshop
 from tidemill.model.errors import Unavailable
 from tidemill.model.failpoint import failpoint
 from tidemill.model.job import EndReason
+from tidemill.worker import shared
 from tidemill.worker.builds import BuildRunner
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.execution import Again, Execution, Look, Outcome, Stop
@@ -84,7 +85,7 @@ class Worker:
                 group.create_task(self._hear_of_jobs()),
                 group.create_task(self._hear_of_cancels()),
                 group.create_task(show_presence(self._parts, self)),
-                group.create_task(keep_house(self._parts.options.environments_dir)),
+                group.create_task(keep_house(self._parts.options.environments_dir, self._parts.options.jobs_dir)),
             ]
             while not (self.draining and not self._running and not self._ended):
                 await self._turn()
@@ -219,10 +220,12 @@ class Worker:
             self._follow(execution, execution.end_again())
             return
         if answer is Refused.NO_FLOW and isinstance(outcome, Ended):
+            await shared.remove_of(self._parts.options, job)
             self._ended.append(outcome)
             return
         self._running.pop(job.id, None)
         if isinstance(answer, Refused):
+            await shared.remove_of(self._parts.options, job)
             log.warning("lease lost", job=str(job.id), attempt=job.attempt)
             return
         self.jobs_executed += 1

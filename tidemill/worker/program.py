@@ -12,6 +12,7 @@ from tidemill.languages.port import Environment, Launch
 from tidemill.sandbox.port import Mount, Program, PythonCall
 from tidemill.worker.context import WorkerOptions
 from tidemill.worker.result import ERROR
+from tidemill.worker.shared import shared_flow, shared_mounts
 
 _SYSTEM: Final = {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC"}  # noqa: S108
 
@@ -37,7 +38,8 @@ def make_program(
             interpreter=environment.python,
             paths=tuple(str(path) for path in site_dirs),
             preload=launch.preload,
-            identity=f"{job.workspace_id}/{job.permissioned_as}",
+            # a parked interpreter would keep the directory of this flow
+            identity="" if shared_flow(job) is not None else f"{job.workspace_id}/{job.permissioned_as}",
         )
     return Program(
         argv=launch.argv,
@@ -45,7 +47,7 @@ def make_program(
         files=launch.files,
         results=(*launch.result_files, ERROR),
         env={**_SYSTEM, **variables, **_limits(options)},
-        mounts=tuple(Mount(path, path) for path in site_dirs),
+        mounts=(*(Mount(path, path) for path in site_dirs), *shared_mounts(options, job)),
         limits=options.limits,
         network=options.network,
         python=python,

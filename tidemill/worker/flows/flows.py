@@ -28,6 +28,7 @@ from tidemill.model import jsontext
 from tidemill.model.errors import Unavailable
 from tidemill.model.failpoint import failpoint
 from tidemill.model.flow import StepStatus
+from tidemill.worker import shared
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.flows.known import Known, Memo, Wanted
 from tidemill.worker.flows.plan import Plan
@@ -163,7 +164,7 @@ class Flows:
                 continue
             if answer.done:
                 self._keep(family, plan)
-                await self._keep_results(plan)
+                await self._wind_up(plan)
                 return answer.claimed
             if answer.unseen:
                 return Refused.UNSEEN
@@ -184,8 +185,10 @@ class Flows:
         for job, result in plan.results.items():
             self._known.remember(job, result)
 
-    async def _keep_results(self, plan: Plan) -> None:
-        """Keep the results of flows that ended. One that is not kept is worked out again."""
+    async def _wind_up(self, plan: Plan) -> None:
+        """Remove what flows that ended have shared, and keep their results: one that is not is worked out again."""
+        for flow in plan.shared_over:
+            await shared.remove(self._parts.options, flow)
         for each in plan.to_keep:
             try:
                 await queue.keep_result(
@@ -264,7 +267,8 @@ class Flows:
                     job=child.id,
                     index=child.flow_index,
                     succeeded=child.status in {"success", "skipped"},
-                    canceled=child.status == "canceled",
+                    # what a worker has not told itself was lost with it: the shared directory too
+                    canceled=child.status == "canceled" or view.definition.flow.same_worker,
                     stopped=state is not None and state.stopped,
                     skipped=state is not None and state.skipped,
                 ),

@@ -71,6 +71,7 @@ class Plan:
         self._counted: dict[UUID, tuple[Answer, ...]] = {}
         self.results: dict[UUID, Kept] = {}
         self.to_keep: list[ToKeep] = []
+        self.shared_over: list[UUID] = []
 
     def end_step(self, job: ClaimedJob, ended: JobEnded) -> None:
         """A job that the worker holds ends, and is a step of a flow."""
@@ -267,7 +268,7 @@ class Plan:
                 self._start_flow(view, start, start.step.kind)
             else:
                 placed = job_of_step(view, start, self._memo, keep=self._values.kept)
-                self._place(placed)
+                self._place(placed, here=view.definition.flow.same_worker)
         except ExpressionFailed as error:
             self._fail_start(view, start, error)
 
@@ -343,6 +344,8 @@ class Plan:
         self._finish_with(view, finish, result)
 
     def _finish_with(self, view: View, finish: Finish, result: Kept) -> None:
+        if view.definition.flow.same_worker and view.state.place.source == view.id:
+            self.shared_over.append(view.id)
         status = "failure"
         if finish.succeeded:
             status = "skipped" if finish.skipped else "success"
@@ -367,10 +370,11 @@ class Plan:
         source = self.views.get(view.state.place.source)
         return view.args if source is None else source.args
 
-    def _place(self, placed: Placed) -> None:
+    def _place(self, placed: Placed, *, here: bool) -> None:
+        """`here`: the worker takes it whatever its tag, and whether it has room or not."""
         job = placed.job
-        is_free = job.delay_s <= 0 and job.concurrency_key is None and job.tag in self._tags
-        if is_free and self._take > 0:
+        is_free = job.delay_s <= 0 and job.concurrency_key is None
+        if is_free and (here or (job.tag in self._tags and self._take > 0)):
             self._take -= 1
             placed = replace(placed, place="running")
         self._jobs.append(placed)

@@ -72,6 +72,7 @@ def job_of_step(view: View, start: Start, memo: Memo, *, keep: Keep) -> Placed:
         timeout_s=start.timeout_s,
         cache_ttl_s=start.step.cache_ttl_s,
         options=_options(view, start),
+        on_worker_loss="fail" if view.definition.flow.same_worker else job.on_worker_loss,
     )
     match start.step.kind:
         case InlineScript():
@@ -117,7 +118,7 @@ def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: 
         tag=_tag(view, kind.tag or seen.tag, seen.language, args),
         timeout_s=min((each for each in (job.timeout_s, settings.get("timeout")) if each), default=None),
         cache_ttl_s=job.cache_ttl_s or settings.get("cache_ttl") or None,
-        on_worker_loss=seen.on_worker_loss,
+        on_worker_loss="fail" if view.definition.flow.same_worker else seen.on_worker_loss,
         options=Json(msgspec.json.encode({**own, **msgspec.json.decode(job.options.raw)})),
         labels=list(seen.labels),
         **_limited(view, limit, seen.path, args),
@@ -128,6 +129,8 @@ def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: 
 def _options(view: View, start: Start) -> Json:
     """The settings that the job carries; `flow_path` decides where its state is kept."""
     options = _inherited(view)
+    if view.definition.flow.same_worker:
+        options["shared"] = str(view.state.place.source)
     if view.script_path:
         options["flow_path"] = view.script_path
     if start.step.priority:
