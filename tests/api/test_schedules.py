@@ -387,8 +387,6 @@ async def test_default_handlers_are_those_of_new_schedules_and_of_all_where_aske
 async def test_flows_come_by_schedule_too(api: Api, passing: Time) -> None:
     flow = {"path": "u/dev/steps", "summary": "", "value": {"modules": []}}
     assert (await api.developer.post(f"{W}/flows/create", json=flow)).status_code == 201
-    retry = {"constant": {"attempts": 1, "seconds": 1}}
-    assert "retry" in await create(api.developer, status=400, script_path="u/dev/steps", is_flow=True, retry=retry)
     await create(api.developer, script_path="u/dev/steps", is_flow=True)
     await passing.fire()
     found = await passing.rows("select kind, tag, schedule_path from job where script_path = 'u/dev/steps'")

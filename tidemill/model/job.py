@@ -58,6 +58,8 @@ class JobKind(StrEnum):
     PREVIEW = "preview"
     FLOW = "flow"
     FLOW_PREVIEW = "flowpreview"
+    SINGLE_STEP_FLOW = "singlestepflow"
+    """A flow that is repeated as a whole where it fails: it is the one step of this."""
     FLOW_NODE = "flownode"
     """A level inside of a flow: an iteration of a loop, or a branch."""
     FLOW_SCRIPT = "flowscript"
@@ -69,7 +71,10 @@ class JobKind(StrEnum):
     """Locks the scripts that stand in a flow."""
 
 
-FLOW_KINDS: Final = frozenset({JobKind.FLOW, JobKind.FLOW_PREVIEW, JobKind.FLOW_NODE})
+WHOLE_FLOWS: Final = frozenset({JobKind.FLOW, JobKind.FLOW_PREVIEW, JobKind.SINGLE_STEP_FLOW})
+"""The kinds of jobs that run a flow from its start."""
+
+FLOW_KINDS: Final = WHOLE_FLOWS | {JobKind.FLOW_NODE}
 """The kinds of jobs that are flows, or levels of them: no sandbox runs them."""
 
 

@@ -15,12 +15,14 @@ from tidemill.db.values import Values
 from tidemill.engine import permit
 from tidemill.engine.concurrency import concurrency_key, fill
 from tidemill.engine.flow.job_settings import FLOW_TAG, job_settings
+from tidemill.engine.flow.single_step import single_step
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, Denied, Outdated, Unavailable
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
 from tidemill.model.ids import milliseconds, new_id
+from tidemill.model.job import JobKind
 from tidemill.model.path import Path, check_name, parse_path
 from tidemill.model.schedule import Target
 from tidemill.model.script import PASSED_ON
@@ -58,12 +60,13 @@ class Runnable:
     """The version of a script or flow that runs. `row`: as `SeenScript.row`; None for flows, whose versions stay."""
 
     kind: str
-    number: int
+    number: int | None
     path: str
     tag: str
     settings: Mapping[str, Any]
     labels: tuple[str, ...]
     row: str | None = None
+    content: str | None = None
     on_worker_loss: str = "restart"
 
 
@@ -86,6 +89,10 @@ async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wa
         NotFound, Denied, BadRequest: as `find_runnable`, or its tag cannot be made of the arguments.
     """
     what = await find_runnable(tx, caller, wanted.target)
+    if what.kind == JobKind.FLOW and wanted.retry != b"null":
+        content = single_step(what.path, arguments=jsontext.object_fields(wanted.args), retry=wanted.retry)
+        what = replace(what, kind=JobKind.SINGLE_STEP_FLOW, number=None, content=content.decode())
+        wanted = replace(wanted, retry=b"null")
     settings = what.settings
     limit = settings.get("concurrent_limit")
     priority = int(settings.get("priority") or 0)
@@ -106,6 +113,7 @@ async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wa
         script_hash=what.number,
         script_path=what.path,
         script_row=what.row,
+        content=what.content,
         priority=priority,
         schedule_path=schedule_path,
         timeout_s=settings.get("timeout"),

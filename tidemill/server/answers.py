@@ -18,12 +18,11 @@ from tidemill.engine.permit import Action
 from tidemill.model.errors import BadRequest, Conflict, Denied, ExpressionFailed, NotFound
 from tidemill.model.flow import Flow, Step, StepStatus, Suspend, all_steps
 from tidemill.model.flow_reading import read_flow
-from tidemill.model.job import JobKind
+from tidemill.model.job import WHOLE_FLOWS
 from tidemill.server.approver import Approver
 from tidemill.server.jobs_seen import not_there
 from tidemill.server.parts import Parts
 
-_WHOLE_FLOWS: Final = frozenset({JobKind.FLOW, JobKind.FLOW_PREVIEW})
 _OVER: Final = "The flow has ended: it waits for no answers any more."
 _DECIDED: Final = "This was decided already."
 
@@ -129,7 +128,7 @@ async def _addressed(statements: Statements, workspace: str, job_id: UUID) -> Ad
     line = await approvals.lineage(statements, workspace, job_id)
     if not line:
         raise not_there(job_id)
-    if line[0].kind in _WHOLE_FLOWS and line[0].is_open:
+    if line[0].kind in WHOLE_FLOWS and line[0].is_open:
         return Addressed(line[0].id, line[0].id, line[0].email)
     for child, parent in pairwise(line):
         state = parent.flow_state

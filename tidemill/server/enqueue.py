@@ -249,7 +249,7 @@ def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes,
         delay_s=query.scheduled_in_secs or 0.0,
         timeout_s=_least(query.timeout, settings.get("timeout")),
         cache_ttl_s=_first(query.cache_ttl, settings.get("cache_ttl")) or None,
-        retry=_retry(query.retry, what.on_worker_loss),
+        retry=retry_policy(query.retry, what.on_worker_loss),
         on_worker_loss=what.on_worker_loss,
         options=Json(msgspec.json.encode(options)),
         labels=list(what.labels),
@@ -289,7 +289,12 @@ def _read(template: str, args: bytes) -> Mapping[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _retry(text: str | None, on_worker_loss: str) -> Json | None:
+def retry_policy(text: str | None, on_worker_loss: str) -> Json | None:
+    """The policy that a query gives as JSON; None where it says that nothing is repeated.
+
+    Raises:
+        BadRequest: it is none, or what runs must not start twice.
+    """
     if text is None:
         return None
     try:

@@ -1,5 +1,7 @@
 """Running flows: finds the version that a request names, decides, and submits its job."""
 
+from dataclasses import replace
+
 import msgspec
 from msgspec import Raw
 from starlette.requests import Request
@@ -7,12 +9,16 @@ from starlette.requests import Request
 from tidemill.db.flows import FlowVersion
 from tidemill.engine import permit
 from tidemill.engine.flow.job_settings import FLOW_TAG, job_settings
+from tidemill.engine.flow.single_step import single_step
 from tidemill.engine.permit import Action, Item, ItemKind, Need, WorkspaceTarget
+from tidemill.model import jsontext
+from tidemill.model.errors import BadRequest
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
+from tidemill.model.job import JobKind
 from tidemill.model.path import parse_path
 from tidemill.server.arguments import Shape, arguments, require_object
-from tidemill.server.enqueue import Runnable, RunQuery, Submitted, submit
+from tidemill.server.enqueue import Runnable, RunQuery, Submitted, retry_policy, submit
 from tidemill.server.flow_deploy import checked_flow
 from tidemill.server.flows_seen import flow_version, latest_flow
 from tidemill.server.objects.form_files import FormFiles
@@ -52,18 +58,32 @@ async def run_flow(
         if flow.archived:
             raise permit.not_found(Item(ItemKind.FLOW, path))
     else:
+        if query.retry is not None:
+            raise BadRequest("retry repeats the newest version of a flow: run it by its path.")
         flow = await flow_version(parts, caller, named, action=Action.RUN)
         permit.require_scope(caller, "jobs", "run", path=flow.path, kind="flows")
     max_bytes = parts.values.max_bytes
     async with FormFiles(parts.objects, caller) as files:
         args = await arguments(request, wanted, schema=flow.schema, max_bytes=max_bytes, keep_file=files.put)
         runnable = of_flow(flow)
+        if query.retry is not None:
+            runnable, query = _repeated(runnable, args, query), replace(query, retry=None)
         submitted = await submit(
             parts, caller, request, runnable, args=args, query=query, identity=files.identity_of(args)
         )
         if not submitted.is_repeat:
             files.keep()
     return submitted
+
+
+def _repeated(flow: Runnable, args: bytes, query: RunQuery) -> Runnable:
+    """The newest version of a flow, repeated as a whole as the query says."""
+    policy = retry_policy(query.retry, flow.on_worker_loss)
+    if policy is None or flow.path is None:
+        return flow
+    content = single_step(flow.path, arguments=jsontext.object_fields(args), retry=policy.raw)
+    kind = JobKind.SINGLE_STEP_FLOW
+    return replace(flow, kind=kind, script_hash=None, content=content.decode(), early_return=None)
 
 
 def of_flow(flow: FlowVersion) -> Runnable:
@@ -88,6 +108,8 @@ async def submit_flow_preview(parts: Parts, caller: Principal, request: Request,
         BadRequest, Denied: something about it does not fit; the message says what.
     """
     permit.require(caller, Action.PREVIEW, WorkspaceTarget("jobs", Need.DEVELOPER))
+    if query.retry is not None:
+        raise BadRequest("retry repeats a flow that is deployed: give a policy to the steps of a preview.")
     preview = decode(await read_json(request, max_bytes=parts.values.max_bytes), FlowPreview)
     raw = bytes(preview.value)
     flow = await checked_flow(raw)

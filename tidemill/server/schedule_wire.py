@@ -156,12 +156,10 @@ def checked_content(content: Content) -> Content:
     """`content`, if its times can be read, and what it says can be done.
 
     Raises:
-        BadRequest: pattern or time zone cannot be read, or a flow shall be run again.
+        BadRequest: pattern or time zone cannot be read.
     """
     parse_cron(content.cron)
     parse_zone(content.timezone)
-    if content.target.kind == "flow" and content.settings.retry != NO_RETRY:
-        raise BadRequest("A schedule of a flow takes no retry: give one to the steps that may fail.")
     return content
 
 

@@ -16,7 +16,7 @@ from tidemill.engine.permit import Action
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, NotFound, TooLarge
 from tidemill.model.identity import Principal
-from tidemill.model.job import JobKind
+from tidemill.model.job import WHOLE_FLOWS
 from tidemill.server.answers import Asking, answer_as_member, answer_by_link, asked, refusal
 from tidemill.server.approval_wire import (
     ApprovalInfo,
@@ -230,7 +230,7 @@ async def _flow_of(parts: Parts, caller: Principal, job: str) -> str:
     """The innermost whole flow that the job belongs to."""
     seen = await require_job(parts, caller, job, action=Action.CANCEL)
     for each in await approvals.lineage(parts.database.single, caller.workspace, seen.id):
-        if each.kind in {JobKind.FLOW, JobKind.FLOW_PREVIEW}:
+        if each.kind in WHOLE_FLOWS:
             return str(each.id)
     raise BadRequest(f"Job {seen.id} is no step of a flow: leave out flow_level.")
 
