@@ -62,6 +62,24 @@ def test_a_job_fails_with_the_words_of_the_database(workspace: Workspace, wareho
     assert "not-the-password" not in json.dumps(error)
 
 
+def test_a_job_writes_objects_and_takes_them_as_arguments(workspace: Workspace, warehouse: str) -> None:
+    """Through the API, with the job's token: what fails leaves nothing, and what is not there is named."""
+    many = f"-- database {warehouse}\n-- s3 prefix=u/admin/jobs format=parquet\nselect n, n / 4.0 as part"
+    pointer = sql(workspace, f"{many} from generate_series(1, 20000) n")
+    assert isinstance(pointer, dict)
+    taken = f"-- database {warehouse}\n-- $1 rows (s3object)\n" + (
+        "select count(*) as n, sum(part) as part from json_to_recordset($1::json) as t(n int, part numeric)"
+    )
+    assert sql(workspace, taken, rows=pointer) == [{"n": 20000, "part": 50002500.0}]
+    assert (
+        "division by zero"
+        in failure(workspace, f"{many}, 1 / (n - 9) as x from generate_series(1, 20000) n")["message"]
+    )
+    assert "u/admin/missing.csv" in failure(workspace, taken, rows={"s3": "u/admin/missing.csv"})["message"]
+    listed = workspace.get("job_helpers/list_stored_files", max_keys=100, prefix="u/admin/jobs")
+    assert [each["s3"] for each in listed["windmill_large_files"]] == [pointer["s3"]]
+
+
 def test_canceling_and_time_limits_reach_the_server(workspace: Workspace, warehouse: str, postgres: Postgres) -> None:
     path = workspace.deploy(f"-- database {warehouse}\nselect pg_sleep(601)", language="postgresql")
     with postgres.connect() as connection:

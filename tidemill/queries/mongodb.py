@@ -20,7 +20,7 @@ from tidemill.queries.database_argument import named_database
 from tidemill.queries.kept_open import KeptOpen
 from tidemill.queries.object_documents import read_documents
 from tidemill.queries.port import Host, Query
-from tidemill.queries.streamed_object import upload
+from tidemill.queries.streamed_object import upload_lines, upload_rows
 from tidemill.stores.documents import open_documents
 from tidemill.stores.documents.port import DocumentDatabase, DocumentSession, WriteResult
 
@@ -208,20 +208,30 @@ async def _rows(run: _Run, request: Request, made: Asked) -> AsyncGenerator[list
 
 
 async def _streamed(run: _Run, request: Request) -> bytes:
-    """Write the documents to an object, one a line; its pointer."""
-    made = request.made
+    """Write the documents to an object; its pointer."""
+    made, streamed = request.made, run.script.head.streamed
     assert isinstance(made, Asked)
-    assert run.script.head.streamed is not None
+    assert streamed is not None
 
-    async def lines() -> AsyncIterator[bytes]:
+    async def batches() -> AsyncGenerator[list[bytes]]:
         async with aclosing(_rows(run, request, made)) as rows:
             async for batch in rows:
-                yield "".join(f"{to_json(raw, is_canonical=run.is_canonical)}\n" for raw in batch).encode()
+                yield batch
                 await asyncio.sleep(0)
         if "transaction" in run.script.head.options:
             await run.session.commit()
 
-    return await upload(lines(), run.script.head.streamed, run.query, run.host)
+    async def lines() -> AsyncIterator[bytes]:
+        async for batch in batches():
+            yield "".join(f"{to_json(raw, is_canonical=run.is_canonical)}\n" for raw in batch).encode()
+
+    async def documents() -> AsyncGenerator[list[dict[str, str]]]:
+        async for batch in batches():
+            yield [members_to_json(raw, is_canonical=run.is_canonical) for raw in batch]
+
+    if streamed.format == "json":
+        return await upload_lines(lines(), streamed, run.query, run.host)
+    return await upload_rows(documents(), streamed, run.query, run.host)
 
 
 def _told(result: WriteResult) -> str:

@@ -17,10 +17,12 @@ from tidemill.queries.bounds import Bounds
 from tidemill.queries.database_argument import named_database
 from tidemill.queries.kept_open import KeptOpen
 from tidemill.queries.port import Host, Query
-from tidemill.queries.streamed_object import upload
+from tidemill.queries.streamed_object import upload_lines, upload_rows
 from tidemill.stores.keys import open_keys
 from tidemill.stores.keys.port import KeySession, KeyStore
 
+COLUMN: Final = "value"
+"""What the column of a table of replies is called."""
 _LARGE_SOURCE: Final = 64 * 1024
 
 
@@ -158,19 +160,35 @@ def _failed(command: Command, failure: Failure, unit: Unit) -> QueryFailed:
 
 
 async def _streamed(run: _Run, command: Command) -> bytes:
-    """Write the members of a reply to an object, one a line; its pointer."""
-    assert run.script.head.streamed is not None
+    """Write the members of a reply to an object; its pointer."""
+    streamed = run.script.head.streamed
+    assert streamed is not None
+
+    if streamed.format == "json":
+        return await upload_lines(_lines(run, command), streamed, run.query, run.host)
+    return await upload_rows(_documents(run, command), streamed, run.query, run.host)
+
+
+async def _lines(run: _Run, command: Command) -> AsyncIterator[bytes]:
+    async for batch in _texts(run, command):
+        yield "".join(f"{text}\n" for text in batch).encode()
+
+
+async def _documents(run: _Run, command: Command) -> AsyncGenerator[list[dict[str, str]]]:
+    async for batch in _texts(run, command):
+        yield [{COLUMN: text} for text in batch]
+
+
+async def _texts(run: _Run, command: Command) -> AsyncGenerator[list[str]]:
+    """The JSON of each member."""
 
     async def members() -> AsyncGenerator[Sequence[Reply]]:
         async for batch in run.session.stream(command.words):
             yield batch
 
-    async def lines() -> AsyncIterator[bytes]:
-        async with aclosing(members()) as found:
-            try:
-                async for batch in found:
-                    yield "".join(f"{to_json(each, run.form)}\n" for each in batch).encode()
-            except QueryFailed as error:
-                raise QueryFailed(f"Line {command.line}, {command.name}: {error}") from error
-
-    return await upload(lines(), run.script.head.streamed, run.query, run.host)
+    async with aclosing(members()) as found:
+        try:
+            async for batch in found:
+                yield [to_json(each, run.form) for each in batch]
+        except QueryFailed as error:
+            raise QueryFailed(f"Line {command.line}, {command.name}: {error}") from error

@@ -105,7 +105,7 @@ class CsvWriter:
         return self._header()
 
     def _header(self) -> bytes:
-        if self._begun:
+        if self._begun or not self._names:
             return b""
         self._begun = True
         return (",".join(map(_quoted, self._names)) + "\r\n").encode()

@@ -1,10 +1,13 @@
 """Scripts for MongoDB on a real server, as the worker runs them."""
 
 import asyncio
+import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from pymongo import pool_shared
 from pymongo.pool_options import PoolOptions
@@ -202,6 +205,32 @@ async def test_transaction_that_is_canceled_leaves_nothing(run: Runs, mongo_serv
             await task
         assert proxy.cuts == 1, "the server was not told to end what the session runs"
     assert await run(HERE + "collection: a\ncount: {}") == 1
+
+
+async def test_rows_are_streamed_as_tables(run: Runs) -> None:
+    dates = "{$date: 2024-02-29T12:00:00Z}"
+    insert = (
+        f"insert: [{{_id: 1, at: {dates}, tags: [a, 1]}}, {{_id: 2, name: 'x, y', price: {{$numberDecimal: '1.50'}}}}]"
+    )
+    await run(HERE + f"collection: mixed\n{insert}")
+    find = "collection: mixed\nfind: {}\nsort: {_id: 1}"
+    assert await run(HERE + f"# s3 prefix=t format=csv\n{find}", job_id="1") == {"s3": "t/1.csv"}
+    assert run.host.objects["t/1.csv"].decode() == (
+        "_id,at,tags,name,price\r\n"
+        '1,2024-02-29 12:00:00 UTC,"[""a"",1]",,\r\n'
+        '2,,,"x, y",1.50\r\n'
+    )  # fmt: skip
+    assert await run(HERE + f"# s3 prefix=t format=parquet\n{find}", job_id="2") == {"s3": "t/2.parquet"}
+    table = pq.read_table(io.BytesIO(run.host.objects["t/2.parquet"]))
+    assert table.to_pydict() == {
+        "_id": [1, 2], "at": [datetime(2024, 2, 29, 12, tzinfo=UTC), None], "tags": ['["a",1]', None],
+        "name": [None, "x, y"], "price": [None, "1.50"],
+    }  # fmt: skip
+    await filled(run, 1100)
+    await run(HERE + "collection: users\nupdate: {filter: {_id: 1050}, update: {$set: {late: 1}}}")
+    with pytest.raises(QueryFailed, match="has the field 'late', which none of the first 1000 has"):
+        await run(HERE + "# s3 prefix=t format=csv\ncollection: users\nfind: {}\nsort: {_id: 1}", job_id="3")
+    assert "t/3.csv" not in run.host.objects
 
 
 async def test_rows_are_streamed_to_an_object_as_json_lines(run: Runs) -> None:

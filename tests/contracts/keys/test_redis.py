@@ -152,6 +152,8 @@ async def test_members_are_streamed_to_an_object(run: Runs, key_server: KeyServe
     pointer = await run(HERE + "# s3 prefix=out\nLRANGE l 0 -1", job_id="0190-job", max_result_bytes=1000)
     assert pointer == {"s3": "out/0190-job.json"}
     assert run.host.objects["out/0190-job.json"].splitlines() == [b'"%d"' % number for number in range(5000)]
+    await run(HERE + "# s3 prefix=out format=csv\nLRANGE l 0 1", job_id="3")
+    assert run.host.objects["out/3.csv"] == b"value\r\n0\r\n1\r\n"
     key_server.ask("SADD", "s", "only")
     await run(HERE + "# s3 prefix=set\nSMEMBERS s", job_id="1")
     assert run.host.objects["set/1.json"] == b'"only"\n'
