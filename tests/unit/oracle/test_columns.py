@@ -143,6 +143,14 @@ TEXTS: list[tuple[Described, Kind, str, str, object]] = [
         "-000000001 02:00:00.000000001",
         "P-1DT-2H-0.000000001S",
     ),
+    (
+        Described(name="C", type=oracledb.DB_TYPE_TIMESTAMP),
+        Kind.TIMESTAMP,
+        "to_char(",
+        " 2024-01-02 03:04:05.000000000",
+        "2024-01-02 03:04:05",
+    ),
+    (Described(name="C", type=oracledb.DB_TYPE_INTERVAL_DS), Kind.INTERVAL, "to_char(", "+00 00:00:00.5", "PT0.5S"),
     (Described(name="C", type=oracledb.DB_TYPE_JSON), Kind.JSON, "json_serialize(", '{"a":1.10}', b'{"a":1.10}'),
 ]
 

@@ -139,9 +139,9 @@ def _date(found: Described) -> Fetched:
 
 def _timestamp(found: Described) -> Fetched:
     column = _of(found, f"timestamp({found.scale})", Kind.TIMESTAMP, fraction_digits=found.scale)
-    if found.scale > _DIGITS:
-        return Fetched(column=column, exactly=_TO_TEXT, convert=_moment_text)
-    return Fetched(column=column, convert=_moment)
+    if 0 < found.scale <= _DIGITS:
+        return Fetched(column=column, convert=_moment)
+    return Fetched(column=column, exactly=_TO_TEXT, convert=_moment_text)
 
 
 def _instant(suffix: str) -> Callable[[Described], Fetched]:
@@ -173,9 +173,9 @@ def _instant_text(value: object) -> str:
 
 def _interval_of_days(found: Described) -> Fetched:
     name = f"interval day({found.precision}) to second({found.scale})"
-    if found.scale > _DIGITS:
-        return Fetched(column=_of(found, name, Kind.INTERVAL), exactly="to_char({})", convert=_days_text)
-    return Fetched(column=_of(found, name, Kind.INTERVAL), convert=_days)
+    if 0 < max(found.precision, found.scale) <= _DIGITS:  # whichever of them the driver takes for the digits
+        return Fetched(column=_of(found, name, Kind.INTERVAL), convert=_days)
+    return Fetched(column=_of(found, name, Kind.INTERVAL), exactly="to_char({})", convert=_days_text)
 
 
 def _days(value: object) -> str:

@@ -77,7 +77,7 @@ class OracleConnection:
         try:
             if wanted.is_query:
                 return [self._query(cursor, wanted, statement)]
-            cursor.execute(wanted.text, _variables(cursor, wanted))
+            cursor.execute(wanted.text, _variables(cursor, wanted) or None)
             return self._results(cursor, statement)
         except NotFetched as error:
             cursor.close()
@@ -93,7 +93,7 @@ class OracleConnection:
         columns = [fetched(described(each)) for each in cursor.description or ()]
         if any(each.column.type.name in _LARGE for each in columns):
             cursor.arraysize = cursor.prefetchrows = _FEW_ROWS
-        cursor.execute(exact(wanted.text, columns), _variables(cursor, wanted))
+        cursor.execute(exact(wanted.text, columns), _variables(cursor, wanted) or None)
         return OracleResult(self, cursor, columns, statement)
 
     def _results(self, cursor: oracledb.Cursor, statement: Statement) -> list[BlockingResult]:
