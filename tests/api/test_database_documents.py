@@ -164,3 +164,18 @@ async def test_plan_of_what_reads(client: httpx.AsyncClient, store: Database[Any
     delete = "collection: mixed\ndelete: {filter: {}, multi: true}"
     assert "reads" in await ask(client, "explain", content=delete, analyze=True, status=400)
     assert store["mixed"].count_documents({}) == len(MIXED)
+
+
+async def test_collections_go_to_files_and_back(client: httpx.AsyncClient, store: Database[Any]) -> None:
+    where = {"resource": PATH, "schema": store.name}
+    file = await client.post(f"{W}/databases/export", json={**where, "table": "mixed", "format": "json"})
+    asked = {**where, "table": "copy", "format": "json"}
+    back = await client.post(f"{W}/databases/import_file", params=asked, content=file.content)
+    assert back.json() == {"rows": len(MIXED), "applied": True}
+    assert str(list(store["copy"].find().sort("_id"))) == str(list(store["mixed"].find().sort("_id")))
+    clash = b'{"_id": 100}\n\n{"_id": {"$numberInt": "9"}}\n'
+    told = await client.post(f"{W}/databases/import_file", params=asked, content=clash)
+    assert (told.status_code, "ine 3" in told.text, "Nothing was imported" in told.text) == (422, True, True)
+    assert store["copy"].count_documents({}) == len(MIXED)
+    table = await client.post(f"{W}/databases/export", json={**where, "table": "mixed", "format": "csv"})
+    assert (table.status_code, "JSON Lines" in table.text) == (501, True)

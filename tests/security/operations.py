@@ -288,6 +288,11 @@ def _items(seeded: Seeded) -> dict[str, Call]:
         "POST databases/define": Call(
             body={"resource": "u/dev/r", "steps": [{"kind": "drop_table", **table}]}, status=501, why=no_database
         ),
+        "POST databases/export": Call(body={"resource": "u/dev/r", **table}, status=501, why=no_database),
+        "POST databases/import": Call(
+            body={"resource": "u/dev/r", "from": {"s3": OBJECT}, **table}, status=501, why=no_database
+        ),
+        "POST databases/import_file": Call(query={"resource": "u/dev/r", **table}, status=501, why=no_database),
         "POST databases/run": Call(body={"resource": "u/dev/r", "content": "select 1"}, status=501, why=no_database),
         "GET databases/history": Call(),
         "DELETE databases/history": Call(),

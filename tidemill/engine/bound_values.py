@@ -91,10 +91,15 @@ def boolean(name: str, type_name: str, raw: bytes) -> bool:
             raise unfit(name, type_name, raw, "true or false")
 
 
+_DIGITS: Final = re.compile(r"\\x(?:[0-9a-fA-F]{2})*", re.ASCII)
+
+
 def binary(name: str, type_name: str, raw: bytes) -> bytes:
-    """Of base64, also as a `data:` URL."""
+    """Of base64, also as a `data:` URL; or of `\\x` and two digits a byte, as results of Postgres have it."""
     if is_text(raw):
         written = text(raw)
+        if _DIGITS.fullmatch(written):
+            return bytes.fromhex(written[2:])
         if written.startswith("data:"):
             written = written.partition(";base64,")[2] or "!"
         try:

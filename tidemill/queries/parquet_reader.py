@@ -29,15 +29,16 @@ class ParquetReader:
 
 
 def _lines(batch: pa.RecordBatch) -> bytes:
-    return msgspec.json.encode(_plain(batch.to_pylist()))[1:-1]
+    return msgspec.json.encode(plain(batch.to_pylist()))[1:-1]
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A value of Arrow's as what JSON has a form for: decimals as texts with all their digits."""
     match value:
         case dict():
-            return {str(name): _plain(each) for name, each in value.items()}
+            return {str(name): plain(each) for name, each in value.items()}
         case list() | tuple():
-            return [_plain(each) for each in value]
+            return [plain(each) for each in value]
         case float() if value - value != 0:
             return str(value).replace("inf", "Infinity").replace("nan", "NaN")
         case _:

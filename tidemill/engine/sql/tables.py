@@ -139,6 +139,19 @@ def select_page(style: Style, place: Place, page: Page) -> Generated:
     return Generated(sql + form.format(count=page.limit + 1, skipped=skipped), tuple(text.values))
 
 
+def select_all(style: Style, place: Place, page: Page) -> Generated:
+    """All rows that match, in the order that is asked for."""
+    text = Text(style)
+    columns = ", ".join(text.name(column) for column in place.types)
+    conditions = [_filter(text, place, each) for each in page.filters]
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    by = [_Sorted.of(text, place, each) for each in page.order]
+    sorted_by = ", ".join(each.column + (" desc" if each.is_descending else "") for each in by)
+    source = f"{text.name(place.schema)}.{text.name(place.table)}"
+    order = f" order by {sorted_by}" if by else ""
+    return Generated(f"select {columns} from {source}{where}{order}", tuple(text.values))
+
+
 def _place_of(
     style: Style, place: Place, order: Sequence[Order], after: Sequence[bytes]
 ) -> tuple[Sequence[bytes], int]:
@@ -265,6 +278,27 @@ def insert_row(style: Style, place: Place, values: Mapping[str, bytes]) -> Gener
     columns = ", ".join(text.name(column) for column in values)
     given = ", ".join(text.value(place.type_of(column), raw) for column, raw in values.items())
     return Generated(f"insert into {source} ({columns}) values ({given})", tuple(text.values))
+
+
+def insert_rows(
+    style: Style, place: Place, columns: Sequence[str], rows: Sequence[Sequence[bytes | None]]
+) -> Generated:
+    """Inserts rows of the same columns together.
+
+    Raises:
+        BadRequest: there are no columns, or it cannot be changed.
+    """
+    text = Text(style)
+    _refuse_read_only(place)
+    if not columns:
+        raise BadRequest("the record has no value for a column of the table.")
+    names = ", ".join(text.name(column) for column in columns)
+    types = [place.type_of(column) for column in columns]
+    given = ", ".join(
+        f"({', '.join(text.value(type_name, raw) for type_name, raw in zip(types, row, strict=True))})" for row in rows
+    )
+    source = f"{text.name(place.schema)}.{text.name(place.table)}"
+    return Generated(f"insert into {source} ({names}) values {given}", tuple(text.values))
 
 
 def _refuse_read_only(place: Place) -> None:

@@ -1,10 +1,8 @@
 """Looks into users' document databases: collections, pages of documents, changes to one document as it was seen."""
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -17,18 +15,18 @@ from tidemill.engine.documents.operations import Change as Write
 from tidemill.engine.documents.pages import (
     ID,
     full_order,
-    kind_of,
     matching,
-    place_of,
     read_document,
     read_json,
     sorting,
 )
 from tidemill.engine.documents.script import read_script, requests
-from tidemill.engine.pages import Identity, Order, Page
+from tidemill.engine.pages import Identity, Page
+from tidemill.engine.sql.annotations import Format
 from tidemill.engine.sql.definitions import Step
-from tidemill.model.column import Column, DataType, Kind
-from tidemill.model.errors import BadRequest, Conflict, NotFound, Unsupported
+from tidemill.engine.table_files import Record
+from tidemill.model.errors import BadRequest, Conflict, NotFound, QueryFailed, Unsupported
+from tidemill.queries.explorer.document_pages import columns_of, find_documents, fitting, next_place
 from tidemill.queries.explorer.port import (
     MOST_CHANGES,
     MOST_ROWS,
@@ -38,6 +36,7 @@ from tidemill.queries.explorer.port import (
     Defined,
     Done,
     Plan,
+    Records,
     Rows,
 )
 from tidemill.queries.port import Opened
@@ -45,23 +44,10 @@ from tidemill.queries.runners import Runners
 from tidemill.stores.databases.catalog import VIEW, Index, Table, TableColumn, TableName
 from tidemill.stores.documents.port import DocumentSession
 
-MOST_PAGE_BYTES: Final = 8 * 1024 * 1024
-"""A page ends earlier where its documents are larger."""
+TRANSFER_S: Final = 3600.0
 _SAMPLED: Final = 100
 _OWN: Final = frozenset({"admin", "local", "config"})
 _KINDS: Final = {"collection": "collection", "view": "view", "timeseries": "time series"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A document of a page."""
-
-    raw: bytes
-    members: Mapping[str, str]
-
-    @property
-    def version(self) -> str:
-        return _version(self.raw)
 
 
 class DocumentExplorer:
@@ -84,7 +70,7 @@ class DocumentExplorer:
         """See `Explorer.table`. The columns are what the fields of some documents tell."""
         async with self._session() as session:
             kind = await _kind(session, schema, name)
-            page = await _found(session, schema, {"find": name, "limit": _SAMPLED}, limit=_SAMPLED)
+            page = await find_documents(session, schema, {"find": name, "limit": _SAMPLED}, limit=_SAMPLED)
             indexes = [] if kind == "view" else await _indexes(session, schema, name)
         return Table(
             schema=schema,
@@ -96,7 +82,7 @@ class DocumentExplorer:
                     name=each.name, type=each.type.name, is_nullable=each.name != ID, default=None, is_generated=False,
                     comment="",
                 )
-                for each in _columns(page)
+                for each in columns_of(page)
             ),
             key=(ID,),
             indexes=tuple(indexes),
@@ -112,11 +98,11 @@ class DocumentExplorer:
         wanted = matching(page.filters, page.query, order, page.after)
         command: dict[str, Tree] = {"find": name, "filter": wanted, "sort": sorting(order), "limit": page.limit + 1}
         async with self._session() as session:
-            found = await _found(session, schema, command, limit=page.limit + 1)
+            found = await find_documents(session, schema, command, limit=page.limit + 1)
             if not found and not page.after:
                 await _kind(session, schema, name)
-        kept = _within(found[: page.limit])
-        columns = _columns(kept)
+        kept = fitting(found[: page.limit])
+        columns = columns_of(kept)
         has_more = len(found) > len(kept)
         return Rows(
             columns=columns,
@@ -125,7 +111,7 @@ class DocumentExplorer:
             ],
             versions=[each.version for each in kept],
             row_names=None,
-            after=_next(kept, order) if has_more else None,
+            after=next_place(kept, order) if has_more else None,
             has_more=has_more,
             sql=_script(
                 schema, name, {"find": _shown(wanted), "sort": _shown(sorting(order)), "limit": page.limit + 1}
@@ -145,6 +131,35 @@ class DocumentExplorer:
             if is_together:
                 await (session.rollback() if is_trial else session.commit())
         return done
+
+    async def export(self, schema: str, name: str, page: Page, *, form: Format) -> AsyncIterator[bytes]:
+        """See `Explorer.export`. Documents are JSON Lines of canonical Extended JSON."""
+        _require_lines(form)
+        command: dict[str, Tree] = {"find": name, "filter": matching(page.filters, page.query, (), ())}
+        if page.order:
+            command["sort"] = sorting(full_order(page.order))
+        async with self._session(timeout_s=TRANSFER_S) as session:
+            await _kind(session, schema, name)
+            async with aclosing(session.rows(schema, command)) as batches:  # type: ignore[type-var]
+                async for batch in batches:
+                    yield "".join(f"{to_json(raw, is_canonical=page.is_canonical)}\n" for raw in batch).encode()
+
+    async def load(
+        self, schema: str, name: str, records: Records, *, columns: Mapping[str, str], is_trial: bool
+    ) -> int:
+        """See `Explorer.load`. It needs a server with transactions."""
+        loaded = 0
+        async with self._session(timeout_s=TRANSFER_S) as session:
+            await session.begin()
+            async for batch in records:
+                writes = [_inserted(each, columns) for each in batch]
+                try:
+                    await session.write(schema, name, Written(changes=tuple(writes)))
+                except QueryFailed as error:
+                    raise QueryFailed(f"{str(error).capitalize()} Nothing was imported.") from error
+                loaded += len(batch)
+            await (session.rollback() if is_trial else session.commit())
+        return loaded
 
     async def explain(self, content: str, args: Mapping[str, bytes], *, runs: bool) -> Plan:
         """See `Explorer.explain`. What writes is planned and not run."""
@@ -166,8 +181,24 @@ class DocumentExplorer:
             "Collections come with their first document, and indexes by a script: `command: {createIndexes: …}`."
         )
 
-    def _session(self) -> AbstractAsyncContextManager[DocumentSession]:
-        return self._runners.documents(self._identity, self._opened.value, timeout_s=STATEMENT_S)
+    def _session(self, *, timeout_s: float = STATEMENT_S) -> AbstractAsyncContextManager[DocumentSession]:
+        return self._runners.documents(self._identity, self._opened.value, timeout_s=timeout_s)
+
+
+def _require_lines(form: Format) -> None:
+    if form is not Format.JSON:
+        raise Unsupported("Documents go to files as JSON Lines (`json`): they have no columns of one type each.")
+
+
+def _inserted(record: Record, columns: Mapping[str, str]) -> Write:
+    """A document of a record; of CSV and Parquet all of it is text, numbers and lists."""
+    members = {}
+    for name, raw in record.values.items():
+        field = columns.get(name, "") if columns else name
+        if field and raw is not None:
+            members[field] = raw
+    document = read_document(members, f"Line {record.line}")
+    return Write(kind="insert", document=document, line=record.line)
 
 
 def _only_request(content: str, args: Mapping[str, bytes]) -> Request:
@@ -240,54 +271,6 @@ async def _indexes(session: DocumentSession, database: str, name: str) -> list[I
     return found
 
 
-async def _found(session: DocumentSession, database: str, command: Mapping[str, Tree], *, limit: int) -> list[_Seen]:
-    """The documents, at most so many, and few of them beyond the bytes of a page."""
-    found: list[_Seen] = []
-    size = 0
-    async with aclosing(session.rows(database, command)) as batches:  # type: ignore[type-var]
-        async for batch in batches:
-            for raw in batch:
-                found.append(_Seen(bytes(raw), members_to_json(raw)))
-                size += len(raw)
-            if len(found) >= limit or size > MOST_PAGE_BYTES:
-                break
-    return found[:limit]
-
-
-def _within(found: Sequence[_Seen]) -> list[_Seen]:
-    """As many as fit a page; one at least."""
-    kept: list[_Seen] = []
-    size = 0
-    for each in found:
-        size += len(each.raw)
-        if kept and size > MOST_PAGE_BYTES:
-            break
-        kept.append(each)
-    return kept
-
-
-def _columns(found: Sequence[_Seen]) -> tuple[Column, ...]:
-    """The fields of the documents in the order in which they come; a type is all that occur."""
-    kinds: dict[str, dict[str, None]] = {ID: {}}
-    for each in found:
-        for name, text in each.members.items():
-            kinds.setdefault(name, {})[kind_of(text)] = None
-    return tuple(
-        Column(name, DataType(name=" | ".join(each for each in of if each != "null") or "null", kind=Kind.JSON))
-        for name, of in kinds.items()
-    )
-
-
-def _next(kept: Sequence[_Seen], order: Sequence[Order]) -> list[msgspec.Raw] | None:
-    """Where the next page begins; None where a document has no single place in the order."""
-    place = None
-    for each in kept:
-        place = place_of(json.loads(to_json(each.raw, is_canonical=True)), order)
-        if place is None:
-            return None
-    return [msgspec.Raw(text.encode()) for text in place or ()]
-
-
 async def _apply(session: DocumentSession, number: int, change: Change) -> Done:
     match change.kind:
         case ChangeKind.INSERT:
@@ -323,7 +306,7 @@ async def _seen(session: DocumentSession, number: int, change: Change) -> dict[s
         raise BadRequest('Send the `key` of the document, {"_id": …}, and its `version` as it was seen.')
     wanted: dict[str, Tree] = {ID: {"$eq": read_json(identity.key[ID], "_id")}}
     command: dict[str, Tree] = {"find": change.table, "filter": wanted, "limit": 1, "singleBatch": True}
-    found = await _found(session, change.schema, command, limit=1)
+    found = await find_documents(session, change.schema, command, limit=1)
     if not found or found[0].version != identity.version:
         raise _changed(number, change)
     return {**wanted, "$expr": {"$eq": ["$$ROOT", {"$literal": Typed(0x03, found[0].raw)}]}}
@@ -334,10 +317,6 @@ def _changed(number: int, change: Change) -> Conflict:
         f"Change {number}: the document of {change.schema}.{change.table} is not there any more, or was changed since "
         "it was read. Nothing was changed; read again."
     )
-
-
-def _version(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()
 
 
 def _named(identity: Identity) -> dict[str, object]:

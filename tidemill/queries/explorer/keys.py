@@ -1,6 +1,6 @@
 """Looks into users' key-value stores: keys by pattern, the members of one, changes of what is still as it was seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +12,7 @@ from tidemill.engine.keys.containers import Asked, Container, container_of, item
 from tidemill.engine.keys.replies import Failure, Reply, to_json
 from tidemill.engine.keys.values import decoded, exactly, pattern, typed, word
 from tidemill.engine.pages import Filter, Operator, Page
+from tidemill.engine.sql.annotations import Format
 from tidemill.engine.sql.definitions import Step
 from tidemill.model.column import Column, DataType, Kind
 from tidemill.model.errors import BadRequest, Conflict, NotFound, QueryFailed, Unsupported
@@ -24,6 +25,7 @@ from tidemill.queries.explorer.port import (
     Defined,
     Done,
     Plan,
+    Records,
     Rows,
 )
 from tidemill.queries.port import Opened
@@ -104,6 +106,16 @@ class KeyExplorer:
                 "since it was read. Nothing was changed; read again."
             )
         return [Done("\n".join(map(typed, each.commands)), []) for each in planned]
+
+    def export(self, schema: str, name: str, page: Page, *, form: Format) -> AsyncIterator[bytes]:
+        """See `Explorer.export`."""
+        raise Unsupported("Keys have no rows to export: write them by a script with `# s3`.")
+
+    async def load(
+        self, schema: str, name: str, records: Records, *, columns: Mapping[str, str], is_trial: bool
+    ) -> int:
+        """See `Explorer.load`."""
+        raise Unsupported("A store of keys takes no files, since it could not take them back: run a script.")
 
     async def explain(self, content: str, args: Mapping[str, bytes], *, runs: bool) -> Plan:
         """See `Explorer.explain`."""

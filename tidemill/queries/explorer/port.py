@@ -1,6 +1,6 @@
 """What every explorer of a user's database can do, in one shape: lists of things, pages of what is in them, changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -8,10 +8,13 @@ from typing import Final, Protocol
 import msgspec
 
 from tidemill.engine.pages import Identity, Page
+from tidemill.engine.sql.annotations import Format
 from tidemill.engine.sql.definitions import Step
+from tidemill.engine.table_files import Record
 from tidemill.model.column import Column
 from tidemill.stores.databases.catalog import Table, TableName
 
+Records = AsyncIterator[Sequence[Record]]
 MOST_ROWS: Final = 1000
 MOST_CHANGES: Final = 1000
 STATEMENT_S: Final = 30.0
@@ -138,5 +141,25 @@ class Explorer(Protocol):
             BadRequest: a step lacks something.
             QueryFailed: the database refuses one; the message tells what has taken effect.
             Unsupported: the engine has no such thing.
+        """
+        ...
+
+    def export(self, schema: str, name: str, page: Page, *, form: Format) -> AsyncIterator[bytes]:
+        """All rows that match, as a file, in pieces; memory holds few of them.
+
+        Raises:
+            QueryFailed: a value has no form in the format.
+            Unsupported: it has no such files.
+        """
+        ...
+
+    async def load(
+        self, schema: str, name: str, records: Records, *, columns: Mapping[str, str], is_trial: bool
+    ) -> int:
+        """Insert the records; how many. `columns`: of the file -> of the table; empty: they have the same names.
+
+        Raises:
+            BadRequest, QueryFailed: the message names the line of the first that does not fit; nothing was inserted.
+            Unsupported: it cannot promise that.
         """
         ...

@@ -1,6 +1,6 @@
 """Looks into users' SQL databases and changes rows: pages, and changes that take effect together or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
@@ -8,6 +8,7 @@ import msgspec
 
 from tidemill.engine.cell_json import Cells
 from tidemill.engine.pages import Identity, Page
+from tidemill.engine.sql.annotations import Format
 from tidemill.engine.sql.definitions import Step
 from tidemill.engine.sql.styles import Style, style_of
 from tidemill.engine.sql.tables import (
@@ -34,8 +35,10 @@ from tidemill.queries.explorer.port import (
     Defined,
     Done,
     Plan,
+    Records,
     Rows,
 )
+from tidemill.queries.explorer.transfer import export, load
 from tidemill.queries.port import Opened
 from tidemill.queries.runners import Runners
 from tidemill.stores.databases.catalog import Catalog, Table, TableName, catalog_of
@@ -108,6 +111,28 @@ class SqlExplorer:
             async for _ in result.batches(1):
                 pass
         return Done(made.text, [msgspec.Raw(value.raw or b"null") for value in made.values])
+
+    async def export(self, schema: str, name: str, page: Page, *, form: Format) -> AsyncIterator[bytes]:
+        """See `Explorer.export`."""
+        if page.query:
+            raise BadRequest("`query` is a filter of document databases: send `filters`.")
+        async with self._database() as database:
+            place = await self._place(database, schema, name)
+            async for piece in export(database, self.language, place, page, form=form):
+                yield piece
+
+    async def load(
+        self, schema: str, name: str, records: Records, *, columns: Mapping[str, str], is_trial: bool
+    ) -> int:
+        """See `Explorer.load`."""
+        async with self._database() as database:
+            _require_transactions(database, self.language)
+            place = await self._place(database, schema, name)
+            return await load(database, self.language, place, records=records, columns=columns, is_trial=is_trial)
+
+    async def _place(self, database: Database, schema: str, name: str) -> Place:
+        async with database.session(_LOOKING) as session:
+            return place_of(await catalog_of(self.language).table(session, schema, name))
 
     async def explain(self, content: str, args: Mapping[str, bytes], *, runs: bool) -> Plan:
         """See `Explorer.explain`."""

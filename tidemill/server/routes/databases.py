@@ -3,6 +3,7 @@
 The caller must be able to read the resource of the database.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -156,8 +157,8 @@ async def list_rows(
 ) -> Response:
     """A page of a table's rows, filtered and sorted, and where the next one begins."""
     page = Page(
-        filters=tuple(Filter(each.column, each.operator, bytes(each.value)) for each in body.filters),
-        order=tuple(Order(each.column, each.descending) for each in body.sort),
+        filters=filters_of(body.filters),
+        order=order_of(body.sort),
         after=tuple(map(bytes, body.after)),
         limit=body.limit,
         query=bytes(body.query),
@@ -180,6 +181,16 @@ async def change_rows(
         parts.access_log.note_other(caller, "database", plain(body.resource), "write")
     statements = [RunStatement(each.sql, each.arguments) for each in done]
     return json_answer(Changed(statements, applied=not body.dry_run))
+
+
+def filters_of(wire: Sequence[WireFilter]) -> tuple[Filter, ...]:
+    """The conditions that a request names."""
+    return tuple(Filter(each.column, each.operator, bytes(each.value)) for each in wire)
+
+
+def order_of(wire: Sequence[WireOrder]) -> tuple[Order, ...]:
+    """The order that a request names."""
+    return tuple(Order(each.column, each.descending) for each in wire)
 
 
 def _change(wire: WireChange) -> Change:
