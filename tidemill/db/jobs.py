@@ -328,6 +328,12 @@ async def erase(tx: Transaction, workspace: str, job_id: UUID) -> bool:
     return await tx.fetch_optional(_SQL["erase"], workspace_id=workspace, id=job_id) is not None
 
 
+async def to_erase(statements: Statements, *, limit: int) -> list[tuple[UUID, str]]:
+    """Up to `limit` jobs (and their workspaces) of flows that are over, of which nothing shall be left."""
+    rows = await statements.fetch_all(_SQL["to_erase"], limit=limit)
+    return [(row["id"], row["workspace_id"]) for row in rows]
+
+
 async def remove(tx: Transaction, workspace: str, ids: list[UUID]) -> int:
     """Remove completed jobs with all that belongs to them; how many were removed."""
     await hold_completed(tx, ids)

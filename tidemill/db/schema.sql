@@ -1241,6 +1241,10 @@ CREATE INDEX job_of_parent ON ONLY public.job USING btree (parent_job) WHERE (pa
 
 CREATE INDEX job_default_parent_job_idx ON public.job_default USING btree (parent_job) WHERE (parent_job IS NOT NULL);
 
+CREATE INDEX job_to_erase ON ONLY public.job USING btree (root_job) WHERE ((root_job IS NOT NULL) AND ((options ->> 'delete_after_use'::text) = 'true'::text) AND ((options ->> 'deleted'::text) IS NULL));
+
+CREATE INDEX job_default_root_job_idx ON public.job_default USING btree (root_job) WHERE ((root_job IS NOT NULL) AND ((options ->> 'delete_after_use'::text) = 'true'::text) AND ((options ->> 'deleted'::text) IS NULL));
+
 CREATE INDEX job_page ON ONLY public.job USING btree (workspace_id, id DESC);
 
 CREATE INDEX job_default_workspace_id_id_idx ON public.job_default USING btree (workspace_id, id DESC);
@@ -1330,6 +1334,8 @@ ALTER INDEX public.job_args_object ATTACH PARTITION public.job_default_args_obje
 ALTER INDEX public.job_of_parent ATTACH PARTITION public.job_default_parent_job_idx;
 
 ALTER INDEX public.job_pkey ATTACH PARTITION public.job_default_pkey;
+
+ALTER INDEX public.job_to_erase ATTACH PARTITION public.job_default_root_job_idx;
 
 ALTER INDEX public.job_page ATTACH PARTITION public.job_default_workspace_id_id_idx;
 

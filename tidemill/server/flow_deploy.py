@@ -45,16 +45,13 @@ async def checked_flow(raw: bytes) -> Flow:
 
 
 def _check_supported_steps(flow: Flow) -> None:
-    """Refuse what we would otherwise have to ignore: an approval that nobody is asked for is none.
+    """Refuse what we would otherwise have to ignore.
 
     Raises:
         Unsupported: the message names the place.
     """
-    found = ["preprocessor_module"] if flow.preprocessor is not None else []
-    for step in all_steps(flow):
-        found += [f"{step.place[1:]}/delete_after_use"] if step.delete_after_use else []
-    if found:
-        raise Unsupported(f"'/{found[0]}' of a flow is not supported yet: leave it out.")
+    if flow.preprocessor is not None:
+        raise Unsupported("'/preprocessor_module' of a flow is not supported yet: leave it out.")
 
 
 async def deploy_flow(parts: Parts, caller: Principal, new: NewFlow, *, at: str | None = None) -> Flow:

@@ -113,6 +113,9 @@ async def again_of(statements: Statements, workspace: str, job_id: UUID, path: S
     done = state.steps[:index]
     if len(done) < index or any(each.status not in _OVER for each in done):
         raise Conflict(f"The run did not get as far as '{at.step_id}': start from an earlier step.")
+    for each in level.steps[:index]:
+        if each.delete_after_use:
+            raise Conflict(f"What step '{each.id}' gave was erased: start from it, or from an earlier step.")
     step, old = level.steps[index], state.steps[index] if index < len(state.steps) else None
     again = Again(ids=tuple(each.id for each in level.steps[:index]), done=tuple(_kept(each, job_id) for each in done))
     if at.branch_or_iteration_n is None and not inner:

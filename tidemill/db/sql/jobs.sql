@@ -317,3 +317,11 @@ on conflict (workspace_id, root_job, key) do update set value = excluded.value;
 -- name: clock
 -- The database's clock, in milliseconds since 1970.
 select (extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms;
+
+-- name: to_erase
+-- Up to :limit jobs below flows that are over whose arguments, results and logs are to be erased with that.
+select j.id, j.workspace_id from job j
+join job_completed c on c.id = j.id
+join job_completed r on r.id = j.root_job
+where j.root_job is not null and (j.options ->> 'delete_after_use') = 'true' and (j.options ->> 'deleted') is null
+limit :limit;

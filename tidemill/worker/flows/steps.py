@@ -45,16 +45,17 @@ def level_job(view: View, job: UUID, step: Step, *, kind: str, index: int | None
         flow_index=index,
         schedule_path=view.schedule_path,
         visible_to_owner=view.visible_to_owner,
-        options=Json(msgspec.json.encode(_inherited(view))),
+        options=Json(msgspec.json.encode(_inherited(view, step))),
     )
 
 
-def _inherited(view: View) -> dict[str, object]:
-    """What all jobs of a flow carry that it carries itself: the occurrence of the schedule that started it."""
-    if view.schedule_path is None:
-        return {}
-    options = msgspec.json.decode(view.options, type=dict[str, object])
-    return {"scheduled_for": options["scheduled_for"]} if "scheduled_for" in options else {}
+def _inherited(view: View, step: Step) -> dict[str, object]:
+    """What the jobs of a step carry, and all below them: the occurrence of the schedule that started the flow, and
+    whether what they held is erased once it is over."""
+    options = {} if view.options == b"{}" else msgspec.json.decode(view.options, type=dict[str, object])
+    names = ("scheduled_for", "delete_after_use")
+    found: dict[str, object] = {name: options[name] for name in names if name in options}
+    return {**found, "delete_after_use": True} if step.delete_after_use else found
 
 
 def job_of_step(view: View, start: Start, memo: Memo, *, keep: Keep) -> Placed:
@@ -128,15 +129,13 @@ def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: 
 
 def _options(view: View, start: Start) -> Json:
     """The settings that the job carries; `flow_path` decides where its state is kept."""
-    options = _inherited(view)
+    options = _inherited(view, start.step)
     if view.definition.flow.same_worker:
         options["shared"] = str(view.state.place.source)
     if view.script_path:
         options["flow_path"] = view.script_path
     if start.step.priority:
         options["priority"] = start.step.priority
-    if start.step.delete_after_use:
-        options["delete_after_use"] = True
     return Json(msgspec.json.encode(options))
 
 
