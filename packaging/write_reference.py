@@ -279,11 +279,91 @@ _TYPE_NOTES: Final = (
     "  [PostgreSQL](../guides/postgres.md), [MySQL](../guides/mysql.md), [SQL Server](../guides/mssql.md),",
     "  [Oracle](../guides/oracle.md), [BigQuery](../guides/bigquery.md), [Snowflake](../guides/snowflake.md),",
     "  [ClickHouse](../guides/clickhouse.md).",
+    "- What the tests ask of real servers, type by type: [Types of each database, as tested](sql-conformance.md).",
 )
+
+
+def sql_conformance() -> str:
+    """What the tests of real servers ask for and get, type by type."""
+    sys.path.insert(0, str(ROOT))
+    lines = [
+        "# Types of each database, as tested",
+        "",
+        "Each row is a case of the tests: what a server is asked for, and the JSON of what a script gets. They run on",
+        "PostgreSQL (the embedded one, Debian's, and behind pgbouncer), on MariaDB, on ClickHouse's engine (chDB), and",
+        "on an emulator of BigQuery. For PostgreSQL and MariaDB random values of the types go there and back, too",
+        "(`tests/contracts/databases/test_round_trips.py`). The forms in CSV and Parquet are told by",
+        "[Types of SQL results](sql-types.md).",
+    ]
+    for title, module, binary in _TESTED:
+        tested = import_module(f"tests.contracts.databases.{module}")
+        lines += ["", f"## {title}", "", "| expression | kind | JSON |", "| --- | --- | --- |"]
+        for expression, kind, value in _cases(tested):
+            shown = (_cell(each) for each in (expression, _json(kind, value, binary)))
+            lines.append("| {} | {kind} | {} |".format(*shown, kind=kind))
+    return "\n".join(lines) + "\n"
+
+
+_TESTED: Final = (
+    ("PostgreSQL", "test_postgresql", BinaryText.HEX),
+    ("MySQL and MariaDB", "test_mariadb", BinaryText.BASE64),
+    ("ClickHouse", "test_clickhouse", BinaryText.BASE64),
+    ("BigQuery", "test_bigquery", BinaryText.BASE64),
+)
+"""Title, module with the cases, and how bytes are written."""
+
+
+def _cases(tested: Any) -> Iterator[tuple[str, Kind, object]]:
+    if hasattr(tested, "COLUMNS"):
+        for column, expression, kind, value in tested.COLUMNS:
+            yield f"{expression} in {column}", kind, value
+        return
+    for expression, (kind, value) in tested.VALUES.items():
+        yield expression, kind, value
+
+
+def _cell(text: str) -> str:
+    fence = "``" if "`" in text else "`"
+    return fence + text.replace("|", "\\|").replace("\n", " ").replace("\0", "\\0") + fence
+
+
+def _json(kind: Kind, value: object, binary: BinaryText) -> str:
+    """As results have it; inside of lists the values tell their kinds themselves."""
+    match value:
+        case None:
+            return "null"
+        case list() if kind is Kind.MAP:
+            is_object = all(isinstance(key, str) for key, _ in value)
+            pairs = dict(value) if is_object else [{"key": key, "value": each} for key, each in value]
+            return json.dumps(pairs, ensure_ascii=False)
+        case list():
+            return "[" + ",".join(_json(_inner(each), each, binary) for each in value) + "]"
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
+    data_type = DataType(name="", kind=kind, bits=0 if kind is Kind.INTEGER else 64, binary=binary)
+    return ScalarEncoder([Column("c", data_type)]).objects([(value,)]).decode()
+
+
+def _inner(value: object) -> Kind:
+    match value:
+        case bool():
+            return Kind.BOOL
+        case int():
+            return Kind.INTEGER
+        case float():
+            return Kind.FLOAT
+        case Decimal():
+            return Kind.DECIMAL
+        case bytes():
+            return Kind.JSON
+        case list():
+            return Kind.ARRAY
+    return Kind.TEXT
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/sql-types.md": sql_types,
+    "docs/reference/sql-conformance.md": sql_conformance,
     "docs/reference/cli.md": commands,
     "docs/reference/errors.md": errors,
     "docs/reference/resource-types.md": resource_types,

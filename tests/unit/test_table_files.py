@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemill.engine.table_files import CsvRecords, JsonLines, Record, RecordReader
@@ -30,6 +30,7 @@ def plain(records: list[Record]) -> list[tuple[int, dict[str, Any]]]:
     ]
 
 
+@settings(deadline=None)
 @given(
     rows=st.lists(st.tuples(*[st.none() | st.text('a,"\r\n \t😀\x00', max_size=6)] * 2), max_size=6),
     size=st.integers(1, 40),
