@@ -4,6 +4,8 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Final
 
+import msgspec
+
 from tidemill.languages import environments, locking, python_signature
 from tidemill.languages.modules import gather
 from tidemill.languages.port import Environment, Launch, ReadScript, Requirements, Workshop
@@ -11,11 +13,14 @@ from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, InvalidScript
 from tidemill.model.script import DEFAULT_ENTRY, Signature
 
-COMPUTED_DEFAULT: Final = b'"<function call>"'
+COMPUTED_DEFAULT: Final = msgspec.Raw(b'"<function call>"')
 """What Windmill's forms send for a default that they could not show: it means the argument is left out."""
 
 CLIENT: Final = "wmill"
 """Windmill's package, which takes most of a small job's time to import."""
+
+_NULL: Final = msgspec.Raw(b"null")
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Python:
@@ -77,7 +82,7 @@ class Python:
             files={
                 **files,
                 file: content.encode(),
-                "args.json": jsontext.build_object(_passed(signature, jsontext.object_fields(args))),
+                "args.json": _arguments(signature, args),
                 "call.json": json.dumps(call).encode(),
             },
             result_files=("result.json",),
@@ -95,7 +100,14 @@ def module_file(path: str) -> str:
     return f"{folder}/{name.replace('.', '_')}.py" if folder else "main.py"
 
 
-def _passed(signature: Signature, given: Mapping[str, bytes]) -> dict[str, bytes]:
+def _arguments(signature: Signature, args: bytes) -> bytes:
+    """What the function is called with, as JSON; mostly `args` as they are, which may be large."""
+    given = _MEMBERS.decode(args)
+    passed = _passed(signature, given)
+    return args if passed == given else jsontext.build_object({name: bytes(raw) for name, raw in passed.items()})
+
+
+def _passed(signature: Signature, given: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
     """The arguments that the function is called with; what it has no parameter for is left out."""
     parameters = {parameter.name: parameter for parameter in signature.parameters}
     passed = {name: raw for name, raw in given.items() if signature.takes_any or name in parameters}
@@ -104,5 +116,5 @@ def _passed(signature: Signature, given: Mapping[str, bytes]) -> dict[str, bytes
         if is_computed and passed.get(name) == COMPUTED_DEFAULT:
             del passed[name]
         elif parameter.is_nullable and not parameter.has_default:
-            passed.setdefault(name, b"null")
+            passed.setdefault(name, _NULL)
     return passed

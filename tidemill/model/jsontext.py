@@ -95,7 +95,10 @@ def object_fields(raw: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, bytes]
 
 def build_object(fields: Mapping[str, bytes]) -> bytes:
     """One object of members whose values are raw JSON text: the inverse of `object_fields`. Values are not checked."""
-    return b"{" + b",".join(dumps(name) + b":" + value for name, value in fields.items()) + b"}"
+    parts = [b"{"]
+    for name, value in fields.items():  # joined once: a value may be large
+        parts += (b"," if len(parts) > 1 else b"", dumps(name), b":", value)
+    return b"".join((*parts, b"}"))
 
 
 def _is_surely_fine(raw: bytes, max_depth: int) -> bool:

@@ -12,6 +12,8 @@ from tidemill.sandbox.work import check_size
 
 _MOST_RESULTS: Final = 16
 _LONGEST_LINE: Final = 256
+_LARGE_BYTES: Final = 256 * 1024
+"""Up to here the pieces of a job are put together to be written at once."""
 
 
 def pack(env: Mapping[str, str], files: Mapping[str, bytes]) -> int:
@@ -19,9 +21,11 @@ def pack(env: Mapping[str, str], files: Mapping[str, bytes]) -> int:
     head = json.dumps({"env": dict(env), "files": {name: len(content) for name, content in files.items()}}).encode()
     memory = os.memfd_create("job", os.MFD_CLOEXEC)
     try:
-        rest = memoryview(b"".join((len(head).to_bytes(4, "big"), head, *files.values())))
-        while rest:
-            rest = rest[os.write(memory, rest) :]
+        pieces = [len(head).to_bytes(4, "big"), head, *files.values()]
+        for piece in pieces if sum(map(len, pieces)) > _LARGE_BYTES else [b"".join(pieces)]:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(memory, rest) :]
     except BaseException:
         os.close(memory)
         raise

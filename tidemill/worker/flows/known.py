@@ -3,7 +3,7 @@
 import json
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
@@ -53,9 +53,10 @@ class WantGathered:
 
 @dataclass(frozen=True, slots=True)
 class WantKept:
-    """A value is to be kept, so that rows can name it."""
+    """A value is to be kept, so that rows can name it. It is known by its digest: it may be large."""
 
-    raw: bytes = field(repr=False)
+    digest: bytes
+    raw: bytes = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +110,8 @@ class WantEvaluation:
     question: Question = field(repr=False)
 
 
-WantStored = (
-    WantResults | WantBytes | WantGathered | WantKept | WantItems | WantScript | WantFlow | WantReference | WantAnswers
-)
-Want = WantStored | WantEvaluation
+WantStored = WantResults | WantBytes | WantGathered | WantItems | WantScript | WantFlow | WantReference | WantAnswers
+Want = WantStored | WantKept | WantEvaluation
 
 
 class Wanted(Exception):  # it says what to bring
@@ -200,7 +199,10 @@ class Known:
         `held` is a job of the flow that this worker holds, whose rights apply.
         """
         try:
-            if isinstance(want, WantEvaluation):
+            if isinstance(want, WantKept):
+                kept = await self._parts.values.keep(want.raw, what="A value of the flow")
+                memo.answers[replace(want, raw=b"")] = kept
+            elif isinstance(want, WantEvaluation):
                 memo.answers[want] = await self.evaluators.answer(want.owner, want.question)
             else:
                 memo.answers[want] = await self._loaded(want, held)
@@ -216,8 +218,6 @@ class Known:
                 return await values.fetch(None, want.digest) or _NULL
             case WantGathered():
                 return await flow_runs.gathered_of(single, want.ref)
-            case WantKept():
-                return await values.keep(want.raw, what="A value of the flow")
             case WantItems():
                 kept = await flow_runs.items(single, want.flow, step=want.step)
                 return await values.fetch(None if kept.inline is None else kept.inline.raw, kept.digest) or b"[]"

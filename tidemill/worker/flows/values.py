@@ -1,5 +1,6 @@
 """The values of one plan: of what has ended before, and of what ends with it."""
 
+import hashlib
 from typing import Final, cast
 from uuid import UUID
 
@@ -113,7 +114,7 @@ class PlanValues:
     def _keep(self, raw: bytes) -> Kept:
         if len(raw) <= self._inline_bytes:
             return Kept(inline=Json(raw))
-        return cast("Kept", answer_of(self._memo, WantKept(raw)))
+        return cast("Kept", answer_of(self._memo, WantKept(hashlib.sha256(raw).digest(), raw)))
 
     def _result(self, job: UUID) -> Kept:
         found = self._results.get(job) or self._known.result(job)
