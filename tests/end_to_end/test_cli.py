@@ -163,6 +163,14 @@ def test_secrets_open_beside_a_running_instance(tidemill: Tidemill) -> None:
     assert "TMRK1" in printed(beside(tidemill, "secrets", "recovery-kit", "--json"))["kit"]
 
 
+def test_the_signing_key_is_rotated_beside_a_running_instance(tidemill: Tidemill) -> None:
+    before = printed(beside(tidemill, "secrets", "signing-keys", "--json"))
+    after = printed(beside(tidemill, "secrets", "rotate-signing-key", "--json"))
+    assert [each["id"] for each in after[1:]] == [each["id"] for each in before]
+    assert after[0]["published_until"] is None
+    assert f"{after[0]['id']}  since " in beside(tidemill, "secrets", "signing-keys").stdout
+
+
 def test_kit_of_another_instance_is_refused(tidemill: Tidemill) -> None:
     from tidemill.stores.secrets.recovery import recovery_kit
 

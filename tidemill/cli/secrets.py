@@ -2,15 +2,18 @@
 
 import asyncio
 import sys
+from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from tidemill.cli.beside import command_settings, migrated_database, on_database
 from tidemill.cli.output import DataDir, Json, emit, new_app, stderr, write_line
-from tidemill.db import rotation
+from tidemill.db import rotation, signing_keys
 from tidemill.db.keys import CheckReport, check_root_key, check_secrets
 from tidemill.db.pool import Database
+from tidemill.db.signing_keys import Standing
 from tidemill.model.errors import BadRequest, ConfigurationError, SecretsUnreadable
 from tidemill.settings import Settings
 from tidemill.stores.secrets.file import add_key, forget_keys, load_keys
@@ -69,6 +72,27 @@ def rotate(
         write_line(f"{done.resealed} secrets of {workspace} were sealed with its key {done.key_id}{resumed}.")
 
 
+@app.command("rotate-signing-key")
+def rotate_signing_key(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Sign identity tokens with a new key from now on. The old one stays published until its last token has ended."""
+
+    async def work(database: Database, settings: Settings) -> list[Standing]:
+        await signing_keys.rotate(database, root_keys(settings))
+        return await signing_keys.standings(database.single)
+
+    _show_signing_keys(on_database(data_dir, work), as_json=as_json)
+
+
+@app.command("signing-keys")
+def show_signing_keys(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Show the keys of identity tokens: which one signs, and until when the others are published."""
+
+    async def work(database: Database, _settings: Settings) -> list[Standing]:
+        return await signing_keys.standings(database.single)
+
+    _show_signing_keys(on_database(data_dir, work), as_json=as_json)
+
+
 @app.command()
 def restore_root_key(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Make the root key file again from the recovery kit, which is read from standard input."""
@@ -96,6 +120,21 @@ def show_recovery_kit(data_dir: DataDir = None, as_json: Json = False) -> None:
         emit({"root_key": key_id, "kit": kit})
     else:
         write_line(kit)
+
+
+def _show_signing_keys(standings: list[Standing], *, as_json: bool) -> None:
+    if as_json:
+        emit([{name: _json_of(value) for name, value in asdict(each).items()} for each in standings])
+        return
+    if not standings:
+        write_line("There is no signing key: the first one is made when a token is asked for.")
+    for each in standings:
+        use = f"published until {each.published_until:%Y-%m-%d %H:%M} UTC" if each.published_until else "signs"
+        write_line(f"{each.id}  since {each.created_at:%Y-%m-%d %H:%M} UTC  {use}")
+
+
+def _json_of(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _rotate_root(settings: Settings, *, prepare: bool, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from tidemill.db.pool import Database, Json, Statements, Transaction
 from tidemill.db.queries import queries
 from tidemill.db.root_key import hold_root_key
-from tidemill.engine.id_token import jwk_of
+from tidemill.engine.id_token import LONGEST_S, jwk_of
 from tidemill.engine.sealing import Place, open_sealed, seal
 from tidemill.model.errors import SecretsUnreadable
 from tidemill.model.rootkey import RootKeys
@@ -34,6 +35,15 @@ class SealedKey:
     id: str
     sealed: bytes
     root_key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a key stands. `published_until` is None for the one that signs; what is past it is told to nobody."""
+
+    id: str
+    created_at: datetime
+    published_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +69,24 @@ async def newest(database: Database, root: RootKeys, *, known: SigningKey | None
 
 
 async def published(statements: Statements) -> list[bytes]:
-    """The public halves of all keys, each a JSON Web Key, the newest first."""
-    return [row["jwk"] for row in await statements.fetch_all(_SQL["published"])]
+    """The public halves of all keys that a good token may be signed with, each a JSON Web Key, the newest first."""
+    return [row["jwk"] for row in await statements.fetch_all(_SQL["published"], longest_s=LONGEST_S)]
+
+
+async def standings(statements: Statements) -> list[Standing]:
+    """All keys, the newest first; none where no token was ever asked for."""
+    return await statements.fetch_all(_SQL["standings"], Standing, longest_s=LONGEST_S)
+
+
+async def rotate(database: Database, root: RootKeys) -> SigningKey:
+    """Make a key that signs from now on; forget those whose tokens have all ended.
+
+    Raises:
+        SecretsUnreadable: the current root key is not held.
+    """
+    made = await _make(database, root)
+    await database.single.execute(_SQL["forget_ended"], longest_s=LONGEST_S)
+    return made
 
 
 async def reseal(tx: Transaction, root: RootKeys) -> None:

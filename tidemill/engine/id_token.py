@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 ALGORITHM: Final = "RS256"
 """The one that all clouds take."""
+LONGEST_S: Final = 48 * 3600.0
+"""No token is good for longer."""
 
 
 def signed(claims: Mapping[str, object], key: RSAPrivateKey, key_id: str) -> str:

@@ -3,8 +3,24 @@
 select id, sealed, root_key_id from signing_key order by created_at desc, id limit 1;
 
 -- name: published
--- The public halves of all keys, the newest first.
-select jwk from signing_key order by created_at desc, id;
+-- The public halves of the keys that tokens may still be signed with, the newest first: a key that another one took the
+-- place of is told for :longest_s seconds, as long as a token of it can be good.
+select jwk from (
+  select jwk, created_at, id, lead(created_at) over (order by created_at, id desc) as replaced_at from signing_key) each_key
+where replaced_at is null or replaced_at > now() - make_interval(secs => :longest_s)
+order by created_at desc, id;
+
+-- name: standings
+-- Every key, the newest first: since when it is there, and until when it is published (null: it signs).
+select id, created_at,
+  lead(created_at) over (order by created_at, id desc) + make_interval(secs => :longest_s) as published_until
+from signing_key order by created_at desc, id;
+
+-- name: forget_ended
+-- Forget the keys whose tokens have all ended: those that another one took the place of :longest_s seconds ago.
+delete from signing_key where id in (
+  select id from (select id, lead(created_at) over (order by created_at, id desc) as replaced_at from signing_key) each_key
+  where replaced_at <= now() - make_interval(secs => :longest_s));
 
 -- name: all_of
 -- Every key there is.

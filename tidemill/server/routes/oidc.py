@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from tidemill.db import audit, jobs
+from tidemill.engine.id_token import LONGEST_S
 from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal
 from tidemill.server.changes import changing
@@ -17,7 +18,6 @@ router = APIRouter(tags=["oidc"], responses=ERRORS)
 
 _MOST_AUDIENCE: Final = 500
 _HOUR_S: Final = 3600.0
-_MOST_S: Final = 48 * 3600.0
 _DEPLOYED: Final = frozenset({"script", "flow"})
 """Kinds of jobs whose path is that of something deployed: a preview may have been given any."""
 _UNCACHED: Final = {"Cache-Control": "no-cache"}
@@ -44,7 +44,7 @@ async def make_token(
     audience: str,
     parts: InParts,
     caller: Caller,
-    expires_in: Annotated[float, Query(ge=1, le=_MOST_S, description="Seconds that it is good for.")] = _HOUR_S,
+    expires_in: Annotated[float, Query(ge=1, le=LONGEST_S, description="Seconds that it is good for.")] = _HOUR_S,
 ) -> Response:
     """A token that proves to `audience` who calls: a job with the path of its script and flow, or a person."""
     if len(audience) > _MOST_AUDIENCE or "\0" in audience:
