@@ -93,7 +93,7 @@ class Settings:
     objects_identity: str = _setting(
         "settings",
         "'settings': the bucket is opened by the credentials above; 'machine': by those that the machine or container "
-        "lends (s3://, gs://).",
+        "lends.",
     )
     aws_metadata_url: str = _setting(
         "", "Metadata service of the machine.", variable="AWS_EC2_METADATA_SERVICE_ENDPOINT"
@@ -106,6 +106,13 @@ class Settings:
     )
     aws_container_token_file: Path | None = _setting(
         None, "File with what that service wants to see.", variable="AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+    )
+    azure_metadata_url: str = _setting(
+        "", "Metadata service of the machine.", variable="AZURE_POD_IDENTITY_AUTHORITY_HOST"
+    )
+    azure_identity_endpoint: str = _setting("", "Where a container is lent tokens.", variable="IDENTITY_ENDPOINT")
+    azure_identity_header: str = _setting(
+        "", "What that service wants to see.", variable="IDENTITY_HEADER", secret=True
     )
     google_metadata_host: str = _setting("", "Metadata service of the machine.", variable="GCE_METADATA_HOST")
     token_files: str = _setting(

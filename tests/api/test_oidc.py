@@ -150,10 +150,37 @@ async def test_a_storage_is_reached_by_a_role_that_trusts_our_tokens(api: Api, o
         assert subjects == ["storage::main::lake", "resource::main::u/ada/lake"]
 
 
-def take_on(form: dict[str, list[str]], keys: Keys, subjects: list[str]) -> tuple[int, bytes]:
+async def test_a_connection_by_a_role_is_tried_as_its_resource(api: Api, object_servers: ObjectServers) -> None:
+    await made(api.admin)
+    keys = await published_keys(api.anonymous)
+    trusted = "resource::main::u/ada/lake"
+
+    def sts(_: bytes, content: bytes) -> tuple[int, bytes]:
+        return take_on(parse_qs(content.decode()), keys, [], trusted=trusted)
+
+    async with answering(sts) as origin:
+        await aws_storage(api, object_servers.get("ministack").new_bucket(), origin)
+        tried = (await api.admin.post(f"{W}/resources/test/u/ada/lake")).json()
+        assert tried["success"], tried
+        assert tried["message"].startswith("Objects can be listed, written, read and deleted.")
+        trusted = "storage::main::lake"
+        await api.parts.objects._stores.close()
+        tried = (await api.admin.post(f"{W}/resources/test/u/ada/lake")).json()
+        assert not tried["success"]
+        assert "It asked as 'resource::main::u/ada/lake'" in tried["message"]
+        assert (await api.operator.post(f"{W}/resources/test/u/ada/lake")).status_code == 403
+    unsaved = {"resource_type": "s3_aws_oidc", "value": {}}
+    answer = await api.admin.post(f"{W}/resources/test_value", json=unsaved)
+    assert answer.status_code == 501
+    assert "save it" in answer.text
+
+
+def take_on(
+    form: dict[str, list[str]], keys: Keys, subjects: list[str], *, trusted: str = "storage::main::lake"
+) -> tuple[int, bytes]:
     claims = verified(form["WebIdentityToken"][0], keys)
     subjects.append(claims["sub"])
-    if (claims["iss"], claims["sub"]) != (ISSUER, "storage::main::lake") or claims["aud"] == "sts.amazonaws.com":
+    if (claims["iss"], claims["sub"]) != (ISSUER, trusted) or claims["aud"] == "sts.amazonaws.com":
         refusal = "<Error><Code>AccessDenied</Code><Message>Not trusted</Message></Error>"
         return 403, f"<ErrorResponse>{refusal}</ErrorResponse>".encode()
     end = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"

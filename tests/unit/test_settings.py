@@ -85,6 +85,7 @@ def test_secrets_are_never_shown() -> None:
         "AZURE_STORAGE_ACCOUNT_KEY",
         "AZURE_STORAGE_SAS_TOKEN",
         "AZURE_CLIENT_SECRET",
+        "IDENTITY_HEADER",
     }
 
 

@@ -44,6 +44,9 @@ TESTERS: Final[dict[str, Entry]] = {
 }
 """Resource type -> its tester."""
 
+BY_IDENTITY: Final = frozenset({"s3_aws_oidc", "azure_workload_identity"})
+"""Those where the path of a resource is part of what proves who asks: they are tried out by the object service."""
+
 
 def tester_of(resource_type: str, egress: Egress) -> ConnectionTest:
     """The tester of a resource type, which connects only where `egress` lets it.
@@ -52,6 +55,10 @@ def tester_of(resource_type: str, egress: Egress) -> ConnectionTest:
         Unsupported: there is none.
         MissingExtra: its library is not installed.
     """
+    if resource_type in BY_IDENTITY:
+        raise Unsupported(
+            f"Who asks is proven by the path of a resource of the type '{resource_type}': save it, then test that."
+        )
     if resource_type not in TESTERS:
         raise Unsupported(
             f"Connections of the resource type '{resource_type}' cannot be tested: run a script that uses the resource."

@@ -103,6 +103,14 @@ def _az(settings: Settings, container: str) -> _Opened:
     }
     if not settings.azure_account:
         raise StorageMisconfigured(f"{_CANNOT} Set AZURE_STORAGE_ACCOUNT_NAME to the name of the storage account.")
+    if settings.objects_identity == "machine":
+        lender: dict[str, object] = {
+            "metadataEndPoint": settings.azure_metadata_url,
+            "identityEndPoint": settings.azure_identity_endpoint,
+            "identityHeader": settings.azure_identity_header,
+            "clientId": settings.azure_client_id,
+        }
+        return _Opened("azure_machine", value | lender)
     if settings.azure_key:
         return _Opened("azure_instance", {**value, "accessKey": settings.azure_key})
     if settings.azure_sas_token:
@@ -114,7 +122,8 @@ def _az(settings: Settings, container: str) -> _Opened:
         return _Opened("azure_instance", value | identity, by_file(settings.azure_federated_token_file))
     raise StorageMisconfigured(
         f"{_CANNOT} Set AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or AZURE_TENANT_ID and AZURE_CLIENT_ID "
-        "with AZURE_FEDERATED_TOKEN_FILE or AZURE_CLIENT_SECRET."
+        "with AZURE_FEDERATED_TOKEN_FILE or AZURE_CLIENT_SECRET, or TIDEMILL_OBJECTS_IDENTITY=machine to be lent "
+        "tokens by the machine."
     )
 
 

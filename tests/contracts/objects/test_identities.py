@@ -17,6 +17,8 @@ from tidemill.engine.sigv4 import Keys
 from tidemill.model.errors import StorageDenied, StorageMisconfigured, TidemillError, Unavailable
 from tidemill.settings import Settings
 from tidemill.stores.objects import open_store
+from tidemill.stores.objects.azure.machine import Lender as AzureLender
+from tidemill.stores.objects.azure.machine import LentTokens as AzureTokens
 from tidemill.stores.objects.gcs.machine import LentTokens
 from tidemill.stores.objects.remote.fields import endpoint
 from tidemill.stores.objects.s3.config import S3Config
@@ -202,13 +204,14 @@ async def test_keys_of_a_container_are_lent_for_what_its_file_holds(clock: Clock
 
 
 @pytest.mark.parametrize(("status", "content", "error"), [(503, b"", Unavailable), (200, b"{}", StorageMisconfigured)])
-@pytest.mark.parametrize("lender", ["amazon", "google"])
+@pytest.mark.parametrize("lender", ["amazon", "google", "azure"])
 async def test_a_machine_that_lends_nothing_says_so(
     clock: Clock, lender: str, status: int, content: bytes, error: type[TidemillError]
 ) -> None:
     async with answering(lambda head, _: (status, content)) as origin:
-        if lender == "google":
-            tokens = LentTokens(origin, now=clock)
+        if lender != "amazon":
+            azure = AzureTokens(AzureLender(machines=origin), now=clock)
+            tokens = LentTokens(origin, now=clock) if lender == "google" else azure
             with pytest.raises(error, match="127"):
                 await tokens.get()
             await tokens.close()
@@ -266,6 +269,43 @@ async def test_the_instance_reaches_its_bucket_by_what_the_machine_lends(object_
             )
         )
     assert b"metadata-flavor: google" in sent[-1].lower()
+
+
+@pytest.mark.parametrize("is_container", [False, True])
+async def test_the_instance_reaches_its_container_by_a_managed_identity(*, is_container: bool) -> None:
+    asked: list[bytes] = []
+
+    def lends(head: bytes, _: bytes) -> tuple[int, bytes]:
+        asked.append(head)
+        wanted = b"x-identity-header: shown" if is_container else b"metadata: true"
+        told = {"access_token": "lent-1", "expires_on": str(int(datetime.now(UTC).timestamp()) + 3600)}
+        return (200, json.dumps(told).encode()) if wanted in head.lower() else (400, b"")
+
+    def blobs(head: bytes, _: bytes) -> tuple[int, bytes]:
+        return (404 if b"authorization: bearer lent-1" in head.lower() else 401), b""
+
+    async with answering(lends) as lender, answering(blobs) as origin:
+        settings = Settings(
+            objects_url="az://container",
+            objects_identity="machine",
+            azure_account="account",
+            azure_endpoint_url=origin,
+            azure_client_id="" if is_container else "the-client",
+            azure_metadata_url=lender,
+            azure_identity_endpoint=f"{lender}/msi/token" if is_container else "",
+            azure_identity_header="shown" if is_container else "",
+        )
+        store = open_bucket(settings)
+        with pytest.raises(TidemillError) as raised:
+            await store.head("k")
+        await store.close()
+    assert not isinstance(raised.value, StorageDenied)
+    resource = b"resource=https%3A%2F%2Fstorage.azure.com%2F"
+    assert asked[0].split(b" ")[1] == (
+        b"/msi/token?api-version=2019-08-01&" + resource
+        if is_container
+        else b"/metadata/identity/oauth2/token?api-version=2018-02-01&" + resource + b"&client_id=the-client"
+    )
 
 
 async def test_the_instance_reaches_its_container_by_a_federated_token(token_file: Path) -> None:

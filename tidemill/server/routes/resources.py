@@ -1,5 +1,6 @@
 """Resources and states: JSON values at paths. What was written comes back to the byte."""
 
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -14,19 +15,22 @@ from tidemill.db.resources import Content, Filter, Resource
 from tidemill.db.storage_access import Touched
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Item, ItemKind, Listing
-from tidemill.model.errors import BadRequest, Conflict
+from tidemill.model.errors import BadRequest, Conflict, StorageMisconfigured
 from tidemill.model.identity import Principal
 from tidemill.model.jsontext import loads
+from tidemill.model.object_address import Address
 from tidemill.model.path import check_name, parse_path
 from tidemill.server import items
 from tidemill.server.changes import changing, checked_labels, plain
 from tidemill.server.item_pages import InItemPage
-from tidemill.server.parts import Caller, InParts
+from tidemill.server.objects.way import subject_of
+from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.preconditions import Conditions, Preconditions, etag, require_change
 from tidemill.server.resources_seen import RESOURCES, interpolated, note_read, require_resource
 from tidemill.server.routes.variables import Paths
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, raw_answer, returns, text_answer
-from tidemill.stores.connection_tests import ConnectionTest, tester_of
+from tidemill.stores.connection_tests import BY_IDENTITY, ConnectionTest, tester_of
+from tidemill.stores.objects.examination import summed_up
 
 router = APIRouter(tags=["resources"], responses=ERRORS)
 
@@ -310,6 +314,8 @@ async def delete_resources(
 async def test_resource(path: str, parts: InParts, caller: Caller) -> Response:
     """Try to connect to what a resource describes."""
     found = await require_resource(parts, caller, path, Action.READ_VALUE)
+    if found.resource_type in BY_IDENTITY:
+        return await _told(_tried_out(parts, caller, path))
     tester = tester_of(found.resource_type, parts.options.egress)
     return await _tested(tester, found.resource_type, await interpolated(parts, caller, found))
 
@@ -333,11 +339,27 @@ async def _tested(tester: ConnectionTest, resource_type: str, value: bytes) -> R
     loaded = loads(value)
     if not isinstance(loaded, dict):
         raise BadRequest(f"The value of a {resource_type} must be a JSON object.")
+    return await _told(tester.test(loaded))
+
+
+async def _tried_out(parts: Parts, caller: Principal, path: str) -> str:
+    """As `ConnectionTest.test`, of a bucket that is opened as the resource at this path."""
+    at = Address(resource=path)
     try:
-        message = await tester.test(loaded)
+        async with parts.objects.storage(caller, at) as storage:
+            return await summed_up(storage.store, egress=parts.options.egress)
+    except (Conflict, StorageMisconfigured) as error:
+        raise Conflict(
+            f"{error} It asked as '{subject_of(caller.workspace, at)}'; a storage asks by its own name: "
+            "where that one is trusted, test the storage (tidemill doctor storage)."
+        ) from error
+
+
+async def _told(testing: Awaitable[str]) -> Response:
+    try:
+        return json_answer(TestResult(success=True, message=await testing))
     except Conflict as error:
         return json_answer(TestResult(success=False, message=str(error)))
-    return json_answer(TestResult(success=True, message=message))
 
 
 async def _create(

@@ -13,6 +13,7 @@ BACKENDS: Final = {
     "memory": Entry("tidemill.stores.objects.memory:MemoryStore"),
     "azure_blob": Entry("tidemill.stores.objects.azure.store:AzureStore"),
     "azure_instance": Entry("tidemill.stores.objects.azure.store:InstanceStore"),
+    "azure_machine": Entry("tidemill.stores.objects.azure.store:MachineStore"),
     "azure_workload_identity": Entry("tidemill.stores.objects.azure.store:IdentityStore"),
     "gcloud_storage": Entry("tidemill.stores.objects.gcs.store:GcsStore"),
     "gcloud_machine": Entry("tidemill.stores.objects.gcs.store:MachineStore"),

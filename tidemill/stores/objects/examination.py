@@ -27,6 +27,7 @@ from tidemill.stores.reach import GuardedConnector
 
 PROBES: Final = ".tidemill-probe-"
 """What keys of an examination begin with; each is removed at its end."""
+LIMIT_S: Final = 10.0
 _MOST_SKEW_S: Final = 60.0
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _CONTENT: Final = b"Tidemill tries out whether it can use this storage."
@@ -73,6 +74,25 @@ async def examine(store: ObjectStore, *, egress: Egress = EVERYWHERE) -> AsyncGe
     yield removed
 
 
+async def summed_up(store: ObjectStore, *, egress: Egress, limit_s: float = LIMIT_S) -> str:
+    """What came of an examination, in a sentence or some.
+
+    Raises:
+        Conflict: a step failed, or all of them took longer than `limit_s`; the message says how to mend it.
+    """
+    try:
+        async with asyncio.timeout(limit_s):
+            steps = [step async for step in examine(store, egress=egress)]
+    except TimeoutError as error:
+        raise Conflict(
+            f"The storage took longer than {limit_s:g} seconds: check endPoint, port and firewalls."
+        ) from error
+    if failed := [step for step in steps if step.outcome is Outcome.FAILED]:
+        raise Conflict(f"It cannot {failed[0].name}. {failed[0].advice}")
+    lacking = [f" It cannot {step.name}: {step.advice}" for step in steps if step.outcome is Outcome.UNSUPPORTED]
+    return "Objects can be listed, written, read and deleted." + "".join(lacking)
+
+
 class BucketTest:
     """A `ConnectionTest` of one kind of storage.
 
@@ -81,7 +101,7 @@ class BucketTest:
     """
 
     kind: ClassVar[str]
-    limit_s: ClassVar[float] = 10.0
+    limit_s: ClassVar[float] = LIMIT_S
 
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
@@ -89,26 +109,13 @@ class BucketTest:
     async def test(self, value: Mapping[str, object]) -> str:
         """See `ConnectionTest.test`."""
         try:
-            async with asyncio.timeout(self.limit_s):
-                return await self._test(value)
-        except TimeoutError as error:
-            raise Conflict(
-                f"The storage took longer than {self.limit_s:g} seconds: check endPoint, port and firewalls."
-            ) from error
-
-    async def _test(self, value: Mapping[str, object]) -> str:
-        try:
             store = open_store(self.kind, value, egress=self._egress)
         except StorageMisconfigured as error:
             raise Conflict(str(error)) from error
         try:
-            steps = [step async for step in examine(store, egress=self._egress)]
+            return await summed_up(store, egress=self._egress, limit_s=self.limit_s)
         finally:
             await store.close()
-        if failed := [step for step in steps if step.outcome is Outcome.FAILED]:
-            raise Conflict(f"It cannot {failed[0].name}. {failed[0].advice}")
-        lacking = [f" It cannot {step.name}: {step.advice}" for step in steps if step.outcome is Outcome.UNSUPPORTED]
-        return "Objects can be listed, written, read and deleted." + "".join(lacking)
 
 
 class S3Test(BucketTest):

@@ -10,6 +10,7 @@ from tidemill.engine.egress import Egress
 from tidemill.stores.objects.azure.attributes import read_info
 from tidemill.stores.objects.azure.config import AzureConfig
 from tidemill.stores.objects.azure.errors import error_of
+from tidemill.stores.objects.azure.machine import LentTokens
 from tidemill.stores.objects.azure.shared_key import VERSION, authorization, date_text, signed_query
 from tidemill.stores.objects.azure.tokens import Tokens
 from tidemill.stores.objects.port import ObjectInfo
@@ -28,11 +29,14 @@ class AzureClient:
 
     has_suffix_ranges = False
 
-    def __init__(self, config: AzureConfig, *, now: Now, egress: Egress, prove: Prove) -> None:
+    def __init__(
+        self, config: AzureConfig, *, now: Now, egress: Egress, prove: Prove, lent: LentTokens | None = None
+    ) -> None:
+        """`lent` are tokens of the machine, which then open the container."""
         self.config = config
         self._now = now
         by_identity = config.identity if not config.access_key and not config.signature else None
-        self._tokens = Tokens(by_identity, prove, now=now) if by_identity else None
+        self._tokens = Tokens(by_identity, prove, now=now) if by_identity else lent
         self._http = Http(config.origin, self._authorize, ca_certificate=config.ca_certificate, egress=egress)
 
     def path(self, key: str) -> str:

@@ -92,6 +92,15 @@ class AzureConfig:
         return replace(cls._place(fields), identity=identity)
 
     @classmethod
+    def of_machine(cls, value: Mapping[str, object]) -> Self:
+        """Of the instance's own container, which is reached by what the machine lends.
+
+        Raises:
+            StorageMisconfigured: a field is missing or wrong.
+        """
+        return cls._place(Fields(value))
+
+    @classmethod
     def _place(cls, fields: Fields) -> Self:
         """Where the container is, without who asks."""
         account, container = fields.needed("accountName"), fields.needed("containerName")

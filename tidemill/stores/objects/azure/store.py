@@ -11,6 +11,7 @@ from tidemill.stores.objects.azure.client import AzureClient
 from tidemill.stores.objects.azure.config import LOGIN, AzureConfig
 from tidemill.stores.objects.azure.copying import condition_headers, copy_blob, copy_with_attributes
 from tidemill.stores.objects.azure.listing import Listings
+from tidemill.stores.objects.azure.machine import Lender, LentTokens
 from tidemill.stores.objects.azure.uploads import Uploads
 from tidemill.stores.objects.checks import check_batch, check_part_number, fine_if_missing, measured
 from tidemill.stores.objects.port import (
@@ -45,11 +46,17 @@ class AzureStore:
     """An account key opens the whole account; a shared access signature or an identity may open less."""
 
     def __init__(
-        self, config: AzureConfig, *, now: Now = utc_now, egress: Egress = EVERYWHERE, prove: Prove = nobody
+        self,
+        config: AzureConfig,
+        *,
+        now: Now = utc_now,
+        egress: Egress = EVERYWHERE,
+        prove: Prove = nobody,
+        lent: LentTokens | None = None,
     ) -> None:
-        """`prove` is asked for federated tokens of an identity without a secret."""
+        """`prove` is asked for federated tokens of an identity without a secret; `lent` are tokens of the machine."""
         self._config = config
-        self._client = AzureClient(config, now=now, egress=egress, prove=prove)
+        self._client = AzureClient(config, now=now, egress=egress, prove=prove, lent=lent)
         self._listings = Listings(self._client)
         self._uploads = Uploads(self._client)
 
@@ -208,6 +215,15 @@ class InstanceStore(AzureStore):
             login = Fields(value).text("loginEndPoint", LOGIN).rstrip("/")
             config = replace(config, identity=replace(config.identity, login=login))
         return cls(config, egress=egress, prove=prove)
+
+
+class MachineStore(AzureStore):
+    """A container that is reached by the managed identity of this machine or container. No resource leads to it."""
+
+    @classmethod
+    def open(cls, value: Mapping[str, object], *, egress: Egress, prove: Prove = nobody) -> Self:
+        """As a resource `azure_blob` without credentials, and with what `Lender.of` reads."""
+        return cls(AzureConfig.of_machine(value), egress=egress, lent=LentTokens(Lender.of(value), now=utc_now))
 
 
 def _check(key: str) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from tidemill.model.errors import StorageDenied, StorageMisconfigured, Unavailable
 from tidemill.stores.objects.azure.config import Identity
 from tidemill.stores.objects.remote.bodies import Held
-from tidemill.stores.objects.remote.http import Http, Request
+from tidemill.stores.objects.remote.http import Http, Request, as_it_is
 from tidemill.stores.objects.remote.identity import Prove
 from tidemill.stores.renewed import Now, Renewed
 
@@ -25,7 +25,7 @@ class Tokens:
         self._identity = identity
         self._prove = prove
         self._now = now
-        self._http = Http(identity.login, _as_it_is)
+        self._http = Http(identity.login, as_it_is)
         self._renewed = Renewed(self._fetch, now=now)
 
     async def get(self) -> str:
@@ -71,7 +71,3 @@ class Tokens:
         except (ValueError, KeyError, TypeError) as error:
             raise StorageMisconfigured(f"{self._http.origin} issues no tokens: check tenantId.") from error
         raise StorageDenied(f"Entra ID refuses the identity: {reason} Check tenantId, clientId and its credentials.")
-
-
-async def _as_it_is(request: Request) -> Request:
-    return request

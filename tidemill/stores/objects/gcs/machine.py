@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tidemill.model.errors import StorageDenied, StorageMisconfigured, Unavailable
-from tidemill.stores.objects.remote.http import Http, Request
+from tidemill.stores.objects.remote.http import Http, Request, as_it_is
 from tidemill.stores.renewed import Now, Renewed
 
 METADATA: Final = "http://metadata.google.internal"
@@ -17,7 +17,7 @@ class LentTokens:
 
     def __init__(self, origin: str = METADATA, *, now: Now) -> None:
         self._now = now
-        self._http = Http(origin, _as_it_is)
+        self._http = Http(origin, as_it_is)
         self._renewed = Renewed(self._fetch, now=now)
 
     async def get(self) -> str:
@@ -41,7 +41,3 @@ class LentTokens:
             return str(told["access_token"]), now + timedelta(seconds=int(told["expires_in"]))
         except (ValueError, KeyError, TypeError) as error:
             raise StorageMisconfigured(f"{self._http.origin} is no metadata service of Google's.") from error
-
-
-async def _as_it_is(request: Request) -> Request:
-    return request

@@ -11,7 +11,7 @@ from tidemill.engine.sigv4 import encode_query, time_text
 from tidemill.model.errors import StorageDenied, StorageMisconfigured, Unavailable
 from tidemill.stores.key_pair import KeyPair
 from tidemill.stores.objects.remote.bodies import Held
-from tidemill.stores.objects.remote.http import Http, Request
+from tidemill.stores.objects.remote.http import Http, Request, as_it_is
 from tidemill.stores.renewed import Now, Renewed
 from tidemill.stores.service_account import ServiceAccount
 
@@ -40,7 +40,7 @@ class Tokens:
         self._now = now
         self._path = where.path or "/"
         origin = f"{where.scheme}://{where.netloc}"
-        self._http = Http(origin, _as_it_is, ca_certificate=ca_certificate, egress=egress)
+        self._http = Http(origin, as_it_is, ca_certificate=ca_certificate, egress=egress)
         self._renewed = Renewed(self._fetch, now=now)
 
     async def get(self) -> str:
@@ -117,7 +117,3 @@ def _private_key(account: ServiceAccount) -> KeyPair:
         return KeyPair.of(account.private_key)
     except ValueError as error:
         raise StorageMisconfigured(f"The field private_key of serviceAccountKey {error}.") from error
-
-
-async def _as_it_is(request: Request) -> Request:
-    return request

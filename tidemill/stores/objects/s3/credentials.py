@@ -10,7 +10,7 @@ from tidemill.engine.sigv4 import Keys
 from tidemill.model.errors import StorageDenied, Unavailable
 from tidemill.stores.objects.remote.bodies import Held
 from tidemill.stores.objects.remote.fields import Endpoint
-from tidemill.stores.objects.remote.http import Http, Request
+from tidemill.stores.objects.remote.http import Http, Request, as_it_is
 from tidemill.stores.objects.remote.identity import Prove
 from tidemill.stores.objects.remote.xml import parse
 from tidemill.stores.objects.s3.config import S3Config
@@ -58,7 +58,7 @@ class AssumedRole:
         self._prove = prove
         self._path = config.sts.path or "/"
         origin = f"{config.sts.scheme}://{config.sts.authority}"
-        self._http = Http(origin, _unsigned, ca_certificate=config.ca_certificate, egress=egress)
+        self._http = Http(origin, as_it_is, ca_certificate=config.ca_certificate, egress=egress)
         self._renewed = Renewed(self._assume, now=now)
 
     async def keys(self) -> Keys | None:
@@ -104,7 +104,3 @@ def audience_of(sts: Endpoint) -> str:
     """Whom tokens for this service are meant for: Amazon's only for Amazon, so that nobody else can use them there."""
     is_amazon = sts.scheme == "https" and f".{sts.host}".endswith((".amazonaws.com", ".amazonaws.com.cn"))
     return AMAZON if is_amazon else sts.authority
-
-
-async def _unsigned(request: Request) -> Request:
-    return request

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tidemill.engine.sigv4 import Keys
 from tidemill.model.errors import StorageDenied, StorageMisconfigured, Unavailable
 from tidemill.stores.objects.remote.fields import Fields
-from tidemill.stores.objects.remote.http import Answer, Http, Request
+from tidemill.stores.objects.remote.http import Answer, Http, Request, as_it_is
 from tidemill.stores.objects.s3.xml import parse_time
 from tidemill.stores.renewed import Now, Renewed
 
@@ -50,7 +50,7 @@ class LentKeys:
         where = urlsplit(lender.url or lender.machines)
         self._lender = lender
         self._path = where.path
-        self._http = Http(f"{where.scheme}://{where.netloc}", _as_it_is)
+        self._http = Http(f"{where.scheme}://{where.netloc}", as_it_is)
         self._renewed = Renewed(self._fetch, now=now)
 
     async def keys(self) -> Keys | None:
@@ -97,7 +97,3 @@ def _content(path: Path) -> str:
         return path.read_text("ascii").strip()
     except (OSError, ValueError) as error:
         raise StorageMisconfigured(f"The token file {path} cannot be read here.") from error
-
-
-async def _as_it_is(request: Request) -> Request:
-    return request
