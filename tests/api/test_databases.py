@@ -332,3 +332,21 @@ async def test_tables_are_defined_as_shown_and_all_or_none(
     assert sql("select to_regclass('made') is null") == [(True,)]
     smuggled = {"kind": "add_column", **where, "columns": [{"name": "x", "type": "int; drop table loose"}]}
     assert "one expression" in await ask(shop, "define", steps=[smuggled], status=400)
+
+
+async def test_rows_of_partitions_without_a_key_are_not_taken_for_each_other(
+    shop: httpx.AsyncClient, sql: Callable[[str], list[Any]]
+) -> None:
+    """The first row of each partition has the same ctid."""
+    sql("create table parts (a int, b int) partition by list (a)")
+    sql("create table part_1 partition of parts for values in (1)")
+    sql("create table part_2 partition of parts for values in (2)")
+    await change(shop, *({"kind": "insert", "table": "parts", "values": {"a": n}} for n in (1, 2)))
+    assert len((await rows(shop, "parts"))["rows"]) == 2
+    first = await rows(shop, "parts", limit=1)
+    assert (first["has_more"], first["after"], first["versions"]) == (True, None, None)
+    sql("update parts set b = a")
+    sql("alter table parts add primary key (a, b)")
+    first = await rows(shop, "parts", limit=1)
+    second = await rows(shop, "parts", limit=1, after=first["after"])
+    assert first["rows"] + second["rows"] == [[1, 1], [2, 2]]

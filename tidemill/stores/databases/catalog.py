@@ -87,8 +87,8 @@ class Table:
 
     @property
     def is_table(self) -> bool:
-        """Whether it holds rows itself."""
-        return self.kind in {"table", "partitioned table"}
+        """Whether it holds rows that can be told apart. What names a row of a partition names others elsewhere, too."""
+        return self.kind == "table" or (self.kind == "partitioned table" and bool(self.key))
 
 
 VIEW: Final = "It is a view: change the tables that it is made of."
