@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, cast
@@ -216,3 +217,13 @@ async def test_a_lost_connection_is_told(database: Database) -> None:
     with pytest.raises(ConnectionFailed, match="lost"):
         async with database.session(PLAIN) as session:
             await by_columns(session, lost)
+
+
+async def test_no_thread_is_left(database: Database) -> None:
+    async with database.session(PLAIN) as session:
+        await by_columns(session, "select 1 as a")
+        with pytest.raises(QueryFailed):
+            await by_columns(session, "select 1 / 0 as a")
+    async with asyncio.timeout(30):
+        while any(thread.name.startswith("copied rows") for thread in threading.enumerate()):
+            await asyncio.sleep(0.01)

@@ -81,6 +81,7 @@ class CopiedResult:
                 self._reading.exception()  # of no use any more
         while not self._has_ended:
             await self._read()
+        self._thread.shutdown(wait=False)
 
     async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What it gives. A task that is canceled waits for its end."""
@@ -102,6 +103,7 @@ class CopiedResult:
                 await self._connection.driver.wait(_readable())
                 await self._in_thread(self._take, *held)
         except Error as error:
+            self._thread.shutdown(wait=False)
             raise connection_lost(error) from error
         return held
 
@@ -140,6 +142,7 @@ class CopiedResult:
         rows.clear()
 
     async def _end(self) -> None:
+        self._thread.shutdown(wait=False)
         while (result := await fetch(self._connection)) is not None:
             if result.status == ExecStatus.FATAL_ERROR:
                 self.is_complete = True
