@@ -127,6 +127,11 @@ def refusal(number: int, words: str, line: int = 1, *, severity: int = 16) -> by
     return b"\xaa" + struct.pack("<H", len(body)) + body
 
 
+def connected(intent: str) -> psycopg.Connection:
+    """It prepares nothing by itself: a reset would take that away."""
+    return psycopg.connect(CONNINFO, autocommit=True, application_name=intent, prepare_threshold=None)
+
+
 class Client(threading.Thread):
     """One connection. Another thread runs what it asks, so that it can be interrupted."""
 
@@ -141,7 +146,7 @@ class Client(threading.Thread):
     def run(self) -> None:
         with contextlib.suppress(Gone, OSError), self.wire.sock:
             if self.log_in():
-                with psycopg.connect(CONNINFO, autocommit=True, application_name=self.intent) as self.postgres:
+                with connected(self.intent) as self.postgres:
                     CLIENTS.add(self)
                     try:
                         self.serve()
@@ -185,7 +190,9 @@ class Client(threading.Thread):
             if kind == ATTENTION:
                 self.interrupt()
                 continue
-            prefix, self.is_busy = b"", True
+            prefix = b""
+            with self.state:
+                self.is_busy = True
             if status & 8:
                 self.postgres.execute("rollback")
                 self.postgres.execute("discard all")
@@ -287,11 +294,13 @@ class Client(threading.Thread):
 
 def leave_with_their_servers() -> None:
     """Who has lost the Postgres is gone before the one who ended it has an answer."""
-    idle = {client.postgres.fileno(): client for client in list(CLIENTS) if not client.is_busy}
-    for ended in select.select(list(idle), [], [], 0)[0]:
-        CLIENTS.discard(idle[ended])
-        with contextlib.suppress(OSError):
-            idle[ended].wire.sock.shutdown(socket.SHUT_RDWR)
+    for client in list(CLIENTS):
+        with client.state:  # it begins nothing meanwhile, of which the Postgres would say something
+            has_left = not client.is_busy and select.select([client.postgres], [], [], 0)[0]
+        if has_left:
+            CLIENTS.discard(client)
+            with contextlib.suppress(OSError):
+                client.wire.sock.shutdown(socket.SHUT_RDWR)
 
 
 def ask(pgconn: pq.abc.PGconn, query: str, values: Sequence[bytes | None] | None) -> None:
