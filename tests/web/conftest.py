@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
 from tests.end_to_end.running import SETTINGS, Tidemill, running
+from tests.web.axe import SETTLED
 from tidemill.server.routes.pages import ASSETS
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "web" / "screenshots"
@@ -142,7 +143,7 @@ async def picture(page: Page, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-        await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        await page.evaluate(SETTLED)
         await page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png")
     await page.emulate_media(color_scheme="light", reduced_motion="reduce")
     too_wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

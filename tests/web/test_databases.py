@@ -7,6 +7,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.database_servers import DatabaseServers, Postgres, start_embedded
+from tests.document_servers import start_secantus
+from tests.key_servers import start_redis
 from tests.web.axe import assert_accessible
 from tests.web.conftest import picture
 
@@ -29,7 +31,7 @@ PAGE = "/w/main/databases/p/u/admin/shop?schema=shop&table=orders"
 @pytest.fixture(scope="module")
 def server(api: httpx.Client, database_servers: DatabaseServers) -> Iterator[Postgres]:
     """A Postgres with a shop, and a resource that leads to it."""
-    found = database_servers.get("embedded", start_embedded)
+    found = database_servers.get("postgres-embedded", start_embedded)
     with found.connect() as connection:
         connection.execute(TABLE)
     resource = {"path": "u/admin/shop", "resource_type": "postgresql", "value": found.resource}
@@ -132,6 +134,7 @@ async def test_console_completes_runs_and_plans(page: Page, server: Postgres) ->
     await page.keyboard.type(" group by city order by city")
     await page.get_by_role("button", name="Plan").click()
     await expect(page.get_by_label("Plan", exact=True).last).to_contain_text("Node Type")
+    await editor.press("Escape")
     await editor.press("Control+Enter")
     result = page.get_by_role("region", name="Result as a table")
     await expect(result.get_by_role("cell", name="Emden")).to_be_visible()
@@ -141,6 +144,52 @@ async def test_console_completes_runs_and_plans(page: Page, server: Postgres) ->
     await page.keyboard.type("selec 1")
     await editor.press("Control+Enter")
     await expect(page.get_by_role("alert")).to_contain_text("syntax error")
+
+
+async def test_documents_are_changed_as_json(page: Page, api: httpx.Client, database_servers: DatabaseServers) -> None:
+    server = database_servers.get("secantus", start_secantus)
+    value = server.resource(db="shop")
+    resource = {"path": "u/admin/documents", "resource_type": "mongodb", "value": value}
+    assert api.post("resources/create", json=resource).status_code == 201
+    content = "# database u/admin/documents\ncollection: orders\ninsert: [{_id: 1, city: Leer, total: 1.5}]\n"
+    made = api.post("jobs/run_inline/preview", json={"language": "mongodb", "content": content, "args": {}})
+    assert made.status_code in {200, 201}, made.text
+    await page.goto("/w/main/databases/p/u/admin/documents")
+    await page.get_by_role("button", name="orders").click()
+    await page.get_by_role("button", name="Change the row").click()
+    editor = page.get_by_label("Document", exact=True)
+    await expect(editor).to_contain_text("$numberDouble")
+    await editor.click()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.insert_text('{"_id": {"$numberInt": "1"}, "city": "Emden", "total": {"$numberDouble": "2.0"}}')
+    await page.get_by_role("button", name="Queue it").click()
+    await page.get_by_role("button", name="Look at 1 change").click()
+    await page.get_by_role("button", name="Apply").click()
+    rows = page.get_by_role("region", name="Rows of orders")
+    await expect(rows.get_by_role("cell", name="Emden")).to_be_visible()
+    await assert_accessible(page)
+    await picture(page, "database-documents")
+
+
+async def test_keys_open_as_tables_of_their_own(
+    page: Page, api: httpx.Client, database_servers: DatabaseServers
+) -> None:
+    server = database_servers.get("redis", start_redis)
+    server.ask("HSET", "order:1", "city", "Leer", "total", "9007199254740993")
+    resource = {"path": "u/admin/keys", "resource_type": "redis", "value": server.resource()}
+    assert api.post("resources/create", json=resource).status_code == 201
+    await page.goto("/w/main/databases/p/u/admin/keys")
+    await page.get_by_role("button", name="keys").click()
+    await page.get_by_role("button", name="order:1").click()
+    rows = page.get_by_role("region", name="Rows of order:1")
+    await rows.get_by_role("cell", name="Leer").dblclick()
+    await page.get_by_label("value", exact=True).fill("Emden")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Look at 1 change").click()
+    await page.get_by_role("button", name="Apply").click()
+    await expect(page.get_by_text("1 change is applied.")).to_be_visible()
+    assert server.ask("HGET", "order:1", "city") == b"Emden"
+    await picture(page, "database-keys")
 
 
 async def test_database_fits_a_phone(phone: Page, server: Postgres) -> None:

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="se
 async def test_database_is_connected_from_its_url(
     page: Page, api: httpx.Client, database_servers: DatabaseServers
 ) -> None:
-    server = database_servers.get("embedded", start_embedded)
+    server = database_servers.get("postgres-embedded", start_embedded)
     await page.get_by_role("link", name="New resource").click()
     await assert_accessible(page)
     await picture(page, "resources-catalogue")
@@ -42,6 +42,10 @@ async def test_database_is_connected_from_its_url(
     assert value["password"] == "$var:u/admin/warehouse_password"
     assert api.get("variables/get_value/u/admin/warehouse_password").json() == server.password
     await expect(page.get_by_label(re.compile("^password"))).to_have_value("$var:u/admin/warehouse_password")
+    await page.goto("/w/main/variables/p/u/admin/warehouse_password")
+    await page.get_by_role("tab", name="Used by").click()
+    await page.get_by_role("list", name="Used by").get_by_role("link", name="u/admin/warehouse").click()
+    await expect(page.get_by_role("link", name="Look into it")).to_be_visible()
     await page.get_by_role("button", name="Test").click()
     await expect(page.get_by_role("status")).to_contain_text("It answers")
     await picture(page, "resource")

@@ -5,6 +5,8 @@ export type Theme = "system" | "light" | "dark";
 
 const KEY = "tidemill.theme";
 const listeners = new Set<() => void>();
+/** As the page shows it now; what the system says may be ahead of that for a moment. */
+let dark = false;
 const media = window.matchMedia("(prefers-color-scheme: dark)");
 
 export function theme(): Theme {
@@ -17,7 +19,8 @@ export function isDark(): boolean {
 }
 
 function apply(): void {
-  document.documentElement.classList.toggle("dark", isDark());
+  dark = isDark();
+  document.documentElement.classList.toggle("dark", dark);
   listeners.forEach((tell) => tell());
 }
 
@@ -37,7 +40,7 @@ export function useTheme(): Theme {
 
 /** Whether it is dark now, also where the system decides. */
 export function useDark(): boolean {
-  return useSyncExternalStore(subscribe, isDark);
+  return useSyncExternalStore(subscribe, () => dark);
 }
 
 media.addEventListener("change", apply);

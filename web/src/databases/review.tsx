@@ -1,10 +1,11 @@
 /** The statements that queued changes come to, tried by the database and taken back, before they are applied. */
 import { useMutation, useQuery } from "@tanstack/react-query";
 
+import { ApiError } from "@/api/client";
 import { write } from "@/results/shape";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { Failure, Loading } from "@/ui/states";
+import { Failure, Loading, wordsOf } from "@/ui/states";
 import { toast } from "@/ui/toast";
 
 import type { Queue } from "./changes";
@@ -20,6 +21,7 @@ interface ReviewProps {
 
 export function Review({ workspace, resource, queue, onClose, onApplied }: ReviewProps) {
   const trial = useQuery({ queryKey: ["databases", workspace, resource, "trial", queue.map((each) => write(each as never))], gcTime: 0, retry: false, queryFn: () => change(workspace, resource, queue, true) });
+  const cannotTry = trial.error instanceof ApiError && trial.error.code === "unsupported";
   const applied = useMutation({
     mutationFn: () => change(workspace, resource, queue, false),
     meta: { quiet: true },
@@ -29,10 +31,22 @@ export function Review({ workspace, resource, queue, onClose, onApplied }: Revie
     },
   });
   return (
-    <Dialog open onClose={onClose} wide title="What will be run" hint="Together or not at all. The database has tried it and taken it back.">
+    <Dialog open onClose={onClose} wide title="What will be run" hint={cannotTry ? undefined : "Together or not at all. The database has tried it and taken it back."}>
       <div className="flex flex-col gap-3">
         {trial.isPending && <Loading what="what the database says" />}
-        {trial.error && <Failure error={trial.error} what="The database would refuse it" again={() => void trial.refetch()} />}
+        {cannotTry && (
+          <>
+            <p className="rounded-md bg-warn-soft p-3 text-warn">This server cannot try changes before they are applied: {wordsOf(trial.error)}</p>
+            <ol aria-label="Changes" className="max-h-[50vh] overflow-auto">
+              {queue.map((each, index) => (
+                <li key={index} className="border-b border-line py-1 font-mono text-xs break-words last:border-0">
+                  {each.kind} in {each.table}: {each.row && write(each.row.key, 0).replaceAll("\n", "")} {write(each.values, 0).replaceAll("\n", "")}
+                </li>
+              ))}
+            </ol>
+          </>
+        )}
+        {trial.error && !cannotTry && <Failure error={trial.error} what="The database would refuse it" again={() => void trial.refetch()} />}
         {trial.data && (
           <ol aria-label="Statements" className="flex max-h-[50vh] flex-col gap-2 overflow-auto">
             {trial.data.map((each, index) => (
@@ -43,7 +57,7 @@ export function Review({ workspace, resource, queue, onClose, onApplied }: Revie
         {applied.error && <Failure error={applied.error} what="Nothing was changed" />}
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>Not yet</Button>
-          <Button look="primary" disabled={!trial.data} busy={applied.isPending} onClick={() => applied.mutate()}>
+          <Button look="primary" disabled={!trial.data && !cannotTry} busy={applied.isPending} onClick={() => applied.mutate()}>
             Apply
           </Button>
         </div>

@@ -6,9 +6,10 @@ import { Tabs } from "@/ui/tabs";
 import { Access } from "./access";
 import { History } from "./history";
 import type { Kind } from "./queries";
+import { UsedBy } from "./used-by";
 
 export function Aside({ workspace, kind, path }: { workspace: string; kind: Kind; path: string }) {
-  const [tab, setTab] = useState<"history" | "access">("history");
+  const [tab, setTab] = useState<"history" | "users" | "access">("history");
   return (
     <Tabs
       label="About it"
@@ -16,6 +17,7 @@ export function Aside({ workspace, kind, path }: { workspace: string; kind: Kind
       onChange={setTab}
       tabs={[
         { id: "history", label: "History", content: <History workspace={workspace} kind={kind} path={path} /> },
+        { id: "users", label: "Used by", content: <UsedBy workspace={workspace} kind={kind} path={path} /> },
         { id: "access", label: "Access", content: <Access workspace={workspace} kind={kind} path={path} /> },
       ]}
     />

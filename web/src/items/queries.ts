@@ -4,6 +4,8 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { api, data, request, workspaceUrl } from "@/api/client";
 import { parse, write, type Json } from "@/results/shape";
 
+import { mentions } from "./mentions";
+
 /** As the API's addresses name them. */
 export type Kind = "resources" | "variables";
 
@@ -149,3 +151,30 @@ export async function share(workspace: string, kind: Kind, path: string, owner: 
 export async function unshare(workspace: string, kind: Kind, path: string, owner: string): Promise<void> {
   await request(workspaceUrl(workspace, "acls/remove", SHARED[kind], path), { method: "POST", headers: JSON_BODY, body: JSON.stringify({ owner }) });
 }
+
+export interface User {
+  kind: "script" | "flow" | "resource" | "storage";
+  path: string;
+}
+
+/** What names an item; `cut`: of how many values only the beginning could be looked at. */
+export const usersQuery = (workspace: string, kind: Kind, path: string) =>
+  queryOptions({
+    queryKey: [kind, workspace, "users", path],
+    queryFn: async (): Promise<{ found: User[]; cut: number }> => {
+      const params = { path: { workspace } };
+      const [scripts, flows, resources, storages] = await Promise.all([
+        data(api.GET("/api/w/{workspace}/scripts/list_search", { params })),
+        data(api.GET("/api/w/{workspace}/flows/list_search", { params })),
+        data(api.GET("/api/w/{workspace}/resources/list_search", { params: { ...params, query: { per_page: 1000 } } })),
+        data(api.GET("/api/w/{workspace}/storages/list", { params })),
+      ]);
+      const found: User[] = [
+        ...scripts.filter((each) => mentions(each.content, kind, path)).map((each) => ({ kind: "script" as const, path: each.path })),
+        ...flows.filter((each) => mentions(JSON.stringify(each.value), kind, path)).map((each) => ({ kind: "flow" as const, path: each.path })),
+        ...resources.filter((each) => each.path !== path && mentions(each.value, kind, path)).map((each) => ({ kind: "resource" as const, path: each.path })),
+        ...storages.filter((each) => kind === "resources" && each.resource_path === path).map((each) => ({ kind: "storage" as const, path: each.name })),
+      ];
+      return { found, cut: resources.filter((each) => each.truncated).length };
+    },
+  });

@@ -1,6 +1,7 @@
 /** One resource: its value, whether it answers, its versions, who may use it. */
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { Database } from "lucide-react";
 import { useState } from "react";
 
 import { ApiError } from "@/api/client";
@@ -14,7 +15,7 @@ import { loadResource, resourceQuery, type ResourceItem } from "@/items/queries"
 import { useSaving } from "@/items/saving";
 import { parse, write } from "@/results/shape";
 import { Badge } from "@/ui/badge";
-import { Button } from "@/ui/button";
+import { Button, buttonClass } from "@/ui/button";
 import { Field, Input } from "@/ui/field";
 import { PageHead, Panel } from "@/ui/panel";
 import { Failure, Shown } from "@/ui/states";
@@ -27,6 +28,8 @@ import { plainSecrets } from "./secrets";
 import { TestButton, TestOutcome } from "./tested";
 import { ValueEditor } from "./value-editor";
 
+/** Types whose databases have a page of their own. */
+const OPENED = new Set(["postgresql", "mysql", "clickhouse", "ms_sql_server", "oracledb", "bigquery", "snowflake", "mongodb", "redis", "upstash"]);
 const FORM = "resource-form";
 
 export function ResourcePage() {
@@ -70,6 +73,11 @@ function Editing({ workspace, item, type }: { workspace: string; item: ResourceI
         actions={
           <>
             <DeleteButton workspace={workspace} kind="resources" path={item.path} effect="Scripts that use it will fail." then={() => navigate({ to: "/w/$workspace/resources", params: { workspace } })} />
+            {type?.category === "database" && OPENED.has(type.name) && (
+              <Link to="/w/$workspace/databases/p/$" params={{ workspace, _splat: item.path }} search={{}} className={buttonClass()}>
+                <Database size={15} aria-hidden /> Look into it
+              </Link>
+            )}
             <TestButton test={tried} disabled={fault !== "" || item.text === undefined} />
             <Button look="primary" type="submit" form={FORM} busy={saving.isPending} disabled={!isChanged || fault !== ""}>
               Save
