@@ -23,6 +23,7 @@ def test_values_come_back_as_they_were_written(node: str, tidemill: Tidemill, wo
     seen = json.loads(done.stdout.splitlines()[-1])
     assert "There is no resource at 'u/admin/nothing_here'." in seen.pop("missing")
     assert seen == {
+        "approved": "Grace2",
         "variable": "seconde 🌊\n",
         "resource": {"a": [1, None, "é"], "password": "seconde 🌊\n"},
         "undefinedIfEmpty": True,

@@ -23,8 +23,31 @@ try {
   missing = String(error);
 }
 
+// A flow that waits for an approval, given by a link as a step of it makes one.
+const workspace = process.env.WM_WORKSPACE;
+const see = {
+  type: "rawscript",
+  language: "bash",
+  content: 'seen="$1"\necho "$seen"\n',
+  input_transforms: { seen: { type: "javascript", expr: "approvers[0] + resume.size" } },
+};
+const modules = [
+  { id: "ask", value: { type: "identity" }, suspend: { required_events: 1 } },
+  { id: "see", value: see },
+];
+const flow = await wmill.JobService.runFlowPreview({ workspace, requestBody: { value: { modules }, args: {} } });
+let asking;
+do {
+  asking = await wmill.JobService.getJob({ workspace, id: flow });
+} while (!asking.suspend);
+process.env.WM_JOB_ID = asking.flow_status.modules.find((each) => each.id === "ask").job;
+const urls = await wmill.getResumeUrls("Grace");
+const headers = { "Content-Type": "application/json" };
+await fetch(urls.resume, { method: "POST", headers, body: JSON.stringify({ size: 2 }) });
+
 console.log(
   JSON.stringify({
+    approved: await wmill.waitJob(flow),
     variable: await wmill.getVariable(VARIABLE),
     resource: await wmill.getResource(RESOURCE),
     undefinedIfEmpty: (await wmill.getResource("u/admin/nothing_here", true)) === undefined,
