@@ -16,6 +16,7 @@ from tidemill.server.policy import POLICIES
 BLOCKED = inline("select exists (select from pg_stat_activity where :holder = any(pg_blocking_pids(pid)))")
 CHECKED_WITHOUT = {
     "POST /api/w/{workspace}/variables/encrypt": "writes nothing",
+    "POST /api/w/{workspace}/flows/check": "writes nothing",
     "POST /api/w/{workspace}/resources/test_value": "writes nothing",
     "POST /api/w/{workspace}/resources/test/{path:path}": "writes nothing",
     "GET /api/w/{workspace}/jobs/job_signature/{id}/{resume_id}": "writes nothing",
