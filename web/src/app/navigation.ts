@@ -1,5 +1,5 @@
 /** What the side bar and the command palette lead to. */
-import { Activity, Boxes, Braces, Code2, Database, HardDrive, House, KeyRound, type LucideIcon } from "lucide-react";
+import { Activity, Boxes, Braces, CalendarClock, Code2, Database, HardDrive, House, KeyRound, type LucideIcon } from "lucide-react";
 
 export interface Place {
   label: string;
@@ -7,6 +7,7 @@ export interface Place {
     | "/w/$workspace"
     | "/w/$workspace/scripts"
     | "/w/$workspace/runs"
+    | "/w/$workspace/schedules"
     | "/w/$workspace/databases"
     | "/w/$workspace/storages"
     | "/w/$workspace/resources"
@@ -21,6 +22,7 @@ export const PLACES: Place[] = [
   { label: "Home", to: "/w/$workspace", icon: House },
   { label: "Scripts", to: "/w/$workspace/scripts", icon: Code2 },
   { label: "Runs", to: "/w/$workspace/runs", icon: Activity },
+  { label: "Schedules", to: "/w/$workspace/schedules", icon: CalendarClock },
   { label: "Databases", to: "/w/$workspace/databases", icon: Database },
   { label: "Storage", to: "/w/$workspace/storages", icon: HardDrive },
   { label: "Resources", to: "/w/$workspace/resources", icon: Boxes },

@@ -126,6 +126,18 @@ const states = createRoute({ getParentRoute: () => workspace, path: "/states", v
 
 const state = createRoute({ getParentRoute: () => workspace, path: "/states/p/$", component: lazyRouteComponent(() => import("@/states/state-page"), "StatePage") });
 
+const schedules = createRoute({ getParentRoute: () => workspace, path: "/schedules", validateSearch: itemsSearch, component: lazyRouteComponent(() => import("@/schedules/list-page"), "SchedulesPage") });
+
+const newSchedule = createRoute({
+  getParentRoute: () => workspace,
+  path: "/schedules/new",
+  /** `target`: what it is to run, as `script/<path>` or `flow/<path>`. */
+  validateSearch: (search: Record<string, unknown>): { target?: string } => texts(search, "target"),
+  component: lazyRouteComponent(() => import("@/schedules/schedule-page"), "NewSchedulePage"),
+});
+
+const schedule = createRoute({ getParentRoute: () => workspace, path: "/schedules/p/$", component: lazyRouteComponent(() => import("@/schedules/schedule-page"), "SchedulePage") });
+
 const storages = createRoute({ getParentRoute: () => workspace, path: "/storages", component: lazyRouteComponent(() => import("@/objects/storages-page"), "StoragesPage") });
 
 /** Where one is in a storage: the folder, the object that is shown, what was looked for. */
@@ -162,6 +174,7 @@ const database = createRoute({
 
 const inWorkspace = [
   ...[home, scripts, newScript, script, editScript, runs, run],
+  ...[schedules, newSchedule, schedule],
   ...[resources, newResource, resource, variables, newVariable, variable, states, state],
   ...[storages, storage, databases, database],
 ] as const;

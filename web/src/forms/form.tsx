@@ -137,6 +137,8 @@ interface SchemaFormProps {
   value: Record<string, unknown>;
   onChange: (value: Record<string, unknown>) => void;
   onSubmit?: () => void;
+  /** Called instead where the form finds a fault, which its field shows. */
+  onRefused?: () => void;
   id: string;
   disabled?: boolean;
   /** Whether members that are absent get their defaults as the form is shown. */
@@ -167,7 +169,7 @@ export function withoutEmpty(schema: Schema, value: Record<string, unknown>): Re
   return Object.fromEntries(members.filter(([, member]) => member !== undefined));
 }
 
-export function SchemaForm({ schema, value, onChange, onSubmit, id, disabled, fillsDefaults = true, ref }: SchemaFormProps) {
+export function SchemaForm({ schema, value, onChange, onSubmit, onRefused, id, disabled, fillsDefaults = true, ref }: SchemaFormProps) {
   const checked = useMemo(() => plain(schema), [schema]);
   const ui = useMemo(() => ({ ...withFormats(schema, uiOf(schema)), "ui:submitButtonOptions": { norender: true } }), [schema]);
   return (
@@ -187,6 +189,7 @@ export function SchemaForm({ schema, value, onChange, onSubmit, id, disabled, fi
       disabled={disabled}
       onChange={(event: IChangeEvent) => onChange(fillsDefaults ? (event.formData as Record<string, unknown>) : withoutEmpty(schema, event.formData as Record<string, unknown>))}
       onSubmit={onSubmit}
+      onError={() => onRefused?.()}
     />
   );
 }

@@ -9,6 +9,7 @@ import { useWorkspace } from "@/app/workspace";
 import { read } from "@/items/json";
 import { PathField, pathFault } from "@/items/path-field";
 import { itemKeys } from "@/items/queries";
+import { ValueEditor } from "@/items/value-editor";
 import { Button } from "@/ui/button";
 import { Field, Input } from "@/ui/field";
 import { PageHead, Panel } from "@/ui/panel";
@@ -21,7 +22,6 @@ import { save } from "./save";
 import { SealChoice } from "./seal";
 import { beginningOf, plainSecrets } from "./secrets";
 import { TestButton, TestOutcome } from "./tested";
-import { ValueEditor } from "./value-editor";
 
 const FORM = "resource-form";
 

@@ -13,6 +13,7 @@ import { Gone } from "@/items/gone";
 import { read, same } from "@/items/json";
 import { loadResource, resourceQuery, type ResourceItem } from "@/items/queries";
 import { useSaving } from "@/items/saving";
+import { ValueEditor } from "@/items/value-editor";
 import { parse, write } from "@/results/shape";
 import { Badge } from "@/ui/badge";
 import { Button, buttonClass } from "@/ui/button";
@@ -26,7 +27,6 @@ import { save } from "./save";
 import { SealChoice } from "./seal";
 import { plainSecrets } from "./secrets";
 import { TestButton, TestOutcome } from "./tested";
-import { ValueEditor } from "./value-editor";
 
 /** Types whose databases have a page of their own. */
 const OPENED = new Set(["postgresql", "mysql", "clickhouse", "ms_sql_server", "oracledb", "bigquery", "snowflake", "mongodb", "redis", "upstash"]);

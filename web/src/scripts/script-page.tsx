@@ -1,7 +1,7 @@
 /** A deployed script: its form, its last run here, its source and versions. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { Archive, Pencil, Play } from "lucide-react";
+import { Archive, CalendarClock, Pencil, Play } from "lucide-react";
 import { useState } from "react";
 
 import { useWorkspace } from "@/app/workspace";
@@ -10,7 +10,7 @@ import { SchemaForm } from "@/forms/form";
 import { JobPanels } from "@/job/panel";
 import { runScript } from "@/job/queries";
 import { Badge } from "@/ui/badge";
-import { Button } from "@/ui/button";
+import { Button, buttonClass } from "@/ui/button";
 import { Confirm } from "@/ui/dialog";
 import { PageHead, Panel } from "@/ui/panel";
 import { Empty, Shown } from "@/ui/states";
@@ -46,6 +46,9 @@ export function ScriptPage() {
                 <Button icon={<Archive size={15} aria-hidden />} onClick={() => setArchiving(true)}>
                   Archive
                 </Button>
+                <Link to="/w/$workspace/schedules/new" params={{ workspace }} search={{ target: `script/${path}` }} className={buttonClass()}>
+                  <CalendarClock size={15} aria-hidden /> Schedule
+                </Link>
                 <Link to="/w/$workspace/scripts/edit/$" params={{ workspace, _splat: path }} className="inline-flex h-8 items-center gap-1.5 rounded-md border border-line-strong bg-panel px-3 font-medium hover:bg-sunken">
                   <Pencil size={15} aria-hidden /> Edit
                 </Link>

@@ -1,27 +1,28 @@
-/** The value of a resource: a form by its type, or JSON. Text goes in and out, so that nothing is rounded. */
+/** A JSON object, such as the value of a resource: a form by its schema, or JSON. Text goes in and out, so that nothing is rounded. */
 import { Braces, TextCursorInput } from "lucide-react";
 import { useMemo, useState } from "react";
 
 import { Editor } from "@/editor";
 import { SchemaForm } from "@/forms/form";
-import { misfit, read } from "@/items/json";
 import { isObject } from "@/results/shape";
 import { Button } from "@/ui/button";
 import { Panel } from "@/ui/panel";
 
-import type { Schema } from "./queries";
+import { misfit, read } from "./json";
 
 interface ValueEditorProps {
   id: string;
-  schema: Schema | undefined;
+  schema: { properties?: object } | undefined;
   text: string;
   onText: (text: string) => void;
   onSubmit: () => void;
+  onRefused?: () => void;
+  title?: string;
 }
 
 /** Why there is no form for this; "" where there is. */
-function withoutForm(schema: Schema | undefined, text: string): string {
-  if (Object.keys(schema?.properties ?? {}).length === 0) return "Its type has no form.";
+function withoutForm(schema: ValueEditorProps["schema"], text: string): string {
+  if (Object.keys(schema?.properties ?? {}).length === 0) return "There is no form.";
   const { value, fault } = read(text);
   if (value === undefined) return fault;
   if (!isObject(value)) return "A form is for objects only.";
@@ -29,7 +30,7 @@ function withoutForm(schema: Schema | undefined, text: string): string {
   return why && `It is shown as JSON, for ${why}.`;
 }
 
-export function ValueEditor({ id, schema, text, onText, onSubmit }: ValueEditorProps) {
+export function ValueEditor({ id, schema, text, onText, onSubmit, onRefused, title = "Value" }: ValueEditorProps) {
   const [wantsJson, setWantsJson] = useState(false);
   const why = withoutForm(schema, text);
   const isJson = wantsJson || why !== "";
@@ -37,7 +38,7 @@ export function ValueEditor({ id, schema, text, onText, onSubmit }: ValueEditorP
   const hasForm = Object.keys(schema?.properties ?? {}).length > 0;
   return (
     <Panel
-      title="Value"
+      title={title}
       flush={isJson}
       actions={
         hasForm && (
@@ -57,11 +58,11 @@ export function ValueEditor({ id, schema, text, onText, onSubmit }: ValueEditorP
         >
           {why && hasForm && <p className="border-b border-line bg-warn-soft px-3 py-2 text-[13px] text-warn">{why}</p>}
           <div className="h-96 resize-y overflow-hidden">
-            <Editor label="Value as JSON" language="json" value={text} onChange={onText} />
+            <Editor label={`${title} as JSON`} language="json" value={text} onChange={onText} />
           </div>
         </form>
       ) : (
-        <SchemaForm id={id} schema={{ ...(schema as object), type: "object" }} fillsDefaults={false} value={value} onChange={(now) => onText(JSON.stringify(now, null, 2))} onSubmit={onSubmit} />
+        <SchemaForm id={id} schema={{ ...(schema as object), type: "object" }} fillsDefaults={false} value={value} onChange={(now) => onText(JSON.stringify(now, null, 2))} onSubmit={onSubmit} onRefused={onRefused} />
       )}
     </Panel>
   );
