@@ -1,5 +1,5 @@
 /** What the side bar and the command palette lead to. */
-import { Activity, Boxes, Braces, CalendarClock, Code2, Database, HardDrive, House, KeyRound, type LucideIcon } from "lucide-react";
+import { Activity, Boxes, Braces, CalendarClock, Code2, Database, HardDrive, House, KeyRound, Server, type LucideIcon } from "lucide-react";
 
 export interface Place {
   label: string;
@@ -12,7 +12,8 @@ export interface Place {
     | "/w/$workspace/storages"
     | "/w/$workspace/resources"
     | "/w/$workspace/variables"
-    | "/w/$workspace/states";
+    | "/w/$workspace/states"
+    | "/w/$workspace/workers";
   icon: LucideIcon;
   /** Shown only to admins of the workspace. */
   adminOnly?: boolean;
@@ -28,4 +29,5 @@ export const PLACES: Place[] = [
   { label: "Resources", to: "/w/$workspace/resources", icon: Boxes },
   { label: "Variables", to: "/w/$workspace/variables", icon: KeyRound },
   { label: "States", to: "/w/$workspace/states", icon: Braces },
+  { label: "Workers", to: "/w/$workspace/workers", icon: Server },
 ];

@@ -172,9 +172,11 @@ const database = createRoute({
   component: lazyRouteComponent(() => import("@/databases/database-page"), "DatabasePage"),
 });
 
+const workers = createRoute({ getParentRoute: () => workspace, path: "/workers", component: lazyRouteComponent(() => import("@/workers/page"), "WorkersPage") });
+
 const inWorkspace = [
   ...[home, scripts, newScript, script, editScript, runs, run],
-  ...[schedules, newSchedule, schedule],
+  ...[schedules, newSchedule, schedule, workers],
   ...[resources, newResource, resource, variables, newVariable, variable, states, state],
   ...[storages, storage, databases, database],
 ] as const;
