@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Api, InMemory
-from tidemill.db import identity, pool, transaction
+from tidemill.db import identity, look_ups, pool, transaction
 from tidemill.db.queries import Query
 from tidemill.model.errors import Denied, NotFound, StorageMisconfigured
 from tidemill.model.identity import Principal
@@ -454,6 +454,7 @@ async def test_one_statement_finds_a_storage_that_did_not_change(api: Api, monke
     names: list[str] = []
     for module in (pool, transaction):
         monkeypatch.setattr(module, "run", recording(module.run, names))  # type: ignore[attr-defined]
+    monkeypatch.setattr(look_ups._Line, "ask", recording(look_ups._Line.ask, names))
     reading = await api.parts.objects.get(dev, Address("", "u/dev/a"))
     assert [piece async for piece in reading.body] == [b"x"]
     assert names == ["storages.find"]
@@ -462,8 +463,8 @@ async def test_one_statement_finds_a_storage_that_did_not_change(api: Api, monke
 def recording(run: Callable[..., Awaitable[Any]], names: list[str]) -> Callable[..., Awaitable[Any]]:
     """`run`, noting the names of the statements."""
 
-    async def run_and_note(connection: Any, query: Query, **options: Any) -> Any:
+    async def run_and_note(connection: Any, query: Query, *more: Any, **options: Any) -> Any:
         names.append(query.name)
-        return await run(connection, query, **options)
+        return await run(connection, query, *more, **options)
 
     return run_and_note
