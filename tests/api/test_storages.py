@@ -224,7 +224,7 @@ async def test_a_storage_whose_resource_is_gone_says_what_to_do(api: Api) -> Non
     with pytest.raises(StorageMisconfigured, match="Storage 'lake' leads to the resource 'u/ada/lake', which is not"):
         await get(api, "ada", Address("lake", "a"))
     await resource(api, "u/ada/lake", "text", "s3")
-    with pytest.raises(StorageMisconfigured, match="must be an object"):
+    with pytest.raises(StorageMisconfigured, match=r"^Storage 'lake' \(s3\): The value of a .* must be an object"):
         await get(api, "ada", Address("lake", "a"))
     await api.admin.post(f"{W}/resources/update_value/u/ada/lake", json={"value": {"bucket": "$var:u/ada/none"}})
     with pytest.raises(StorageMisconfigured, match=r"\$var:u/ada/none"):
@@ -306,12 +306,39 @@ async def test_a_copy_goes_from_one_storage_to_another(api: Api) -> None:
         await get(api, "dev", Address("", "u/dev/a"))
 
 
+async def test_what_is_wrong_with_one_storage_is_not_said_of_another(api: Api) -> None:
+    await resource(api, "u/dev/lake", {**BUCKET, "bucket": "_"})
+    opener(api).real.add("_")
+    gone = {"type": "S3Storage", "s3_resource_path": "u/dev/gone"}
+    await edit(api, {"secondary_storage": {"lake": {**gone, "s3_resource_path": "u/dev/lake"}, "gone": gone}})
+    await put(api, "dev", Address("", "u/dev/a"))
+    dev, at, objects = await who(api, "dev"), Address("", "u/dev/a"), api.parts.objects
+    bucket = "'_' is no name of a bucket"
+    for there, said in (
+        (Address("lake", "u/dev/a"), rf"^Storage 'lake' \(s3\): {bucket}"),
+        (by("u/dev/lake"), rf"^The bucket of the resource 'u/dev/lake' \(s3\): {bucket}"),
+        (Address("gone", "u/dev/a"), "^Storage 'gone' leads to the resource 'u/dev/gone', which is not there"),
+        (Address("none", "u/dev/a"), "^There is no storage 'none'"),
+    ):
+        for attempt in (
+            objects.get(dev, there),
+            objects.copy(dev, at, there),
+            objects.copy(dev, there, at),
+            objects.move(dev, at, there),
+        ):
+            with pytest.raises((StorageMisconfigured, NotFound), match=said):
+                await attempt
+    assert await get(api, "dev", at) == b"x"
+
+
 async def test_storages_are_made_and_removed_one_by_one(api: Api) -> None:
     create, remove = f"{W}/storages/create", f"{W}/storages/delete/scratch"
     assert (await api.developer.post(create, json={"name": "scratch"})).status_code == 403
     assert (await api.admin.post(create, json={"name": "scratch"})).status_code == 201
     assert (await api.admin.post(create, json={"name": "scratch"})).status_code == 409
     assert (await api.admin.post(create, json={"name": "NO"})).status_code == 400
+    bucket = await api.admin.post(create, json={"name": "lake", "resource_path": "u/ada/lake"})
+    assert (bucket.status_code, "resource_path" in bucket.text) == (400, True)
     await put(api, "ada", Address("scratch", "a"))
     full = await api.admin.delete(remove)
     assert (full.status_code, full.text) == (409, "Storage 'scratch' is not empty: delete its objects first.")

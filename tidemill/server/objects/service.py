@@ -191,7 +191,7 @@ class Objects:
 
         Within a storage the store copies by itself; between two, the bytes are streamed through us.
         """
-        async with self._allowed(caller, source, Access.READ), self._allowed(caller, target, Access.WRITE) as storage:
+        async with self._decided(caller, source, Access.READ), self._allowed(caller, target, Access.WRITE) as storage:
             if source.place == target.place:
                 await require_lease(self._database, caller)
                 info = await storage.store.copy(source.key, target.key, attributes=attributes, condition=condition)
@@ -208,14 +208,17 @@ class Objects:
         """
         if source == target:
             return
-        async with self._allowed(caller, source, Access.DELETE) as storage:
-            before = await storage.store.head(source.key)
+        async with self._decided(caller, source, Access.DELETE) as storage:
+            with storage.named():
+                before = await storage.store.head(source.key)
             await self.copy(caller, source, target, condition=condition)
-            after = await storage.store.head(source.key)
-            if (before.etag, before.modified_at) != (after.etag, after.modified_at):
-                raise Conflict(f"{storage.label}: {source.key[:200]!r} was written while it was moved; both are there.")
-            await require_lease(self._database, caller)
-            await storage.store.delete(source.key)
+            with storage.named():
+                after = await storage.store.head(source.key)
+                if (before.etag, before.modified_at) != (after.etag, after.modified_at):
+                    why = f"{source.key[:200]!r} was written while it was moved; both are there."
+                    raise Conflict(f"{storage.label}: {why}")
+                await require_lease(self._database, caller)
+                await storage.store.delete(source.key)
         self._log.note(caller, source, "delete")
 
     async def scan(self, caller: Principal, at: Address, *, after: str = "", limit: int = PAGE) -> Listing[ObjectInfo]:
@@ -293,12 +296,18 @@ class Objects:
 
     @asynccontextmanager
     async def _allowed(self, caller: Principal, at: Address, access: Access) -> AsyncIterator[Storage]:
-        """The storage, after the decision on the key; errors of the store in the block are named after it."""
+        """As `_decided`; errors of the store in the block are named after the storage."""
+        async with self._decided(caller, at, access) as storage:
+            with storage.named():
+                yield storage
+
+    @asynccontextmanager
+    async def _decided(self, caller: Principal, at: Address, access: Access) -> AsyncIterator[Storage]:
+        """The storage, after the decision on the key."""
         check_key(at.key)
         async with self.storage(caller, at) as storage:
             storage.require(caller, access, at.key)
-            with storage.named():
-                yield storage
+            yield storage
 
     async def _hold(self, caller: Principal, at: Address) -> tuple[Storage, Release]:
         way = await self._ways.find(caller, at)

@@ -66,9 +66,7 @@ class Storage:
     @property
     def label(self) -> str:
         """How messages call it."""
-        if self.address.resource:
-            return f"The bucket of the resource '{self.address.resource}' ({self.kind})"
-        return f"Storage '{self.name}' ({self.kind})"
+        return label_of(self.address, self.kind)
 
     def allows(self, caller: Principal, access: Access, key: str) -> bool:
         """Whether `caller` may do `access` with `key`."""
@@ -112,3 +110,10 @@ class Storage:
             if type(error.__cause__) is type(error):  # named already, after the storage that it is of
                 raise
             raise type(error)(f"{self.label}: {error}") from error
+
+
+def label_of(at: Address, kind: str) -> str:
+    """How messages call the storage of `at`."""
+    if at.resource:
+        return f"The bucket of the resource '{at.resource}' ({kind})"
+    return f"Storage '{at.storage or DEFAULT}' ({kind})"

@@ -20,6 +20,7 @@ from tidemill.model.errors import InterpolationFailed, NotFound, StorageMisconfi
 from tidemill.model.identity import Principal, Role
 from tidemill.model.object_address import DEFAULT, Address, is_storage_name
 from tidemill.model.path import parse_path
+from tidemill.server.objects.storage import label_of
 from tidemill.server.shared_look_ups import SharedLookUps
 from tidemill.stores.objects.port import ObjectStore
 
@@ -194,8 +195,15 @@ async def open_way(opener: Opener, workspace: str, at: Address, *, way: Way) -> 
     """The store that `way` leads to.
 
     Raises:
-        StorageMisconfigured: the value of the resource lacks something.
+        StorageMisconfigured: the value of the resource lacks something; the storage is named.
     """
+    try:
+        return await _opened(opener, workspace, at, way)
+    except StorageMisconfigured as error:
+        raise StorageMisconfigured(f"{label_of(at, way.kind)}: {error}") from error
+
+
+async def _opened(opener: Opener, workspace: str, at: Address, way: Way) -> ObjectStore:
     name = at.storage or DEFAULT
     if way.kind == storages.INSTANCE:
         return await opener.instance(workspace, name)

@@ -47,8 +47,8 @@ class ListedStorage(msgspec.Struct, kw_only=True):
     has_default_rules: bool | UnsetType = UNSET
 
 
-class NewStorage(msgspec.Struct):
-    """A storage that the instance keeps itself."""
+class NewStorage(msgspec.Struct, forbid_unknown_fields=True):
+    """A storage that the instance keeps itself. Nothing else is taken: who names a resource here wants a bucket."""
 
     name: str
 
@@ -168,7 +168,10 @@ async def list_storages(workspace: str, parts: InParts, caller: Caller) -> Respo
 async def create(
     parts: InParts, caller: Caller, body: Annotated[NewStorage, Depends(json_body(NewStorage))]
 ) -> Response:
-    """Add a storage that the instance keeps itself, with the default rules."""
+    """Add a storage that the instance keeps itself, with the default rules.
+
+    One that leads to a bucket is set by `workspaces/edit_large_file_storage_config`.
+    """
     await create_storage(parts.database, caller, body.name)
     return text_answer(body.name, status=201)
 
