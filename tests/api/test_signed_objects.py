@@ -1,6 +1,7 @@
 """Public links to objects: who may make them, what they lead to, how they end."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode
 
@@ -73,7 +74,8 @@ async def test_link_of_somebody_who_left_leads_nowhere(api: Api) -> None:
     await put(api)
     (signed,) = await sign(api)
     await api.admin.delete(f"{W}/users/delete/dev")
-    assert (await api.anonymous.get(url(signed))).status_code == 403
+    answer = await api.anonymous.get(url(signed))
+    assert (answer.status_code, "no member of the workspace any more" in answer.text) == (403, True)
 
 
 def changed(signed: Mapping[str, str], **instead: str) -> dict[str, str]:
@@ -119,7 +121,10 @@ async def test_expired_link_leads_nowhere(api: Api) -> None:
     assert 59 <= await api.parts.database.single.fetch_value(shortest) <= 60
     past = inline("update object_link set expires_at = now() - interval '1 second' where expires_at = to_timestamp(:t)")
     assert await api.parts.database.single.execute(past, t=expires) == 1
-    assert (await api.anonymous.get(url(signed))).status_code == 403
+    answer = await api.anonymous.get(url(signed))
+    assert answer.status_code == 403
+    until = f"{datetime.fromtimestamp(expires, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    assert answer.text.startswith(f"The link to 's3:///{KEY}' held until {until}")
 
 
 async def test_longest_link_is_a_week(api: Api) -> None:

@@ -19,7 +19,8 @@ from tidemill.server.objects.answers import object_answer
 from tidemill.server.objects.service import Objects
 
 MOST_AT_ONCE: Final = 1000
-_NO_LINK: Final = "This link is wrong, has expired or was taken back: ask whoever gave it to you for a new one."
+_ASK: Final = "ask whoever gave it to you for a new one."
+_NO_LINK: Final = f"This link is wrong or was changed: {_ASK}"
 
 
 class Links:
@@ -65,13 +66,25 @@ class Links:
             NotFound: the object is gone.
         """
         claim = object_link.read_link(self._secret, query, workspace=workspace, at=at)
-        link = None if claim is None else await links.find(self._database.single, workspace, claim.id)
-        if link is None or link.address != at:
+        if claim is None:
             raise Denied(_NO_LINK)
+        link = await links.find(self._database.single, workspace, claim.id)
+        if link is None or link.address != at:
+            raise Denied(_over(claim, at))
         try:
             maker = await identity.principal_by_name(self._database, link.email, workspace)
         except NotFound as error:
-            raise Denied(_NO_LINK) from error
+            raise Denied(_left(at)) from error
         if maker.actor != link.actor:
-            raise Denied(_NO_LINK)
+            raise Denied(_left(at))
         return await object_answer(self._objects, maker, at, headers=headers, head=head)
+
+
+def _over(claim: Claim, at: Address) -> str:
+    """Told only to who has a link that we signed, so it names nothing that the link does not."""
+    until = datetime.fromtimestamp(claim.expires, UTC)
+    return f"The link to {str(at)[:200]!r} held until {until:%Y-%m-%d %H:%M:%S} UTC, unless it was taken back: {_ASK}"
+
+
+def _left(at: Address) -> str:
+    return f"Whoever made the link to {str(at)[:200]!r} is no member of the workspace any more: {_ASK}"
