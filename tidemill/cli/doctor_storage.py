@@ -15,7 +15,8 @@ from tidemill.cli.connection import Token, Url, Workspace
 from tidemill.cli.output import DataDir, Json, emit, stdout
 from tidemill.cli.s3.endpoint import Endpoint
 from tidemill.cli.s3.options import on_endpoint
-from tidemill.model.errors import TidemillError
+from tidemill.languages.inside.duckdb.engine import connect, load
+from tidemill.model.errors import BadRequest, TidemillError
 from tidemill.model.object_address import DEFAULT, Address, named
 from tidemill.stores.objects.examination import PROBES, Outcome, examine
 from tidemill.stores.objects.s3.config import S3Config
@@ -70,7 +71,11 @@ def storage(
 
 
 async def _examine(endpoint: Endpoint, name: str) -> AsyncIterator[Finding]:
-    steps = await endpoint.ask(f"storages/examine/{name}", {})
+    try:
+        steps = await endpoint.ask(f"storages/examine/{name}", {})
+    except BadRequest as error:  # it leads nowhere; the others are tried out all the same
+        yield Finding(name, "server", "find out where it is", Outcome.FAILED, str(error))
+        return
     for step in steps:
         yield Finding(name, "server", step["name"], Outcome(step["outcome"]), step["advice"])
     if any(step["outcome"] == Outcome.FAILED for step in steps):
@@ -91,11 +96,7 @@ async def _read_by_duckdb(endpoint: Endpoint, name: str) -> Finding:
         found = await asyncio.to_thread(_count_rows, endpoint.config(at.storage), at.key)
         if found != 2:
             outcome, advice = Outcome.FAILED, f"DuckDB found {found} rows of 2."
-    except duckdb.IOException as error:
-        is_missing = "httpfs" in str(error)
-        outcome = Outcome.UNSUPPORTED if is_missing else Outcome.FAILED
-        advice = "Install DuckDB's extension httpfs here to read it by SQL." if is_missing else str(error)
-    except (TidemillError, duckdb.Error) as error:
+    except (TidemillError, duckdb.Error, FileNotFoundError) as error:
         outcome, advice = Outcome.FAILED, str(error)
     finally:
         await store.delete(at.key)
@@ -103,9 +104,9 @@ async def _read_by_duckdb(endpoint: Endpoint, name: str) -> Finding:
 
 
 def _count_rows(config: S3Config, key: str) -> int:
-    with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
-        connection.load_extension("httpfs")
-        connection.execute(
+    with connect() as engine:
+        load(engine, "httpfs")
+        engine.execute(
             "create secret (type s3, key_id $key, secret $secret, region $region, endpoint $endpoint,"
             " url_style 'path', use_ssl $tls)",
             {
@@ -116,7 +117,7 @@ def _count_rows(config: S3Config, key: str) -> int:
                 "tls": config.endpoint.scheme == "https",
             },
         )
-        row = connection.execute("select count(*) from read_csv($place)", {"place": f"s3://{config.bucket}/{key}"})
+        row = engine.execute("select count(*) from read_csv($place)", {"place": f"s3://{config.bucket}/{key}"})
         found = row.fetchone()
     assert found is not None
     return int(found[0])
