@@ -58,6 +58,13 @@ def test_what_is_wrong_is_told_by_its_field(changes: dict[str, object], field: s
     assert "password" not in str(raised.value)
 
 
+@pytest.mark.parametrize("written", ["endpoint", "ENDPOINT"])
+def test_a_field_that_is_misspelt_by_its_capitals_is_not_passed_over(written: str) -> None:
+    value = {name: each for name, each in VALUE.items() if name != "endPoint"}
+    with pytest.raises(StorageMisconfigured, match=f"has a field {written} and none endPoint"):
+        S3Config.of({**value, written: "minio.lan"})
+
+
 def test_a_configuration_does_not_show_its_secrets() -> None:
     config = S3Config.of({**VALUE, "accessKey": "id", "secretKey": "the-secret", "token": "the-token"})
     assert "the-secret" not in repr(config)

@@ -44,7 +44,7 @@ class GcsConfig:
         fields = Fields(value)
         bucket = fields.needed("bucket")
         if _BUCKET.fullmatch(bucket) is None:
-            raise StorageMisconfigured(f"{bucket[:80]!r} is no name of a bucket.")
+            raise StorageMisconfigured(f"{bucket[:80]!r} is no name of a bucket: check bucket.")
         is_elsewhere = bool(fields.text("endPoint"))
         return cls(
             bucket=bucket,

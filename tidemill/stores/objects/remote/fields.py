@@ -19,7 +19,7 @@ class Fields:
 
     def text(self, name: str, default: str = "") -> str:
         """A text without blanks around it; `default` where it is missing, empty or null."""
-        found = self._value.get(name)
+        found = self._found(name)
         if found is None:
             return default
         if not isinstance(found, str):
@@ -33,7 +33,7 @@ class Fields:
         raise StorageMisconfigured(f"The field {name} of the storage's resource is empty: fill it in.")
 
     def truth(self, name: str, *, default: bool) -> bool:
-        found = self._value.get(name)
+        found = self._found(name)
         if found is None:
             return default
         if not isinstance(found, bool):
@@ -41,12 +41,21 @@ class Fields:
         return found
 
     def number(self, name: str) -> int | None:
-        found = self._value.get(name)
+        found = self._found(name)
         if found is None or found == "":
             return None
         if isinstance(found, bool) or not isinstance(found, int | str) or not str(found).isdecimal():
             raise StorageMisconfigured(f"The field {name} of the storage's resource is not a whole number.")
         return int(found)
+
+    def _found(self, name: str) -> object:
+        if name not in self._value:
+            for other in self._value:
+                if other.lower() == name.lower():
+                    raise StorageMisconfigured(
+                        f"The storage's resource has a field {other} and none {name}: rename it."
+                    )
+        return self._value.get(name)
 
     def prefix(self) -> str:
         """The folder that all keys are below, with a slash at its end unless it is ""."""

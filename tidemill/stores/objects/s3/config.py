@@ -117,7 +117,7 @@ def _suffix(region: str) -> str:
 def _bucket(fields: Fields) -> str:
     bucket = fields.needed("bucket")
     if _BUCKET.fullmatch(bucket) is None:
-        raise StorageMisconfigured(f"{bucket[:80]!r} is no name of a bucket.")
+        raise StorageMisconfigured(f"{bucket[:80]!r} is no name of a bucket: check bucket.")
     return bucket
 
 
