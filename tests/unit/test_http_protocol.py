@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from socket import socket
 
+import pytest
 from starlette.types import Receive, Scope, Send
 
 from tidemill.wiring.server import serving
@@ -78,6 +79,25 @@ async def test_bodies_arrive_whole_however_they_are_cut() -> None:
             writer.write(bytes([byte]))
             await writer.drain()
         assert await answer(reader) == expected("/c", b"abc")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /a HTTP/1.1\r\nhost: x\r\naccept-language: " + b"a," * MIB,
+        b"GET /a HTTP/1.1\r\nhost: x\r\naccept-language: " + b"a," * MIB + b"\r\n\r\n",
+        b"GET /a HTTP/1.1\r\nhost: x\r\n" + b"x: y\r\n" * MIB + b"\r\n",
+        b"PUT /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n" + b"x: y\r\n" * MIB + b"\r\n",
+    ],
+    ids=["without end", "one header", "many headers", "trailers"],
+)
+async def test_a_head_is_bounded(head: bytes) -> None:
+    """C15."""
+    async with served(App()) as (reader, writer):
+        with suppress(ConnectionError):
+            writer.write(head)
+            await writer.drain()
+            assert b" 200 OK" not in await reader.read()
 
 
 async def test_requests_that_are_sent_ahead_are_answered_in_their_order() -> None:

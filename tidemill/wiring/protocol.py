@@ -22,6 +22,8 @@ _MOST_WAITING_BYTES: Final = 512 * 1024
 """From here on nothing more of a request is read until somebody takes what has come."""
 _PIECE_BYTES: Final = 32 * 1024
 """Smaller pieces are put together, as far as they are there."""
+_MOST_HEAD_BYTES: Final = 64 * 1024
+"""Of a head that has not ended yet, or of trailers: uvicorn itself would keep any number."""
 _TOGETHER_BYTES: Final = 64 * 1024
 """Up to here head and body are copied into one, to be sent at once."""
 
@@ -34,14 +36,27 @@ class ResettingProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._incoming: dict[RequestResponseCycle, _Incoming] = {}
+        self._head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`. `_head_bytes` came since there was the end of a head, or a piece of a body."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > _MOST_HEAD_BYTES and not self.transport.is_closing():
+            if _is_under_way(self._answering):
+                _reset(self.transport)
+            else:
+                self.send_400_response(f"The head of a request has at most {_MOST_HEAD_BYTES} bytes.")
 
     def on_headers_complete(self) -> None:
         """See `httptools.HttpRequestParser`, as for `on_body`."""
+        self._head_bytes = 0
         super().on_headers_complete()
         self._incoming[self.cycle] = _Incoming(self.cycle, self.transport, self.flow)
         self.cycle.transport = _Corked(self.transport, self.loop)  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
         incoming = self._incoming.get(self.cycle)
         if incoming is not None and not self.cycle.response_complete:
             incoming.take(body)
