@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def redis(database_servers: DatabaseServers) -> KeyServer:
 @pytest.fixture(scope="module")
 def etl(
     reaching: Workspace, postgres: Postgres, mariadb: MariaDb, redis: KeyServer, database_servers: DatabaseServers
-) -> Workspace:
+) -> Iterator[Workspace]:
     """The workspace with the guide's folder, resources, scripts and flow."""
     documents = database_servers.get("secantus", start_secantus)
     with postgres.connect() as connection:
@@ -56,7 +57,9 @@ def etl(
     reaching.post("flows/create", {"path": "f/etl/daily", "summary": "", "description": "", "value": FLOW})
     made = reaching.post("jobs/run/preview", {"content": articles, "language": "duckdb", "args": {}})
     assert reaching.ended(made)["success"]
-    return reaching
+    yield reaching
+    with postgres.connect() as connection:
+        connection.execute("drop table orders")
 
 
 def found(etl: Workspace, content: str, language: str) -> Any:

@@ -31,7 +31,8 @@ class Held(Counted):
 
 
 def children() -> set[int]:
-    found = psutil.Process().children()
+    """Readers that live. One that ended and was not waited for yet has no command line any more."""
+    found = [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
     return {each.pid for each in found if "tidemill.previews.inside" in " ".join(each.cmdline())}
 
 
