@@ -18,6 +18,7 @@ async def test_database_is_connected_from_its_url(
     page: Page, api: httpx.Client, database_servers: DatabaseServers
 ) -> None:
     server = database_servers.get("postgres-embedded", start_embedded)
+    await page.get_by_role("link", name="Resources").first.click()
     await page.get_by_role("link", name="New resource").click()
     await assert_accessible(page)
     await picture(page, "resources-catalogue")
