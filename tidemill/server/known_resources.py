@@ -60,7 +60,7 @@ class KnownResources:
         workspace, sources = caller.workspace, opened.sources
 
         async def look() -> list[Standing]:
-            return await references.standings(self._database.single, workspace, sources)
+            return await references.standings(self._database.look_ups, workspace, sources)
 
         return references.are_unchanged(caller, sources, await self._standings.get((workspace, sources), look))
 
