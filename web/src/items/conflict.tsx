@@ -1,12 +1,14 @@
 /** Somebody else was faster: both changes are put together, and what both changed is asked about. */
 import { useState } from "react";
 
-import { write, type Json } from "@/results/shape";
+import { parse, write, type Json } from "@/results/shape";
 import { Button } from "@/ui/button";
 import { cls } from "@/ui/class";
 import { Dialog } from "@/ui/dialog";
 
 import { merge, type Conflict, type Side } from "./json";
+import type { ResourceItem } from "./queries";
+import type { Saving } from "./saving";
 
 interface ConflictDialogProps {
   /** What both began with, what stands here, and what is stored now. */
@@ -41,6 +43,22 @@ export function ConflictDialog({ base, mine, theirs, by, onClose, onMerged }: Co
         </div>
       </div>
     </Dialog>
+  );
+}
+
+/** The same for a resource that is edited as JSON; nothing while nobody was faster. */
+export function ResourceConflict({ item, text, saving }: { item: ResourceItem; text: string; saving: Saving<ResourceItem, string> }) {
+  const { theirs } = saving;
+  if (theirs?.text === undefined || item.text === undefined) return null;
+  return (
+    <ConflictDialog
+      base={parse(item.text)}
+      mine={parse(text)}
+      theirs={parse(theirs.text)}
+      by={theirs.edited_by}
+      onClose={saving.forget}
+      onMerged={(merged) => saving.save(write(merged), theirs.version)}
+    />
   );
 }
 

@@ -40,3 +40,5 @@ export function useSaving<Item, Value>({ workspace, kind, load, act }: SavingPro
     forget: () => setTheirs(undefined),
   };
 }
+
+export type Saving<Item, Value> = ReturnType<typeof useSaving<Item, Value>>;

@@ -13,7 +13,7 @@ import { ValueEditor } from "@/items/value-editor";
 import { Button } from "@/ui/button";
 import { Field, Input } from "@/ui/field";
 import { PageHead, Panel } from "@/ui/panel";
-import { Failure, Shown } from "@/ui/states";
+import { Failure, NotSaved, Shown } from "@/ui/states";
 import { toast } from "@/ui/toast";
 
 import { Catalogue } from "./catalogue";
@@ -110,11 +110,7 @@ function Drafting({ workspace, type, begun, path: suggested, back }: { workspace
         <ValueEditor id={FORM} schema={type.schema} text={text} onText={setText} onSubmit={() => saved.mutate()} />
         <div className="flex min-w-0 flex-col gap-4">
           <TestOutcome test={tried} />
-          {saved.error && (
-            <div className="-m-4">
-              <Failure error={saved.error} what="It was not saved" />
-            </div>
-          )}
+          <NotSaved error={saved.error} />
           <Panel title="Where it is kept">
             <div className="flex flex-col gap-3">
               <PathField workspace={workspace} path={path} onChange={setPath} shown={pathFault(path) || undefined} />

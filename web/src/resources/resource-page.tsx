@@ -7,19 +7,19 @@ import { useState } from "react";
 import { ApiError } from "@/api/client";
 import { useWorkspace } from "@/app/workspace";
 import { Aside } from "@/items/aside";
-import { ConflictDialog } from "@/items/conflict";
+import { ResourceConflict } from "@/items/conflict";
 import { DeleteButton } from "@/items/delete";
 import { Gone } from "@/items/gone";
 import { read, same } from "@/items/json";
 import { loadResource, resourceQuery, type ResourceItem } from "@/items/queries";
 import { useSaving } from "@/items/saving";
 import { ValueEditor } from "@/items/value-editor";
-import { parse, write } from "@/results/shape";
+import { parse } from "@/results/shape";
 import { Badge } from "@/ui/badge";
 import { Button, buttonClass } from "@/ui/button";
 import { Field, Input } from "@/ui/field";
 import { PageHead, Panel } from "@/ui/panel";
-import { Failure, Shown } from "@/ui/states";
+import { NotSaved, Shown } from "@/ui/states";
 import { Ago } from "@/ui/time";
 
 import { test as tryValue, typesQuery, type ResourceType } from "./queries";
@@ -60,7 +60,6 @@ function Editing({ workspace, item, type }: { workspace: string; item: ResourceI
     load: () => loadResource(workspace, item.path),
     act: (now: string, version) => save(workspace, { path: item.path, type: item.resource_type, description: description === item.description ? undefined : description, text: now, seals }, type?.schema, version),
   });
-  const { theirs } = saving;
   return (
     <>
       <PageHead
@@ -95,24 +94,11 @@ function Editing({ workspace, item, type }: { workspace: string; item: ResourceI
         </div>
         <div className="flex min-w-0 flex-col gap-4">
           <TestOutcome test={tried} />
-          {saving.error && (
-            <div className="-m-4">
-              <Failure error={saving.error} what="It was not saved" />
-            </div>
-          )}
+          <NotSaved error={saving.error} />
           <Aside workspace={workspace} kind="resources" path={item.path} />
         </div>
       </div>
-      {theirs?.text !== undefined && item.text !== undefined && (
-        <ConflictDialog
-          base={parse(item.text)}
-          mine={parse(text)}
-          theirs={parse(theirs.text)}
-          by={theirs.edited_by}
-          onClose={saving.forget}
-          onMerged={(merged) => saving.save(write(merged), theirs.version)}
-        />
-      )}
+      <ResourceConflict item={item} text={text} saving={saving} />
     </>
   );
 }

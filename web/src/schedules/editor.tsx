@@ -6,7 +6,7 @@ import { ValueEditor } from "@/items/value-editor";
 import { Field } from "@/ui/field";
 import { Panel } from "@/ui/panel";
 import { useSettled } from "@/ui/settled";
-import { Failure, Loading, wordsOf } from "@/ui/states";
+import { Failure, Loading, NotSaved, wordsOf } from "@/ui/states";
 
 import { faultsOf, type Draft, type Faults } from "./draft";
 import { Around, When } from "./fields";
@@ -51,11 +51,7 @@ export function ScheduleEditor({ workspace, draft, onDraft, onSave, error, path,
   return (
     <div className="grid items-start gap-4 px-4 pb-8 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)] lg:px-6">
       <div className="flex min-w-0 flex-col gap-4">
-        {error !== null && error !== undefined && (
-          <div className="-m-4">
-            <Failure error={error} what="It was not saved" />
-          </div>
-        )}
+        <NotSaved error={error} />
         {path && <Panel>{path}</Panel>}
         <When draft={draft} onDraft={change} faults={faults} />
         <Panel title="What">

@@ -7,16 +7,16 @@ import { ApiError } from "@/api/client";
 import { useWorkspace } from "@/app/workspace";
 import { Editor } from "@/editor";
 import { Aside } from "@/items/aside";
-import { ConflictDialog } from "@/items/conflict";
+import { ResourceConflict } from "@/items/conflict";
 import { DeleteButton } from "@/items/delete";
 import { Gone } from "@/items/gone";
 import { read, same } from "@/items/json";
 import { changeOf, loadResource, resourceQuery, update, type ResourceItem } from "@/items/queries";
 import { useSaving } from "@/items/saving";
-import { parse, write } from "@/results/shape";
+import { parse } from "@/results/shape";
 import { Button } from "@/ui/button";
 import { PageHead, Panel } from "@/ui/panel";
-import { Failure, Shown } from "@/ui/states";
+import { NotSaved, Shown } from "@/ui/states";
 import { Ago } from "@/ui/time";
 
 export function StatePage() {
@@ -42,7 +42,6 @@ function Editing({ workspace, item }: { workspace: string; item: ResourceItem })
     load: () => loadResource(workspace, item.path),
     act: (now: string, version) => update(workspace, "resources", item.path, version, changeOf({}, now)),
   });
-  const { theirs } = saving;
   return (
     <>
       <PageHead
@@ -77,24 +76,11 @@ function Editing({ workspace, item }: { workspace: string; item: ResourceItem })
           )}
         </Panel>
         <div className="flex min-w-0 flex-col gap-4">
-          {saving.error && (
-            <div className="-m-4">
-              <Failure error={saving.error} what="It was not saved" />
-            </div>
-          )}
+          <NotSaved error={saving.error} />
           <Aside workspace={workspace} kind="resources" path={item.path} />
         </div>
       </div>
-      {theirs?.text !== undefined && item.text !== undefined && (
-        <ConflictDialog
-          base={parse(item.text)}
-          mine={parse(text)}
-          theirs={parse(theirs.text)}
-          by={theirs.edited_by}
-          onClose={saving.forget}
-          onMerged={(merged) => saving.save(write(merged), theirs.version)}
-        />
-      )}
+      <ResourceConflict item={item} text={text} saving={saving} />
     </>
   );
 }

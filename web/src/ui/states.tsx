@@ -49,6 +49,16 @@ export function Failure({ error, again, what }: { error: unknown; again?: () => 
   );
 }
 
+/** Why a form was not saved, in a column of it; nothing without an error. */
+export function NotSaved({ error }: { error: unknown }) {
+  if (error === null || error === undefined) return null;
+  return (
+    <div className="-m-4">
+      <Failure error={error} what="It was not saved" />
+    </div>
+  );
+}
+
 interface Query<T> {
   data: T | undefined;
   error: unknown;

@@ -18,7 +18,7 @@ import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { Field, Input, TextArea } from "@/ui/field";
 import { PageHead, Panel } from "@/ui/panel";
-import { Failure, Shown } from "@/ui/states";
+import { NotSaved, Shown } from "@/ui/states";
 import { Ago } from "@/ui/time";
 
 import { loadVariable, reveal, variableQuery, type Variable } from "./queries";
@@ -75,11 +75,7 @@ function NewVariable({ workspace, username }: { workspace: string; username: str
             <Fields draft={draft} onDraft={setDraft} />
           </form>
         </Panel>
-        {saved.error && (
-          <div className="-m-4">
-            <Failure error={saved.error} what="It was not saved" />
-          </div>
-        )}
+        <NotSaved error={saved.error} />
       </div>
     </>
   );
@@ -186,11 +182,7 @@ function Editing({ workspace, item }: { workspace: string; item: Variable }) {
               <Fields draft={draft} onDraft={setDraft} show={() => shown.mutate()} />
             </form>
           </Panel>
-          {saving.error && (
-            <div className="-m-4">
-              <Failure error={saving.error} what="It was not saved" />
-            </div>
-          )}
+          <NotSaved error={saving.error} />
         </div>
         <Aside workspace={workspace} kind="variables" path={item.path} />
       </div>
