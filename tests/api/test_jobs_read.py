@@ -90,6 +90,7 @@ async def test_a_job_that_is_not_there_is_not_found(api: Api, what: str) -> None
         "jobs_u/get_logs",
         "jobs_u/getupdate",
         "jobs_u/getupdate_sse",
+        "jobs_u/flow_changes_sse",
         "job_metrics/get_progress",
         "jobs/worker_is_draining",
         "concurrency_groups",

@@ -398,6 +398,7 @@ def _jobs(seeded: Seeded) -> dict[str, Call]:
         for name in (
             "get_flow_all_logs", "get_flow_all_logs_structured", "get_flow_all_results",
             "get", "get_root_job_id", "get_args", "get_logs", "get_completed_logs_tail", "getupdate", "getupdate_sse",
+            "flow_changes_sse",
             "completed/get", "completed/get_result", "completed/get_result_maybe", "completed/get_timing",
         )
     }  # fmt: skip

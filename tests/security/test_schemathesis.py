@@ -53,6 +53,7 @@ EXCLUDED: Final = {
     "/api/w/{workspace}/users/delete/{username}": f"{_ENDS}members",
     "/api/w/{workspace}/jobs_u/getupdate/{id}": f"{_WAITS}a long poll",
     "/api/w/{workspace}/jobs_u/getupdate_sse/{id}": f"{_WAITS}a stream",
+    "/api/w/{workspace}/jobs_u/flow_changes_sse/{id}": f"{_WAITS}a stream",
     "/api/w/{workspace}/jobs/run_and_stream/p/{path}": f"{_WAITS}a stream",
     "/api/w/{workspace}/jobs/run_and_stream/h/{hash}": f"{_WAITS}a stream",
     "/api/w/{workspace}/jobs/run_wait_result/p/{path}": f"{_WAITS}a result",

@@ -294,6 +294,20 @@ async def children(statements: Statements, workspace: str, job_id: UUID, *, limi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StandingRow:
+    """How far a level is: its `version` grows with each change, None: it has not begun; `status`: how it ended."""
+
+    id: UUID
+    version: int | None
+    status: str | None
+
+
+async def standings(statements: Statements, workspace: str, ids: Sequence[UUID]) -> list[StandingRow]:
+    """How far those of `ids` are that there are, in no order."""
+    return await statements.fetch_all(_SQL["standings"], StandingRow, workspace_id=workspace, ids=list(ids))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TreeRow:
     """A job below a flow (`depth` 0: the flow itself), how it stands, and the ids of the steps that lead to it."""
 

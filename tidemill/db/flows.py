@@ -118,13 +118,17 @@ async def add(tx: Transaction, new: NewFlowVersion) -> int:
     return number
 
 
+async def hold(tx: Transaction, workspace: str, path: str) -> None:
+    """Let nobody else change the flow until the transaction ends."""
+    await tx.fetch_optional(_SQL["hold"], workspace_id=workspace, path=path)
+
+
 async def replace(tx: Transaction, new: NewFlowVersion, *, at: str) -> int:
-    """Add a version to the flow at the path `at`, which moves to the path of the version; its number.
+    """Add a version to the flow at the path `at`, which is held and moves to the path of the version; its number.
 
     Raises:
         AlreadyExists: there is another flow at the path.
     """
-    await tx.fetch_one(_SQL["hold"], workspace_id=new.workspace_id, path=at)
     if at != new.path:
         with unique(f"There is a flow at '{new.path}' already: choose another path."):
             await tx.execute(_SQL["move"], workspace_id=new.workspace_id, path=at, new_path=new.path)

@@ -20,6 +20,7 @@ from tidemill.model.path import check_name, parse_path
 from tidemill.server.enqueue import Runnable, submit_all
 from tidemill.server.flow_wire import NewFlow, check_supported, settings_of
 from tidemill.server.parts import Parts, actor_of
+from tidemill.server.preconditions import ANY_VERSION, Preconditions
 
 _MAX_TEXT_CHARS: Final = 100_000
 _MAX_LABELS: Final = 100
@@ -54,11 +55,14 @@ def _check_supported_steps(flow: Flow) -> None:
         raise Unsupported("'/preprocessor_module' of a flow is not supported yet: leave it out.")
 
 
-async def deploy_flow(parts: Parts, caller: Principal, new: NewFlow, *, at: str | None = None) -> Flow:
+async def deploy_flow(
+    parts: Parts, caller: Principal, new: NewFlow, *, at: str | None = None, conditions: Preconditions = ANY_VERSION
+) -> Flow:
     """Deploy a version; the flow as it was read. `at`: the path of the flow that it follows, which must be there.
 
     Raises:
         AlreadyExists: there is a flow at the path.
+        VersionMismatch: the version that it would follow is not one of those that the caller allows.
         BadRequest, Denied, NotFound: something about it does not fit; the message says what.
     """
     check_supported(new)
@@ -72,8 +76,9 @@ async def deploy_flow(parts: Parts, caller: Principal, new: NewFlow, *, at: str 
             permit.require(caller, Action.CREATE, Item(ItemKind.FLOW, path))
             number = await flows.add(tx, version)
         else:
+            await flows.hold(tx, caller.workspace, parse_path(at).text)
             earlier = await flows.head(tx, caller.workspace, parse_path(at).text)
-            _require_change(caller, earlier, at=at, to=path.text)
+            _require_change(caller, earlier, at=at, to=path.text, conditions=conditions)
             number = await flows.replace(tx, version, at=parse_path(at).text)
         operation = "flows.create" if at is None else "flows.update"
         await audit.record(tx, caller, operation, "Create" if at is None else "Update", path.text, {"version": number})
@@ -99,7 +104,9 @@ def _is_unlocked(step: Step) -> bool:
     return isinstance(step.kind, InlineScript) and step.kind.lock is None and step.kind.language not in QUERY_LANGUAGES
 
 
-def _require_change(caller: Principal, earlier: FlowVersion | None, *, at: str, to: str) -> None:
+def _require_change(
+    caller: Principal, earlier: FlowVersion | None, *, at: str, to: str, conditions: Preconditions
+) -> None:
     if earlier is None:
         raise permit.not_found(Item(ItemKind.FLOW, parse_path(at)))
     item = Item(ItemKind.FLOW, parse_path(earlier.path), earlier.shares)
@@ -108,6 +115,7 @@ def _require_change(caller: Principal, earlier: FlowVersion | None, *, at: str, 
     else:
         permit.require(caller, Action.MOVE, item)
         permit.require(caller, Action.CREATE, Item(ItemKind.FLOW, parse_path(to)))
+    conditions.check_present(item, earlier.id)
 
 
 def _version(caller: Principal, new: NewFlow, path: str) -> NewFlowVersion:

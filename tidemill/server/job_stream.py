@@ -26,7 +26,7 @@ BELIEVED_S: Final = 5.0
 """So long a viewer of a stream is taken to have the rights that it had."""
 
 _EVENT_ID: Final = re.compile(r"(\d{1,15})-(\d{1,15})")
-_HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ def respond(
 ) -> Response:
     """The stream of events as a response. `check` raises once the viewer may not see the job any more."""
     stream = events(parts, workspace, job_id, view, check=check)
-    return StreamingResponse(stream, headers=_HEADERS, media_type="text/event-stream")
+    return StreamingResponse(stream, headers=HEADERS, media_type="text/event-stream")
 
 
 async def events(
@@ -109,15 +109,15 @@ async def events(
     believed_until = anyio.current_time() + believed_s
     try:
         async with aclosing(stream):
-            async for event in stream:
+            async for each in stream:
                 if anyio.current_time() >= believed_until:
                     await check()
                     believed_until = anyio.current_time() + believed_s
-                yield event
+                yield each
     except NotFound:
-        yield _event(Note("not_found"))
+        yield event(Note("not_found"))
     except TidemillError as error:
-        yield _event(Note("error", str(error)))
+        yield event(Note("error", str(error)))
 
 
 async def _updates(
@@ -130,18 +130,18 @@ async def _updates(
             timeout_s = 0.0 if is_first else min(left_s, ping_s)
             seen = await _look_for_news(parts, workspace, job_id, view, watch=watch, timeout_s=timeout_s)
             if not is_first and not _is_news(seen, view):
-                yield _event(Note("ping"))
+                yield event(Note("ping"))
                 continue
             update = _update(seen, view)
             update.type = "update"
             if seen.completed:
                 update.only_result = await _result(parts, workspace, job_id)
             if not view.only_result or seen.completed or is_first:
-                yield _event(update, id=f"{seen.log.end}-{seen.stream.end}")
+                yield event(update, id=f"{seen.log.end}-{seen.stream.end}")
             if seen.completed:
                 return
             view, is_first = _after(view, seen), False
-    yield _event(Note("timeout"))
+    yield event(Note("timeout"))
 
 
 async def _look_for_news(
@@ -210,7 +210,7 @@ async def _result(parts: Parts, workspace: str, job_id: UUID) -> Raw:
     return Raw(await parts.values.fetch(outcome.result, outcome.result_object) or b"null")
 
 
-def _event(body: Update | Note, *, id: str = "") -> bytes:  # noqa: A002
+def event(body: msgspec.Struct, *, id: str = "") -> bytes:  # noqa: A002
     """One event on one line: JSON that users gave may hold line ends between its tokens, where a blank is as good."""
     head = f"id: {id}\n".encode() if id else b""
     return head + b"data: " + msgspec.json.encode(body).replace(b"\r", b" ").replace(b"\n", b" ") + b"\n\n"

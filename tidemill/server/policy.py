@@ -407,6 +407,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/jobs_u/get_completed_logs_tail/{id}": member("jobs:read"),
     "GET /api/w/{workspace}/jobs_u/getupdate/{id}": member("jobs:read"),
     "GET /api/w/{workspace}/jobs_u/getupdate_sse/{id}": member("jobs:read"),
+    "GET /api/w/{workspace}/jobs_u/flow_changes_sse/{id}": member("jobs:read"),
     "POST /api/w/{workspace}/jobs_u/queue/cancel/{id}": member("jobs:write", writes=True),
     "POST /api/w/{workspace}/jobs_u/queue/force_cancel/{id}": member("jobs:write", writes=True),
     "POST /api/w/{workspace}/jobs/queue/cancel_selection": member("jobs:write", writes=True),

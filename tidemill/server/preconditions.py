@@ -69,6 +69,10 @@ class Preconditions:
             raise version_mismatch(item, current=version)
 
 
+ANY_VERSION: Final = Preconditions()
+"""What a request asks that has no such header."""
+
+
 async def preconditions_of(
     request: Request,
     if_match: Annotated[str | None, Header()] = None,  # both are here for the API's description

@@ -192,6 +192,12 @@ where j.workspace_id = :workspace_id and j.parent_job = :id and j.flow_step_id i
 order by j.flow_index, j.id
 limit :limit;
 
+-- name: standings
+-- How often levels of flows have changed, and how they ended.
+select j.id, f.version, c.status
+from job j left join flow_run f on f.job_id = j.id left join job_completed c on c.id = j.id
+where j.workspace_id = :workspace_id and j.id = any(:ids::uuid[]);
+
 -- name: tree
 -- A flow and what it has started, each job before those that it started itself, in the order of their start. Of results
 -- that are kept here up to :most_chars characters; null: there is none, or it is in the object store.

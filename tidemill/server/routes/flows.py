@@ -22,6 +22,7 @@ from tidemill.server.flow_wire import FlowHistoryLine, FlowOut, NewFlow, flow_hi
 from tidemill.server.flows_seen import flow_version, latest_flow, parse_version
 from tidemill.server.paging import MOST_PER_PAGE, PageNumber, PerPage, counted_page, visible_page
 from tidemill.server.parts import Caller, InParts
+from tidemill.server.preconditions import Conditions, etag
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
 router = APIRouter(tags=["flow"], responses=ERRORS)
@@ -82,9 +83,12 @@ async def create_flow(parts: InParts, caller: Caller, body: InBody) -> Response:
     responses={200: {**TEXT, "description": "The path of the flow."}},
     openapi_extra=accepts(NewFlow),
 )
-async def update_flow(parts: InParts, caller: Caller, path: str, body: InBody) -> Response:
-    """Deploy a new version of the flow at the path; another `path` in the body moves it."""
-    flow = await deploy_flow(parts, caller, body, at=path)
+async def update_flow(parts: InParts, caller: Caller, path: str, body: InBody, conditions: Conditions) -> Response:
+    """Deploy a new version of the flow at the path, on top of the one that `If-Match` names, if any.
+
+    Another `path` in the body moves it.
+    """
+    flow = await deploy_flow(parts, caller, body, at=path, conditions=conditions)
     found = await warnings(parts, caller, flow, schema=bytes(body.schema))
     return text_answer(parse_path(body.path or path).text, headers=found)
 
@@ -140,7 +144,8 @@ async def get_flow_version(parts: InParts, caller: Caller, version: str) -> Resp
 @router.get("/api/w/{workspace}/flows/get/{path:path}", response_class=Response, responses={200: returns(FlowOut)})
 async def get_flow(parts: InParts, caller: Caller, path: str) -> Response:
     """The version of a flow that runs."""
-    return json_answer(flow_out(await latest_flow(parts, caller, path)))
+    flow = await latest_flow(parts, caller, path)
+    return json_answer(flow_out(flow), headers=etag(flow.id))
 
 
 @router.get(

@@ -1,11 +1,13 @@
 """Following a job: one answer at a time (long poll), or a stream of events that can be resumed."""
 
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
-from tidemill.server import job_stream
+from tidemill.server import flow_stream, job_stream
+from tidemill.server.flow_stream import MOST_LEVELS
 from tidemill.server.job_stream import Update, View, resumed
 from tidemill.server.jobs_seen import require_job, still_sees
 from tidemill.server.parts import Caller, InParts, Readmission
@@ -75,3 +77,22 @@ async def get_updates_as_events(
     )
     check = still_sees(parts, readmit, seen.id)
     return job_stream.respond(parts, caller.workspace, seen.id, resumed(view, last_event_id), check=check)
+
+
+@router.get("/api/w/{workspace}/jobs_u/flow_changes_sse/{id}", response_class=Response, responses={200: EVENTS})
+async def get_flow_changes_as_events(
+    parts: InParts,
+    caller: Caller,
+    readmit: Readmission,
+    id: str,  # noqa: A002
+    *,
+    level: Annotated[
+        list[UUID], Query(max_length=MOST_LEVELS, description="Jobs below it (iterations, branches) to tell of, too.")
+    ] = [],  # noqa: B006
+) -> Response:
+    """Which levels of a flow have changed, as server-sent events until it has ended; look at them for what is new."""
+    seen = await require_job(parts, caller, id)
+    for each in level:
+        await require_job(parts, caller, str(each))
+    check = still_sees(parts, readmit, seen.id)
+    return flow_stream.respond(parts, caller.workspace, seen.id, level, check=check)
