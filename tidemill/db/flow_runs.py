@@ -1,12 +1,14 @@
 """Flows that run: how far their levels are, and the one statement that brings them forward."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import psycopg
 
 from tidemill.db.intake import NewJob, row_of
 from tidemill.db.pool import Json, Statements
@@ -14,10 +16,13 @@ from tidemill.db.queries import queries
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.values import Kept
 from tidemill.engine.flow.state import FlowState, Gathered
+from tidemill.model.errors import StateChanged
 
 _SQL: Final = queries("flow_runs")
 _STATE: Final = msgspec.json.Decoder(FlowState)
 _CLAIMED: Final = "running"
+_STATE_CHANGED: Final = "TM001"
+"""The SQLSTATE by which `apply_state_write` fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +189,36 @@ class Advanced:
 
 
 async def advance(statements: Statements, wanted: Advance, *, worker: str) -> Advanced:
-    """Bring flows forward: all of `wanted` in one statement, or nothing of it."""
-    rows = await statements.fetch_all(
+    """Bring flows forward: all of `wanted` in one statement, or nothing of it.
+
+    Raises:
+        StateChanged: a step has written a state that somebody else has changed since; nothing happened.
+    """
+    with _changed_states():
+        rows = await _advance(statements, wanted, worker=worker)
+    first = rows[0]
+    by_id = {placed.job.id: placed for placed in wanted.jobs if placed.place == _CLAIMED}
+    return Advanced(
+        done=first["done"],
+        is_current=first["is_current"],
+        unseen=frozenset(first["unseen"]),
+        changed=first["changed"],
+        claimed=[_claimed(by_id[row["id"]], row) for row in rows if row["id"] is not None],
+    )
+
+
+@contextmanager
+def _changed_states() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        if error.diag.sqlstate == _STATE_CHANGED:
+            raise StateChanged(error.diag.message_primary or "") from error
+        raise
+
+
+async def _advance(statements: Statements, wanted: Advance, *, worker: str) -> list[dict[str, Any]]:
+    return await statements.fetch_all(
         _SQL["advance"],
         worker=worker,
         ids=[one.id for one in wanted.held],
@@ -198,15 +231,6 @@ async def advance(statements: Statements, wanted: Advance, *, worker: str) -> Ad
         parked=_json({"id": job, "wait_s": wait_s} for job, wait_s in wanted.parked),
         asks=_json(wanted.asks),
         settled=_json(wanted.settled),
-    )
-    first = rows[0]
-    by_id = {placed.job.id: placed for placed in wanted.jobs if placed.place == _CLAIMED}
-    return Advanced(
-        done=first["done"],
-        is_current=first["is_current"],
-        unseen=frozenset(first["unseen"]),
-        changed=first["changed"],
-        claimed=[_claimed(by_id[row["id"]], row) for row in rows if row["id"] is not None],
     )
 
 

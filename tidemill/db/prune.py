@@ -63,6 +63,7 @@ async def remove_leftovers(database: Database) -> None:
         "old_idempotency_keys",
         "old_starts",
         "old_throttles",
+        "old_state_writes",
         "expired_tokens",
     ):
         await database.single.execute(_SQL[name])

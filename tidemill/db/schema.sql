@@ -1,5 +1,36 @@
 -- Made by `python -m tidemill.db.schema` from the migrations; a test compares. Do not edit.
 
+CREATE FUNCTION public.apply_state_write(of_job uuid, of_workspace text, at_path text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  written state_write;
+begin
+  delete from state_write where workspace_id = of_workspace and path = at_path and job_id = of_job
+  returning * into strict written;
+  perform set_config('tidemill.actor', written.actor, true), set_config('tidemill.email', written.email, true),
+    set_config('tidemill.job', of_job::text, true);
+  if written.expected = 0 then
+    insert into resource (workspace_id, path, version, resource_type, value, description, labels, created_by, edited_by)
+    values (of_workspace, at_path, written.version, 'state', written.value, written.description, written.labels,
+      written.actor, written.actor)
+    on conflict do nothing;
+  else
+    update resource set version = written.version, value = written.value, description = written.description,
+      labels = written.labels, edited_by = written.actor, edited_at = now()
+    where workspace_id = of_workspace and path = at_path and version = written.expected;
+  end if;
+  if not found then
+    raise exception using errcode = 'TM001', message = at_path;
+  end if;
+  insert into audit (workspace_id, email, username, operation, action_kind, resource, job_id)
+  values (of_workspace, written.email, written.username,
+    case written.expected when 0 then 'resources.create' else 'resources.update' end,
+    case written.expected when 0 then 'Create' else 'Update' end, at_path, of_job);
+  insert into storage_access (workspace_id, job_id, actor, kind, address, access, version)
+  values (of_workspace, of_job, written.actor, 'resource', at_path, 'write', written.version);
+end $$;
+
 CREATE FUNCTION public.erase_workspace(target text) RETURNS void
     LANGUAGE plpgsql
     AS $_$
@@ -871,6 +902,24 @@ CREATE TABLE public.signing_key (
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.state_write (
+    workspace_id text NOT NULL,
+    path text NOT NULL,
+    job_id uuid NOT NULL,
+    attempt integer NOT NULL,
+    expected bigint NOT NULL,
+    version bigint DEFAULT nextval('public.item_version'::regclass) NOT NULL,
+    value json NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    labels text[] DEFAULT '{}'::text[] NOT NULL,
+    actor text NOT NULL,
+    username text NOT NULL,
+    email text NOT NULL,
+    written_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.state_write FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.storage_access (
     id bigint NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
@@ -1167,6 +1216,9 @@ ALTER TABLE ONLY public.script
 ALTER TABLE ONLY public.signing_key
     ADD CONSTRAINT signing_key_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.state_write
+    ADD CONSTRAINT state_write_pkey PRIMARY KEY (workspace_id, path);
+
 ALTER TABLE public.storage_access
     ADD CONSTRAINT storage_access_access_check CHECK ((access = ANY (ARRAY['read'::text, 'write'::text, 'delete'::text]))) NOT VALID;
 
@@ -1309,6 +1361,8 @@ CREATE UNIQUE INDEX script_head ON public.script USING btree (workspace_id, path
 
 CREATE INDEX script_versions ON public.script USING btree (workspace_id, path, created_at DESC);
 
+CREATE INDEX state_write_job ON public.state_write USING btree (job_id);
+
 CREATE INDEX storage_access_address ON public.storage_access USING btree (workspace_id, kind, address, id DESC);
 
 CREATE INDEX storage_access_at ON public.storage_access USING btree (at);
@@ -1428,6 +1482,9 @@ ALTER TABLE ONLY public.schedule
 
 ALTER TABLE ONLY public.script
     ADD CONSTRAINT script_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.state_write
+    ADD CONSTRAINT state_write_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.storage_usage
     ADD CONSTRAINT storage_usage_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
@@ -1598,6 +1655,8 @@ CREATE POLICY of_workspace ON public.schedule_occurrence USING (((workspace_id =
 
 CREATE POLICY of_workspace ON public.script USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
+CREATE POLICY of_workspace ON public.state_write USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
 CREATE POLICY of_workspace ON public.storage_access USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.storage_usage USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
@@ -1625,6 +1684,8 @@ ALTER TABLE public.schedule_history ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.schedule_occurrence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.script ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.state_write ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.storage_access ENABLE ROW LEVEL SECURITY;
 

@@ -141,6 +141,29 @@ class VersionMismatch(Conflict):
         self.current = current
 
 
+class WritePending(Conflict):
+    """Another step of a flow has written the state, which counts once that step has ended: read it again later."""
+
+    code = "write_pending"
+
+
+class StateChanged(Conflict):
+    """A step cannot end with what it has written to a state, since somebody else has changed that meanwhile.
+
+    Attributes:
+        path: of the state.
+    """
+
+    code = "state_changed"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"The state '{path}' was changed by somebody else after this step had written it, so nothing of what the "
+            "step wrote to states counts."
+        )
+        self.path = path
+
+
 class LeaseLost(Conflict):
     """The job was given to another attempt; what this one sends is refused."""
 

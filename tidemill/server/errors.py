@@ -32,6 +32,8 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "conflict": HTTPStatus.CONFLICT,
     "outdated": HTTPStatus.CONFLICT,
     "version_mismatch": HTTPStatus.CONFLICT,
+    "write_pending": HTTPStatus.CONFLICT,
+    "state_changed": HTTPStatus.CONFLICT,
     "lease_lost": HTTPStatus.CONFLICT,
     "idempotency_in_flight": HTTPStatus.CONFLICT,
     "precondition_failed": HTTPStatus.PRECONDITION_FAILED,

@@ -54,6 +54,11 @@ class Preconditions:
         """The versions that a write may replace; None for any."""
         return None if self.match is None or self.match.any_version else self.match.versions
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the request has such a header at all."""
+        return self.match is not None or self.none_match is not None
+
     def is_known(self, version: int) -> bool:
         """Whether the caller of a read has this version already."""
         return self.none_match is not None and self.none_match.holds_for(version)

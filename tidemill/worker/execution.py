@@ -23,6 +23,7 @@ from tidemill.model.errors import (
     Denied,
     LeaseLost,
     QueryFailed,
+    StateChanged,
     TidemillError,
     TooLarge,
     Unavailable,
@@ -343,6 +344,11 @@ class Execution:
         status, result, reason = self._unmasked
         self._unmasked = None
         return await self._ended(status, result, reason=reason, asks=True)
+
+    async def fail_at_end(self, error: StateChanged) -> Outcome:
+        """After the end of `run` was not taken, since what the job wrote to a state does not fit any more."""
+        result = queue.error_result(type(error).__name__, str(error)).raw
+        return await self._ended("failure", result, reason=EndReason.ERROR, asks=True)
 
     async def _ended(
         self, status: str, result: bytes, *, reason: EndReason | None = None, asks: bool = False

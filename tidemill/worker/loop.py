@@ -18,14 +18,14 @@ from tidemill.db.listener import Listener, Notification
 from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.engine import jobs
 from tidemill.languages.port import Workshop
-from tidemill.model.errors import Unavailable
+from tidemill.model.errors import StateChanged, Unavailable
 from tidemill.model.failpoint import failpoint
 from tidemill.model.job import EndReason
 from tidemill.worker import shared
 from tidemill.worker.builds import BuildRunner
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.execution import Again, Execution, Look, Outcome, Stop
-from tidemill.worker.flows.flows import Flows, Refused
+from tidemill.worker.flows.flows import Answer, Flows, Refused
 from tidemill.worker.heartbeat import keep_leases
 from tidemill.worker.housekeeping import keep_house
 from tidemill.worker.prepare import Preparer
@@ -208,6 +208,7 @@ class Worker:
         """Record the end of a step, or see what a flow has to do; what this worker takes with that starts at once."""
         job = execution.job
         sent_at_s = time.monotonic()
+        answer: Answer
         try:
             answer = await (self._flows.look(job) if isinstance(outcome, Look) else self._flows.end(job, outcome))
         except Unavailable as error:
@@ -218,6 +219,9 @@ class Worker:
             answer = Refused.LOST
         if answer is Refused.UNSEEN:
             self._follow(execution, execution.end_again())
+            return
+        if isinstance(answer, StateChanged):
+            self._follow(execution, execution.fail_at_end(answer))
             return
         if answer is Refused.NO_FLOW and isinstance(outcome, Ended):
             await shared.remove_of(self._parts.options, job)

@@ -16,6 +16,9 @@ from tidemill_client.server import Server, current_version, version_of
 
 FIRST_WAIT_S: Final = 0.005
 LONGEST_WAIT_S: Final = 0.5
+STEP_WAIT_S: Final = 0.1
+STEP_PATIENCE_S: Final = 60.0
+"""A step of another flow may hold a state for as long as it runs."""
 
 _RESOURCE_PATH: Final = re.compile(r"[uf]/[^/]+/.+")
 _mocking: Final = threading.Lock()
@@ -45,6 +48,9 @@ def update_state(fn: Callable[[Any], Any], path: str | None = None, *, default: 
 
     `fn` gets the state (a copy of `default` where there is none) and must return the new one. It is called again when
     somebody else wrote in between, so it should do nothing but compute. To set null, use `wmill.set_state(None)`.
+
+    In a step of a flow the new state counts when the step ends well, together with its result. Until then the step
+    itself sees it, and other steps that want to change it wait here for up to a minute.
 
     Raises:
         VersionMismatch: others were faster `attempts` times.
@@ -112,10 +118,12 @@ def _update(fn: Callable[[Any], Any], path: str, *, default: Any, attempts: int,
     if server.mocked_resources is not None:
         return _update_mocked(fn, path, server=server, default=default, create_as=create_as)
     current, told = 0, ""
+    waits_until = time.monotonic() + STEP_PATIENCE_S
     for _ in _paced(attempts):
-        old = _read(server, path)
-        new = _next(fn, old, path, default=default, create_as=create_as)
-        answer = _write(server, path, new, version=old.version, create_as=create_as)
+        new, answer = _try(server, fn, path, default=default, create_as=create_as)
+        while answer.headers.get("x-tidemill-error") == "write_pending" and time.monotonic() < waits_until:
+            time.sleep(random.uniform(0, STEP_WAIT_S))  # noqa: S311 - spreads load, keeps no secret
+            new, answer = _try(server, fn, path, default=default, create_as=create_as)
         if answer.is_success:
             return new
         current, told = current_version(answer), answer.text[:500]
@@ -123,6 +131,15 @@ def _update(fn: Callable[[Any], Any], path: str, *, default: Any, attempts: int,
         f"{path} was changed by others each of the {attempts} times that it was tried. The server said: {told}",
         current=current,
     )
+
+
+def _try(
+    server: Server, fn: Callable[[Any], Any], path: str, *, default: Any, create_as: str | None
+) -> tuple[Any, httpx.Response]:
+    """What `fn` gives for what is there now, and the answer to writing it."""
+    old = _read(server, path)
+    new = _next(fn, old, path, default=default, create_as=create_as)
+    return new, _write(server, path, new, version=old.version, create_as=create_as)
 
 
 def _next(fn: Callable[[Any], Any], old: Versioned, path: str, *, default: Any, create_as: str | None) -> Any:

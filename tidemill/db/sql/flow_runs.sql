@@ -51,7 +51,8 @@ order by j.id;
 -- a new one); :ends are jobs that end, `fresh` where they come into being with it; :jobs are new ones with their `place`
 -- in the queue, `running` for those that :worker takes at once; :parked are flows that go on waiting, for a time or
 -- until told; :asks are levels that wait for answers from now on, :settled those that do so no longer, with the answers
--- that counted. There is always a row; `done` says whether it happened.
+-- that counted. There is always a row; `done` says whether it happened. It fails with TM001 where a state that a step
+-- wrote has changed meanwhile (`apply_state_write`).
 with wanted as materialized (
   select * from json_to_recordset(:runs::json) as r (id uuid, workspace_id text, expected bigint, state text)),
 current as materialized (
@@ -146,6 +147,12 @@ kept as (
   from ending e cross join go left join gone g on g.id = e.id
   where e.fresh or g.id is not null
   returning id),
+-- what a step wrote to states counts with its end, or else the step does not end
+written as materialized (
+  select apply_state_write(w.job_id, w.workspace_id, w.path) from (
+    select w.* from state_write w join seen d on d.id = w.job_id and d.attempt = w.attempt
+    join ending e on e.id = w.job_id and e.status = 'success' cross join go
+    order by w.workspace_id, w.path) as w),
 freed as materialized (
   select pg_notify('tidemill_queue', '*') from gone where concurrency_key is not null limit 1),
 parked as (
@@ -167,7 +174,7 @@ told as materialized (
 select exists (select from go) as done, array(select id from unseen) as unseen,
   exists (select from changed) as changed,
   (select count(*) from current) = (select count(*) from wanted where expected is not null) as is_current,
-  (select count(*) from woken) + (select count(*) from told) + (select count(*) from freed) as notices,
+  (select count(*) from woken) + (select count(*) from told) + (select count(*) from freed) + (select count(*) from written) as notices,
   p.id, p.run_at, p.started_at,
   exists (select from account a join workspace w on w.id = p.workspace_id and w.archived_at is null
     left join member m on m.workspace_id = w.id and m.email = a.email and not m.disabled

@@ -81,6 +81,11 @@ delete from concurrency_start where started_at < now() - interval '2 days';
 -- Remove sign-in throttles that are over.
 delete from login_throttle where at < now() - interval '1 day';
 
+-- name: old_state_writes
+-- Remove what attempts that do not run any more had written to states.
+delete from state_write w where not exists (
+  select from job_queue q where q.id = w.job_id and q.attempt = w.attempt and q.state = 'running');
+
 -- name: expired_tokens
 -- Remove tokens that expired a month ago.
 delete from token where expires_at < now() - interval '30 days';

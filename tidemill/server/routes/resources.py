@@ -9,13 +9,15 @@ from fastapi import APIRouter, Depends
 from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
-from tidemill.db import references, resources, storage_access
+from tidemill.db import references, resources, state_writes, storage_access
+from tidemill.db.items import version_mismatch
 from tidemill.db.pool import Transaction
 from tidemill.db.resources import Content, Filter, Resource
+from tidemill.db.state_writes import STATE
 from tidemill.db.storage_access import Touched
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Item, ItemKind, Listing
-from tidemill.model.errors import BadRequest, Conflict, StorageMisconfigured
+from tidemill.model.errors import AlreadyExists, BadRequest, Conflict, StorageMisconfigured, TidemillError
 from tidemill.model.identity import Principal
 from tidemill.model.jsontext import loads
 from tidemill.model.object_address import Address
@@ -26,7 +28,7 @@ from tidemill.server.item_pages import InItemPage
 from tidemill.server.objects.way import subject_of
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.preconditions import Conditions, Preconditions, etag, require_change
-from tidemill.server.resources_seen import RESOURCES, interpolated, note_read, require_resource
+from tidemill.server.resources_seen import RESOURCES, interpolated, note_read, require_resource, resources_for
 from tidemill.server.routes.variables import Paths
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, raw_answer, returns, text_answer
 from tidemill.stores.connection_tests import BY_IDENTITY, ConnectionTest, tester_of
@@ -154,7 +156,8 @@ async def update_resource(
     new_type = None if body.resource_type is None else check_name("resource type", body.resource_type)
     async with changing(parts, caller) as tx:
         found = await resources.hold(tx, caller.workspace, item.path.text)
-        held = require_change(caller, Action.WRITE, found, item=item, conditions=conditions)
+        seen = await state_writes.seen(tx, caller, item.path.text, found)
+        held = require_change(caller, Action.WRITE, seen, item=item, conditions=conditions)
         if new_path != item.path:
             permit.require(caller, Action.MOVE, held.item)
             permit.require(caller, Action.CREATE, Item(ItemKind.RESOURCE, new_path))
@@ -165,7 +168,7 @@ async def update_resource(
             description=held.description if body.description is None else body.description,
             labels=held.labels if labels is None else labels,
         )
-        version = await _update(tx, caller, held, content, conditions=conditions)
+        version = await _update(tx, caller, held, content, conditions=conditions, committed=found)
     return text_answer(new_path.text, headers=etag(version))
 
 
@@ -183,7 +186,8 @@ async def update_resource_value(
     item = Item(ItemKind.RESOURCE, parse_path(path))
     async with changing(parts, caller) as tx:
         found = await resources.hold(tx, caller.workspace, item.path.text)
-        held = require_change(caller, Action.WRITE, found, item=item, conditions=conditions)
+        seen = await state_writes.seen(tx, caller, item.path.text, found)
+        held = require_change(caller, Action.WRITE, seen, item=item, conditions=conditions)
         content = Content(
             path=held.path,
             resource_type=held.resource_type,
@@ -191,7 +195,7 @@ async def update_resource_value(
             description=held.description,
             labels=held.labels,
         )
-        version = await _update(tx, caller, held, content, conditions=conditions)
+        version = await _update(tx, caller, held, content, conditions=conditions, committed=found)
     return text_answer(item.path.text, headers=etag(version))
 
 
@@ -229,7 +233,7 @@ async def get_resource_value_interpolated(path: str, parts: InParts, caller: Cal
 @router.get(f"{_W}/exists/{{path:path}}", response_class=Response, responses={200: returns(bool)})
 async def exists_resource(path: str, parts: InParts, caller: Caller) -> Response:
     """Whether there is a resource that the caller may see."""
-    return json_answer(await items.exists(parts, caller, RESOURCES, path))
+    return json_answer(await items.exists(parts, caller, resources_for(caller), path))
 
 
 @router.get(f"{_W}/list", response_class=Response, responses={200: returns(list[ListedResource])})
@@ -294,7 +298,7 @@ async def list_search_resources(parts: InParts, caller: Caller, page: InItemPage
 @router.delete(f"{_W}/delete/{{path:path}}", response_class=Response, responses={200: TEXT})
 async def delete_resource(path: str, parts: InParts, caller: Caller, conditions: Conditions) -> Response:
     """Delete a resource; its history stays."""
-    return text_answer(await items.delete(parts, caller, RESOURCES, path=path, conditions=conditions))
+    return text_answer(await items.delete(parts, caller, resources_for(caller), path=path, conditions=conditions))
 
 
 @router.delete(
@@ -307,7 +311,7 @@ async def delete_resources(
     parts: InParts, caller: Caller, body: Annotated[Paths, Depends(json_body(Paths))]
 ) -> Response:
     """Delete many resources at once, or none where one may not be deleted; the paths of those that were there."""
-    return json_answer(await items.delete_many(parts, caller, RESOURCES, body.paths))
+    return json_answer(await items.delete_many(parts, caller, resources_for(caller), body.paths))
 
 
 @router.post(f"{_W}/test/{{path:path}}", response_class=Response, responses={200: returns(TestResult)})
@@ -366,13 +370,18 @@ async def _create(
     tx: Transaction, caller: Principal, content: Content, *, conditions: Preconditions, may_update: bool
 ) -> int:
     item = Item(ItemKind.RESOURCE, parse_path(content.path))
-    held = await resources.hold(tx, caller.workspace, content.path) if may_update else None
-    if held is not None and permit.decide(caller, Action.WRITE, held.item).visible:
+    found = await resources.hold(tx, caller.workspace, content.path) if may_update else None
+    held = await state_writes.seen(tx, caller, content.path, found)
+    if may_update and held is not None and permit.decide(caller, Action.WRITE, held.item).visible:
         require_change(caller, Action.WRITE, held, item=item, conditions=conditions)
-        return await _update(tx, caller, held, content, conditions=conditions)
+        return await _update(tx, caller, held, content, conditions=conditions, committed=found)
     permit.require(caller, Action.CREATE, item)
+    if held is not None and found is None:
+        raise _written_by_itself(item, held, conditions)
+    if conditions.is_given and content.resource_type == STATE and await state_writes.is_step(tx, caller):
+        return await _create_with_step(tx, caller, content, conditions=conditions)
     version = await resources.create(tx, content, workspace=caller.workspace, actor=caller.actor)
-    if version is None and may_update and held is None:  # somebody was faster just now
+    if version is None and may_update and found is None:  # somebody was faster just now
         return await _create(tx, caller, content, conditions=conditions, may_update=True)
     if version is None:
         raise await items.taken(tx, caller, RESOURCES, item=item, conditions=conditions)
@@ -381,9 +390,41 @@ async def _create(
     return version
 
 
+async def _create_with_step(tx: Transaction, caller: Principal, content: Content, *, conditions: Preconditions) -> int:
+    """As `_create`, for a step of a flow: the state is there once the step has ended."""
+    item = Item(ItemKind.RESOURCE, parse_path(content.path))
+    if await resources.hold(tx, caller.workspace, content.path) is not None:
+        raise await items.taken(tx, caller, RESOURCES, item=item, conditions=conditions)
+    conditions.check_absent(item)
+    return await state_writes.keep(tx, caller, content, expected=0)
+
+
+def _written_by_itself(item: Item, held: Resource, conditions: Preconditions) -> TidemillError:
+    """The error for a step that wants to create what it has created itself, which counts once it has ended."""
+    if conditions.none_match is not None:
+        return version_mismatch(item, current=held.version)
+    return AlreadyExists(f"This step has made a {item.kind} at '{item.path}' already; update it instead.")
+
+
 async def _update(
-    tx: Transaction, caller: Principal, held: Resource, content: Content, *, conditions: Preconditions
+    tx: Transaction,
+    caller: Principal,
+    held: Resource,
+    content: Content,
+    *,
+    conditions: Preconditions,
+    committed: Resource | None,
 ) -> int:
+    """Write over `held`, the resource as the caller sees it, and `committed`, as everybody else does."""
+    is_own = committed is None or held.version != committed.version
+    stays = content.path == held.path and content.resource_type == held.resource_type
+    if is_own and not stays:
+        raise Conflict(f"What this step has written to '{held.path}' counts with its end: it cannot be moved before.")
+    waits = is_own or (
+        conditions.is_given and stays and held.resource_type == STATE and await state_writes.is_step(tx, caller)
+    )
+    if waits:
+        return await state_writes.keep(tx, caller, content, expected=committed.version if committed else 0)
     version = await resources.update(
         tx, held, content, workspace=caller.workspace, actor=caller.actor, versions=conditions.versions
     )

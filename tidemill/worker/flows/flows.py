@@ -25,7 +25,7 @@ from tidemill.engine.flow.commands import Ended as ChildEnded
 from tidemill.engine.flow.commands import Started
 from tidemill.engine.flow.state import FlowState
 from tidemill.model import jsontext
-from tidemill.model.errors import Unavailable
+from tidemill.model.errors import StateChanged, Unavailable
 from tidemill.model.failpoint import failpoint
 from tidemill.model.flow import StepStatus
 from tidemill.worker import shared
@@ -55,13 +55,17 @@ class Refused(enum.Enum):
     """Its flow is over, or gone: it is a job like any other."""
 
 
+Answer = list[ClaimedJob] | Refused | StateChanged
+"""The jobs that the worker has taken with what it sent; else why nothing of that happened."""
+
+
 @dataclass(slots=True)
 class _Step:
     """A step that ended here, and who waits for that to be recorded."""
 
     job: ClaimedJob
     ended: Ended
-    answer: "asyncio.Future[list[ClaimedJob] | Refused]"
+    answer: "asyncio.Future[Answer]"
 
 
 @dataclass(slots=True)
@@ -83,7 +87,7 @@ class Flows:
         self._known = Known(parts)
         self._families: OrderedDict[UUID, _Family] = OrderedDict()
 
-    async def end(self, job: ClaimedJob, ended: Ended) -> list[ClaimedJob] | Refused:
+    async def end(self, job: ClaimedJob, ended: Ended) -> Answer:
         """Record the end of a step together with what follows from it; the jobs that this worker has taken with that.
 
         Raises:
@@ -97,7 +101,7 @@ class Flows:
                 await self._end_all(family)
         return await step.answer
 
-    async def look(self, job: ClaimedJob) -> list[ClaimedJob] | Refused:
+    async def look(self, job: ClaimedJob) -> Answer:
         """See what a flow has to do: it begins, or was told that something has happened. As `end`."""
         family = self._family(job)
         async with family.lock:
@@ -130,13 +134,13 @@ class Flows:
                         step.answer.set_exception(error)
                         step.answer.exception()
                 raise
-            if isinstance(answer, Refused) and len(waiting) > 1:
+            if not isinstance(answer, list) and len(waiting) > 1:
                 continue
             for step in waiting:
                 step.answer.set_result(answer)
-                answer = answer if isinstance(answer, Refused) else []
+                answer = [] if isinstance(answer, list) else answer
 
-    async def _end_together(self, family: _Family, steps: list[_Step]) -> list[ClaimedJob] | Refused:
+    async def _end_together(self, family: _Family, steps: list[_Step]) -> Answer:
         async def tell(plan: Plan) -> None:
             for step in steps:
                 plan.end_step(step.job, step.ended)
@@ -146,13 +150,11 @@ class Flows:
 
     async def _carried_out(
         self, family: _Family, job: ClaimedJob, tell: Tell, *, held: int, steps: list[ClaimedJob] | None = None
-    ) -> list[ClaimedJob] | Refused:
+    ) -> Answer:
         """Work out a plan and carry it out, again and again until it is taken or refused for good."""
         while True:
-            for each in steps or [job]:
-                level = each.parent_job if steps else each.id
-                if level is None or not await self._bring_views(family, level):
-                    return Refused.NO_FLOW
+            if not await self._are_at_hand(family, [each.parent_job for each in steps] if steps else [job.id]):
+                return Refused.NO_FLOW
             plan = await self._worked_out(family, job, tell, held=held)
             try:
                 answer = await self._sent(plan)
@@ -162,6 +164,8 @@ class Flows:
                     log.warning("database away while a flow was brought forward", error=str(error))
                     await asyncio.sleep(_RETRY_S)
                 continue
+            except StateChanged as error:
+                return error
             if answer.done:
                 self._keep(family, plan)
                 await self._wind_up(plan)
@@ -173,6 +177,12 @@ class Flows:
             elif answer.is_current:
                 return Refused.LOST
             family.views.clear()
+
+    async def _are_at_hand(self, family: _Family, levels: list[UUID | None]) -> bool:
+        for level in levels:
+            if level is None or not await self._bring_views(family, level):
+                return False
+        return True
 
     async def _sent(self, plan: Plan) -> Advanced:
         failpoint("advance.before_commit")
