@@ -23,6 +23,7 @@ from tidemill.server.errors import answer, on_error
 from tidemill.server.guard import guard_routes
 from tidemill.server.parts import Parts
 from tidemill.server.policy import POLICIES, Policy, Who
+from tidemill.server.route_tree import RouteTree
 from tidemill.server.routes import ROUTERS
 from tidemill.server.s3.gateway import Gateway
 
@@ -59,8 +60,8 @@ def make_app(parts: Parts, lifespan: Lifespan, *, policies: Mapping[str, Policy]
     app.router.lifespan_context = around
     app.state.parts = parts
     app.state.gateway = Gateway(parts)
-    app.setup()
-    guard_routes(app.router.routes, policies, parts)
+    app.add_route("/api/openapi.json", app.answer_with_document)
+    app.router.routes = [RouteTree(guard_routes(app.routes, policies, parts))]
     app.add_exception_handler(TidemillError, on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -73,13 +74,12 @@ def _routed(policies: Mapping[str, Policy]) -> Documented:
         title="Tidemill",
         version=tidemill.__version__,
         summary="Runs scripts and flows as jobs and keeps the data that they work on.",
-        openapi_url="/api/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
     app.state.policies = policies
-    app.router.routes.clear()
     for router in ROUTERS:
         for route in router.routes:
             app.router.routes.append(copy(route))  # guards are put in front of it, for this app only

@@ -8,6 +8,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from tidemill.server.lazy_route import LazyRoute
+
 Call = Callable[..., Awaitable[Any]]
 
 
@@ -31,6 +33,12 @@ class DirectRoute(APIRoute):
             await response(scope, receive, send)
 
         self.app = app
+
+
+class LazyDirectRoute(LazyRoute):
+    """The same, looked into when it is first called."""
+
+    whole_class = DirectRoute
 
 
 class _Values:

@@ -2,11 +2,19 @@
 
 import re
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any, Final, cast
 
+import anyio.to_thread
+import msgspec
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from tidemill.server.policy import Policy, Who
+from tidemill.server.route_tree import RouteTree
+from tidemill.server.wire import raw_answer
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 _SCHEMES: Final = {
@@ -19,8 +27,29 @@ _SCHEMES: Final = {
 class Documented(FastAPI):
     """An application whose document names every placeholder of every path, and what a caller must show."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._making: Final = Lock()
+        self._text = b""
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Each that was declared, also where they are looked up in a tree."""
+        return [
+            each for route in self.router.routes for each in (route.routes if isinstance(route, RouteTree) else [route])
+        ]
+
+    async def answer_with_document(self, _request: Request) -> Response:
+        """The handler of its address. To look into every route takes a while, in which others are answered."""
+        self._text = self._text or await anyio.to_thread.run_sync(lambda: msgspec.json.encode(self.openapi()))
+        return raw_answer(self._text)
+
     def openapi(self) -> dict[str, Any]:
         """The document; made once."""
+        with self._making:
+            return self._document()
+
+    def _document(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             document = super().openapi()
             document.setdefault("components", {})["securitySchemes"] = _SCHEMES

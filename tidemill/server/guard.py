@@ -103,13 +103,14 @@ _NAMES: Final = {
 }
 
 
-def guard_routes(routes: Iterable[BaseRoute], table: Mapping[str, Policy], parts: Parts) -> None:
-    """Put a guard in front of each route.
+def guard_routes(routes: Iterable[BaseRoute], table: Mapping[str, Policy], parts: Parts) -> list[Route]:
+    """Put a guard in front of each route; the same routes again.
 
     Raises:
         ConfigurationError: a route or method has no policy, or a policy no route.
     """
     seen: set[str] = set()
+    guarded: list[Route] = []
     for route in routes:
         if not isinstance(route, Route):
             raise ConfigurationError(f"{route!r} is not a plain route: it cannot be guarded.")
@@ -124,5 +125,7 @@ def guard_routes(routes: Iterable[BaseRoute], table: Mapping[str, Policy], parts
         if "GET" in policies and "HEAD" in methods:
             policies["HEAD"] = policies["GET"]
         route.app = Guard(route.app, policies, parts)
+        guarded.append(route)
     if unused := sorted(set(table) - seen):
         raise ConfigurationError(f"server/policy.py has policies without a route: {', '.join(unused)}.")
+    return guarded

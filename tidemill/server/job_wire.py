@@ -15,6 +15,7 @@ from tidemill.engine.flow.state import FlowState
 from tidemill.model.flow import StepStatus
 from tidemill.model.job import FLOW_KINDS
 from tidemill.server.flow_status import MOST_CHILDREN, flow_status, not_begun, raw_flow
+from tidemill.server.lazy_route import Later
 from tidemill.server.parts import Parts
 from tidemill.server.wire import schema_of
 
@@ -97,9 +98,12 @@ AnyJob = CompletedJob | QueuedJob
 
 def any_job(*, listed: bool = False) -> dict[str, Any]:
     """One entry of a route's `responses` for a job of either form, or a list of them."""
-    one = {"anyOf": [schema_of(CompletedJob), schema_of(QueuedJob)]}
-    schema = {"type": "array", "items": one} if listed else one
-    return {"description": "Successful Response", "content": {"application/json": {"schema": schema}}}
+
+    def schema() -> dict[str, Any]:
+        one = {"anyOf": [schema_of(CompletedJob), schema_of(QueuedJob)]}
+        return {"type": "array", "items": one} if listed else one
+
+    return {"description": "Successful Response", "content": {"application/json": {"schema": Later(schema)}}}
 
 
 async def whole(parts: Parts, job: WholeJob, *, logs: str | None = None, with_code: bool = True) -> AnyJob:

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from tidemill.model.errors import BadRequest, InvalidJson, TooLarge
 from tidemill.model.jsontext import check
+from tidemill.server.lazy_route import Later
 
 T = TypeVar("T")
 
@@ -90,12 +91,16 @@ def json_body(wanted: type[T], *, max_bytes: int = MAX_BODY_BYTES) -> Callable[[
 
 def accepts(wanted: type, *, required: bool = True) -> dict[str, Any]:
     """The `openapi_extra` of a route whose body is read by `json_body(wanted)`."""
-    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema_of(wanted)}}}}
+    return {"requestBody": {"required": required, "content": _json_of(wanted)}}
 
 
 def returns(wanted: Any, description: str = "Successful Response") -> dict[str, Any]:
     """One entry of a route's `responses` for a JSON body of the type `wanted`."""
-    return {"description": description, "content": {"application/json": {"schema": schema_of(wanted)}}}
+    return {"description": description, "content": _json_of(wanted)}
+
+
+def _json_of(wanted: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": Later(lambda: schema_of(wanted))}}
 
 
 TEXT: Final[dict[str, Any]] = {

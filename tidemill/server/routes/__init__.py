@@ -59,7 +59,7 @@ from tidemill.server.routes import (
     workspaces,
 )
 
-# The first that matches answers, so what is called most comes first: looking through the others costs time.
+# Where several templates fit a path, the first answers.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     jobs_run.router,
     flows_run.router,

@@ -14,6 +14,7 @@ from tidemill.engine import scopes
 from tidemill.model.errors import BadRequest, Denied, NotFound
 from tidemill.model.identity import Principal
 from tidemill.server.expiry import aware, expiry_of
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts, Parts, actor_of
 from tidemill.server.s3.access import own_credentials
@@ -23,7 +24,7 @@ MAX_LABEL_CHARS: Final = 100
 REGION: Final = "us-east-1"
 """Clients want one; any is taken."""
 
-router = APIRouter(tags=["helpers"], responses=ERRORS)
+router = APIRouter(tags=["helpers"], responses=ERRORS, route_class=LazyRoute)
 
 
 class S3Access(msgspec.Struct):

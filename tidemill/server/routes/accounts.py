@@ -14,11 +14,12 @@ from tidemill.engine.permit import AccountTarget, Action, InstanceTarget
 from tidemill.model.errors import BadRequest, Denied
 from tidemill.model.path import check_email
 from tidemill.server import auth
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["user"], responses=ERRORS)
+router = APIRouter(tags=["user"], responses=ERRORS, route_class=LazyRoute)
 
 
 class GlobalUserInfo(msgspec.Struct, omit_defaults=True):

@@ -16,10 +16,11 @@ from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server.changes import changing
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["granular_acl"], responses=ERRORS)
+router = APIRouter(tags=["granular_acl"], responses=ERRORS, route_class=LazyRoute)
 
 ITEMS: Final = {
     "script": (Shared.SCRIPT, ItemKind.SCRIPT),

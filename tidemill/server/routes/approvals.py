@@ -30,10 +30,11 @@ from tidemill.server.approval_wire import (
 from tidemill.server.approver import Approver, approver_by_link, approver_by_token
 from tidemill.server.job_wire import QueuedJob, whole
 from tidemill.server.jobs_seen import not_there, parse_job_id, require_job
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, read_json, returns, text_answer
 
-router = APIRouter(tags=["job"], responses=ERRORS)
+router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyRoute)
 
 _W: Final = "/api/w/{workspace}"
 _LINK: Final = "{id}/{resume_id}/{signature}"

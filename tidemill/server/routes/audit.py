@@ -13,11 +13,12 @@ from tidemill.engine import permit
 from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.model.errors import Denied, NotFound
 from tidemill.model.identity import Principal
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import MAX_PER_PAGE, page_of
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, json_answer, returns
 
-router = APIRouter(tags=["audit"], responses=ERRORS)
+router = APIRouter(tags=["audit"], responses=ERRORS, route_class=LazyRoute)
 
 WireKind = Literal["Created", "Updated", "Delete", "Execute", "Create", "Update"]
 LARGEST_ID: Final = 2**63 - 1

@@ -15,11 +15,12 @@ from tidemill.server.job_filter import Wanted, job_filter
 from tidemill.server.job_pages import find
 from tidemill.server.job_wire import listed
 from tidemill.server.jobs_seen import not_there, parse_job_id
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import PageNumber, PerPage
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, json_answer, returns
 
-router = APIRouter(tags=["concurrency_groups"], responses=ERRORS)
+router = APIRouter(tags=["concurrency_groups"], responses=ERRORS, route_class=LazyRoute)
 
 
 class Group(msgspec.Struct):

@@ -18,10 +18,11 @@ from tidemill.queries.arguments import DATABASE
 from tidemill.server.errors import CODE_HEADER
 from tidemill.server.exploring import answers, explorer_for, plain
 from tidemill.server.inline import INLINE_PREFIX, answer_inline
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, TEXT, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["databases"], responses=ERRORS)
+router = APIRouter(tags=["databases"], responses=ERRORS, route_class=LazyRoute)
 
 _W: Final = "/api/w/{workspace}"
 _LARGEST_ID: Final = 2**63 - 1

@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from tidemill.engine.sql.definitions import NewColumn, Step, StepKind
 from tidemill.server.exploring import answers, explorer_for, plain
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, json_answer, json_body
 
-router = APIRouter(tags=["databases"], responses=ERRORS)
+router = APIRouter(tags=["databases"], responses=ERRORS, route_class=LazyRoute)
 
 _W: Final = "/api/w/{workspace}"
 

@@ -18,13 +18,14 @@ from tidemill.queries.explorer import explorer_of
 from tidemill.queries.explorer.records import in_one_task, pieces_with, records_of
 from tidemill.server.exploring import answers, plain
 from tidemill.server.inline import InlineHost, inline_host
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.objects.fencing import require_lease
 from tidemill.server.objects.incoming import body_of
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.routes.databases import WireFilter, WireOrder, filters_of, order_of
 from tidemill.server.wire import ERRORS, accepts, decode, json_answer, json_body, returns
 
-router = APIRouter(tags=["databases"], responses=ERRORS)
+router = APIRouter(tags=["databases"], responses=ERRORS, route_class=LazyRoute)
 
 _W: Final = "/api/w/{workspace}"
 _TYPES: Final = {

@@ -14,11 +14,12 @@ from starlette.responses import Response
 from tidemill.engine.pages import Filter, Identity, Operator, Order, Page
 from tidemill.queries.explorer.port import Change, ChangeKind, Rows
 from tidemill.server.exploring import WhichDatabase, answers, explorer_for, plain
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, json_answer, json_body
 from tidemill.stores.databases.catalog import Table, TableName
 
-router = APIRouter(tags=["databases"], responses=ERRORS)
+router = APIRouter(tags=["databases"], responses=ERRORS, route_class=LazyRoute)
 
 _W: Final = "/api/w/{workspace}"
 

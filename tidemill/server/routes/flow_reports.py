@@ -16,11 +16,12 @@ from tidemill.model.errors import NotFound
 from tidemill.model.identity import Principal
 from tidemill.server.flow_results import step_result
 from tidemill.server.jobs_seen import require_job
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.live import read_text, texts
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, TEXT, json_answer, raw_answer, returns, streamed_text
 
-router = APIRouter(tags=["job"], responses=ERRORS)
+router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyRoute)
 
 MOST_JOBS: Final = 10_000
 _MOST_UNITS: Final = 1024 * 1024

@@ -12,11 +12,12 @@ from tidemill.model.errors import BadRequest
 from tidemill.server.enqueue import RunQuery, run_query, submit
 from tidemill.server.flow_restart import At, again_of, as_options, restartable
 from tidemill.server.jobs_seen import parse_job_id
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.run_answers import ID, started
 from tidemill.server.wire import ERRORS, accepts, json_body
 
-router = APIRouter(tags=["job"], responses=ERRORS)
+router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyRoute)
 
 _DEEPEST: Final = 40
 

@@ -14,10 +14,11 @@ from tidemill.model.identity import Principal
 from tidemill.model.job import FLOW_KINDS
 from tidemill.server.changes import changing
 from tidemill.server.jobs_seen import require_job
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, TEXT, raw_answer, read_json, text_answer
 
-router = APIRouter(tags=["job"], responses=ERRORS)
+router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyRoute)
 
 _MAX_KEY_CHARS: Final = 255
 _ANY: Final[dict[str, Any]] = {"content": {"application/json": {"schema": {}}}}

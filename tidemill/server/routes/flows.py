@@ -20,12 +20,13 @@ from tidemill.server.flow_check import findings, warnings
 from tidemill.server.flow_deploy import checked_flow, deploy_flow
 from tidemill.server.flow_wire import FlowHistoryLine, FlowOut, NewFlow, flow_history_line, flow_out
 from tidemill.server.flows_seen import flow_version, latest_flow, parse_version
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import MOST_PER_PAGE, PageNumber, PerPage, counted_page, visible_page
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.preconditions import Conditions, etag
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["flow"], responses=ERRORS)
+router = APIRouter(tags=["flow"], responses=ERRORS, route_class=LazyRoute)
 
 _FLOWS: Final = Listing("flows")
 InBody = Annotated[NewFlow, Depends(json_body(NewFlow))]

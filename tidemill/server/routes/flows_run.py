@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from tidemill.server import job_stream
 from tidemill.server.arguments import Shape, shape
-from tidemill.server.direct import DirectRoute
+from tidemill.server.direct import LazyDirectRoute
 from tidemill.server.enqueue import RunQuery, run_query
 from tidemill.server.flows_seen import parse_version
 from tidemill.server.parts import Caller, InParts
@@ -16,7 +16,7 @@ from tidemill.server.run_answers import ANY_BODY, FAILED, ID, RESULT, started, w
 from tidemill.server.run_flows import FlowPreview, run_flow, submit_flow_preview
 from tidemill.server.wire import ERRORS, EVENTS, accepts
 
-router = APIRouter(tags=["job"], responses=ERRORS, route_class=DirectRoute)
+router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyDirectRoute)
 
 InQuery = Annotated[RunQuery, Depends(run_query)]
 InShape = Annotated[Shape, Depends(shape)]

@@ -15,11 +15,12 @@ from tidemill.engine.permit import Action, Listing
 from tidemill.model.errors import BadRequest, Denied
 from tidemill.model.identity import FolderRight, Principal
 from tidemill.server.changes import changing
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["folder"], responses=ERRORS)
+router = APIRouter(tags=["folder"], responses=ERRORS, route_class=LazyRoute)
 
 
 class FolderInfo(msgspec.Struct):

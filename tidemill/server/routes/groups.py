@@ -13,11 +13,12 @@ from tidemill.engine import permit
 from tidemill.engine.permit import Action, Listing
 from tidemill.model.identity import Principal
 from tidemill.server.changes import changing
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["group"], responses=ERRORS)
+router = APIRouter(tags=["group"], responses=ERRORS, route_class=LazyRoute)
 
 
 class GroupInfo(msgspec.Struct):

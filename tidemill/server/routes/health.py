@@ -8,13 +8,14 @@ from starlette.responses import Response
 
 from tidemill.db import health
 from tidemill.model.errors import Unavailable
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import InParts
 from tidemill.server.wire import ERRORS, TEXT, json_answer, returns, text_answer
 
 WIRE_VERSION: Final = "1.850.0"
 """The release of Windmill whose wire format we speak: its clients switch features on by it."""
 
-router = APIRouter(tags=["health"], responses=ERRORS)
+router = APIRouter(tags=["health"], responses=ERRORS, route_class=LazyRoute)
 
 
 class Status(msgspec.Struct):

@@ -21,11 +21,12 @@ from tidemill.model.errors import Conflict
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server.changes import changing
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.preconditions import Conditions, Preconditions, etag, require_change
 from tidemill.server.wire import ERRORS, TEXT, json_answer, returns, text_answer
 
-router = APIRouter(tags=["history"], responses=ERRORS)
+router = APIRouter(tags=["history"], responses=ERRORS, route_class=LazyRoute)
 
 _W: Final = "/api/w/{workspace}"
 _KINDS: Final[dict[Kind, ItemKind]] = {"variable": ItemKind.VARIABLE, "resource": ItemKind.RESOURCE}

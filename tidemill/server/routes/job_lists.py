@@ -16,11 +16,12 @@ from tidemill.server.job_filter import Wanted, job_filter
 from tidemill.server.job_pages import JOBS, find
 from tidemill.server.job_wire import CompletedJob, QueuedJob, any_job, listed
 from tidemill.server.jobs_seen import require_job
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import PageNumber, PerPage
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, json_answer, returns, text_answer
 
-router = APIRouter(tags=["job"], responses=ERRORS)
+router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyRoute)
 
 _LAST_MS: Final = 253_402_300_799_999
 InFilter = Annotated[Wanted, Depends(job_filter)]

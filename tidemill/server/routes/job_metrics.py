@@ -12,10 +12,11 @@ from tidemill.engine.permit import Action
 from tidemill.model.errors import BadRequest, Conflict
 from tidemill.server.changes import changing
 from tidemill.server.jobs_seen import require_job
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, accepts, json_answer, json_body, returns
 
-router = APIRouter(tags=["metrics"], responses=ERRORS)
+router = APIRouter(tags=["metrics"], responses=ERRORS, route_class=LazyRoute)
 
 
 class NewProgress(msgspec.Struct):

@@ -21,10 +21,11 @@ from tidemill.model.path import parse_path
 from tidemill.server.enqueue import KEY_HEADER, Runnable, RunQuery, of_script, submit, submit_all
 from tidemill.server.flow_restart import runnable_flow
 from tidemill.server.jobs_seen import not_there, parse_job_id
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_body, text_answer
 
-router = APIRouter(tags=["job"], responses=ERRORS)
+router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyRoute)
 
 _MOST: Final = 200
 _WHOLE_FLOWS: Final = frozenset({JobKind.FLOW, JobKind.FLOW_PREVIEW})

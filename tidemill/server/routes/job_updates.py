@@ -10,10 +10,11 @@ from tidemill.server import flow_stream, job_stream
 from tidemill.server.flow_stream import MOST_LEVELS
 from tidemill.server.job_stream import Update, View, resumed
 from tidemill.server.jobs_seen import require_job, still_sees
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, Readmission
 from tidemill.server.wire import ERRORS, EVENTS, json_answer, returns
 
-router = APIRouter(tags=["job"], responses=ERRORS)
+router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyRoute)
 
 _MOST: Final = 2**50
 Offset = Annotated[int, Query(ge=0, le=_MOST, description="How much is known already, in UTF-16 units.")]

@@ -17,6 +17,7 @@ from tidemill.model.identity import Principal
 from tidemill.server.changes import changing
 from tidemill.server.job_wire import CompletedJob, any_job, whole
 from tidemill.server.jobs_seen import not_there, parse_job_id, require_job
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.live import read_text, texts
 from tidemill.server.outcome import JOB_HEADER
 from tidemill.server.parts import Caller, InParts, Parts
@@ -32,7 +33,7 @@ from tidemill.server.wire import (
     text_answer,
 )
 
-router = APIRouter(tags=["job"], responses=ERRORS)
+router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyRoute)
 
 _ANY: Final = {"description": "Any JSON value.", "content": {"application/json": {"schema": {}}}}
 _MOST_IDS: Final = 1000

@@ -17,7 +17,7 @@ from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server import job_stream
 from tidemill.server.arguments import Shape, require_object, shape
-from tidemill.server.direct import DirectRoute
+from tidemill.server.direct import LazyDirectRoute
 from tidemill.server.enqueue import Runnable, RunQuery, Submitted, of_script, run_query, submit
 from tidemill.server.flow_deploy import checked_flow, flow_locking
 from tidemill.server.inline import answer_inline
@@ -27,7 +27,7 @@ from tidemill.server.run_answers import ANY_BODY, FAILED, ID, RESULT, started, w
 from tidemill.server.run_scripts import by_hash, by_path, run_script, runnable_script
 from tidemill.server.wire import ERRORS, EVENTS, accepts, decode, json_body, read_json
 
-router = APIRouter(tags=["job"], responses=ERRORS, route_class=DirectRoute)
+router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyDirectRoute)
 
 _JOB_SCOPE: Final = WorkspaceTarget("jobs", Need.DEVELOPER)
 InQuery = Annotated[RunQuery, Depends(run_query)]

@@ -16,10 +16,11 @@ from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server.changes import changing
 from tidemill.server.errors import CODE_HEADER
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, accepts, json_answer, json_body, returns
 
-router = APIRouter(tags=["leases"], responses=ERRORS)
+router = APIRouter(tags=["leases"], responses=ERRORS, route_class=LazyRoute)
 
 _W: Final = "/api/w/{workspace}/leases"
 _DAY_S: Final = 86_400

@@ -17,10 +17,11 @@ from tidemill.model.errors import BadRequest, Denied, NotFound
 from tidemill.model.identity import EVERYONE, FolderRight, Principal, Role
 from tidemill.model.path import parse_path
 from tidemill.server.changes import changing
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["user"], responses=ERRORS)
+router = APIRouter(tags=["user"], responses=ERRORS, route_class=LazyRoute)
 
 _READ = WorkspaceTarget("users", Need.MEMBER)
 _MANAGE = WorkspaceTarget("users", Need.ADMIN)

@@ -11,10 +11,11 @@ from tidemill.engine.id_token import LONGEST_S
 from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal
 from tidemill.server.changes import changing
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, TEXT, json_answer, raw_answer, returns, text_answer
 
-router = APIRouter(tags=["oidc"], responses=ERRORS)
+router = APIRouter(tags=["oidc"], responses=ERRORS, route_class=LazyRoute)
 
 _MOST_AUDIENCE: Final = 500
 _HOUR_S: Final = 3600.0

@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tidemill.model.errors import NotFound
+from tidemill.server.lazy_route import LazyRoute
 
-router = APIRouter(tags=["pages"], include_in_schema=False)
+router = APIRouter(tags=["pages"], include_in_schema=False, route_class=LazyRoute)
 
 _KINDS: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 _POLICY: Final = (

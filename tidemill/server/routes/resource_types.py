@@ -18,10 +18,11 @@ from tidemill.model.errors import AlreadyExists, BadRequest, Conflict, NotFound
 from tidemill.model.path import check_name
 from tidemill.model.resource_type import catalogue, check_schema, recognise_url
 from tidemill.server.changes import changing
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["resources"], responses=ERRORS)
+router = APIRouter(tags=["resources"], responses=ERRORS, route_class=LazyRoute)
 
 _W: Final = "/api/w/{workspace}/resources"
 _TO_CHANGE: Final = WorkspaceTarget("resources", Need.DEVELOPER)

@@ -25,6 +25,7 @@ from tidemill.model.path import check_name, parse_path
 from tidemill.server import items
 from tidemill.server.changes import changing, checked_labels, plain
 from tidemill.server.item_pages import InItemPage
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.objects.way import subject_of
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.preconditions import Conditions, Preconditions, etag, require_change
@@ -34,7 +35,7 @@ from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, 
 from tidemill.stores.connection_tests import BY_IDENTITY, ConnectionTest, tester_of
 from tidemill.stores.objects.examination import summed_up
 
-router = APIRouter(tags=["resources"], responses=ERRORS)
+router = APIRouter(tags=["resources"], responses=ERRORS, route_class=LazyRoute)
 
 _W: Final = "/api/w/{workspace}/resources"
 _SEARCHED_CHARS: Final = 4000

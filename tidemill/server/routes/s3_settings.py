@@ -19,12 +19,13 @@ from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal
 from tidemill.model.jsontext import loads
 from tidemill.model.object_address import DEFAULT, Address, named
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.resources_seen import interpolated, require_resource
 from tidemill.server.s3.access import own_credentials
 from tidemill.server.wire import ERRORS, accepts, json_answer, json_body, returns
 
-router = APIRouter(tags=["helpers"], responses=ERRORS)
+router = APIRouter(tags=["helpers"], responses=ERRORS, route_class=LazyRoute)
 
 _HELPERS: Final = "/api/w/{workspace}/job_helpers"
 REGION: Final = "us-east-1"

@@ -24,6 +24,7 @@ from tidemill.model.schedule import Target
 from tidemill.server import items
 from tidemill.server.changes import changing, plain
 from tidemill.server.item_pages import InItemPage
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.preconditions import Conditions, Preconditions, etag, require_change
 from tidemill.server.schedule_changes import record
@@ -44,7 +45,7 @@ from tidemill.server.schedule_wire import (
 )
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["schedules"], responses=ERRORS)
+router = APIRouter(tags=["schedules"], responses=ERRORS, route_class=LazyRoute)
 
 _W: Final = "/api/w/{workspace}/schedules"
 _SHOWN: Final = 10

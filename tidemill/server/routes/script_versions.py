@@ -16,6 +16,7 @@ from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server.changes import changing
 from tidemill.server.deploy import deploy
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import MOST_PER_PAGE, PageNumber, PerPage
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.script_wire import (
@@ -29,7 +30,7 @@ from tidemill.server.script_wire import (
 from tidemill.server.scripts_seen import latest_version, version_by_hash
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["script"], responses=ERRORS)
+router = APIRouter(tags=["script"], responses=ERRORS, route_class=LazyRoute)
 
 InHash = Annotated[str, Path(alias="hash")]
 

@@ -17,13 +17,14 @@ from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, NotFound
 from tidemill.model.path import parse_path
 from tidemill.server.deploy import signature_of
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import PageNumber, PerPage, counted_page, visible_page
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.script_wire import ScriptOut, script_out
 from tidemill.server.scripts_seen import latest_version, version_by_hash
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["script"], responses=ERRORS)
+router = APIRouter(tags=["script"], responses=ERRORS, route_class=LazyRoute)
 
 _SCRIPTS: Final = Listing("scripts")
 _MOST_PATHS: Final = 100_000

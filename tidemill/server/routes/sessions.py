@@ -11,10 +11,11 @@ from tidemill.db import accounts, audit, passwords, throttle, tokens
 from tidemill.model.errors import Unauthenticated
 from tidemill.model.identity import CredentialKind, Principal
 from tidemill.server import auth
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, Parts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_body, text_answer
 
-router = APIRouter(tags=["sessions"], responses=ERRORS)
+router = APIRouter(tags=["sessions"], responses=ERRORS, route_class=LazyRoute)
 
 SECONDS_A_DAY: Final = 86_400
 _LONGEST_EMAIL: Final = 254

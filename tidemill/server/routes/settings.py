@@ -10,10 +10,11 @@ from tidemill.db import audit, instance_settings
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, InstanceTarget
 from tidemill.model.errors import BadRequest
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, raw_answer, returns, text_answer
 
-router = APIRouter(tags=["setting"], responses=ERRORS)
+router = APIRouter(tags=["setting"], responses=ERRORS, route_class=LazyRoute)
 
 KNOWN: Final[dict[str, Any]] = {
     "automate_username_creation": bool,

@@ -15,11 +15,12 @@ from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.model.errors import BadRequest, NotFound
 from tidemill.model.identity import Principal
 from tidemill.model.object_address import Address, named
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.objects.links import MOST_AT_ONCE
 from tidemill.server.parts import Caller, InParts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["app"], responses=ERRORS)
+router = APIRouter(tags=["app"], responses=ERRORS, route_class=LazyRoute)
 
 _W: Final = "/api/w/{workspace}"
 DEFAULT_EXPIRY_S: Final = 43_200

@@ -16,11 +16,12 @@ from tidemill.model.errors import BadRequest, NotFound
 from tidemill.model.identity import Principal
 from tidemill.server import auth
 from tidemill.server.expiry import aware, expiry_of
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["user"], responses=ERRORS)
+router = APIRouter(tags=["user"], responses=ERRORS, route_class=LazyRoute)
 
 MAX_LABEL_CHARS: Final = 200
 IMPERSONATION_S: Final = 3600.0

@@ -14,10 +14,11 @@ from tidemill.engine import permit
 from tidemill.engine.permit import Action, Item, ItemKind, Listing
 from tidemill.model.path import parse_path
 from tidemill.server.item_pages import InItemPage
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.wire import ERRORS, json_answer, returns
 
-router = APIRouter(tags=["triggers"], responses=ERRORS)
+router = APIRouter(tags=["triggers"], responses=ERRORS, route_class=LazyRoute)
 
 _MOST_LOOKED_AT: Final = 20_000
 _KIND: Final = "schedule"

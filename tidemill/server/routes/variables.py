@@ -25,11 +25,12 @@ from tidemill.model.path import parse_path
 from tidemill.server import items
 from tidemill.server.changes import changing, checked_labels, plain
 from tidemill.server.item_pages import InItemPage
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.preconditions import Conditions, etag, require_change
 from tidemill.server.wire import ERRORS, TEXT, accepts, decode, json_answer, json_body, read_json, returns, text_answer
 
-router = APIRouter(tags=["variables"], responses=ERRORS)
+router = APIRouter(tags=["variables"], responses=ERRORS, route_class=LazyRoute)
 
 VARIABLES: Final = items.Store(ItemKind.VARIABLE, variables.find, variables.hold, variables.delete)
 _W: Final = "/api/w/{workspace}/variables"

@@ -13,11 +13,12 @@ from tidemill.engine import permit
 from tidemill.engine.permit import Action, InstanceTarget, Need, WorkspaceTarget
 from tidemill.model.errors import BadRequest
 from tidemill.model.job import STANDARD_TAGS
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import ERRORS, json_answer, returns
 
-router = APIRouter(tags=["worker"], responses=ERRORS)
+router = APIRouter(tags=["worker"], responses=ERRORS, route_class=LazyRoute)
 
 MOST_TAGS: Final = 100
 _ANY = InstanceTarget("workers", domain="workers", superadmin=False)

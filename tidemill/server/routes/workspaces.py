@@ -12,12 +12,13 @@ from tidemill.engine.permit import Action, InstanceTarget, Need, WorkspaceTarget
 from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal, Role
 from tidemill.server.changes import changing
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.objects.settings import to_wire
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts, Parts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
-router = APIRouter(tags=["workspace"], responses=ERRORS)
+router = APIRouter(tags=["workspace"], responses=ERRORS, route_class=LazyRoute)
 
 _PAGES: Final = (
     "runs",

@@ -1,0 +1,102 @@
+"""Finds the route of a request by the segments of its path, however many routes there are."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
+
+from tidemill.model.errors import ConfigurationError
+
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)(:path)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A route, its place among all, and the names of what its path holds, from the left."""
+
+    order: int
+    route: Route
+    names: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Node:
+    """What may follow after some segments: a certain one, any one; routes that end here, or take in all the rest."""
+
+    certain: dict[str, "_Node"] = field(default_factory=dict)
+    any: "_Node | None" = None
+    ends: list[_Leaf] = field(default_factory=list)
+    rests: list[_Leaf] = field(default_factory=list)
+
+    def add(self, segments: Sequence[str], order: int, route: Route, names: tuple[str, ...] = ()) -> None:
+        if not segments:
+            self.ends.append(_Leaf(order, route, names))
+            return
+        segment, rest = segments[0], segments[1:]
+        placeholder = _PLACEHOLDER.fullmatch(segment)
+        if placeholder is None and "{" not in segment:
+            self.certain.setdefault(segment, _Node()).add(rest, order, route, names)
+        elif placeholder is not None and placeholder[2] is None:
+            self.any = self.any or _Node()
+            self.any.add(rest, order, route, (*names, placeholder[1]))
+        elif placeholder is not None and not rest:
+            self.rests.append(_Leaf(order, route, (*names, placeholder[1])))
+        else:
+            raise ConfigurationError(f"{route.path}: a placeholder is a whole segment, and of several only at the end.")
+
+    def find(
+        self, segments: Sequence[str], at: int = 0, values: tuple[str, ...] = ()
+    ) -> Iterator[tuple[_Leaf, tuple[str, ...]]]:
+        """All that fit the segments from `at` on, with what their placeholders stand for."""
+        if at == len(segments):
+            for leaf in self.ends:
+                yield leaf, values
+            return
+        segment = segments[at]
+        if (certain := self.certain.get(segment)) is not None:
+            yield from certain.find(segments, at + 1, values)
+        if self.any is not None and segment:
+            yield from self.any.find(segments, at + 1, (*values, segment))
+        for leaf in self.rests:
+            yield leaf, (*values, "/".join(segments[at:]))
+
+
+class RouteTree(BaseRoute):
+    """All routes as one. Of those whose templates fit, the one declared first answers, if it takes the method.
+
+    A segment of a template is a text, `{name}` for any one that is not empty, or `{name:path}` for all the rest.
+
+    Raises:
+        ConfigurationError: a template is none of these.
+    """
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes: Final = list(routes)
+        self._root: Final = _Node()
+        for order, route in enumerate(self.routes):
+            self._root.add(route.path.split("/"), order, route)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As of the route that answers; of one with another method if there is none, which then refuses."""
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        found = sorted(self._root.find(scope["path"].split("/")), key=lambda each: each[0].order)
+        for leaf, values in found:
+            if not leaf.route.methods or scope["method"] in leaf.route.methods:
+                return Match.FULL, _scope(leaf, values)
+        return (Match.PARTIAL, _scope(*found[0])) if found else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand over to the route that was found."""
+        await scope["route"].handle(scope, receive, send)
+
+
+def _scope(leaf: _Leaf, values: tuple[str, ...]) -> Scope:
+    return {
+        "route": leaf.route,
+        "endpoint": leaf.route.endpoint,
+        "path_params": dict(zip(leaf.names, values, strict=True)),
+    }
