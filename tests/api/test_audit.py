@@ -1,8 +1,13 @@
 """The audit log, as it is read."""
 
+import csv
+import json
+from io import StringIO
+
 import pytest
 
 from tests.api.conftest import Api
+from tidemill.server.routes import audit
 
 W = "/api/w/main"
 
@@ -41,6 +46,13 @@ async def test_changes_are_listed_newest_first(api: Api) -> None:
         ({"username": "ada"}, ["ops"]),
         ({"operation": "folder.create"}, ["one"]),
         ({"operations": "folder.create, group.create"}, ["ops", "one"]),
+        ({"operation": "folder.*"}, ["one", "one", "one"]),
+        ({"operations": "group.*,folder.delete"}, ["one", "ops"]),
+        ({"operation": "fold.*"}, []),
+        ({"resource_prefix": "o"}, ["one", "ops", "one", "one"]),
+        ({"resource_prefix": "op"}, ["ops"]),
+        ({"resource_prefix": "_"}, []),
+        ({"after_id": 10**15}, []),
         ({"exclude_operations": "folder.create,folder.update"}, ["one", "ops"]),
         ({"action_kind": "Created"}, ["ops", "one"]),
         ({"action_kind": "Create"}, ["ops", "one"]),
@@ -125,3 +137,29 @@ async def test_jobs_are_named(api: Api) -> None:
     assert (await job.post(f"{W}/folders/create", json={"name": "by_job"})).status_code == 201
     (record,) = await records(api)
     assert record["job_id"]
+
+
+async def test_newer_records_are_read_by_id(api: Api) -> None:
+    await some_changes(api)
+    before = await records(api)
+    await api.admin.post(f"{W}/groups/create", json={"name": "new"})
+    assert [each["resource"] for each in await records(api, after_id=before[0]["id"])] == ["new"]
+
+
+async def test_records_that_fit_are_exported_whole(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "MAX_PER_PAGE", 2)
+    await some_changes(api)
+    await api.admin.post(f"{W}/folders/create", json={"name": "with", "owners": ["u/dev"]})
+    listed = await records(api, per_page=100)
+    lines = await api.admin.get(f"{W}/audit/export", params={"format": "jsonl"})
+    assert lines.headers["content-type"] == "application/x-ndjson"
+    assert [json.loads(line) for line in lines.text.splitlines()] == listed
+    table = await api.admin.get(f"{W}/audit/export", params={"operation": "folder.*"})
+    assert "attachment" in table.headers["content-disposition"]
+    rows = list(csv.DictReader(StringIO(table.text)))
+    assert [row["resource"] for row in rows] == [each["resource"] for each in listed if each["resource"] != "ops"]
+    assert json.loads(rows[0]["parameters"])["owners"] == ["u/dev"]
+    own = await api.developer.get(f"{W}/audit/export", params={"format": "jsonl"})
+    assert {json.loads(line)["username"] for line in own.text.splitlines()} == {"dev"}
+    assert (await api.admin.get(f"{W}/audit/export", params={"all_workspaces": True})).status_code == 403
+    assert "theirs" in (await api.superadmin.get(f"{W}/audit/export", params={"all_workspaces": True})).text

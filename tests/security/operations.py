@@ -111,6 +111,7 @@ GET /api/concurrency_groups/list
 GET /api/jobs/db_clock
 GET /api/w/{workspace}/workers/custom_tags
 GET /api/w/{workspace}/audit/list
+GET /api/w/{workspace}/audit/export
 GET /api/w/{workspace}/access_keys/list
 GET /api/w/{workspace}/concurrency_groups/list_jobs
 GET /api/w/{workspace}/folders/list

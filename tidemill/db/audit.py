@@ -35,7 +35,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which records are wanted; None is no restriction. `own` is the e-mail of a caller who sees only its own."""
+    """Which records are wanted; None is no restriction.
+
+    `own` is the e-mail of a caller who sees only its own. Of `operations`, `variables.*` stands for all of variables.
+    """
 
     own: str | None = None
     username: str | None = None
@@ -43,9 +46,11 @@ class Filter:
     not_operations: list[str] | None = None
     kind: Kind | None = None
     resource: str | None = None
+    resource_prefix: str | None = None
     before: datetime | None = None
     after: datetime | None = None
     before_id: int | None = None
+    after_id: int | None = None
 
 
 async def record(
@@ -93,9 +98,11 @@ async def page(tx: Transaction, workspace: str | None, wanted: Filter, *, limit:
         not_operations=wanted.not_operations,
         kind=wanted.kind,
         resource=wanted.resource,
+        resource_prefix=wanted.resource_prefix,
         before=wanted.before,
         after=wanted.after,
         before_id=wanted.before_id,
+        after_id=wanted.after_id,
         limit=limit,
         skip=skip,
     )

@@ -166,6 +166,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "POST /api/w/{workspace}/acls/remove/{kind}/{path:path}": developer("", jobs=False),
     # audit
     "GET /api/w/{workspace}/audit/list": member("audit:read", jobs=False),
+    "GET /api/w/{workspace}/audit/export": member("audit:read", jobs=False),
     "GET /api/w/{workspace}/audit/get/{id}": member("audit:read", jobs=False),
     # the S3 endpoint and what signs its requests
     **{

@@ -10,13 +10,15 @@ from audit
 where (:workspace::text is null or workspace_id = :workspace)
   and (:own::text is null or email = :own)
   and (:username::text is null or username = :username)
-  and (:operations::text[] is null or operation = any(:operations))
+  and (:operations::text[] is null or operation = any(:operations) or split_part(operation, '.', 1) || '.*' = any(:operations))
   and (:not_operations::text[] is null or operation <> all(:not_operations))
   and (:kind::text is null or action_kind = :kind)
   and (:resource::text is null or resource = :resource)
+  and (:resource_prefix::text is null or starts_with(resource, :resource_prefix))
   and (:before::timestamptz is null or at < :before)
   and (:after::timestamptz is null or at > :after)
   and (:before_id::bigint is null or id < :before_id)
+  and (:after_id::bigint is null or id > :after_id)
 order by id desc
 limit :limit offset :skip;
 

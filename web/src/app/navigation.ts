@@ -1,5 +1,5 @@
 /** What the side bar and the command palette lead to. */
-import { Activity, Boxes, Braces, CalendarClock, Code2, Database, HardDrive, House, KeyRound, Server, type LucideIcon } from "lucide-react";
+import { Activity, Boxes, Braces, CalendarClock, Code2, Database, HardDrive, House, KeyRound, ScrollText, Server, type LucideIcon } from "lucide-react";
 
 export interface Place {
   label: string;
@@ -13,7 +13,8 @@ export interface Place {
     | "/w/$workspace/resources"
     | "/w/$workspace/variables"
     | "/w/$workspace/states"
-    | "/w/$workspace/workers";
+    | "/w/$workspace/workers"
+    | "/w/$workspace/audit";
   icon: LucideIcon;
   /** Shown only to admins of the workspace. */
   adminOnly?: boolean;
@@ -30,4 +31,5 @@ export const PLACES: Place[] = [
   { label: "Variables", to: "/w/$workspace/variables", icon: KeyRound },
   { label: "States", to: "/w/$workspace/states", icon: Braces },
   { label: "Workers", to: "/w/$workspace/workers", icon: Server },
+  { label: "Audit", to: "/w/$workspace/audit", icon: ScrollText },
 ];

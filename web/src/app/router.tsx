@@ -103,6 +103,11 @@ function texts<Name extends string>(search: Record<string, unknown>, ...names: N
   return Object.fromEntries(names.filter((name) => typeof search[name] === "string" && search[name]).map((name) => [name, search[name]])) as Partial<Record<Name, string>>;
 }
 
+/** As `texts`; a text of digits comes from the address as a number. */
+function numbersToo<Name extends string>(search: Record<string, unknown>, ...names: Name[]): Partial<Record<Name, string>> {
+  return texts(Object.fromEntries(Object.entries(search).map(([name, value]) => [name, typeof value === "number" ? String(value) : value])), ...names);
+}
+
 const itemsSearch = (search: Record<string, unknown>): ItemsSearch => texts(search, "q", "owner", "type");
 
 const resources = createRoute({ getParentRoute: () => workspace, path: "/resources", validateSearch: itemsSearch, component: lazyRouteComponent(() => import("@/resources/list-page"), "ResourcesPage") });
@@ -174,11 +179,31 @@ const database = createRoute({
 
 const workers = createRoute({ getParentRoute: () => workspace, path: "/workers", component: lazyRouteComponent(() => import("@/workers/page"), "WorkersPage") });
 
+/** Which records of the audit log are shown (`from` and `to` in the reader's own zone), and the one beside. */
+export interface AuditSearch {
+  user?: string;
+  operation?: string;
+  kind?: string;
+  resource?: string;
+  from?: string;
+  to?: string;
+  all?: string;
+  id?: string;
+}
+
+const audit = createRoute({
+  getParentRoute: () => workspace,
+  path: "/audit",
+  validateSearch: (search: Record<string, unknown>): AuditSearch => numbersToo(search, "user", "operation", "kind", "resource", "from", "to", "all", "id"),
+  component: lazyRouteComponent(() => import("@/audit/page"), "AuditPage"),
+});
+
 const inWorkspace = [
   ...[home, scripts, newScript, script, editScript, runs, run],
   ...[schedules, newSchedule, schedule, workers],
   ...[resources, newResource, resource, variables, newVariable, variable, states, state],
   ...[storages, storage, databases, database],
+  ...[audit],
 ] as const;
 
 const pages = root.addChildren([signIn, start, approval, workspace.addChildren(inWorkspace)]);

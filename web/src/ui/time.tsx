@@ -1,5 +1,5 @@
 /** Times in the reader's own zone, the exact one on hover. */
-import { useEffect, useState } from "react";
+import { useSyncExternalStore } from "react";
 
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
@@ -37,16 +37,35 @@ export function bytes(size: number): string {
   return `${unit === 0 ? size : size.toFixed(size < 10 ? 1 : 0)} ${units[unit]}`;
 }
 
+/** One clock for all that is shown, so that what is older never seems newer. */
+let now = new Date();
+const readers = new Set<() => void>();
+
+function tick(): void {
+  now = new Date();
+  readers.forEach((tell) => tell());
+}
+
+let timer: ReturnType<typeof setInterval> | undefined;
+
+function subscribe(tell: () => void): () => void {
+  readers.add(tell);
+  if (Date.now() - now.getTime() > 500) tick();
+  timer ??= setInterval(tick, 15_000);
+  return () => {
+    readers.delete(tell);
+    if (readers.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
 export function Ago({ at }: { at: string }) {
   const date = new Date(at);
-  const [now, setNow] = useState(() => new Date());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(new Date()), 15_000);
-    return () => clearInterval(timer);
-  }, []);
+  const seen = useSyncExternalStore(subscribe, () => now);
   return (
     <time dateTime={at} title={exact(date)} className="whitespace-nowrap">
-      {relative(date, now)}
+      {relative(date, seen)}
     </time>
   );
 }
