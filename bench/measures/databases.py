@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from bench.figures import Figure
 from bench.instance import Helper, Instance, helper
 from bench.processes import peak_mib
+from bench.raw.queries import file_of
 from bench.wire import Connection
 from tests.database_servers import Postgres, start_embedded
 from tests.processes import Processes, forget_peak
@@ -41,10 +42,11 @@ class Sizes:
     queries: int
     rows: int
     many_rows: int
+    imported: int
     rounds: int
 
 
-FULL, QUICK = Sizes(10_000, 1_000_000, 5_000_000, 3), Sizes(500, 50_000, 200_000, 1)
+FULL, QUICK = Sizes(10_000, 1_000_000, 5_000_000, 100_000, 3), Sizes(500, 50_000, 200_000, 20_000, 1)
 
 
 async def measure(instance: Instance, quick: bool) -> list[Figure]:
@@ -66,6 +68,7 @@ async def measure(instance: Instance, quick: bool) -> list[Figure]:
             return [
                 *await inline(client, baseline, sizes),
                 *await exported(client, baseline, sizes, pid=worker.pid),
+                await imported(client, baseline, postgres, sizes),
                 await streamed(client, sizes, pid=worker.pid),
                 await small_duckdb(client, sizes),
             ]
@@ -140,6 +143,26 @@ async def exported(client: Connection, baseline: Helper, sizes: Sizes, *, pid: i
             more_is_better=False, aim=300,
         ),
     ]  # fmt: skip
+
+
+async def imported(client: Connection, baseline: Helper, postgres: Postgres, sizes: Sizes) -> Figure:
+    """A CSV file into a table by the explorer, every value checked against its column; and by a bare `copy`."""
+    ours, theirs = [], []
+    file = file_of(sizes.imported)
+    route = f"databases/import_file?resource={RESOURCE}&schema=public&table=imported&format=csv"
+    with postgres.connect() as connection:
+        connection.execute("create table imported (like events)")
+    for _ in range(sizes.rounds):
+        theirs.append(sizes.imported / await ordered(baseline, work="import", count=sizes.imported))
+        began = time.perf_counter()
+        status, said = await client.post(f"/api/w/main/{route}", file)
+        ours.append(sizes.imported / (time.perf_counter() - began))
+        if status != 200 or json.loads(said)["rows"] != sizes.imported:
+            raise RuntimeError(f"The file was not imported: {status} {said[:300]!r}")
+    return Figure(
+        name="import", title=f"{sizes.imported:,} rows from CSV into Postgres", unit="rows/s", ours=ours, raw=theirs,
+        against="bare `copy`",
+    )  # fmt: skip
 
 
 async def streamed(client: Connection, sizes: Sizes, *, pid: int) -> Figure:

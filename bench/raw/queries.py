@@ -34,6 +34,7 @@ def main() -> None:
         "queries": lambda count: many(connection, count),
         "copy": lambda _: copied(connection),
         "duckdb": lambda _: by_duckdb(dsn),
+        "import": lambda count: filled(connection, file_of(count)),
     }
     print("ready", flush=True)
     for line in sys.stdin:
@@ -66,6 +67,22 @@ def copied(connection: psycopg.Connection[psycopg.rows.TupleRow]) -> None:
         with pa.parquet.ParquetWriter(target, rows.schema) as writer:
             for batch in rows:
                 writer.write_batch(batch)
+
+
+def filled(connection: psycopg.Connection[psycopg.rows.TupleRow], file: bytes) -> None:
+    """The file into a table, which is empty again afterwards."""
+    with connection.cursor().copy("copy imported from stdin (format csv, header)") as copy:
+        copy.write(file)
+    connection.execute("truncate imported")
+
+
+def file_of(count: int) -> bytes:
+    """A CSV file with so many rows for a table like `events`."""
+    lines = (
+        f'{n},"event, number {n}",{n % 100000 / 100:.2f},2024-01-01 00:00:{n % 60:02d}.{n:06d},{n % 3 == 0},{n / 7!r}\n'
+        for n in range(count)
+    )
+    return f"{','.join(TYPES)}\n{''.join(lines)}".encode()
 
 
 def by_duckdb(dsn: str) -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Api
-from tests.api.exploring import all_pages, ask, put_resource
+from tests.api.exploring import PATH, W, all_pages, ask, put_resource
 from tests.database_servers import DatabaseServers, MariaDb, start_clickhouse
 from tidemill.engine.egress import EVERYWHERE
 from tidemill.stores.databases import open_database
@@ -306,3 +306,36 @@ async def test_clickhouse_rows_are_filtered(visits: httpx.AsyncClient) -> None:
     for column, operator, value, wanted in cases:
         filters = [{"column": column, "operator": operator, "value": value}]
         assert len((await ask(visits, "rows", schema="shop", table="visit", filters=filters))["rows"]) == wanted
+
+
+async def test_clickhouse_takes_all_of_a_file_or_nothing(visits: httpx.AsyncClient) -> None:
+    """Also instants of a zone, and null only where it may be."""
+
+    async def imported(content: str, *, status: int = 200, **query: Any) -> Any:
+        given = {"resource": PATH, "schema": "shop", "table": "visit", **query}
+        answer = await visits.post(f"{W}/databases/import_file", params=given, content=content.encode())
+        assert answer.status_code == status, answer.text
+        return answer.json() if status == 200 else answer.text
+
+    async def rows(site: str) -> list[list[Any]]:
+        filters = [{"column": "site", "operator": "=", "value": site}]
+        found = await ask(visits, "rows", schema="shop", table="visit", filters=filters)
+        return [row[:7] for row in found["rows"]]
+
+    head = "site,day,at,mood,share,tags,note\n"
+    good = 'east,2024-02-01,2024-07-01 10:00:00.125Z,calm,0.5,"[""a"",""b""]","tab\there"\n' * 3
+    for wrong, told in (
+        ("east,2024-02-01,2024-07-01 10:00:00.125Z,furious,0.5,[],x\n", "furious"),
+        ("east,,2024-07-01 10:00:00.125Z,calm,0.5,[],x\n", "Line 5"),
+        ("east,2024-02-01,soon,calm,0.5,[],x\n", "DateTime64"),
+    ):
+        refusal = await imported(head + good + wrong, status=422 if told != "DateTime64" else 400)
+        assert (refusal.startswith("Line 5:"), told in refusal, "Nothing was imported" in refusal) == (True,) * 3
+    lines = '{"site": "east", "day": "2024-02-01"}\n{"site": "east"}\n'
+    assert "Line 2" in await imported(lines, format="json", status=400)
+    assert (await imported(head + good, dry_run=True)) == {"rows": 3, "applied": False}
+    assert await rows("east") == []
+    assert (await imported(head + good))["rows"] == 3
+    cells = ["east", "2024-02-01", "2024-07-01 10:00:00.125 UTC", "calm", 0.5, ["a", "b"], "tab\there"]
+    assert await rows("east") == [cells] * 3
+    assert "view" in await imported(head, table="north", status=400)

@@ -110,6 +110,28 @@ async def test_bad_row_is_named_with_its_line_and_nothing_stays(
     assert sql("select count(*) from odd") == [(2000,)]
 
 
+async def test_texts_that_mean_something_to_copy_arrive_as_they_are(
+    client: httpx.AsyncClient, sql: Callable[[str], list[Any]]
+) -> None:
+    """Also types of the database's own, which are written together with those that every Postgres has."""
+    sql("create type files.mood as enum ('calm', 'a\\b'); create type files.pair as (n int, t text)")
+    sql("create table special (id int primary key, t text, mood mood, pairs pair[], words text[])")
+    texts = ["\\N", "\\.", "tab\there", "line\nbreak\r", "back\\slash", "", "\b\v\f", "null", "ä\u2028"]
+    rows = [
+        {"id": number, "t": text, "mood": "a\\b", "pairs": [{"n": number, "t": text}], "words": [text, None]}
+        for number, text in enumerate(texts)
+    ]
+    content = "".join(json.dumps(row) + "\n" for row in [*rows, {"id": 99, "t": None, "mood": None}]).encode()
+    await imported(client, content, format="json", table="special")
+    found = sql("select id, t, mood::text, (pairs[1]).t, words from special where id < 99 order by id")
+    assert found == [(number, text, "a\\b", text, [text, None]) for number, text in enumerate(texts)]
+    assert sql("select t, mood from special where id = 99") == [(None, None)]
+    told = await imported(
+        client, b'{"id": 1000, "t": "x"}\n{"id": 1001, "t": "\\u0000"}\n', format="json", table="special", status=400
+    )
+    assert (told.startswith("Line 2:"), "NUL" in told) == (True, True)
+
+
 async def test_columns_are_mapped_and_those_that_are_missing_get_their_defaults(
     client: httpx.AsyncClient, sql: Callable[[str], list[Any]]
 ) -> None:
@@ -131,6 +153,11 @@ async def test_mariadb_takes_all_of_a_file_or_nothing(api: Api, database_servers
     told = await imported(client, b"id,t\n1,a\n2,b\n1,c\n", status=422, **where)
     assert (told.startswith("Line 4:"), "Duplicate" in told) == (True, True)
     assert (await ask(client, "rows", **where))["rows"] == []
+    many = b"id,t\n" + b"".join(b"%d,%d\n" % (number, number % 7) for number in range(3000))
+    assert "Line 3002" in await imported(client, many + b"2999,x\n", status=422, **where)
+    assert "Line 3002" in await imported(client, many + b"3000,longer\n", status=422, **where)
+    assert "Line 3002" in await imported(client, many + b"some,x\n", status=400, **where)
+    assert (await imported(client, many, dry_run=True, **where))["rows"] == 3000
     await imported(client, 'id,t\n1,\n2,""\n3,"ä,"\n'.encode(), **where)
     assert (await ask(client, "rows", **where))["rows"] == [[1, None], [2, ""], [3, "ä,"]]
     await ask(client, "define", steps=[{"kind": "drop_table", **where}], dry_run=False)

@@ -82,10 +82,11 @@ def decimal(name: str, type_name: str, raw: bytes) -> str:
 
 
 def boolean(name: str, type_name: str, raw: bytes) -> bool:
-    match raw:
-        case b"true" | b"1" | b'"true"':
+    """Of texts also `t` and `f`, as Postgres writes them into CSV, and in capitals, as Python does."""
+    match raw.strip(b'"').lower():
+        case b"true" | b"t" | b"1":
             return True
-        case b"false" | b"0" | b'"false"':
+        case b"false" | b"f" | b"0":
             return False
         case _:
             raise unfit(name, type_name, raw, "true or false")

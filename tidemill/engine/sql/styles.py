@@ -51,6 +51,14 @@ class Style:
         lock: behind a select, so that its rows stay as they are.
         only_one: behind an update or delete that must not touch a second row like the first; "" where `row` is there.
         nothing: behind `insert into x`, for a row of defaults.
+        locked: behind the name of a table in a select, for the same as `lock`.
+        first_one: behind `update` and `delete`, for the same as `only_one`.
+        many: takes rows of `{columns}` into `{source}`, for a session that writes many at once; `{values}` are places.
+        place: one of them, from `{number}`.
+        most_rows, most_values: that one insert takes.
+        staging: makes a table of the session's own for `{columns}`, where rows wait that no transaction holds together.
+        staged: the type of a column there.
+        savepoint, back: mark a place in a transaction, and go back there.
     """
 
     quoted: Callable[[str], str]
@@ -73,6 +81,16 @@ class Style:
     lock: str = " for update"
     only_one: str = ""
     nothing: str = "default values"
+    locked: str = ""
+    first_one: str = ""
+    many: str = ""
+    place: str = ":a{number}"
+    staging: str = ""
+    staged: Callable[[str], str] = lambda type_name: type_name
+    most_rows: int = 500
+    most_values: int = 20_000
+    savepoint: str = "savepoint tidemill_rows"
+    back: str = "rollback to savepoint tidemill_rows"
 
 
 def _doubled(quote: str) -> Callable[[str], str]:
@@ -158,6 +176,14 @@ def _in_utc(type_name: str) -> str:
     return f"DateTime64({match[2]}, 'UTC')" if match[1] else "DateTime('UTC')"
 
 
+_MOMENTS: Final = re.compile(r"\bDateTime(?:64\((\d)(?:, ?'[^']*')?\)|(?!64)(?:\('[^']*'\))?)")
+
+
+def _clickhouse_staged(type_name: str) -> str:
+    """Instants in UTC, in which they are written."""
+    return _MOMENTS.sub(lambda match: f"DateTime64({match[1]}, 'UTC')" if match[1] else "DateTime('UTC')", type_name)
+
+
 def _clickhouse_sorted(type_name: str) -> Compared:
     """NaN has its place among the nulls. What has no order is sorted as text."""
     found = _clickhouse_compared(type_name)
@@ -204,6 +230,7 @@ STYLES: Final = {
         row="ctid",
         row_type="tid",
         row_text="ctid::text",
+        many="copy {source} ({columns}) from stdin",
     ),
     "mysql": Style(
         quoted=_doubled("`"),
@@ -218,6 +245,8 @@ STYLES: Final = {
         is_short=False,
         only_one=" limit 1",
         nothing="() values ()",
+        many="insert into {source} ({columns}) values ({values})",
+        place="?",
     ),
     "mssql": Style(
         quoted=_bracketed,
@@ -257,6 +286,9 @@ STYLES: Final = {
         nulls_last_descending=True,
         compared=_clickhouse_compared,
         sorted=_clickhouse_sorted,
+        many="insert into {source} ({columns}) settings input_format_null_as_default = 0 format TabSeparated",
+        staging="create temporary table {source} ({columns}) engine = MergeTree order by tuple()",
+        staged=_clickhouse_staged,
     ),
 }
 

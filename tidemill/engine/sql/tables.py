@@ -301,6 +301,23 @@ def insert_rows(
     return Generated(f"insert into {source} ({names}) values {given}", tuple(text.values))
 
 
+def write_rows(style: Style, place: Place, columns: Sequence[str]) -> str:
+    """What a session runs to write many rows of the same columns; "" where the engine has nothing like it.
+
+    Raises:
+        BadRequest: there are no columns, or it cannot be changed.
+    """
+    text = Text(style)
+    _refuse_read_only(place)
+    if not columns:
+        raise BadRequest("the record has no value for a column of the table.")
+    return style.many.format(
+        source=f"{text.name(place.schema)}.{text.name(place.table)}",
+        columns=", ".join(text.name(column) for column in columns),
+        values=", ".join(style.place.format(number=number) for number in range(1, len(columns) + 1)),
+    )
+
+
 def _refuse_read_only(place: Place) -> None:
     if place.why_read_only:
         raise BadRequest(f"Rows of {place.schema}.{place.table} cannot be changed. {place.why_read_only}")

@@ -31,10 +31,14 @@ async def records_of(pieces: AsyncIterator[bytes], form: Format) -> AsyncIterato
     reader: RecordReader = CsvRecords() if form is Format.CSV else JsonLines()
     async for piece in pieces:
         for at in range(0, len(piece), PIECE_BYTES):
-            if found := list(reader.feed(piece[at : at + PIECE_BYTES])):
+            if found := await asyncio.to_thread(_fed, reader, piece[at : at + PIECE_BYTES]):
                 yield found
     if rest := list(reader.end()):
         yield rest
+
+
+def _fed(reader: RecordReader, piece: bytes) -> list[Record]:
+    return list(reader.feed(piece))
 
 
 async def _of_parquet(pieces: AsyncIterator[bytes]) -> AsyncIterator[Sequence[Record]]:

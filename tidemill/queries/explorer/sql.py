@@ -126,8 +126,13 @@ class SqlExplorer:
     ) -> int:
         """See `Explorer.load`."""
         async with self._database() as database:
-            _require_transactions(database, self.language)
-            place = await self._place(database, schema, name)
+            if not style_of(self.language).staging:
+                _require_transactions(database, self.language)
+            async with database.session(_LOOKING) as session:
+                table = await catalog_of(self.language).table(session, schema, name)
+            if "view" in table.kind:
+                raise BadRequest(f"{schema}.{name} is a view: import into the tables that it is made of.")
+            place = place_of(table)
             return await load(database, self.language, place, records=records, columns=columns, is_trial=is_trial)
 
     async def _place(self, database: Database, schema: str, name: str) -> Place:

@@ -30,6 +30,7 @@ class Capabilities:
         several_statements: one call takes a text of several statements (MSSQL's batch).
         row_locks: `select ... for update`.
         columnar: its sessions are `ColumnarSession`s.
+        many_rows: its sessions are `ManyRowsSession`s.
         upsert: how, "" for none: `on conflict`, `on duplicate key`, `merge`.
     """
 
@@ -40,6 +41,7 @@ class Capabilities:
     several_statements: bool = False
     row_locks: bool = True
     columnar: bool = False
+    many_rows: bool = False
     upsert: str = ""
 
 
@@ -148,6 +150,30 @@ class ColumnarSession(Session, Protocol):
 
         Raises:
             BadRequest, QueryFailed, ConnectionFailed: see `run`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class NamedType:
+    """A column that values are for; errors name it. `type_name`: as `Argument` has it."""
+
+    name: str
+    type_name: str
+
+
+RawRow = Sequence[bytes | None]
+"""Values as raw JSON; None for SQL's NULL."""
+
+
+class ManyRowsSession(Session, Protocol):
+    """A session that takes the values of many rows on their way at once."""
+
+    async def write_rows(self, text: str, columns: Sequence[NamedType], rows: Sequence[RawRow]) -> None:
+        """Run `text`, which takes one row (of Postgres: a COPY from stdin), for each of the rows; all in a transaction
+        that has begun. What fails leaves it as a statement that fails does.
+
+        Raises:
+            BadRequest, QueryFailed, ConnectionFailed: see `run`; which row it is, is not told.
         """
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 from tidemill.model.column import Column, Row
-from tidemill.stores.databases.port import SessionOptions, Statement
+from tidemill.stores.databases.port import NamedType, RawRow, SessionOptions, Statement
 
 
 class BlockingResult(Protocol):
@@ -59,3 +59,10 @@ class BlockingConnection(Protocol):
 
     def tell(self) -> str:
         """A sentence on what answers."""
+
+
+class ManyRowsConnection(BlockingConnection, Protocol):
+    """One that takes the values of many rows on their way at once."""
+
+    def write_rows(self, text: str, columns: Sequence[NamedType], rows: Sequence[RawRow]) -> None:
+        """See `ManyRowsSession.write_rows`."""

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from tidemill.model.column import Column, Row
 from tidemill.model.errors import QueryFailed, TidemillError
-from tidemill.stores.databases.blocking.port import BlockingConnection, BlockingResult
-from tidemill.stores.databases.port import Result, SessionOptions, Statement
+from tidemill.stores.databases.blocking.port import BlockingConnection, BlockingResult, ManyRowsConnection
+from tidemill.stores.databases.port import NamedType, RawRow, Result, SessionOptions, Statement
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,6 +67,11 @@ class BlockingSession:
         results = await self._in_time(self._connection.run, statement)
         self._open = results[-1] if results else None
         return [_AsyncResult(result, self) for result in results]
+
+    async def write_rows(self, text: str, columns: Sequence[NamedType], rows: Sequence[RawRow]) -> None:
+        """See `ManyRowsSession.write_rows`, of connections that can."""
+        await self._settle()
+        await self._in_time(cast("ManyRowsConnection", self._connection).write_rows, text, columns, rows)
 
     async def fetch(self, result: BlockingResult, rows: int) -> Sequence[Row]:
         """The next rows of a result of this session."""

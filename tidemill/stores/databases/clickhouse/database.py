@@ -16,7 +16,15 @@ from tidemill.stores.databases.clickhouse.arguments import parameter
 from tidemill.stores.databases.clickhouse.config import ClickHouseConfig
 from tidemill.stores.databases.clickhouse.types import Reader, parse_type
 from tidemill.stores.databases.json_http import guarded_client, unreachable
-from tidemill.stores.databases.port import Capabilities, Result, SessionOptions, Statement
+from tidemill.stores.databases.port import (
+    Argument,
+    Capabilities,
+    NamedType,
+    RawRow,
+    Result,
+    SessionOptions,
+    Statement,
+)
 from tidemill.stores.databases.tls import tls_context
 
 FORMAT: Final = "JSONCompactEachRowWithNamesAndTypes"
@@ -39,7 +47,7 @@ _VERSION: Final = re.compile(r"\s*\(version [^)]*\)\s*\Z|\s*\(official build\)\s
 class ClickHouseDatabase:
     """A `Database`."""
 
-    can = Capabilities(transactions=False, row_locks=False)
+    can = Capabilities(transactions=False, row_locks=False, many_rows=True)
 
     def __init__(self, config: ClickHouseConfig, egress: Egress) -> None:
         self._config, self._egress = config, egress
@@ -98,6 +106,11 @@ class ClickHouseSession:
         self._open: _Rows | None = None
         self._is_canceled = False
 
+    @property
+    def _kept_s(self) -> str:
+        """How long the server keeps a session that says nothing: while the body of a request arrives slowly, too."""
+        return f"{min(max(self._options.statement_timeout_s, 60), 3600):.0f}"
+
     async def run(self, statement: Statement) -> list[Result]:
         """See `Session.run`."""
         await self.finish()
@@ -106,6 +119,21 @@ class ClickHouseSession:
         self._open = _Rows(answer, statement, self)
         await self._open.read_head()
         return [self._open]
+
+    async def write_rows(self, text: str, columns: Sequence[NamedType], rows: Sequence[RawRow]) -> None:
+        """See `ManyRowsSession.write_rows`: by an insert that ends with `format TabSeparated`; all rows or none."""
+        await self.finish()
+        written = "".join(
+            "\t".join(
+                parameter(Argument(name=column.name, type_name=column.type_name, value=value))
+                for column, value in zip(columns, row, strict=True)
+            )
+            + "\n"
+            for row in rows
+        )
+        answer = await self._send(f"{text}\n{written}", {}, None)
+        self._open = _Rows(answer, Statement(text=text), self)
+        await self.finish()
 
     async def describe(self, statement: Statement) -> tuple[Column, ...]:
         """See `Session.describe`."""
@@ -173,7 +201,7 @@ class ClickHouseSession:
         query = {**_SETTINGS, "database": self._config.database, **parameters}
         if not is_killing:
             self._query_id = secrets.token_hex(16)
-            query |= {"query_id": self._query_id, "session_id": self._id, "session_timeout": "60"}
+            query |= {"query_id": self._query_id, "session_id": self._id, "session_timeout": self._kept_s}
             if self._options.read_only:
                 query["readonly"] = "1"
             if self._options.statement_timeout_s:

@@ -4,6 +4,7 @@ import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from pymysql.constants import FIELD_TYPE
@@ -35,11 +36,17 @@ def parameter(argument: Argument) -> Parameter:
     raw = argument.value
     if raw is None or raw == b"null":
         return Parameter(FIELD_TYPE.NULL, None)
-    name = " ".join(_MODIFIER.sub(" ", argument.type_name).lower().split())
+    return _writer(argument.type_name)(argument.name, argument.type_name or "value", raw)
+
+
+@lru_cache(maxsize=1024)
+def _writer(type_name: str) -> "Writer":
+    name = " ".join(_MODIFIER.sub(" ", type_name).lower().split())
     unsigned = "unsigned" in name
     name = name.replace("unsigned", "").replace("signed", "").replace("zerofill", "").strip()
-    write = _blob if _WIDE_BIT.fullmatch(argument.type_name.lower()) else _WRITERS.get(name, _text)
-    return write(argument.name, argument.type_name or "value", raw) if not unsigned else _unsigned(argument, name, raw)
+    if unsigned and name in _BITS:
+        return _unsigned(_BITS[name])
+    return _blob if _WIDE_BIT.fullmatch(type_name.lower()) else _WRITERS.get(name, _text)
 
 
 Writer = Callable[[str, str, bytes], Parameter]
@@ -71,11 +78,12 @@ def _integer(bits: int) -> Writer:
     return write
 
 
-def _unsigned(argument: Argument, name: str, raw: bytes) -> Parameter:
-    if name not in _BITS:
-        return _WRITERS.get(name, _text)(argument.name, argument.type_name, raw)
-    number = bound.integer(argument.name, argument.type_name, raw, bits=_BITS[name], is_unsigned=True)
-    return Parameter(FIELD_TYPE.LONGLONG | _UNSIGNED, struct.pack("<Q", number))
+def _unsigned(bits: int) -> Writer:
+    def write(name: str, type_name: str, raw: bytes) -> Parameter:
+        number = bound.integer(name, type_name, raw, bits=bits, is_unsigned=True)
+        return Parameter(FIELD_TYPE.LONGLONG | _UNSIGNED, struct.pack("<Q", number))
+
+    return write
 
 
 def _number(name: str, type_name: str, raw: bytes) -> Parameter:

@@ -20,12 +20,14 @@ from tidemill.stores.databases.mysql.config import MysqlConfig
 from tidemill.stores.databases.mysql.errors import connection_failed, query_failed
 from tidemill.stores.databases.mysql.prepared import Head, PreparingDriver
 from tidemill.stores.databases.places import by_position
-from tidemill.stores.databases.port import SessionOptions, Statement
+from tidemill.stores.databases.port import Argument, NamedType, RawRow, SessionOptions, Statement
 
 _SETTINGS: Final = "set names utf8mb4, time_zone = '+00:00', autocommit = 1"
 _TRUSTED_S: Final = 15.0
 _FAILURES: Final = (err.MySQLError, OSError, EOFError)
 _NOT_PREPARED: Final = 1295
+_MOST_VALUES: Final = 1_000
+"""Of rows that go to the server at a time: it takes 65,535, and is slower the more there are."""
 _FIRST_WORD: Final = re.compile(
     r"(?:\s|--\s[^\n]*(?:\n|$)|#[^\n]*(?:\n|$)|/\*(?!!).*?\*/|\()*+([a-z]+)", re.IGNORECASE | re.DOTALL
 )
@@ -134,6 +136,31 @@ class MysqlConnection:
             head = self._driver.read_head()
         with_rows = [result for result in results if result.columns]
         return list(with_rows or results[-1:])
+
+    def write_rows(self, text: str, columns: Sequence[NamedType], rows: Sequence[RawRow]) -> None:
+        """See `ManyRowsSession.write_rows`: of an insert that ends with its places, with those of more rows behind."""
+        self._changed = True
+        together = max(1, _MOST_VALUES // len(columns))
+        number, prepared_for = 0, 0
+        try:
+            for at in range(0, len(rows), together):
+                some = rows[at : at + together]
+                if len(some) != prepared_for:
+                    self.forget(number)
+                    number, _, _ = self._driver.prepare(_for_rows(text, len(columns), len(some)))
+                    prepared_for = len(some)
+                self._driver.execute(
+                    number,
+                    [
+                        parameter(Argument(name=column.name, type_name=column.type_name, value=value))
+                        for row in some
+                        for column, value in zip(columns, row, strict=True)
+                    ],
+                )
+        except _FAILURES as error:
+            raise query_failed(error, None) from error
+        finally:
+            self.forget(number)
 
     def describe(self, statement: Statement) -> tuple[Column, ...]:
         """See `BlockingConnection.describe`."""
@@ -286,6 +313,11 @@ class MysqlResult:
     def _end(self) -> None:
         self._connection.forget(self.number)
         self.number = 0
+
+
+def _for_rows(text: str, width: int, rows: int) -> str:
+    """The insert for more than one row."""
+    return text + f", ({', '.join('?' * width)})" * (rows - 1)
 
 
 def _first_cause(error: Exception) -> Exception:

@@ -89,20 +89,26 @@ def parameter(argument: Argument, declared: DeclaredType, data_type: DataType | 
     """
     if argument.value is None or argument.value == b"null":
         return None
-    write = _writer(declared, data_type)
+    write = writer_of(declared, data_type)
     text = _array(argument, declared, argument.value, write) if declared.is_array else _one(argument, write)
     if "\0" in text:
-        raise BadRequest(f"The argument {argument.name!r} holds a NUL, which Postgres keeps in no text.")
+        raise holds_nul(argument.name)
     return text.encode()
 
 
-def _writer(declared: DeclaredType, data_type: DataType | None) -> "Writer":
+def holds_nul(name: str) -> BadRequest:
+    """The error for a text that Postgres cannot keep."""
+    return BadRequest(f"The argument {name!r} holds a NUL, which Postgres keeps in no text.")
+
+
+def writer_of(declared: DeclaredType, data_type: DataType | None) -> "Writer":
+    """Who writes values of the type, or of an array's items."""
     item = data_type.item or data_type if data_type else None
     if item is not None and item.kind is Kind.STRUCT:
         return partial(_row, item)
     if item is not None and item.kind is Kind.MAP:
         return _hstore
-    return _WRITERS.get(declared.name, _as_text)
+    return _WRITERS.get(declared.name, as_text)
 
 
 Writer = Callable[[str, str, bytes], str]
@@ -131,7 +137,8 @@ def _array(argument: Argument, declared: DeclaredType, raw: bytes, write: Writer
     return "{" + (";" if declared.name == "box" else ",").join(parts) + "}"
 
 
-def _as_text(name: str, type_name: str, raw: bytes) -> str:
+def as_text(name: str, type_name: str, raw: bytes) -> str:
+    """A text as it is; of anything else its JSON."""
     return bound.text(raw)
 
 

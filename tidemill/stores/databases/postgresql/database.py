@@ -21,7 +21,7 @@ select pg_catalog.version(), current_user::text, pg_catalog.current_database()::
 class PostgresDatabase:
     """A `Database`. What is known of its own types is shared by its sessions."""
 
-    can = Capabilities(transactional_ddl=True, columnar=True, upsert="on conflict")
+    can = Capabilities(transactional_ddl=True, columnar=True, many_rows=True, upsert="on conflict")
 
     def __init__(self, config: PostgresConfig, egress: Egress) -> None:
         self._config = config

@@ -11,9 +11,10 @@ from psycopg.pq.abc import PGresult
 from tidemill.model.column import Column, DataType, Kind
 from tidemill.model.errors import BadRequest, ConnectionFailed, QueryFailed, TidemillError
 from tidemill.registry import Entry
-from tidemill.stores.databases.port import ColumnarResult, Result, SessionOptions, Statement
+from tidemill.stores.databases.port import ColumnarResult, NamedType, RawRow, Result, SessionOptions, Statement
 from tidemill.stores.databases.postgresql.arguments import DeclaredType, declared_type, parameter
 from tidemill.stores.databases.postgresql.connection import FORMS, Connection
+from tidemill.stores.databases.postgresql.copy_rows import Target, copy_rows
 from tidemill.stores.databases.postgresql.errors import (
     INSIDE_TRANSACTION,
     connection_lost,
@@ -120,6 +121,19 @@ class PostgresSession:
             await self.connection.command("rollback")
         self._open = copied
         return copied
+
+    async def write_rows(self, text: str, columns: Sequence[NamedType], rows: Sequence[RawRow]) -> None:
+        """See `ManyRowsSession.write_rows`."""
+        await self._settle()
+        self.connection.changed = True
+        await copy_rows(self.connection, text, [await self._target(each) for each in columns], rows)
+
+    async def _target(self, column: NamedType) -> Target:
+        declared, data_type = declared_type(column.type_name), None
+        if declared.oid is None:
+            oid = await self._resolve(column.name, declared)
+            data_type = (await self._look_up({oid}))[oid].data_type
+        return Target(column.name, column.type_name, declared, data_type)
 
     async def begin(self) -> None:
         """See `Session.begin`."""
