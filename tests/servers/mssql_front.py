@@ -141,7 +141,7 @@ class Client(threading.Thread):
         self.state = threading.Lock()
         self.is_busy = self.is_interrupted = False
         self.transaction = 0
-        self.intent = ""
+        self.intent = self.plans = ""
 
     def run(self) -> None:
         with contextlib.suppress(Gone, OSError), self.wire.sock:
@@ -245,6 +245,11 @@ class Client(threading.Thread):
         if query.startswith("exec sp_describe_first_result_set"):
             assert values is not None
             return prefix + self.described(values[0].decode() if values[0] else ""), 0, False
+        if match := re.fullmatch(r"set (showplan_xml|statistics xml) (on|off)", query):
+            self.plans = match[1] if match[2] == "on" else ""
+            return prefix, 0, False
+        if self.plans:
+            return self.planned(query, values, prefix)
         if query.startswith(("use ", "SET ")):
             return prefix, 0, False  # what drivers send by themselves
         pgconn = self.postgres.pgconn
@@ -277,6 +282,19 @@ class Client(threading.Thread):
             raise Gone
         return body, end, has_sent
 
+    def planned(self, query: str, values: Sequence[bytes | None] | None, prefix: bytes) -> tuple[bytes, int, bool]:
+        """The plan of the Postgres, called as SQL Server calls its own; behind what a statement gives that is run."""
+        runs, self.plans = self.plans == "statistics xml", ""  # the setting is for one statement here
+        body, end, has_sent = self.results(query, values, prefix) if runs else (prefix, 0, False)
+        if end == ERROR:
+            return body, end, has_sent
+        plain = re.sub(r"^declare .*?; ", "", query)
+        asked = f"explain (format xml) {transcribed(re.sub('@P[0-9]+', 'null', plain))}"
+        (xml,) = self.postgres.execute(asked).fetchone()
+        columns = [("Microsoft SQL Server 2005 XML Showplan", 25)]
+        body += metadata(columns) + row([xml.encode()], columns) + done(MORE | COUNT, token=0xFF, command=0xC1, count=1)
+        return body, end, has_sent
+
     def described(self, query: str) -> bytes:
         pgconn = self.postgres.pgconn
         prepared = pgconn.prepare(b"d", rewritten(query).encode())
@@ -305,7 +323,7 @@ def leave_with_their_servers() -> None:
 
 def ask(pgconn: pq.abc.PGconn, query: str, values: Sequence[bytes | None] | None) -> None:
     if values is None:
-        pgconn.send_query(query.encode())
+        pgconn.send_query(transcribed(query).encode())
     else:
         pgconn.send_query_params(rewritten(query).encode(), values)
     pgconn.set_chunked_rows_mode(500)
@@ -313,7 +331,39 @@ def ask(pgconn: pq.abc.PGconn, query: str, values: Sequence[bytes | None] | None
 
 
 def rewritten(query: str) -> str:
-    return re.sub(r"@P(\d+)", lambda found: f"${found[1]}", query)
+    return re.sub(r"@P(\d+)", lambda found: f"${found[1]}", transcribed(query))
+
+
+TRANSCRIBED = (
+    (r"\bcast\((\"[^\"]+\") as varbinary\(max\)\)", r"convert_to(\1::text, 'UTF8')"),
+    (r"\bcast\(0x as varbinary\(max\)\)", r"''::bytea"),
+    (r"\b0x00\b", r"'\\x00'::bytea"),
+    (r"\bisnull\(", "coalesce("),
+    (r"\+ coalesce\(", "|| coalesce("),
+    (r"\bhashbytes\('SHA2_256', ", "sha256("),
+    (r"\bconvert\(varchar\(64\), (.*?), 2\)\)", r"encode(\1, 'hex'))"),
+    (r"\bnvarchar\((?:max|\d+)\)", "text"),
+    (r"\bdatetime2\(\d\)", "timestamp"),
+    (r"\bcharindex\((.*?\)), (lower\(.*?\)\)) > 0", r"position(\1 in \2 > 0"),
+    (r" with \(updlock, rowlock\)", ""),
+    (r"\btop \(1\) ", ""),
+    (r"^save transaction", "savepoint"),
+    (r"^rollback transaction (?=\w)", "rollback to savepoint "),
+    (r"(^alter table \S+ add )(?=\"\w+\" )", r"\1column "),
+)
+"""What the explorer writes for SQL Server, as Postgres has it."""
+
+
+def transcribed(query: str) -> str:
+    """Names in brackets are for SQL Server alone; so is what comes with them."""
+    if "[" not in query and not query.startswith(("save ", "rollback transaction ")):
+        return query
+    query = re.sub(
+        r"\[((?:[^\]]|\]\])*)\]", lambda found: '"' + found[1].replace("]]", "]").replace('"', '""') + '"', query
+    )
+    for pattern, written in TRANSCRIBED:
+        query = re.sub(pattern, written, query)
+    return query
 
 
 def refused(result: pq.abc.PGresult, query: str) -> bytes:

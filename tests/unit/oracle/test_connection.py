@@ -1,7 +1,7 @@
 """What a connection asks of the driver, and in which order. The driver is a stand-in: it notes what it is asked, and
 answers with the columns and rows that a test gives. There is no Oracle that could be started for the tests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from tidemill.model.column import Kind
 from tidemill.model.errors import ConnectionFailed, QueryFailed, Unsupported
 from tidemill.stores.databases.oracle.config import OracleConfig
 from tidemill.stores.databases.oracle.connection import OracleConnection
-from tidemill.stores.databases.port import Argument, SessionOptions, Statement
+from tidemill.stores.databases.port import Argument, NamedType, SessionOptions, Statement
 
 CONFIG = OracleConfig.of({"database": "h/s", "user": "scott", "password": "tiger"})
 
@@ -31,6 +31,7 @@ def info(name: str, db_type: oracledb.DbType, **more: int) -> SimpleNamespace:
 class Variable:
     type: oracledb.DbType
     size: int
+    rows: int = 1
     value: object = None
 
     def setvalue(self, position: int, value: object) -> None:
@@ -52,16 +53,26 @@ class Cursor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def var(self, db_type: oracledb.DbType, size: int) -> Variable:
-        return Variable(db_type, size)
+    def var(self, db_type: oracledb.DbType, size: int, arraysize: int = 1) -> Variable:
+        return Variable(db_type, size, arraysize)
+
+    def setinputsizes(self, **sizes: Variable) -> None:
+        self.driver.sizes = sizes
+
+    def executemany(self, text: str, rows: list[dict[str, object]]) -> None:
+        self.driver.note(text)
+        self.driver.many = rows
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]:
+        return iter(self.driver.rows)
 
     def parse(self, text: str) -> None:
         self.driver.note(f"parse {text}")
         self.description = self.driver.columns
 
-    def execute(self, text: str, variables: dict[str, Variable] | None = None) -> None:
+    def execute(self, text: str, variables: dict[str, Any] | None = None) -> None:
         self.driver.note(text)
-        self.driver.bound = {name: each.value for name, each in (variables or {}).items()}
+        self.driver.bound = {name: getattr(each, "value", each) for name, each in (variables or {}).items()}
         self.rowcount = self.driver.changed
 
     def fetchmany(self, rows: int) -> list[tuple[object, ...]]:
@@ -87,6 +98,8 @@ class Driver:
     autocommit: bool = False
     asked: list[str] = field(default_factory=list)
     bound: dict[str, object] = field(default_factory=dict)
+    sizes: dict[str, Variable] = field(default_factory=dict)
+    many: list[dict[str, object]] = field(default_factory=list)
 
     def note(self, what: str) -> None:
         if self.refusal is not None:
@@ -230,3 +243,37 @@ def test_describing_does_nothing(driver: Driver) -> None:
     with pytest.raises(Unsupported, match="drop"):
         connection.describe(Statement(text="drop table t"))
     assert driver.asked == ["parse select n from t"]
+
+
+def test_many_rows_go_together_in_one_type_a_column(driver: Driver) -> None:
+    connection = connected(driver)
+    connection.begin()
+    columns = [NamedType("N", "number"), NamedType("T", "varchar2(9)"), NamedType("AT", "timestamp(6)")]
+    long = "x" * 40_000
+    rows = [[b'"1.50"', b'"ab"', b"null"], [None, f'"{long}"'.encode(), b'"2024-01-02T03:04:05"']]
+    connection.write_rows('insert into "S"."T" ("N", "T", "AT") values (:a1, :a2, :a3)', columns, rows)
+    form = "to_timestamp(:b3, 'YYYY-MM-DD HH24:MI:SS.FF9')"
+    assert driver.asked == [f'insert into "S"."T" ("N", "T", "AT") values (:b1, :b2, {form}) (in a transaction)']
+    at = "2024-01-02 03:04:05.000000000"
+    assert driver.many == [{"b1": Decimal("1.50"), "b2": "ab", "b3": None}, {"b1": None, "b2": long, "b3": at}]
+    assert {name: (each.type, each.size, each.rows) for name, each in driver.sizes.items()} == {
+        "b1": (oracledb.DB_TYPE_NUMBER, 0, 2),
+        "b2": (oracledb.DB_TYPE_CLOB, 40_000, 2),
+        "b3": (oracledb.DB_TYPE_VARCHAR, len(at), 2),
+    }
+
+
+def test_a_plan_is_written_by_the_server_and_not_kept(driver: Driver) -> None:
+    driver.rows = [("Plan hash value: 1",), ("| Id |",)]
+    connection = connected(driver)
+    connection.begin()
+    day = Argument(name="day", type_name="date", value=b'"2024-01-01"')
+    statement = Statement(text="delete from t where d = :day", arguments=(day,))
+    assert connection.explain(statement, runs=False) == "Plan hash value: 1\n| Id |"
+    asked, shown = driver.asked
+    assert asked.startswith("explain plan set statement_id = 'tidemill ")
+    assert asked.endswith("' for delete from t where d = :b1 (in a transaction)")
+    assert driver.bound == {"mark": asked.split("'")[1]}
+    assert "dbms_xplan.display" in shown
+    with pytest.raises(Unsupported, match="leave `analyze` out"):
+        connection.explain(statement, runs=True)

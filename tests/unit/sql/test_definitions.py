@@ -54,6 +54,33 @@ def step(kind: str, **parts: object) -> Step:
         ),
         ("mysql", step("drop_index", name="n"), "drop index `n` on `s`.`t`"),
         (
+            "mssql",
+            step("create_table", columns=(ID, NOTE), names=('i"d`',)),
+            "create table [s].[t] ([i\"d`] bigint not null, [note] varchar(20) null default 'a, b; --', "
+            'primary key ([i"d`]))',
+        ),
+        ("mssql", step("rename_table", table="it's", to="u'"), "exec sp_rename N'[s].[it''s]', N'u'''"),
+        ("mssql", step("rename_column", column="a]b", to="c"), "exec sp_rename N'[s].[t].[a]]b]', N'c', N'COLUMN'"),
+        ("mssql", step("add_column", columns=(ID,)), 'alter table [s].[t] add [i"d`] bigint not null'),
+        (
+            "mssql",
+            step("set_default", column="c'", default="(1)"),
+            "declare @drop nvarchar(max) = (select N'alter table [s].[t] drop constraint ' + quotename(d.name) from "
+            "sys.default_constraints d join sys.columns c on c.object_id = d.parent_object_id and c.column_id = "
+            "d.parent_column_id where d.parent_object_id = object_id(N'[s].[t]') and c.name = N'c'''); exec (@drop); "
+            "alter table [s].[t] add default (1) for [c']",
+        ),
+        (
+            "oracledb",
+            step("add_column", columns=(NewColumn(name="N", type="number", is_nullable=False, default="0"),)),
+            'alter table "s"."t" add ("N" number default 0 not null)',
+        ),
+        ("oracledb", step("set_nullable", column="c"), 'alter table "s"."t" modify ("c" null)'),
+        ("oracledb", step("set_default", column="c"), 'alter table "s"."t" modify ("c" default null)'),
+        ("oracledb", step("change_type", column="c", type="clob"), 'alter table "s"."t" modify ("c" clob)'),
+        ("oracledb", step("add_index", names=("a",)), 'create index "s"."t_a_idx" on "s"."t" ("a")'),
+        ("oracledb", step("rename_table", to="u"), 'alter table "s"."t" rename to "u"'),
+        (
             "mysql",
             step("add_foreign_key", names=("a",), references=("s", "u", ("id",))),
             "alter table `s`.`t` add foreign key (`a`) references `s`.`u` (`id`)",
@@ -94,6 +121,13 @@ def test_step_becomes_a_statement(language: str, asked: Step, wanted: str) -> No
 )
 def test_mysql_is_told_again_what_a_column_has(asked: Step, present: Present, wanted: str) -> None:
     assert define("mysql", asked, present) == f"alter table `s`.`t` modify column `c` {wanted}"
+
+
+def test_sql_server_is_told_again_whether_a_column_may_be_null() -> None:
+    present = Present(type="int", rest="", is_nullable=False)
+    changed = define("mssql", step("change_type", column="c", type="bigint"), present)
+    assert changed == "alter table [s].[t] alter column [c] bigint not null"
+    assert define("mssql", step("set_nullable", column="c"), present) == "alter table [s].[t] alter column [c] int null"
 
 
 @pytest.mark.parametrize(

@@ -83,15 +83,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """What MySQL must be told again about a column that is changed: its type, and the rest of its definition."""
+    """What some engines must be told again about a column that is changed: its type, and the rest of its definition."""
 
     type: str
     rest: str
+    is_nullable: bool = True
 
 
 def needs_present(language: str, step: Step) -> bool:
     """Whether `define` must know the column as it is."""
-    return language in {"mysql", "clickhouse"} and step.kind in {StepKind.CHANGE_TYPE, StepKind.SET_NULLABLE}
+    return language in {"mysql", "clickhouse", "mssql"} and step.kind in {StepKind.CHANGE_TYPE, StepKind.SET_NULLABLE}
 
 
 def define(language: str, step: Step, present: Present | None = None) -> str:
@@ -149,12 +150,16 @@ class _Writer:
         type_name = self.sql(column.type, "type")
         if self.language == "clickhouse":
             type_name = type_name if not column.is_nullable else f"Nullable({type_name})"
-        parts = [self.name(column.name, "name"), type_name]
-        if not column.is_nullable and self.language != "clickhouse":
-            parts.append("not null")
-        if column.default:
-            parts.append(f"default {self.sql(column.default, 'default')}")
-        return " ".join(parts)
+        name = self.name(column.name, "name")
+        default = f" default {self.sql(column.default, 'default')}" if column.default else ""
+        nullness = "" if column.is_nullable or self.language == "clickhouse" else " not null"
+        if self.language == "mssql" and column.is_nullable:
+            nullness = " null"  # what is meant without a word is a setting of the session there
+        return f"{name} {type_name}" + (default + nullness if self.language == "oracledb" else nullness + default)
+
+    def text(self, text: str) -> str:
+        """A text of SQL Server's."""
+        return "N'" + text.replace("'", "''") + "'"
 
     @property
     def new_column(self) -> str:
@@ -294,6 +299,57 @@ def _default_clickhouse(writer: _Writer) -> str:
     return f"alter table {writer.table} modify column {writer.column} {changed}"
 
 
+def _alter_mssql(writer: _Writer) -> str:
+    """SQL Server forgets whether a column may be null, if that is not said again."""
+    present, step = writer.present, writer.step
+    assert present is not None, "see `needs_present`"
+    is_type = step.kind is StepKind.CHANGE_TYPE
+    type_name = writer.sql(step.type, "type") if is_type else present.type
+    nullness = "null" if (present.is_nullable if is_type else step.is_nullable) else "not null"
+    return f"alter table {writer.table} alter column {writer.column} {type_name} {nullness}"
+
+
+def _default_mssql(writer: _Writer) -> str:
+    """A default is a constraint there, whose name is looked up where it is dropped."""
+    step, column = writer.step, writer.column
+    dropped = (
+        f"declare @drop nvarchar(max) = (select {writer.text(f'alter table {writer.table} drop constraint ')}"  # noqa: S608 # names in quotes
+        " + quotename(d.name) from sys.default_constraints d join sys.columns c on c.object_id = d.parent_object_id"
+        f" and c.column_id = d.parent_column_id where d.parent_object_id = object_id({writer.text(writer.table)})"
+        f" and c.name = {writer.text(step.column)}); exec (@drop)"
+    )
+    if not step.default:
+        return dropped
+    return f"{dropped}; alter table {writer.table} add default {writer.sql(step.default, 'default')} for {column}"
+
+
+def _rename_mssql(writer: _Writer) -> str:
+    writer.name(writer.step.to, "to")
+    new = writer.text(writer.step.to)
+    if writer.step.kind is StepKind.RENAME_TABLE:
+        return f"exec sp_rename {writer.text(writer.table)}, {new}"
+    return f"exec sp_rename {writer.text(f'{writer.table}.{writer.column}')}, {new}, N'COLUMN'"
+
+
+def _modify_oracle(writer: _Writer) -> str:
+    step = writer.step
+    match step.kind:
+        case StepKind.CHANGE_TYPE:
+            changed = writer.sql(step.type, "type")
+        case StepKind.SET_NULLABLE:
+            changed = "null" if step.is_nullable else "not null"
+        case _:
+            changed = f"default {writer.sql(step.default, 'default') if step.default else 'null'}"
+    return f"alter table {writer.table} modify ({writer.column} {changed})"
+
+
+def _index_oracle(writer: _Writer) -> str:
+    """An index is in a schema of its own; it goes where its table is."""
+    unique = "unique " if writer.step.is_unique else ""
+    name = f"{writer.name(writer.step.schema, 'schema')}.{writer.name(_index_name(writer.step), 'name')}"
+    return f"create {unique}index {name} on {writer.table} ({writer.names})"
+
+
 def _rename_beside(writer: _Writer) -> str:
     there = f"{writer.name(writer.step.schema, 'schema')}.{writer.name(writer.step.to, 'to')}"
     return f"rename table {writer.table} to {there}"
@@ -339,6 +395,28 @@ _MAKERS: Final[Mapping[str, Mapping[StepKind, Maker]]] = {
         StepKind.CHANGE_TYPE: _modify_clickhouse,
         StepKind.SET_NULLABLE: _modify_clickhouse,
         StepKind.SET_DEFAULT: _default_clickhouse,
+    },
+    "mssql": {
+        **_RELATIONAL,
+        StepKind.CREATE_SCHEMA: _alter("create schema {schema}"),
+        StepKind.DROP_SCHEMA: _alter("drop schema {schema}"),
+        StepKind.RENAME_TABLE: _rename_mssql,
+        StepKind.RENAME_COLUMN: _rename_mssql,
+        StepKind.ADD_COLUMN: _alter("alter table {table} add {new}"),
+        StepKind.CHANGE_TYPE: _alter_mssql,
+        StepKind.SET_NULLABLE: _alter_mssql,
+        StepKind.SET_DEFAULT: _default_mssql,
+        StepKind.DROP_INDEX: _alter("drop index {name} on {table}"),
+    },
+    "oracledb": {
+        **_RELATIONAL,
+        StepKind.RENAME_TABLE: _alter("alter table {table} rename to {to}"),
+        StepKind.ADD_COLUMN: _alter("alter table {table} add ({new})"),
+        StepKind.CHANGE_TYPE: _modify_oracle,
+        StepKind.SET_NULLABLE: _modify_oracle,
+        StepKind.SET_DEFAULT: _modify_oracle,
+        StepKind.ADD_INDEX: _index_oracle,
+        StepKind.DROP_INDEX: _alter("drop index {schema}.{name}"),
     },
 }
 """Databases of MySQL and ClickHouse are not dropped here: that takes all of their tables along."""

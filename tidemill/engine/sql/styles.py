@@ -50,7 +50,7 @@ class Style:
         unsorted: before that where a query has no order of its own.
         lock: behind a select, so that its rows stay as they are.
         only_one: behind an update or delete that must not touch a second row like the first; "" where `row` is there.
-        nothing: behind `insert into x`, for a row of defaults.
+        nothing: behind `insert into x`, for a row of defaults; `{column}` is one of the columns.
         locked: behind the name of a table in a select, for the same as `lock`.
         first_one: behind `update` and `delete`, for the same as `only_one`.
         many: takes rows of `{columns}` into `{source}`, for a session that writes many at once; `{values}` are places.
@@ -214,6 +214,42 @@ def _mssql_compared(type_name: str) -> Compared:
     return PLAIN
 
 
+_MSSQL_WITHOUT_BYTES: Final = frozenset({"text", "ntext", "json", "vector"})
+_MSSQL_VERSIONS: Final = frozenset({"timestamp", "rowversion"})
+
+
+def _mssql_version(columns: Columns) -> str:
+    """The table's own row version, else a digest of all values by their bytes."""
+    for name, type_name in columns:
+        if type_name in _MSSQL_VERSIONS:
+            return f"lower(convert(varchar(64), cast({name} as varbinary(8)), 2))"
+    parts = " + ".join(f"isnull(hashbytes('SHA2_256', {_mssql_bytes(*each)}), 0x00)" for each in columns)
+    return f"lower(convert(varchar(64), hashbytes('SHA2_256', cast(0x as varbinary(max)) + {parts}), 2))"
+
+
+def _mssql_bytes(name: str, type_name: str) -> str:
+    is_converted = type_name.partition("(")[0] in _MSSQL_WITHOUT_BYTES
+    return f"cast({f'cast({name} as nvarchar(max))' if is_converted else name} as varbinary(max))"
+
+
+_ORACLE_HASHED: Final = re.compile(
+    r"(?:number|n?varchar2|n?char|raw|date|timestamp|interval|binary_float|binary_double|float|u?rowid)\b"
+)
+_ORACLE_TOGETHER: Final = 50
+"""Digests that one text of Oracle's holds."""
+
+
+def _oracle_version(columns: Columns) -> str:
+    """A digest of all values. Of large ones the server makes none: then the change number, of the row or its block."""
+    if not all(_ORACLE_HASHED.match(type_name) for _, type_name in columns):
+        return "to_char(ora_rowscn)"
+    parts = [f"nvl2({name}, rawtohex(standard_hash({name}, 'SHA256')), '-')" for name, _ in columns]
+    while len(parts) > 1 or not parts[0].startswith("rawtohex"):
+        groups = [parts[at : at + _ORACLE_TOGETHER] for at in range(0, len(parts), _ORACLE_TOGETHER)]
+        parts = [f"rawtohex(standard_hash({' || '.join(group)}, 'SHA256'))" for group in groups]
+    return f"lower({parts[0]})"
+
+
 def _bracketed(name: str) -> str:
     return "[" + name.replace("]", "]]") + "]"
 
@@ -261,6 +297,14 @@ STYLES: Final = {
         page=_FETCH,
         skipping=_FETCH,
         unsorted=" order by (select null)",
+        version=_mssql_version,
+        is_short=False,
+        lock="",
+        locked=" with (updlock, rowlock)",
+        first_one="top (1) ",
+        most_values=2_000,
+        savepoint="save transaction tidemill_rows",
+        back="rollback transaction tidemill_rows",
     ),
     "oracledb": Style(
         quoted=_doubled('"'),
@@ -275,6 +319,11 @@ STYLES: Final = {
         row_text="rowidtochar(rowid)",
         page=_FETCH,
         skipping=_FETCH,
+        version=_oracle_version,
+        is_short=False,
+        nothing="({column}) values (default)",
+        many="insert into {source} ({columns}) values ({values})",
+        most_rows=1,
     ),
     "clickhouse": Style(
         quoted=_clickhouse_quoted,

@@ -4,6 +4,7 @@ Names are quoted, values are bound; nothing of what a user types becomes part of
 in the dialect's own placeholders.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,6 +14,7 @@ from tidemill.engine.sql.styles import Compared, Style
 from tidemill.model.errors import BadRequest
 
 MOST_NAME_CHARS: Final = 128
+_VERSION: Final = re.compile(r"[0-9A-Za-z+/(),*-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,7 @@ def lock_row(style: Style, place: Place, row: Identity) -> Generated:
     text = Text(style)
     where = _identified(text, place, row)
     source = f"{text.name(place.schema)}.{text.name(place.table)}"
-    return Generated(f"select 1 from {source} where {where}{style.lock}", tuple(text.values))
+    return Generated(f"select 1 from {source}{style.locked} where {where}{style.lock}", tuple(text.values))
 
 
 def update_row(style: Style, place: Place, row: Identity, values: Mapping[str, bytes]) -> Generated:
@@ -257,7 +259,7 @@ def update_row(style: Style, place: Place, row: Identity, values: Mapping[str, b
     text = Text(style)
     settings = [f"{text.name(column)} = {text.value(place.type_of(column), raw)}" for column, raw in values.items()]
     where = _meant(text, place, row)
-    source = f"{text.name(place.schema)}.{text.name(place.table)}"
+    source = f"{_first_one(style, place)}{text.name(place.schema)}.{text.name(place.table)}"
     return Generated(f"update {source} set {', '.join(settings)} where {where}", tuple(text.values))
 
 
@@ -265,7 +267,9 @@ def delete_row(style: Style, place: Place, row: Identity) -> Generated:
     """Deletes one row."""
     text = Text(style)
     source = f"{text.name(place.schema)}.{text.name(place.table)}"
-    return Generated(f"delete from {source} where {_meant(text, place, row)}", tuple(text.values))
+    return Generated(
+        f"delete {_first_one(style, place)}from {source} where {_meant(text, place, row)}", tuple(text.values)
+    )
 
 
 def insert_row(style: Style, place: Place, values: Mapping[str, bytes]) -> Generated:
@@ -274,7 +278,8 @@ def insert_row(style: Style, place: Place, values: Mapping[str, bytes]) -> Gener
     _refuse_read_only(place)
     source = f"{text.name(place.schema)}.{text.name(place.table)}"
     if not values:
-        return Generated(f"insert into {source} {style.nothing}", ())
+        nothing = style.nothing.format(column=text.name(next(iter(place.types))))
+        return Generated(f"insert into {source} {nothing}", ())
     columns = ", ".join(text.name(column) for column in values)
     given = ", ".join(text.value(place.type_of(column), raw) for column, raw in values.items())
     return Generated(f"insert into {source} ({columns}) values ({given})", tuple(text.values))
@@ -323,6 +328,10 @@ def _refuse_read_only(place: Place) -> None:
         raise BadRequest(f"Rows of {place.schema}.{place.table} cannot be changed. {place.why_read_only}")
 
 
+def _first_one(style: Style, place: Place) -> str:
+    return "" if place.key else style.first_one
+
+
 def _meant(text: Text, place: Place, row: Identity) -> str:
     """The row, once it is locked: what is known of it by then need not be said again, where it is long."""
     if place.key and not text.style.is_short:
@@ -360,7 +369,7 @@ def _is(text: Text, place: Place, column: str, raw: bytes) -> str:
 
 
 def _quoted(text: str) -> bytes:
-    """Versions and names of rows hold digits (hexadecimal ones, too), commas and parentheses only."""
-    if not all(char in "0123456789abcdef(),-" for char in text):
+    """Versions and names of rows hold digits (of base 64, too), commas and parentheses only."""
+    if not _VERSION.fullmatch(text):
         raise BadRequest("The row's version or name is not one that the explorer gave.")
     return f'"{text}"'.encode()

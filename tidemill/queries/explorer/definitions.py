@@ -8,7 +8,7 @@ from tidemill.engine.sql.definitions import Present, Step, define, needs_present
 from tidemill.engine.sql.styles import style_of
 from tidemill.model.errors import BadRequest, ConnectionFailed, NotFound, QueryFailed
 from tidemill.queries.explorer.port import MOST_CHANGES, Defined
-from tidemill.stores.databases.catalog import Catalog, Table, asked
+from tidemill.stores.databases.catalog import Catalog, Table, TableColumn, asked
 from tidemill.stores.databases.port import Database, Session, SessionOptions, Statement
 
 DEFINING_S: Final = 120.0
@@ -62,9 +62,9 @@ async def _present(session: Session, catalog: Catalog, language: str, *, step: S
     if not needs_present(language, step):
         return None
     table = await catalog.table(session, step.schema, step.table)
-    type_name = _type_of(table, step.column)
+    column = _column_of(table, step.column)
     if language != "mysql":
-        return Present(type=type_name, rest="")
+        return Present(type=column.type, rest="", is_nullable=column.is_nullable)
     quoted = style_of(language).quoted
     text = f"show create table {quoted(step.schema)}.{quoted(step.table)}"
     ((_, definition, *_),) = await asked(session, text)
@@ -74,10 +74,10 @@ async def _present(session: Session, catalog: Catalog, language: str, *, step: S
     raise NotFound(f"The table {step.schema}.{step.table} has no column {step.column[:80]!r}.")
 
 
-def _type_of(table: Table, name: str) -> str:
+def _column_of(table: Table, name: str) -> TableColumn:
     for each in table.columns:
         if each.name == name:
             if each.is_generated:
                 raise BadRequest(f"The column {name!r} is generated: run a script that says how.")
-            return each.type
+            return each
     raise NotFound(f"The table {table.schema}.{table.name} has no column {name[:80]!r}.")

@@ -74,7 +74,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How a statement is run: `plan` is the database's own, as JSON, or a JSON string of its text (`form` tells)."""
+    """How a statement is run: `plan` is the database's own: JSON, or its text or XML as a JSON string."""
 
     form: str
     plan: msgspec.Raw

@@ -160,7 +160,7 @@ async def _known(catalog: Catalog, session: Session, change: Change) -> Table:
 async def _lock(session: Session, style: Style, place: Place, row: Identity, number: int) -> None:
     (result,) = await session.run(_statement(lock_row(style, place, row)))
     found = sum([len(batch) async for batch in result.batches(2)])
-    if found != 1 and not (found and style.only_one):
+    if found != 1 and not (found and (style.only_one or style.first_one)):
         what = "is not there any more, or was changed since it was read" if not found else f"is one of {found} alike"
         raise Conflict(
             f"Change {number}: the row of {place.schema}.{place.table} {what}. Nothing was changed; read again."

@@ -31,6 +31,7 @@ class Capabilities:
         row_locks: `select ... for update`.
         columnar: its sessions are `ColumnarSession`s.
         many_rows: its sessions are `ManyRowsSession`s.
+        plans: its sessions are `PlanningSession`s; of others a statement with a word before it asks for a plan.
         upsert: how, "" for none: `on conflict`, `on duplicate key`, `merge`.
     """
 
@@ -42,6 +43,7 @@ class Capabilities:
     row_locks: bool = True
     columnar: bool = False
     many_rows: bool = False
+    plans: bool = False
     upsert: str = ""
 
 
@@ -174,6 +176,18 @@ class ManyRowsSession(Session, Protocol):
 
         Raises:
             BadRequest, QueryFailed, ConnectionFailed: see `run`; which row it is, is not told.
+        """
+
+
+class PlanningSession(Session, Protocol):
+    """A session that tells how a statement is run by more than one of its own."""
+
+    async def explain(self, statement: Statement, *, runs: bool) -> str:
+        """The plan, in the database's own form. If it `runs`, in the transaction that has begun.
+
+        Raises:
+            Unsupported: it does not tell how a statement has run.
+            BadRequest, QueryFailed, ConnectionFailed: see `run`.
         """
 
 

@@ -61,6 +61,13 @@ class BlockingConnection(Protocol):
         """A sentence on what answers."""
 
 
+class PlanningConnection(BlockingConnection, Protocol):
+    """One that tells how statements are run."""
+
+    def explain(self, statement: Statement, *, runs: bool) -> str:
+        """See `PlanningSession.explain`."""
+
+
 class ManyRowsConnection(BlockingConnection, Protocol):
     """One that takes the values of many rows on their way at once."""
 

@@ -7,7 +7,12 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from tidemill.model.column import Column, Row
 from tidemill.model.errors import QueryFailed, TidemillError
-from tidemill.stores.databases.blocking.port import BlockingConnection, BlockingResult, ManyRowsConnection
+from tidemill.stores.databases.blocking.port import (
+    BlockingConnection,
+    BlockingResult,
+    ManyRowsConnection,
+    PlanningConnection,
+)
 from tidemill.stores.databases.port import NamedType, RawRow, Result, SessionOptions, Statement
 
 P = ParamSpec("P")
@@ -72,6 +77,11 @@ class BlockingSession:
         """See `ManyRowsSession.write_rows`, of connections that can."""
         await self._settle()
         await self._in_time(cast("ManyRowsConnection", self._connection).write_rows, text, columns, rows)
+
+    async def explain(self, statement: Statement, *, runs: bool) -> str:
+        """See `PlanningSession.explain`, of connections that can."""
+        await self._settle()
+        return await self._in_time(cast("PlanningConnection", self._connection).explain, statement, runs=runs)
 
     async def fetch(self, result: BlockingResult, rows: int) -> Sequence[Row]:
         """The next rows of a result of this session."""

@@ -20,7 +20,6 @@ from tidemill.stores.databases.port import Session
 
 _KINDS: Final = {"U": "table", "V": "view"}
 _COMMENT: Final = "{0}.class = 1 and {0}.name = 'MS_Description' and {0}.major_id = {1} and {0}.minor_id = {2}"
-_NO_CHANGES: Final = "Rows of a SQL Server are changed by scripts."
 
 _TABLES: Final = f"""
 select s.name, o.name, o.type, r.rows, e.value, o.object_id
@@ -60,6 +59,7 @@ where f.parent_object_id = @P1 order by f.name, k.constraint_column_id"""
 
 _CHARACTERS: Final = {"nchar": 2, "nvarchar": 2, "char": 1, "varchar": 1, "binary": 1, "varbinary": 1}
 """Bytes of each, of types with a size."""
+_VERSIONS: Final = frozenset({"timestamp", "rowversion"})
 _SCALED: Final = frozenset({"time", "datetime2", "datetimeoffset"})
 
 
@@ -97,7 +97,7 @@ class MssqlCatalog:
             key=key_of(indexes, columns),
             indexes=indexes,
             foreign_keys=foreign_keys_of(await asked(session, _FOREIGN_KEYS, number=str(number))),
-            why_read_only=VIEW if kind.strip() == "V" else _NO_CHANGES,
+            why_read_only=VIEW if kind.strip() == "V" else "",
         )
 
 
@@ -113,7 +113,7 @@ def _column(row: tuple) -> TableColumn:  # type: ignore[type-arg]  # as the quer
         type=written_type(word, max_bytes, precision, scale),
         is_nullable=bool(is_nullable),
         default="identity" if is_identity else computed or default,
-        is_generated=bool(is_identity or computed is not None),
+        is_generated=bool(is_identity or computed is not None) or word in _VERSIONS,
         comment=_comment(comment),
     )
 

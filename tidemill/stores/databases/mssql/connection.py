@@ -37,6 +37,8 @@ _GARBAGE: Final = (struct.error, IndexError, KeyError, ValueError)
 """Of an answer that is none of a SQL Server's."""
 _FAILURES: Final = (tds_base.Error, OSError, EOFError, *_GARBAGE)
 _CANCELED: Final = "The query was canceled."
+_PLAN: Final = " XML Showplan"
+"""What the name of the column ends with that holds a plan."""
 
 
 class MssqlConnection:
@@ -84,7 +86,7 @@ class MssqlConnection:
             result.affected = self._session.affected
         return result
 
-    def _held(self, statement: Statement) -> list[BlockingResult]:
+    def _held(self, statement: Statement) -> "list[MssqlResult]":
         results: list[MssqlResult] = []
         begin = self.received_bytes
         while self._session.is_busy:
@@ -102,7 +104,25 @@ class MssqlConnection:
         if not results:
             results = [MssqlResult(self, statement, ())]
         results[-1].affected = self._session.affected
-        return list(results)
+        return results
+
+    def explain(self, statement: Statement, *, runs: bool) -> str:
+        """See `PlanningConnection.explain`: as XML. What is planned and not run has no values, only their types."""
+        setting = "statistics xml" if runs else "showplan_xml"
+        parameters = [parameter(argument) for argument in statement.arguments]
+        declared = ", ".join(f"@P{number} {each.declaration}" for number, each in enumerate(parameters, 1))
+        self._command(f"set {setting} on")
+        try:
+            if runs:
+                self._ask(statement.text, parameters)
+            else:
+                self._ask((f"declare {declared}; " if declared else "") + statement.text, ())
+            results = self._held(statement)
+        finally:
+            if not self._is_closed:
+                self._command(f"set {setting} off")
+        plans = [result for result in results if any(each.name.endswith(_PLAN) for each in result.columns)]
+        return "\n".join(str(row[0]) for result in plans for row in result.fetch(1 << 16))
 
     def describe(self, statement: Statement) -> tuple[Column, ...]:
         """See `BlockingConnection.describe`. The server compiles it without running it."""

@@ -19,7 +19,7 @@ from tidemill.stores.reach import addresses_of
 class MssqlDatabase:
     """A `Database`. Connections that were made to read may lead to a replica, and are kept apart."""
 
-    can = Capabilities(transactional_ddl=True, several_statements=True, row_locks=False, upsert="merge")
+    can = Capabilities(transactional_ddl=True, several_statements=True, row_locks=False, plans=True, upsert="merge")
 
     def __init__(self, config: MssqlConfig, egress: Egress) -> None:
         self._config, self._egress = config, egress

@@ -18,7 +18,6 @@ from tidemill.stores.databases.catalog import (
 from tidemill.stores.databases.port import Session
 
 _KINDS: Final = {"TABLE": "table", "VIEW": "view", "MATERIALIZED VIEW": "materialized view"}
-_NO_CHANGES: Final = "Rows of an Oracle database are changed by scripts."
 
 _TABLES: Final = """
 select o.owner, o.object_name, o.object_type, t.num_rows, c.comments
@@ -90,7 +89,7 @@ class OracleCatalog:
             key=key_of(indexes, columns),
             indexes=indexes,
             foreign_keys=foreign_keys_of(await asked(session, _FOREIGN_KEYS, **which)),
-            why_read_only=_NO_CHANGES if kind == "TABLE" else VIEW,
+            why_read_only="" if kind == "TABLE" else VIEW,
         )
 
 

@@ -1,5 +1,6 @@
 """One connection to an Oracle database."""
 
+import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ from tidemill.stores.databases.oracle.config import OracleConfig
 from tidemill.stores.databases.oracle.errors import connection_failed, query_failed
 from tidemill.stores.databases.oracle.guard import LookUp, Opened, guarded
 from tidemill.stores.databases.oracle.statements import Prepared, cannot_be_exact, exact, prepared
-from tidemill.stores.databases.port import SessionOptions, Statement
+from tidemill.stores.databases.port import Argument, NamedType, RawRow, SessionOptions, Statement
 
 _TRUSTED_S: Final = 15.0
 _FAILURES: Final = (oracledb.Error, OSError)
@@ -24,6 +25,7 @@ _ARRAY_ROWS: Final = 1000
 _FEW_ROWS: Final = 20
 _LARGE: Final = frozenset({"clob", "nclob", "blob", "bfile", "json", "xmltype", "long", "long raw", "vector"})
 """Types whose values may be so large that few rows are fetched at a time."""
+_SHOW_PLAN: Final = "select plan_table_output from table(dbms_xplan.display('PLAN_TABLE', :mark, 'TYPICAL'))"
 _LOGIN_S: Final = 2 * CONNECT_S
 
 oracledb.defaults.fetch_lobs = False  # their values, in as many round trips as the rows
@@ -109,6 +111,36 @@ class OracleConnection:
             assert isinstance(earlier, OracleResult)
             earlier.hold_all()
         return results or [OracleResult(self, cursor, [], statement)]
+
+    def write_rows(self, text: str, columns: Sequence[NamedType], rows: Sequence[RawRow]) -> None:
+        """See `ManyRowsSession.write_rows`: one round trip for them all."""
+        prepared_rows = [prepared(Statement(text=text, arguments=_arguments(columns, row))) for row in rows]
+        self._keeps_state = self._is_busy = True
+        try:
+            with self._driver.cursor() as cursor:
+                cursor.executemany(prepared_rows[0].text, _arrays(cursor, prepared_rows))
+        except _FAILURES as error:
+            raise query_failed(error, None, sent=prepared_rows[0].text) from error
+        finally:
+            self._is_busy = False
+
+    def explain(self, statement: Statement, *, runs: bool) -> str:
+        """See `PlanningConnection.explain`: as `dbms_xplan` writes it. The rows of the plan go with the transaction."""
+        if runs:
+            raise Unsupported("Oracle tells how a statement has run by its v$ views alone: leave `analyze` out.")
+        wanted = prepared(statement)
+        mark = f"tidemill {secrets.token_hex(8)}"
+        sent = f"explain plan set statement_id = '{mark}' for {wanted.text}"
+        self._is_busy = True
+        try:
+            with self._driver.cursor() as cursor:
+                cursor.execute(sent, _variables(cursor, wanted) or None)
+                cursor.execute(_SHOW_PLAN, {"mark": mark})
+                return "\n".join(line for (line,) in cursor)
+        except _FAILURES as error:
+            raise query_failed(error, statement, sent=sent) from error
+        finally:
+            self._is_busy = False
 
     def describe(self, statement: Statement) -> tuple[Column, ...]:
         """See `BlockingConnection.describe`."""
@@ -277,6 +309,26 @@ def _variables(cursor: oracledb.Cursor, wanted: Prepared) -> dict[str, oracledb.
         found[name] = cursor.var(each.type, size)
         found[name].setvalue(0, each.value)
     return found
+
+
+def _arguments(columns: Sequence[NamedType], row: RawRow) -> tuple[Argument, ...]:
+    return tuple(
+        Argument(name=f"a{number}", type_name=column.type_name, value=value)
+        for number, (column, value) in enumerate(zip(columns, row, strict=True), start=1)
+    )
+
+
+def _arrays(cursor: oracledb.Cursor, rows: Sequence[Prepared]) -> list[dict[str, object]]:
+    """The values of the rows, with one type for each place: that of the largest, where texts differ in theirs."""
+    sizes: dict[str, oracledb.Var] = {}
+    for name in rows[0].values:
+        found = [row.values[name] for row in rows]
+        kinds = {each.type for each in found}
+        kind = oracledb.DB_TYPE_CLOB if oracledb.DB_TYPE_CLOB in kinds else found[0].type
+        longest = max((len(each.value) for each in found if isinstance(each.value, str | bytes)), default=0)
+        sizes[name] = cursor.var(kind, max(longest, 1) if longest else 0, len(rows))
+    cursor.setinputsizes(**sizes)
+    return [{name: each.value for name, each in row.values.items()} for row in rows]
 
 
 @contextmanager

@@ -17,7 +17,7 @@ class OracleDatabase(BlockingDatabase):
     """A `Database`."""
 
     def __init__(self, config: OracleConfig, egress: Egress) -> None:
-        super().__init__(self._find_server, Capabilities(upsert="merge"))
+        super().__init__(self._find_server, Capabilities(many_rows=True, plans=True, upsert="merge"))
         self._config, self._egress = config, egress
 
     @classmethod
