@@ -9,8 +9,9 @@ from tests.contracts.objects.http_server import answering
 from tidemill.engine.egress import EVERYWHERE, Egress, Reach
 from tidemill.model.errors import AddressClosed, ConfigurationError, StorageMisconfigured
 from tidemill.settings import Settings
+from tidemill.stores.guarded_connector import GuardedConnector
 from tidemill.stores.objects import open_store
-from tidemill.stores.reach import GuardedConnector, LookUp, addresses_of
+from tidemill.stores.reach import LookUp, addresses_of
 from tidemill.wiring.egress import egress_of
 
 PUBLIC = ["1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1"]

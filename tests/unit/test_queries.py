@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tidemill.db.queries import inline, queries, statements
+from tidemill.db.queries import Queries, inline, queries, statements
 
 
-def load(tmp_path: Path, text: str) -> object:
+def load(tmp_path: Path, text: str) -> Queries:
     (tmp_path / "things.sql").write_text(text)
     return queries("things", tmp_path)
 
@@ -63,15 +63,22 @@ def test_only_real_parameters_are_translated(text: str, expected: str) -> None:
         "-- name: one\n-- Nested.\nselect /* a /* b */ c */ 1;",
     ],
 )
-def test_a_faulty_file_is_refused_when_it_is_read(tmp_path: Path, text: str) -> None:
+def test_a_faulty_query_is_refused_when_it_is_read(tmp_path: Path, text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # each has its own words
-        load(tmp_path, text)
+        list(load(tmp_path, text))
+
+
+def test_a_query_is_read_once_and_not_before_it_is_asked_for(tmp_path: Path) -> None:
+    found = load(tmp_path, "-- name: one\n-- Fine.\nselect 1;\n-- name: two\n-- Open.\nselect 'x;")
+    assert found.one is found["one"]
+    with pytest.raises(ValueError, match="unclosed"):
+        found["two"]
 
 
 def test_an_unknown_name_raises_and_tells_the_known_ones(tmp_path: Path) -> None:
     found = load(tmp_path, "-- name: one\n-- Fine.\nselect 1;")
     with pytest.raises(AttributeError, match=r"things\.sql has no query 'two'.*one"):
-        found.two  # type: ignore[attr-defined]  # noqa: B018
+        found.two  # noqa: B018
 
 
 def test_text_is_cut_at_semicolons_outside_of_strings() -> None:

@@ -1,7 +1,6 @@
 """The command line: one file a command, imported when it is used."""
 
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from tidemill import __version__
@@ -34,13 +33,14 @@ def main() -> None:
     if name in {"--help", "-h", "help"}:
         sys.stdout.write(_overview())
         return
+    from tidemill.cli.importing import imported
     from tidemill.cli.output import fail
     from tidemill.model.errors import BadRequest, TidemillError
 
     try:
         if name not in COMMANDS:
             raise BadRequest(f"There is no command {name!r}; `tidemill --help` lists them.")
-        app: Typer = import_module(f"tidemill.cli.{name}").app
+        app: Typer = imported(f"tidemill.cli.{name}").app
         app(args=arguments, prog_name=f"tidemill {name}")
     except TidemillError as error:
         fail(error)

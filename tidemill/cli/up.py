@@ -5,7 +5,6 @@ import signal
 import sys
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,6 +12,7 @@ import structlog
 import typer
 
 from tidemill.cli.event_loop import run
+from tidemill.cli.importing import imported
 from tidemill.cli.logs import set_up_logs
 from tidemill.cli.output import Json, new_app
 from tidemill.cli.reload import run_reloading
@@ -73,7 +73,7 @@ async def _up(settings: Settings, *, as_json: bool) -> None:
         s3 = stack.enter_context(s3_socket(settings) or nullcontext())
         settings = replace(settings, port=listening.getsockname()[1])
         probing = asyncio.create_task(lack_of_isolation(settings))
-        loading = asyncio.create_task(asyncio.to_thread(import_module, "tidemill.cli.whole"))
+        loading = asyncio.create_task(asyncio.to_thread(imported, "tidemill.cli.whole"))
         dsn = await stack.enter_async_context(running_database(settings))
         database = await stack.enter_async_context(open_database(settings, dsn, application="tidemill server"))
         settings, warning = _accept_unisolated(settings, await probing)

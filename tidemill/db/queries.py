@@ -8,7 +8,7 @@ A file holds statements of this form; `:name` marks a parameter, wherever it is 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -48,52 +48,56 @@ class Query:
 
 
 class Queries:
-    """The queries of one file, as attributes or by `[name]`; a name that is not there raises at once."""
+    """The queries of one file, as attributes or by `[name]`; a name that is not there raises at once.
 
-    def __init__(self, noun: str, found: dict[str, Query]) -> None:
+    Each is read when it is first asked for: a start would wait for hundreds that few calls need.
+    """
+
+    def __init__(self, noun: str, bodies: Mapping[str, str]) -> None:
         self._noun = noun
-        self._found = found
+        self._bodies = bodies
+        self._read: dict[str, Query] = {}
 
     def __getattr__(self, name: str) -> Query:
         try:
-            return self._found[name]
-        except KeyError:
-            raise AttributeError(f"sql/{self._noun}.sql has no query {name!r}; it has {sorted(self._found)}.") from None
+            return self[name]
+        except KeyError as error:
+            raise AttributeError(error.args[0]) from None
 
     def __getitem__(self, name: str) -> Query:
-        try:
-            return self._found[name]
-        except KeyError:
-            raise KeyError(f"sql/{self._noun}.sql has no query {name!r}; it has {sorted(self._found)}.") from None
+        query = self._read.get(name)
+        if query is None:
+            if name not in self._bodies:
+                raise KeyError(f"sql/{self._noun}.sql has no query {name!r}; it has {sorted(self._bodies)}.")
+            query = self._read[name] = _query(f"{self._noun}.{name}", self._bodies[name])
+        return query
 
     def __iter__(self) -> Iterator[Query]:
-        return iter(self._found.values())
+        return (self[name] for name in self._bodies)
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._bodies)
 
 
 @cache
 def queries(noun: str, directory: Path = SQL_DIRECTORY) -> Queries:
-    """All queries of `sql/<noun>.sql`.
+    """All queries of `sql/<noun>.sql`. One without a sentence, or that is not one statement, raises when asked for.
 
     Raises:
-        ValueError: a query has no sentence, no statement or more than one, or a name that is taken or not a word.
+        ValueError: a query has a name that is taken or not a word, or there is text that belongs to none.
         FileNotFoundError: there is no such file.
     """
     text = (directory / f"{noun}.sql").read_text(encoding="utf-8")
     heads = list(_NAME.finditer(text))
     if text[: heads[0].start() if heads else len(text)].strip():
         raise ValueError(f"{noun}.sql: the text before the first `-- name:` belongs to no query.")
-    found: dict[str, Query] = {}
+    bodies: dict[str, str] = {}
     for head, after in zip(heads, [*heads[1:], None], strict=True):
-        body = text[head.end() : after.start() if after else len(text)]
-        query = _query(f"{noun}.{head['name'].strip()}", body)
-        name = query.name.partition(".")[2]
-        if not name.isidentifier() or name in found:
+        name = head["name"].strip()
+        if not name.isidentifier() or name in bodies:
             raise ValueError(f"{noun}.sql: {name!r} is not a word, or there are two of it.")
-        found[name] = query
-    return Queries(noun, found)
+        bodies[name] = text[head.end() : after.start() if after else len(text)]
+    return Queries(noun, bodies)
 
 
 def inline(text: LiteralString, *, name: str = "inline") -> Query:

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from tidemill.db import flows, queue
 from tidemill.db.pool import Json
@@ -30,17 +30,23 @@ from tidemill.model.errors import (
 )
 from tidemill.model.failpoint import failpoint
 from tidemill.model.job import FLOW_KINDS, EndReason
+from tidemill.registry import Entry
 from tidemill.sandbox.port import Exit, Program, Running
 from tidemill.worker.context import Resolved, WorkerParts
 from tidemill.worker.flow_locks import locked_flow
 from tidemill.worker.output import Output
 from tidemill.worker.prepare import Prepared, Preparer
 from tidemill.worker.program import contextual_variables, job_variables, make_program
-from tidemill.worker.query import job_host, query_of
+from tidemill.worker.query import query_of
 from tidemill.worker.result import NULL, JobFailed, result_of
 from tidemill.worker.shared import check_size
 
+if TYPE_CHECKING:  # imported when it is used
+    from tidemill.worker.job_host import JobHost
+
 T = TypeVar("T")
+
+_JOB_HOST: Final = Entry("tidemill.worker.job_host:JobHost")
 
 
 class Stop(enum.Enum):
@@ -191,7 +197,9 @@ class Execution:
         token = self._token()
         query = query_of(self._parts, self.job, raw=raw, args=resolved.args, token=token)
         self._has_read = True  # it may name its database itself
-        async with job_host(self._parts, self.job, self._output, token=token) as host, self._output.flushing():
+        host_class = cast("type[JobHost]", _JOB_HOST.load())
+        connected = host_class.connected(self._parts, self.job, self._output, token=token)
+        async with connected as host, self._output.flushing():
             result = await self._within_limit(self._parts.queries.run(query, host))
         self._output.end()
         return Stop.LOST if self._output.lost else result

@@ -12,7 +12,7 @@ import msgspec
 
 from tidemill.engine.egress import Egress
 from tidemill.model.errors import ConnectionFailed
-from tidemill.stores.reach import GuardedConnector
+from tidemill.stores.guarded_connector import GuardedConnector
 
 CONNECT_S: Final = 10.0
 READ_S: Final = 90.0

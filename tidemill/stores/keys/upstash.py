@@ -15,8 +15,8 @@ from tidemill.engine.egress import Egress
 from tidemill.engine.keys.reading import full_name, only_reads
 from tidemill.engine.keys.replies import Double, Failure, Reply, Simple
 from tidemill.model.errors import AddressClosed, BadRequest, ConnectionFailed, QueryFailed, TooLarge
+from tidemill.stores.guarded_connector import GuardedConnector
 from tidemill.stores.keys.port import Words
-from tidemill.stores.reach import GuardedConnector
 
 CONNECT_S: Final = 8.0
 _OVERHEAD: Final = 4

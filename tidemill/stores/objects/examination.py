@@ -2,15 +2,14 @@
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
-
-from aiohttp import ClientConnectorCertificateError, ClientError, ClientSession, DummyCookieJar
 
 from tidemill.engine.egress import EVERYWHERE, Egress
 from tidemill.model.errors import (
@@ -23,7 +22,9 @@ from tidemill.model.errors import (
 )
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.port import CREATE, ObjectStore, Part
-from tidemill.stores.reach import GuardedConnector
+from tidemill.stores.objects.remote.bodies import Held
+from tidemill.stores.objects.remote.connections import Connections, NotConnected
+from tidemill.stores.objects.remote.http import tls_context
 
 PROBES: Final = ".tidemill-probe-"
 """What keys of an examination begin with; each is removed at its end."""
@@ -191,24 +192,25 @@ async def _compare_clocks(store: ObjectStore, key: str) -> None:
 
 async def _read_signed(store: ObjectStore, key: str, egress: Egress) -> None:
     """As somebody without our keys and authorities does."""
-    url = await store.sign("GET", key, expires_s=60)
-    place = urlsplit(url)
+    place = urlsplit(await store.sign("GET", key, expires_s=60))
+    tls = tls_context() if place.scheme == "https" else None
+    connections = Connections(f"{place.scheme}://{place.netloc}", tls=tls, egress=egress)
     try:
-        async with (
-            ClientSession(connector=GuardedConnector(egress), cookie_jar=DummyCookieJar()) as session,
-            session.get(url, allow_redirects=False) as answer,
-        ):
-            found = await answer.content.read(2 * len(_CONTENT))
-    except ClientConnectorCertificateError as error:
-        raise Unsupported(
-            f"the certificate of {place.netloc} is only known to those who have your authority's: others cannot follow "
-            "addresses that are signed for it."
-        ) from error
-    except (AddressClosed, ClientError, OSError) as error:
+        response = await connections.open("GET", f"{place.path}?{place.query}", {}, Held())
+        with closing(response):
+            found = await response.read(2 * len(_CONTENT))
+    except (AddressClosed, OSError) as error:
+        if isinstance(error, NotConnected) and isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            raise Unsupported(
+                f"the certificate of {place.netloc} is only known to those who have your authority's: others cannot "
+                "follow addresses that are signed for it."
+            ) from error
         raise StorageMisconfigured(f"{place.netloc} is not reached by a signed address: {error}.") from error
+    finally:
+        connections.close()
     if found != _CONTENT:
         raise StorageMisconfigured(
-            f"{place.netloc} answers a signed address with {answer.status}: check region, pathStyle and clocks."
+            f"{place.netloc} answers a signed address with {response.status}: check region, pathStyle and clocks."
         )
     if place.scheme == "http" and place.hostname not in _LOOPBACK:
         raise Unsupported(f"what goes to {place.netloc} is not encrypted: set useSSL where the storage has TLS.")

@@ -69,7 +69,7 @@ class Http:
         self.origin = origin
         self._authorize = authorize
         self._egress = egress
-        self._tls = _tls(ca_certificate) if origin.startswith("https:") else None
+        self._tls = tls_context(ca_certificate) if origin.startswith("https:") else None
         self._connections: Connections | None = None
 
     async def fetch(self, request: Request) -> Answer:
@@ -170,7 +170,12 @@ def _may_repeat(request: Request, error: Exception) -> bool:
     return not request.once
 
 
-def _tls(ca_certificate: str) -> ssl.SSLContext:
+def tls_context(ca_certificate: str = "") -> ssl.SSLContext:
+    """Trusts the usual authorities, and those of `ca_certificate`.
+
+    Raises:
+        StorageMisconfigured: `ca_certificate` is not one.
+    """
     context = ssl.create_default_context()
     if ca_certificate:
         try:
