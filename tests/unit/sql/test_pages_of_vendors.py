@@ -39,7 +39,7 @@ VIEW = Place(schema="S", table="V", types={"A": "number"}, is_table=False)
             Page(order=(Order("note", is_descending=True),), after=(b'"x"', b"5"), limit=10),
             f"select [id], [note], {NOTED}, cast([note] as nvarchar(max)), [id] from [dbo].[a]]b] where "
             "(((cast([note] as nvarchar(max)) < @P1 or cast([note] as nvarchar(max)) is null)) or "
-            "(cast([note] as nvarchar(max)) = @P3 and [id] > @P2)) order by cast([note] as nvarchar(max)) desc, [id] "
+            "(cast([note] as nvarchar(max)) = @P2 and [id] > @P3)) order by cast([note] as nvarchar(max)) desc, [id] "
             "offset 0 rows fetch next 11 rows only",
         ),
         ("mssql", VIEW, Page(limit=1), f"select [A] from [S].[V] order by (select null){FIRST_TWO}"),

@@ -43,6 +43,9 @@ class Style:
         version: the expression that changes whenever a row does, of its columns; None where rows cannot be changed.
         is_short: the version may stand in a statement that is shown.
         row: the expression that names a row of a table without keys; "" for none.
+        tie: one that differs where rows of a table without keys do, of its columns; all of them are sorted by else.
+        tie_type: of it.
+        alias: behind the name of a table in a select.
         row_type: of that expression.
         row_text: it as a text.
         page: behind a query, for `{count}` of its rows.
@@ -73,6 +76,9 @@ class Style:
     version: Callable[[Columns], str] | None = None
     is_short: bool = True
     row: str = ""
+    tie: Callable[[Columns], str] | None = None
+    tie_type: str = ""
+    alias: str = ""
     row_type: str = ""
     row_text: str = ""
     page: str = " limit {count}"
@@ -254,7 +260,61 @@ def _bracketed(name: str) -> str:
     return "[" + name.replace("]", "]]") + "]"
 
 
+_BIGQUERY_TEXT: Final = "coalesce(json_value(to_json({column})), to_json_string({column}))"
+_BIGQUERY_UNSORTED: Final = re.compile(r"(?:array|struct|range)<|json|geography|interval")
+
+
+def _bigquery_compared(type_name: str) -> Compared:
+    """As texts what BigQuery does not compare. NaN has its place among the nulls."""
+    if _BIGQUERY_UNSORTED.match(type_name):
+        return Compared(column="to_json_string({column})", bound_as="string")
+    return PLAIN
+
+
+def _bigquery_sorted(type_name: str) -> Compared:
+    if type_name == "float64":
+        return Compared(column="if(is_nan({column}), null, {column})")
+    return _bigquery_compared(type_name)
+
+
+_SNOWFLAKE_UNSORTED: Final = frozenset({"variant", "object", "array", "map", "vector", "geography", "geometry"})
+
+
+def _snowflake_compared(type_name: str) -> Compared:
+    """As texts what Snowflake compares in ways of its own."""
+    return (
+        Compared(column="cast({column} as varchar)", bound_as="varchar") if type_name in _SNOWFLAKE_UNSORTED else PLAIN
+    )
+
+
 STYLES: Final = {
+    "bigquery": Style(
+        quoted=_clickhouse_quoted,
+        placeholder="@a{number}",
+        text="string",
+        contains=f"strpos(lower({_BIGQUERY_TEXT}), lower({{value}})) > 0",
+        begins=f"starts_with({_BIGQUERY_TEXT}, {{value}})",
+        nulls_last=False,
+        nulls_last_descending=True,
+        compared=_bigquery_compared,
+        sorted=_bigquery_sorted,
+        tie=lambda _: "to_hex(sha256(to_json_string(tidemill_row)))",
+        tie_type="string",
+        alias=" as tidemill_row",
+    ),
+    "snowflake": Style(
+        quoted=_doubled('"'),
+        placeholder="?",
+        text="varchar",
+        contains="position(lower({value}), lower(cast({column} as varchar))) > 0",
+        begins="startswith(cast({column} as varchar), {value})",
+        nulls_last=True,
+        nulls_last_descending=False,
+        compared=_snowflake_compared,
+        sorted=_snowflake_compared,
+        tie=lambda columns: f"hash({', '.join(name for name, _ in columns)})",
+        tie_type="number(19,0)",
+    ),
     "postgresql": Style(
         quoted=_doubled('"'),
         placeholder="${number}",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tidemill.engine.pages import NULL, Filter, Identity, Operator, Order, Page
-from tidemill.engine.sql.styles import Compared, Style
+from tidemill.engine.sql.styles import PLAIN, Compared, Style
 from tidemill.model.errors import BadRequest
 
 MOST_NAME_CHARS: Final = 128
@@ -102,8 +102,15 @@ def full_order(style: Style, place: Place, order: Sequence[Order]) -> tuple[Orde
         return tuple(order)
     if not place.key and style.row:
         return (*order, Order(style.row))
+    if not place.key and style.tie:
+        return (*order, Order(_tie(style, place)))
     rest = place.key or (*place.sorted_by, *place.types)
     return (*order, *(Order(column) for column in dict.fromkeys(rest) if column not in given))
+
+
+def _tie(style: Style, place: Place) -> str:
+    assert style.tie is not None, "asked where there is one"
+    return style.tie([(style.quoted(name), kind) for name, kind in place.types.items()])
 
 
 def is_unique(style: Style, place: Place) -> bool:
@@ -128,14 +135,16 @@ def select_page(style: Style, place: Place, page: Page) -> Generated:
         if style.version:
             columns.append(style.version([(text.name(name), kind) for name, kind in place.types.items()]))
         columns += [style.row_text] if style.row else []
-        columns += [each.column for each in by if each.column != style.row]
+        named = " as tidemill_{number}" if style.tie else ""  # where no two columns may have one name
+        sorted_columns = [each.column for each in by if each.column != style.row]
+        columns += [each + named.format(number=number) for number, each in enumerate(sorted_columns, start=1)]
     conditions = [_filter(text, place, each) for each in page.filters]
     after, skipped = _place_of(style, place, order, page.after)
     if after:
         conditions.append(_behind(text, by, after, is_inclusive=not is_unique(style, place)))
     where = f" where {' and '.join(conditions)}" if conditions else ""
     sorted_by = ", ".join(each.column + (" desc" if each.is_descending else "") for each in by)
-    source = f"{text.name(place.schema)}.{text.name(place.table)}"
+    source = f"{text.name(place.schema)}.{text.name(place.table)}{style.alias}"
     sql = f"select {', '.join(columns)} from {source}{where}{f' order by {sorted_by}' if by else ''}"
     form = (style.skipping if skipped else style.page) if by else style.unsorted + style.page
     return Generated(sql + form.format(count=page.limit + 1, skipped=skipped), tuple(text.values))
@@ -184,14 +193,17 @@ class _Sorted:
     def of(cls, text: Text, place: Place, order: Order) -> "_Sorted":
         style = text.style
         is_row = order.column == style.row
-        type_name = style.row_type if is_row else place.type_of(order.column)
+        if is_row or (style.tie and not place.key and order.column == _tie(style, place)):
+            type_name = style.row_type if is_row else style.tie_type
+            return cls(column=order.column, how=PLAIN, type_name=type_name, is_descending=False, is_never_null=True)
+        type_name = place.type_of(order.column)
         how = style.sorted(type_name)
         return cls(
-            column=order.column if is_row else how.column.format(column=text.name(order.column)),
+            column=how.column.format(column=text.name(order.column)),
             how=how,
             type_name=type_name,
             is_descending=order.is_descending,
-            is_never_null=is_row or order.column in place.key,
+            is_never_null=order.column in place.key,
         )
 
 
@@ -215,20 +227,26 @@ def _behind(text: Text, by: Sequence[_Sorted], after: Sequence[bytes], *, is_inc
     where that is asked for."""
     found = []
     for index, each in enumerate(by):
-        further = _further(text, each, after[index])
-        if further:
+        if _has_further(text.style, each, after[index]):
             before = [_equal(text, by[at], after[at]) for at in range(index)]
-            found.append(f"({' and '.join([*before, further])})")
+            found.append(f"({' and '.join([*before, _further(text, each, after[index])])})")
     if is_inclusive:
         found.append(f"({' and '.join(_equal(text, each, raw) for each, raw in zip(by, after, strict=True))})")
     return f"({' or '.join(found)})" if found else "1 = 0"
 
 
+def _has_further(style: Style, by: _Sorted, raw: bytes) -> bool:
+    return raw.strip() != NULL or not _puts_nulls_last(style, by)
+
+
+def _puts_nulls_last(style: Style, by: _Sorted) -> bool:
+    return style.nulls_last_descending if by.is_descending else style.nulls_last
+
+
 def _further(text: Text, by: _Sorted, raw: bytes) -> str:
-    style = text.style
-    nulls_last = style.nulls_last_descending if by.is_descending else style.nulls_last
+    nulls_last = _puts_nulls_last(text.style, by)
     if raw.strip() == NULL:
-        return "" if nulls_last else f"{by.column} is not null"
+        return f"{by.column} is not null"
     sign = "<" if by.is_descending else ">"
     condition = f"{by.column} {sign} {text.compared(by.how, by.type_name, raw)}"
     return f"({condition} or {by.column} is null)" if nulls_last and not by.is_never_null else condition

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -58,13 +59,13 @@ class SqlExplorer:
     async def tables(self) -> list[TableName]:
         """See `Explorer.tables`."""
         catalog = catalog_of(self.language)
-        async with self._database() as database, database.session(_LOOKING) as session:
+        async with self._database() as database, database.session(_looking(database)) as session:
             return await catalog.tables(session)
 
     async def table(self, schema: str, name: str) -> Table:
         """See `Explorer.table`."""
         catalog = catalog_of(self.language)
-        async with self._database() as database, database.session(_LOOKING) as session:
+        async with self._database() as database, database.session(_looking(database)) as session:
             return await catalog.table(session, schema, name)
 
     async def rows(self, schema: str, name: str, page: Page) -> Rows:
@@ -74,7 +75,7 @@ class SqlExplorer:
             raise BadRequest(f"limit must be 1 to {MOST_ROWS}.")
         if page.query:
             raise BadRequest("`query` is a filter of document databases: send `filters`.")
-        async with self._database() as database, database.session(_LOOKING) as session:
+        async with self._database() as database, database.session(_looking(database)) as session:
             place = place_of(await catalog.table(session, schema, name))
             asked = select_page(style, place, page)
             (result,) = await session.run(_statement(asked))
@@ -128,7 +129,7 @@ class SqlExplorer:
         async with self._database() as database:
             if not style_of(self.language).staging:
                 _require_transactions(database, self.language)
-            async with database.session(_LOOKING) as session:
+            async with database.session(_looking(database)) as session:
                 table = await catalog_of(self.language).table(session, schema, name)
             if "view" in table.kind:
                 raise BadRequest(f"{schema}.{name} is a view: import into the tables that it is made of.")
@@ -136,7 +137,7 @@ class SqlExplorer:
             return await load(database, self.language, place, records=records, columns=columns, is_trial=is_trial)
 
     async def _place(self, database: Database, schema: str, name: str) -> Place:
-        async with database.session(_LOOKING) as session:
+        async with database.session(_looking(database)) as session:
             return place_of(await catalog_of(self.language).table(session, schema, name))
 
     async def explain(self, content: str, args: Mapping[str, bytes], *, runs: bool) -> Plan:
@@ -151,6 +152,11 @@ class SqlExplorer:
 
     def _database(self) -> AbstractAsyncContextManager[Database]:
         return self._runners.use(self.language, self._identity, self._opened.value)
+
+
+def _looking(database: Database) -> SessionOptions:
+    """For statements of our own that read."""
+    return replace(_LOOKING, read_only=database.can.read_only)
 
 
 async def _known(catalog: Catalog, session: Session, change: Change) -> Table:

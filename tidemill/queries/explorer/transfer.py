@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Final, cast
 
@@ -44,7 +45,7 @@ async def export(database: Database, language: str, place: Place, page: Page, *,
         Argument(name=f"a{number}", type_name=each.type_name, value=each.raw)
         for number, each in enumerate(made.values, start=1)
     )
-    async with database.session(_READING) as session:
+    async with database.session(replace(_READING, read_only=database.can.read_only)) as session:
         (result,) = await session.run(Statement(text=made.text, arguments=arguments))
         writer = row_writer(form, result.columns, big_numbers_as_text=False)
         ready = bytearray()

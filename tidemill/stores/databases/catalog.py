@@ -112,11 +112,13 @@ class Catalog(Protocol):
 
 
 CATALOGS: Final = {
+    "bigquery": Entry("tidemill.stores.databases.bigquery.catalog:BigQueryCatalog"),
     "clickhouse": Entry("tidemill.stores.databases.clickhouse.catalog:ClickHouseCatalog"),
     "mssql": Entry("tidemill.stores.databases.mssql.catalog:MssqlCatalog", extra="mssql"),
     "mysql": Entry("tidemill.stores.databases.mysql.catalog:MysqlCatalog"),
     "oracledb": Entry("tidemill.stores.databases.oracle.catalog:OracleCatalog", extra="oracledb"),
     "postgresql": Entry("tidemill.stores.databases.postgresql.catalog:PostgresCatalog"),
+    "snowflake": Entry("tidemill.stores.databases.snowflake.catalog:SnowflakeCatalog"),
 }
 """The script language of a dialect -> who asks its databases."""
 

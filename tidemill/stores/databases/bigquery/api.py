@@ -3,7 +3,7 @@
 https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs tells of requests and answers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -84,6 +84,13 @@ class BigQueryApi:
     async def cancel(self, job: Job) -> None:
         """`jobs.cancel`: the server is told; the job ends a moment later."""
         await self._call("POST", f"{_at(job, 'jobs')}/cancel", None, query=_located(job), body={})
+
+    async def found(self, path: Sequence[str], *, page: str = "") -> Body:
+        """A thing of the project, or a page of a list of such."""
+        query = {"maxResults": "1000", "pageToken": page} if page else {"maxResults": "1000"}
+        return await self._call(
+            "GET", "/".join([self._own, *(quote(each, safe="") for each in path)]), None, query=query
+        )
 
     async def close(self) -> None:
         """Let go of the connections."""

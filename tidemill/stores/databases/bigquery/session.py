@@ -6,7 +6,7 @@ https://cloud.google.com/bigquery/docs/sessions tells of those.
 import asyncio
 import re
 import secrets
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ NEXT_WAIT_MS: Final = 10_000
 PAUSE_S: Final = 0.05
 """Before each further request, for servers that do not let wait."""
 _TEMPORARY: Final = re.compile(r"create\s+(?:or\s+replace\s+)?temp(?:orary)?\s", re.IGNORECASE)
+_MISSING: Final = re.compile(r"not ?found", re.IGNORECASE)
 _LABEL: Final = re.compile(r"[^a-z0-9_-]")
 
 
@@ -57,6 +58,28 @@ class BigQuerySession:
         told = await self._dry_run(statement, statement.text)
         schema = (told.get("query") or {}).get("schema") or {}
         return columns_of(schema.get("fields") or [])[0]
+
+    async def looked_up(self, path: Sequence[str]) -> Body | None:
+        """A thing of the project by its path; None where there is no such."""
+        self._require_going()
+        try:
+            return await self._api.found(path)
+        except QueryFailed as error:
+            if _MISSING.search(str(error)):
+                return None
+            raise
+
+    async def listed(self, path: Sequence[str], members: str) -> AsyncIterator[Body]:
+        """All of a list, whose answers hold them as `members`."""
+        page = ""
+        while True:
+            self._require_going()
+            answer = await self._api.found(path, page=page)
+            for each in answer.get(members) or []:
+                yield each
+            page = str(answer.get("nextPageToken") or "")
+            if not page:
+                return
 
     async def begin(self) -> None:
         """See `Session.begin`."""
