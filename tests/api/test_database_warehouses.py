@@ -1,6 +1,5 @@
 """The explorer on emulators of BigQuery and Snowflake: tables, columns, pages, and no changes."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +39,7 @@ class Warehouse:
 
 
 @pytest.fixture(params=["bigquery", "snowflake"])
-async def warehouse(
-    request: pytest.FixtureRequest, api: Api, database_servers: DatabaseServers
-) -> AsyncIterator[Warehouse]:
+async def warehouse(request: pytest.FixtureRequest, api: Api, database_servers: DatabaseServers) -> Warehouse:
     start, script = {"bigquery": (start_bigquery, BIGQUERY), "snowflake": (start_snowflake, SNOWFLAKE)}[request.param]
     resource = database_servers.get(request.param, start)
     database = open_database(request.param, resource, egress=EVERYWHERE)
@@ -53,7 +50,7 @@ async def warehouse(
     is_upper = request.param == "snowflake"
     where = {"schema": "PUBLIC", "table": "VISIT"} if is_upper else {"schema": "main", "table": "visit"}
     client = await put_resource(api, request.param, resource)
-    yield Warehouse(client, where, *(("NAME", "ID") if is_upper else ("name", "id")))
+    return Warehouse(client, where, *(("NAME", "ID") if is_upper else ("name", "id")))
 
 
 async def test_tables_and_columns_are_told(warehouse: Warehouse) -> None:

@@ -30,16 +30,16 @@ class BigQueryCatalog:
         found: list[TableName] = []
         async for dataset in asking.listed(["datasets"], "datasets"):
             schema = str(dataset["datasetReference"]["datasetId"])
-            async for table in asking.listed(["datasets", schema, "tables"], "tables"):
-                found.append(
-                    TableName(
-                        schema=schema,
-                        name=str(table["tableReference"]["tableId"]),
-                        kind=_kind(table),
-                        rows=None,
-                        comment=str(table.get("friendlyName") or ""),
-                    )
+            found += [
+                TableName(
+                    schema=schema,
+                    name=str(table["tableReference"]["tableId"]),
+                    kind=_kind(table),
+                    rows=None,
+                    comment=str(table.get("friendlyName") or ""),
                 )
+                async for table in asking.listed(["datasets", schema, "tables"], "tables")
+            ]
         return sorted(found, key=lambda each: (each.schema, each.name))
 
     async def table(self, session: Session, schema: str, name: str) -> Table:
