@@ -179,3 +179,52 @@ async def test_collections_go_to_files_and_back(client: httpx.AsyncClient, store
     assert store["copy"].count_documents({}) == len(MIXED)
     table = await client.post(f"{W}/databases/export", json={**where, "table": "mixed", "format": "csv"})
     assert (table.status_code, "JSON Lines" in table.text) == (501, True)
+
+
+async def test_collections_are_defined_by_commands_that_are_shown_first(
+    client: httpx.AsyncClient, store: Database[Any]
+) -> None:
+    where = {"schema": store.name, "table": "made"}
+    schema = {"$jsonSchema": {"required": ["city"]}}
+    steps = [
+        {"kind": "create_table", **where, "options": {"validator": schema}},
+        {"kind": "add_index", **where, "names": ["city", "n"], "unique": True},
+        {"kind": "add_index", **where, "options": {"key": {"at": -1}, "expireAfterSeconds": 60}},
+    ]
+    shown = await ask(client, "define", steps=steps)
+    assert (shown["applied"], shown["atomic"]) == (False, False)
+    assert json.loads(shown["statements"][1])["command"] == {
+        "createIndexes": "made",
+        "indexes": [{"key": {"city": 1, "n": 1}, "name": "city_1_n_1", "unique": True}],
+    }
+    assert "made" not in store.list_collection_names()
+    assert (await ask(client, "define", steps=steps, dry_run=False))["applied"]
+    table = await ask(client, "table", **where)
+    assert sorted(each["name"] for each in table["indexes"]) == ["_id_", "at_-1", "city_1_n_1"]
+    assert json.loads(table["options"])["validator"] == schema
+    changed = [
+        {"kind": "set_validator", **where, "options": {"validator": {}}},
+        {"kind": "drop_index", **where, "name": "city_1_n_1"},
+        {"kind": "rename_table", **where, "to": "renamed"},
+    ]
+    await ask(client, "define", steps=changed, dry_run=False)
+    assert sorted(store["renamed"].index_information()) == ["_id_", "at_-1"]
+    gone = {"kind": "drop_table", "schema": store.name, "table": "renamed"}
+    none = {"kind": "drop_index", "schema": store.name, "table": "mixed", "name": "none"}
+    told = await ask(client, "define", steps=[gone, none], dry_run=False, status=422)
+    assert ("Step 2" in told, "The step before it has taken effect" in told) == (True, True)
+    assert "renamed" not in store.list_collection_names()
+
+
+async def test_steps_that_are_none_of_a_collection_are_refused(client: httpx.AsyncClient, store: Database[Any]) -> None:
+    where = {"schema": store.name, "table": "mixed"}
+    refused: list[tuple[dict[str, Any], str, int]] = [
+        ({"kind": "add_column", **where}, "add column", 501),
+        ({"kind": "set_validator", **where, "options": {"drop": "mixed"}}, "drop", 400),
+        ({"kind": "set_validator", **where, "options": [1]}, "object", 400),
+        ({"kind": "drop_index", **where, "name": "*"}, "one index", 400),
+        ({"kind": "add_index", **where}, "names", 400),
+        ({"kind": "create_table", "schema": store.name, "table": "$cmd"}, "name", 400),
+    ]
+    for step, told, status in refused:
+        assert told in await ask(client, "define", steps=[step], dry_run=False, status=status)

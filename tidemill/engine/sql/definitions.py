@@ -37,6 +37,8 @@ class StepKind(StrEnum):
     DROP_INDEX = "drop_index"
     ADD_FOREIGN_KEY = "add_foreign_key"
     DROP_CONSTRAINT = "drop_constraint"
+    SET_VALIDATOR = "set_validator"
+    """Of collections alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class Step:
         columns: of a new table, or the new one.
         names: the columns of a key, an index or a foreign key.
         references: schema, table and columns that a foreign key leads to.
+        options: of collections, what the command takes beside, a JSON object; b"" for nothing.
     """
 
     kind: StepKind
@@ -79,6 +82,7 @@ class Step:
     columns: tuple[NewColumn, ...] = ()
     names: tuple[str, ...] = ()
     references: tuple[str, str, tuple[str, ...]] = ("", "", ())
+    options: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,13 +45,15 @@ async def _run(session: Session, statements: Sequence[str], *, is_together: bool
                 async for _ in result.batches(1):
                     pass
         except (QueryFailed, ConnectionFailed) as error:
-            raise type(error)(f"Step {number + 1}: {error} {_effect(number, is_together=is_together)}") from error
+            done = 0 if is_together else number
+            raise type(error)(f"Step {number + 1}: {error} {effect_of(done)}") from error
     if is_together:
         await session.commit()
 
 
-def _effect(done: int, *, is_together: bool) -> str:
-    if is_together or not done:
+def effect_of(done: int) -> str:
+    """What is said behind an error of the steps that have been done."""
+    if not done:
         return "Nothing was changed."
     before = "The step before it has" if done == 1 else f"The {done} steps before it have"
     return f"{before} taken effect: this database takes definitions back in no transaction."

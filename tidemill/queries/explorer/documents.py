@@ -10,6 +10,7 @@ import msgspec
 from tidemill.engine.documents.arguments import default_of, read_value
 from tidemill.engine.documents.bson_json import members_to_json, to_json
 from tidemill.engine.documents.bson_tree import Tree, Typed, to_bson
+from tidemill.engine.documents.definitions import Command, define_collection
 from tidemill.engine.documents.operations import Asked, Request, Written, find_writes
 from tidemill.engine.documents.operations import Change as Write
 from tidemill.engine.documents.pages import (
@@ -25,7 +26,8 @@ from tidemill.engine.pages import Identity, Page
 from tidemill.engine.sql.annotations import Format
 from tidemill.engine.sql.definitions import Step
 from tidemill.engine.table_files import Record
-from tidemill.model.errors import BadRequest, Conflict, NotFound, QueryFailed, Unsupported
+from tidemill.model.errors import BadRequest, Conflict, ConnectionFailed, NotFound, QueryFailed, Unsupported
+from tidemill.queries.explorer.definitions import DEFINING_S, effect_of
 from tidemill.queries.explorer.document_pages import columns_of, find_documents, fitting, next_place
 from tidemill.queries.explorer.port import (
     MOST_CHANGES,
@@ -70,6 +72,7 @@ class DocumentExplorer:
         """See `Explorer.table`. The columns are what the fields of some documents tell."""
         async with self._session() as session:
             kind = await _kind(session, schema, name)
+            options = await _options(session, schema, name)
             page = await find_documents(session, schema, {"find": name, "limit": _SAMPLED}, limit=_SAMPLED)
             indexes = [] if kind == "view" else await _indexes(session, schema, name)
         return Table(
@@ -88,6 +91,7 @@ class DocumentExplorer:
             indexes=tuple(indexes),
             foreign_keys=(),
             why_read_only=VIEW if kind == "view" else "",
+            options=options,
         )  # fmt: skip
 
     async def rows(self, schema: str, name: str, page: Page) -> Rows:
@@ -176,10 +180,18 @@ class DocumentExplorer:
         return Plan(form="json", plan=msgspec.Raw(to_json(told).encode()), sql=_shown_json(command))
 
     async def define(self, steps: Sequence[Step], *, is_trial: bool) -> Defined:
-        """See `Explorer.define`."""
-        raise Unsupported(
-            "Collections come with their first document, and indexes by a script: `command: {createIndexes: …}`."
-        )
+        """See `Explorer.define`. Each step takes effect for itself."""
+        if not 1 <= len(steps) <= MOST_CHANGES:
+            raise BadRequest(f"Send 1 to {MOST_CHANGES} steps.")
+        commands = [define_collection(step) for step in steps]
+        if not is_trial:
+            async with self._session(timeout_s=DEFINING_S) as session:
+                for number, command in enumerate(commands):
+                    await _define(session, number, command)
+        shown = [
+            json.dumps({"db": each.database, "command": _shown(each.body)}, ensure_ascii=False) for each in commands
+        ]
+        return Defined(statements=shown, is_atomic=False)
 
     def _session(self, *, timeout_s: float = STATEMENT_S) -> AbstractAsyncContextManager[DocumentSession]:
         return self._runners.documents(self._identity, self._opened.value, timeout_s=timeout_s)
@@ -219,6 +231,13 @@ def _reply(raw: bytes) -> Any:
     return json.loads(to_json(raw))
 
 
+async def _define(session: DocumentSession, number: int, command: Command) -> None:
+    try:
+        await session.command(command.database, command.body)
+    except (QueryFailed, ConnectionFailed) as error:
+        raise type(error)(f"Step {number + 1}: {error} {effect_of(number)}") from error
+
+
 async def _collections(session: DocumentSession, database: str) -> list[TableName]:
     found = []
     command: dict[str, Tree] = {"listCollections": 1, "authorizedCollections": True, "nameOnly": True}
@@ -250,6 +269,18 @@ async def _kind(session: DocumentSession, database: str, name: str) -> str:
         if each.name == name:
             return each.kind
     raise NotFound(f"There is no collection {database}.{name}, or the user may not see it.")
+
+
+async def _options(session: DocumentSession, database: str, name: str) -> str:
+    """What the collection was made with, such as its validator; "" where the user may not see that."""
+    command: dict[str, Tree] = {"listCollections": 1, "filter": {"name": name}}
+    try:
+        async with aclosing(session.rows(database, command)) as batches:  # type: ignore[type-var]
+            found = [_reply(raw) async for batch in batches for raw in batch]
+    except QueryFailed:
+        return ""
+    told = found[0].get("options") if found else None
+    return json.dumps(told, ensure_ascii=False) if told else ""
 
 
 async def _indexes(session: DocumentSession, database: str, name: str) -> list[Index]:

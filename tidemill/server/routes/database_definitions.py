@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Depends
+from msgspec import Raw
 from starlette.responses import Response
 
 from tidemill.engine.sql.definitions import NewColumn, Step, StepKind
@@ -51,6 +52,7 @@ class WireStep(msgspec.Struct, kw_only=True):
     columns: list[WireNewColumn] = []
     names: list[str] = []
     references: WireReferences = msgspec.field(default_factory=WireReferences)
+    options: Raw = msgspec.field(default_factory=lambda: Raw(b""))
 
 
 class Definitions(msgspec.Struct, kw_only=True):
@@ -102,4 +104,5 @@ def _step(wire: WireStep) -> Step:
         ),
         names=tuple(wire.names),
         references=(to.schema, to.table, tuple(to.columns)),
+        options=bytes(wire.options),
     )

@@ -72,6 +72,7 @@ class Table:
         key: the columns that tell its rows apart: the primary key, else a unique key without nulls; () for none.
         sorted_by: the columns by which the engine keeps the rows, where that is not the key.
         why_read_only: why its rows cannot be changed one by one; "" where they can.
+        options: what else it was made with, as JSON; "" for nothing.
     """
 
     schema: str
@@ -84,6 +85,7 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...]
     sorted_by: tuple[str, ...] = ()
     why_read_only: str = ""
+    options: str = ""
 
     @property
     def is_table(self) -> bool:
