@@ -7,7 +7,13 @@ from tests.api.test_workspaces import seed_items
 from tidemill.db.queries import inline
 
 W = "/api/w/main"
-ITEMS = {"script": "u/dev/s", "variable": "u/dev/v", "resource": "u/dev/r"}
+ITEMS = {
+    "script": "u/dev/s",
+    "flow": "u/dev/f",
+    "variable": "u/dev/v",
+    "resource": "u/dev/r",
+    "schedule": "u/dev/p",
+}
 
 
 @pytest.mark.parametrize("kind", ITEMS)

@@ -122,15 +122,14 @@ async def test_usage_counts_what_is_in_the_folder_only(api: Api) -> None:
     assert usage == {"scripts": 0, "flows": 0, "apps": 0, "resources": 0, "variables": 2, "schedules": 0}
 
 
-async def test_what_an_old_folder_left_falls_to_nobody(api: Api) -> None:
+@pytest.mark.parametrize("kind", ["script", "flow", "resource", "variable", "schedule"])
+async def test_what_an_old_folder_left_falls_to_nobody(api: Api, kind: str) -> None:
     await api.admin.post(f"{W}/folders/create", json={"name": "f1"})
+    await seed_items(api)
     async with api.parts.database.transaction("main") as tx:
-        await tx.execute(
-            inline(
-                "insert into variable (workspace_id, path, value, is_secret, created_by, edited_by)"
-                " values ('main', 'f/f1/v', 'x', false, 'ada', 'ada')"
-            )
-        )
+        await tx.execute(inline(f"update {kind} set path = 'f/f1/left'"))  # type: ignore[arg-type]
+    usage = (await api.admin.get(f"{W}/folders/getusage/f1")).json()
+    assert {name: count for name, count in usage.items() if count} == {f"{kind}s": 1}
     await api.admin.delete(f"{W}/folders/delete/f1")
     assert (await api.developer.post(f"{W}/folders/create", json={"name": "f1"})).status_code == 409
     assert (await api.admin.post(f"{W}/folders/create", json={"name": "f1"})).status_code == 201

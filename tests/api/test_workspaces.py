@@ -146,6 +146,12 @@ async def seed_items(api: Api) -> None:
                 "insert into script (workspace_id, hash, path, content, language, created_by)"
                 " values ('main', 1, 'u/dev/s', '', 'bash', 'dev')"
             ),
+            inline("insert into flow (workspace_id, path, version, created_by) values ('main', 'u/dev/f', 1, 'dev')"),
+            inline(
+                "insert into schedule (workspace_id, path, cron, timezone, target_kind, target_path, enabled, settings,"
+                " permissioned_as, email, created_by, edited_by) values ('main', 'u/dev/p', '0 0 0 1 1 *', 'UTC',"
+                " 'script', 'u/dev/s', false, '{}', 'u/dev', 'dev@x.org', 'dev', 'dev')"
+            ),
         ):
             await tx.execute(statement)
 

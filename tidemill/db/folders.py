@@ -52,8 +52,10 @@ class Usage:
     """How many items of each kind are in a folder."""
 
     scripts: int
+    flows: int
     resources: int
     variables: int
+    schedules: int
 
 
 async def all_of(tx: Transaction, workspace: str) -> list[Folder]:

@@ -18,12 +18,13 @@ class Shared(StrEnum):
     FLOW = "flow"
     VARIABLE = "variable"
     RESOURCE = "resource"
+    SCHEDULE = "schedule"
     FOLDER = "folder"
     GROUP = "group"
 
 
 async def of_item(tx: Transaction, workspace: str, kind: Shared, *, path: str) -> Mapping[str, bool] | None:
-    """The shares of a script, flow, variable or resource; None where there is no such item."""
+    """The shares of a script, flow, variable, resource or schedule; None where there is no such item."""
     found = await tx.fetch_value(_SQL[kind.value], workspace=workspace, path=path)
     if found is None:
         return None

@@ -33,11 +33,15 @@ delete from folder where workspace_id = :workspace and name = :name;
 -- How many items of each kind are under :prefix.
 select
   (select count(*) from script where workspace_id = :workspace and not archived and starts_with(path, :prefix)) as scripts,
+  (select count(*) from flow where workspace_id = :workspace and not archived and starts_with(path, :prefix)) as flows,
   (select count(*) from resource where workspace_id = :workspace and starts_with(path, :prefix)) as resources,
-  (select count(*) from variable where workspace_id = :workspace and starts_with(path, :prefix)) as variables;
+  (select count(*) from variable where workspace_id = :workspace and starts_with(path, :prefix)) as variables,
+  (select count(*) from schedule where workspace_id = :workspace and starts_with(path, :prefix)) as schedules;
 
 -- name: holds_something
--- Whether anything at all is under :prefix, old versions of scripts and jobs' paths aside.
+-- Whether anything at all is under :prefix, old versions and jobs' paths aside.
 select exists (select from script where workspace_id = :workspace and starts_with(path, :prefix))
+    or exists (select from flow where workspace_id = :workspace and starts_with(path, :prefix))
     or exists (select from resource where workspace_id = :workspace and starts_with(path, :prefix))
-    or exists (select from variable where workspace_id = :workspace and starts_with(path, :prefix)) as holds;
+    or exists (select from variable where workspace_id = :workspace and starts_with(path, :prefix))
+    or exists (select from schedule where workspace_id = :workspace and starts_with(path, :prefix)) as holds;

@@ -68,3 +68,16 @@ where workspace_id = :workspace and name = :path;
 -- name: remove_from_group
 -- Take away what :owner may do to the group :path.
 update user_group set extra_perms = extra_perms - :owner::text where workspace_id = :workspace and name = :path;
+
+-- name: schedule
+-- The shares of the schedule at :path.
+select extra_perms from schedule where workspace_id = :workspace and path = :path;
+
+-- name: add_to_schedule
+-- Share the schedule at :path.
+update schedule set extra_perms = extra_perms || jsonb_build_object(:owner::text, :may_write::boolean)
+where workspace_id = :workspace and path = :path;
+
+-- name: remove_from_schedule
+-- Unshare the schedule at :path.
+update schedule set extra_perms = extra_perms - :owner::text where workspace_id = :workspace and path = :path;

@@ -27,6 +27,7 @@ ITEMS: Final = {
     "flow": (Shared.FLOW, ItemKind.FLOW),
     "variable": (Shared.VARIABLE, ItemKind.VARIABLE),
     "resource": (Shared.RESOURCE, ItemKind.RESOURCE),
+    "schedule": (Shared.SCHEDULE, ItemKind.SCHEDULE),
 }
 """The wire's kinds of items, with what they are to us."""
 

@@ -121,7 +121,7 @@ async def get_folder_usage(workspace: str, name: str, parts: InParts, caller: Ca
     async with parts.database.transaction(workspace) as tx:
         await _permitted(tx, caller, name, Action.READ)
         used = await folders.usage(tx, workspace, name)
-    usage = FolderUsage(used.scripts, 0, 0, used.resources, used.variables, 0)
+    usage = FolderUsage(used.scripts, used.flows, 0, used.resources, used.variables, used.schedules)
     return json_answer(usage)
 
 

@@ -1,5 +1,5 @@
 /** What the side bar and the command palette lead to. */
-import { Activity, Boxes, Braces, CalendarClock, Code2, Database, HardDrive, House, KeyRound, ScrollText, Server, type LucideIcon } from "lucide-react";
+import { Activity, Boxes, Braces, CalendarClock, Code2, Database, FolderTree, HardDrive, House, KeyRound, ScrollText, Server, Users, UsersRound, type LucideIcon } from "lucide-react";
 
 export interface Place {
   label: string;
@@ -14,10 +14,15 @@ export interface Place {
     | "/w/$workspace/variables"
     | "/w/$workspace/states"
     | "/w/$workspace/workers"
+    | "/w/$workspace/folders"
+    | "/w/$workspace/members"
+    | "/w/$workspace/groups"
     | "/w/$workspace/audit";
   icon: LucideIcon;
   /** Shown only to admins of the workspace. */
   adminOnly?: boolean;
+  /** Found by the palette alone: another place leads to it. */
+  isHidden?: boolean;
 }
 
 export const PLACES: Place[] = [
@@ -31,5 +36,8 @@ export const PLACES: Place[] = [
   { label: "Variables", to: "/w/$workspace/variables", icon: KeyRound },
   { label: "States", to: "/w/$workspace/states", icon: Braces },
   { label: "Workers", to: "/w/$workspace/workers", icon: Server },
+  { label: "Folders", to: "/w/$workspace/folders", icon: FolderTree },
+  { label: "Members", to: "/w/$workspace/members", icon: Users },
+  { label: "Groups", to: "/w/$workspace/groups", icon: UsersRound, isHidden: true },
   { label: "Audit", to: "/w/$workspace/audit", icon: ScrollText },
 ];

@@ -198,12 +198,30 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import("@/audit/page"), "AuditPage"),
 });
 
+export interface MembersSearch {
+  q?: string;
+  role?: string;
+}
+
+const membersSearch = (search: Record<string, unknown>): MembersSearch => texts(search, "q", "role");
+const membersPage = lazyRouteComponent(() => import("@/members/page"), "MembersPage");
+const members = createRoute({ getParentRoute: () => workspace, path: "/members", validateSearch: membersSearch, component: membersPage });
+const member = createRoute({ getParentRoute: () => members, path: "/$username" });
+
+const groupsPage = lazyRouteComponent(() => import("@/groups/page"), "GroupsPage");
+const groups = createRoute({ getParentRoute: () => workspace, path: "/groups", component: groupsPage });
+const group = createRoute({ getParentRoute: () => groups, path: "/$name" });
+
+const foldersPage = lazyRouteComponent(() => import("@/folders/page"), "FoldersPage");
+const folders = createRoute({ getParentRoute: () => workspace, path: "/folders", validateSearch: itemsSearch, component: foldersPage });
+const folder = createRoute({ getParentRoute: () => folders, path: "/$name" });
+
 const inWorkspace = [
   ...[home, scripts, newScript, script, editScript, runs, run],
   ...[schedules, newSchedule, schedule, workers],
   ...[resources, newResource, resource, variables, newVariable, variable, states, state],
   ...[storages, storage, databases, database],
-  ...[audit],
+  ...[members.addChildren([member]), groups.addChildren([group]), folders.addChildren([folder]), audit],
 ] as const;
 
 const pages = root.addChildren([signIn, start, approval, workspace.addChildren(inWorkspace)]);

@@ -60,7 +60,7 @@ export function Shell() {
 function SideBar({ search }: { search: () => void }) {
   const workspace = useWorkspace();
   const member = useQuery(memberQuery(workspace));
-  const places = PLACES.filter((each) => !each.adminOnly || member.data?.is_admin);
+  const places = PLACES.filter((each) => !each.isHidden && (!each.adminOnly || member.data?.is_admin));
   return (
     <div className="flex w-full flex-col border-line bg-panel md:h-full md:w-56 md:border-r">
       <div className="hidden items-center gap-2 px-4 pt-4 pb-2 md:flex">

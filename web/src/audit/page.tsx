@@ -31,14 +31,14 @@ export function AuditPage() {
       <PageHead title="Audit" hint={isAdmin ? "Every change, every run, every reading of a secret: who did it, and when." : "What you did. Admins see what everybody did."} actions={<ExportLinks workspace={workspace} filter={filter} />} />
       <Filters workspace={workspace} filter={filter} isAdmin={isAdmin} isSuperadmin={member.data?.is_super_admin === true} narrow={narrow} clear={() => void navigate({ search: {}, replace: true })} />
       <div className="flex min-h-0 flex-1 border-t border-line bg-panel">
-        <Records workspace={workspace} filter={filter} hidden={id !== undefined} open={(record) => narrow({ id: String(record.id) })} />
+        <Records workspace={workspace} filter={filter} current={id} open={(record) => narrow({ id: String(record.id) })} />
         {id !== undefined && <Detail key={id} workspace={workspace} id={Number(id)} isAcross={filter.all === "1"} narrow={narrow} />}
       </div>
     </div>
   );
 }
 
-function Records({ workspace, filter, hidden, open }: { workspace: string; filter: Filter; hidden: boolean; open: (record: AuditRecord) => void }) {
+function Records({ workspace, filter, current, open }: { workspace: string; filter: Filter; current: string | undefined; open: (record: AuditRecord) => void }) {
   const older = useInfiniteQuery(auditQuery(workspace, filter));
   const newest = older.data?.pages[0]?.[0]?.id ?? 0;
   const newer = useQuery({ ...newerQuery(workspace, filter, newest), enabled: older.data !== undefined });
@@ -56,7 +56,7 @@ function Records({ workspace, filter, hidden, open }: { workspace: string; filte
   return (
     <div
       ref={box}
-      className={hidden ? "@container relative hidden min-w-0 flex-1 xl:block" : "@container relative min-w-0 flex-1"}
+      className={current !== undefined ? "@container relative hidden min-w-0 flex-1 xl:block" : "@container relative min-w-0 flex-1"}
       onScrollCapture={(event) => setAtTop((event.target as HTMLElement).scrollTop < 40)}
     >
       {hiddenNew > 0 && (
@@ -78,6 +78,7 @@ function Records({ workspace, filter, hidden, open }: { workspace: string; filte
               items={found}
               label="Audit records"
               keyOf={(each) => String(each.id)}
+              current={current}
               height={36}
               open={open}
               more={older.hasNextPage && !older.isFetchingNextPage ? () => void older.fetchNextPage() : undefined}

@@ -1,9 +1,9 @@
 /** What is to be known of an item beside its value. */
 import { useState } from "react";
 
+import { Access } from "@/access/panel";
 import { Tabs } from "@/ui/tabs";
 
-import { Access } from "./access";
 import { History } from "./history";
 import type { Kind } from "./queries";
 import { UsedBy } from "./used-by";
@@ -18,7 +18,7 @@ export function Aside({ workspace, kind, path }: { workspace: string; kind: Kind
       tabs={[
         { id: "history", label: "History", content: <History workspace={workspace} kind={kind} path={path} /> },
         { id: "users", label: "Used by", content: <UsedBy workspace={workspace} kind={kind} path={path} /> },
-        { id: "access", label: "Access", content: <Access workspace={workspace} kind={kind} path={path} /> },
+        { id: "access", label: "Access", content: <Access workspace={workspace} kind={kind === "resources" ? "resource" : "variable"} path={path} /> },
       ]}
     />
   );

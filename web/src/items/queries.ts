@@ -117,40 +117,12 @@ export function changeOf(members: Record<string, unknown>, value: string | undef
   return `{${[...written, ...(value === undefined ? [] : [`"value":${value}`])].join(",")}}`;
 }
 
-const SHARED = { resources: "resource", variables: "variable" } as const;
-
-export const sharesQuery = (workspace: string, kind: Kind, path: string) =>
-  queryOptions({
-    queryKey: [kind, workspace, "shares", path],
-    queryFn: () => data(api.GET("/api/w/{workspace}/acls/get/{kind}/{path}", { params: { path: { workspace, kind: SHARED[kind], path } } })),
-  });
-
-/** Whom something can be shared with: `u/<member>` and `g/<group>`. */
-export const ownersQuery = (workspace: string) =>
-  queryOptions({
-    queryKey: ["owners", workspace],
-    staleTime: 60_000,
-    queryFn: async () => {
-      const params = { path: { workspace } };
-      const [members, groups] = await Promise.all([data(api.GET("/api/w/{workspace}/users/list_usernames", { params })), data(api.GET("/api/w/{workspace}/groups/listnames", { params }))]);
-      return [...members.map((each) => `u/${each}`), ...groups.map((each) => `g/${each}`)];
-    },
-  });
-
 export const foldersQuery = (workspace: string) =>
   queryOptions({
     queryKey: ["folders", workspace, "names"],
     staleTime: 30_000,
     queryFn: () => data(api.GET("/api/w/{workspace}/folders/listnames", { params: { path: { workspace } } })),
   });
-
-export async function share(workspace: string, kind: Kind, path: string, owner: string, write: boolean): Promise<void> {
-  await request(workspaceUrl(workspace, "acls/add", SHARED[kind], path), { method: "POST", headers: JSON_BODY, body: JSON.stringify({ owner, write }) });
-}
-
-export async function unshare(workspace: string, kind: Kind, path: string, owner: string): Promise<void> {
-  await request(workspaceUrl(workspace, "acls/remove", SHARED[kind], path), { method: "POST", headers: JSON_BODY, body: JSON.stringify({ owner }) });
-}
 
 export interface User {
   kind: "script" | "flow" | "resource" | "storage";

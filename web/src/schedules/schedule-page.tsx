@@ -6,6 +6,7 @@ import { useState } from "react";
 
 import { ApiError } from "@/api/client";
 import { memberQuery } from "@/app/session";
+import { AccessButton } from "@/access/button";
 import { useWorkspace } from "@/app/workspace";
 import { PathField, pathFault } from "@/items/path-field";
 import { Badge } from "@/ui/badge";
@@ -106,6 +107,7 @@ function Editing({ workspace, found }: { workspace: string; found: Schedule }) {
         hint={<About workspace={workspace} found={found} />}
         actions={
           <>
+            <AccessButton workspace={workspace} kind="schedule" path={found.path} />
             <DeleteButton workspace={workspace} path={found.path} />
             <Button icon={<Play size={15} aria-hidden />} busy={started.isPending} onClick={() => started.mutate()}>
               Run now

@@ -4,6 +4,7 @@ import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Archive, CalendarClock, Pencil, Play } from "lucide-react";
 import { useState } from "react";
 
+import { AccessButton } from "@/access/button";
 import { useWorkspace } from "@/app/workspace";
 import { Editor } from "@/editor";
 import { SchemaForm } from "@/forms/form";
@@ -46,6 +47,7 @@ export function ScriptPage() {
                 <Button icon={<Archive size={15} aria-hidden />} onClick={() => setArchiving(true)}>
                   Archive
                 </Button>
+                <AccessButton workspace={workspace} kind="script" path={path} />
                 <Link to="/w/$workspace/schedules/new" params={{ workspace }} search={{ target: `script/${path}` }} className={buttonClass()}>
                   <CalendarClock size={15} aria-hidden /> Schedule
                 </Link>

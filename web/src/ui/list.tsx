@@ -10,6 +10,8 @@ interface ListProps<T> {
   keyOf: (item: T) => string;
   row: (item: T) => ReactNode;
   open?: (item: T) => void;
+  /** The key of the one that is shown beside. */
+  current?: string;
   /** Height of a row in pixels. */
   height?: number;
   /** Called when the end comes into view. */
@@ -17,9 +19,9 @@ interface ListProps<T> {
   className?: string;
 }
 
-export function VirtualList<T>({ items, label, keyOf, row, open, height = 44, more, className }: ListProps<T>) {
+export function VirtualList<T>({ items, label, keyOf, row, open, current, height = 44, more, className }: ListProps<T>) {
   const box = useRef<HTMLDivElement>(null);
-  const [active, setActive] = useState(0);
+  const [active, setActive] = useState(() => Math.max(0, current === undefined ? 0 : items.findIndex((each) => keyOf(each) === current)));
   const { shown, total, scrollTo } = useRowsInView(box, { count: items.length, height, keyOf: (index) => keyOf(items[index]!), more });
 
   function move(to: number) {
@@ -55,7 +57,7 @@ export function VirtualList<T>({ items, label, keyOf, row, open, height = 44, mo
                 open?.(item);
               }}
               style={{ position: "absolute", top: 0, left: 0, right: 0, height: each.size, transform: `translateY(${each.start}px)` }}
-              className={cls("flex items-center border-b border-line px-4 lg:px-6", open && "cursor-pointer hover:bg-sunken", each.index === active && "bg-accent-soft/40")}
+              className={cls("flex items-center border-b border-line px-4 lg:px-6", open && "cursor-pointer hover:bg-sunken", current === keyOf(item) ? "bg-accent-soft" : each.index === active && "bg-accent-soft/40")}
             >
               {row(item)}
             </div>
