@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from tidemill.db import intake
+from tidemill.db import flows, intake
 from tidemill.db.keys import Keyring
 from tidemill.db.pool import Database, Json
 from tidemill.db.queries import inline
@@ -81,6 +81,26 @@ async def start_flow(database: Database, value: Mapping[str, object], args: Mapp
     )
     await intake.take_in(database.single, job)
     return job.id
+
+
+async def deploy(database: Database, found: Mapping[str, object]) -> None:
+    """Put flows at their paths, for others to run."""
+    for path, value in found.items():
+        new = flows.NewFlowVersion(
+            workspace_id=WORKSPACE,
+            path=path,
+            summary="",
+            description="",
+            value=Json(json.dumps(value).encode()),
+            schema=Json(b"{}"),
+            tag=None,
+            options=Json(b"{}"),
+            labels=[],
+            deployment_message=None,
+            created_by="ann",
+        )
+        async with database.transaction(WORKSPACE) as tx:
+            await flows.add(tx, new)
 
 
 async def result_of(database: Database, job: UUID) -> tuple[str, object] | None:

@@ -232,27 +232,28 @@ class Flows:
         raise RuntimeError(f"What follows in the flow of job {job.id} asks for more than {_MOST_LOADS} values.")
 
     async def _bring_views(self, family: _Family, level: UUID) -> bool:
-        """See that a level and those around it are at hand; False: it is over, or not there."""
+        """See that a level and those around it are at hand; False: it is over, or not there.
+
+        What is at hand of those around it may be from before it began, and is read anew with it: a level that does not
+        know of it yet would not listen to its end.
+        """
         if level in family.views:
             return True
         rows = await flow_runs.levels(self._parts.database.single, level)
         if not rows or rows[0].queue_state is None:
             return False
-        definitions: dict[UUID, View] = {}
+        views: dict[UUID, View] = {}
         for row in reversed(rows):
-            if row.id in family.views:
-                definitions[row.id] = family.views[row.id]
-                continue
             state = row.flow_state
             source = row.id if state is None else state.place.source
-            above = definitions.get(source)
-            found = above.definition if above is not None else None
+            known = views.get(source) or family.views.get(source)
+            found = None if known is None else known.definition
             if found is None:
                 found = await self._known.definition(source, row.script_hash if row.kind == "flow" else None)
             if found is None:
                 return False
-            definitions[row.id] = view_of(row, found)
-        family.views.update(definitions)
+            views[row.id] = view_of(row, found)
+        family.views.update(views)
         return True
 
     async def _look(self, plan: Plan, job: ClaimedJob) -> None:

@@ -17,7 +17,19 @@ from tidemill.db.queue import Ended as JobEnded
 from tidemill.db.values import Kept
 from tidemill.engine.flow.advance import advance
 from tidemill.engine.flow.approval import Answer, rules_of, tally
-from tidemill.engine.flow.commands import Ask, Ended, Enter, Event, Finish, KeepItems, Record, Settle, Start, Started
+from tidemill.engine.flow.commands import (
+    Ask,
+    Command,
+    Ended,
+    Enter,
+    Event,
+    Finish,
+    KeepItems,
+    Record,
+    Settle,
+    Start,
+    Started,
+)
 from tidemill.engine.flow.progress import error_json
 from tidemill.engine.flow.state import Again, FlowState, Place, new_state
 from tidemill.model import jsontext
@@ -195,25 +207,30 @@ class Plan:
         around = Around(view, self._values, self.views.get)
         change = advance(view.level, view.state, event, around)
         if change.state is view.state and not change.commands:
+            if view.version is not None:  # not to listen is decided by what was seen, too
+                self._changed.setdefault(view.id, view.version)
             return
         self._changed.setdefault(view.id, view.version)
         self.views[view.id] = view = replace(view, state=change.state)
         for command in change.commands:
-            match command:
-                case Start():
-                    self._start(view, command)
-                case Enter():
-                    self._enter(view, command)
-                case Record():
-                    self._record(view, command)
-                case KeepItems():
-                    self._keep_items(view, command)
-                case Ask():
-                    self._ask(view, command)
-                case Settle():
-                    self._settle(view, command)
-                case Finish():
-                    self._finish(view, command)
+            self._carry_out(view, command)
+
+    def _carry_out(self, view: View, command: Command) -> None:
+        match command:
+            case Start():
+                self._start(view, command)
+            case Enter():
+                self._enter(view, command)
+            case Record():
+                self._record(view, command)
+            case KeepItems():
+                self._keep_items(view, command)
+            case Ask():
+                self._ask(view, command)
+            case Settle():
+                self._settle(view, command)
+            case Finish():
+                self._finish(view, command)
 
     def _keep_items(self, view: View, command: KeepItems) -> None:
         items = self._values.kept(command.items)
@@ -240,11 +257,14 @@ class Plan:
     def _answers_to(self, view: View, step: Step) -> tuple[Answer, ...]:
         """The answers that there are already, but for those that count elsewhere with this plan.
 
-        To a level that comes into being with this plan there are none but those for any step of the flow. Its id is
-        another one at the next try, so that nothing could be loaded for it.
+        To a level that comes into being with this plan there are none but those for any step of the flow, and none at
+        all where that does so too. Its id is another one at the next try, so that nothing could be loaded for it.
         """
         source = view.state.place.source
-        level = source if any(placed.job.id == view.id for placed in self._jobs) else view.id
+        new = {placed.job.id for placed in self._jobs}
+        if source in new:
+            return ()
+        level = source if view.id in new else view.id
         found = cast("tuple[Answer, ...]", answer_of(self._memo, WantAnswers(level, step.id, source)))
         counted = {each.id for answers in self._counted.values() for each in answers}
         return tuple(each for each in found if each.id not in counted)

@@ -1,0 +1,72 @@
+"""Two workers of one flow: what one remembers of it does not hide what the other has done."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from tests.flow_workers import WORKSPACE, deploy, result_of, start_flow, worker_parts
+from tidemill.db import approvals, queue
+from tidemill.db.pool import Database, Json
+from tidemill.db.queue import ClaimedJob, Ended
+from tidemill.db.values import Kept
+from tidemill.model.job import FLOW_KINDS
+from tidemill.worker.context import WorkerParts
+from tidemill.worker.flows.flows import Flows
+
+TAGS = ("flow", "bash")
+
+
+class Member:
+    """A worker that takes nothing with the end of a step."""
+
+    def __init__(self, name: str, parts: WorkerParts) -> None:
+        parts = replace(parts, options=replace(parts.options, name=name, tags=TAGS))
+        self.name, self._single = name, parts.database.single
+        self._flows = Flows(parts, lambda: -1)
+
+    async def claim(self) -> ClaimedJob:
+        """The next job; a flow that is due is looked at on the way."""
+        while True:
+            turn = await queue.turn(self._single, worker=self.name, ended=[], tags=TAGS, limit=1)
+            [job] = turn.claimed
+            if job.kind not in FLOW_KINDS:
+                return job
+            assert await self._flows.look(job) == []
+
+    async def end(self, job: ClaimedJob) -> None:
+        kept = Kept(inline=Json(json.dumps(job.flow_step_id).encode()))
+        assert await self._flows.end(job, Ended(id=job.id, attempt=job.attempt, status="success", result=kept)) == []
+
+
+def script(name: str) -> dict[str, object]:
+    return {"id": name, "value": {"type": "rawscript", "language": "bash", "content": "", "lock": ""}}
+
+
+async def test_a_worker_ends_a_step_in_a_level_that_has_gone_on_since_it_last_saw_it(
+    database: Database, tmp_path: Path
+) -> None:
+    branches = [{"modules": [script("left")]}, {"modules": [script("right")]}]
+    both = {"id": "both", "value": {"type": "branchall", "parallel": True, "branches": branches}}
+    iterator = {"type": "javascript", "expr": "[1]"}
+    loop = {"id": "loop", "value": {"type": "forloopflow", "iterator": iterator, "modules": [script("each")]}}
+    async with worker_parts(database, tmp_path) as parts:
+        one, other = Member("one", parts), Member("other", parts)
+        flow = await start_flow(database, {"modules": [both, loop]}, {})
+        left = await one.claim()
+        right = await other.claim()
+        await other.end(right)
+        await one.end(left)  # the loop begins, which the other worker does not know
+        await other.end(await other.claim())
+        assert await result_of(database, flow) == ("success", ["each"])
+
+
+async def test_a_flow_that_asks_as_it_begins_within_another_waits(database: Database, tmp_path: Path) -> None:
+    ask = {"id": "ask", "value": {"type": "identity"}, "suspend": {"required_events": 1}}
+    below = {"id": "below", "value": {"type": "flow", "path": "u/ann/asks", "input_transforms": {}}}
+    async with worker_parts(database, tmp_path) as parts:
+        await deploy(database, {"u/ann/asks": {"modules": [ask]}})
+        flow = await start_flow(database, {"modules": [script("first"), below]}, {})
+        member = Member("one", parts)
+        await member.end(await member.claim())
+        [waiting] = await approvals.waiting(database.single, WORKSPACE, flow)
+        assert waiting.step == "ask"
