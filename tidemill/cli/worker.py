@@ -1,6 +1,5 @@
 """`tidemill worker`: runs jobs from a database."""
 
-import asyncio
 import json
 import os
 import sys
@@ -10,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from tidemill.cli.event_loop import run
 from tidemill.cli.logs import set_up_logs
 from tidemill.cli.output import new_app, write_line
 from tidemill.model.errors import ConfigurationError
@@ -63,7 +63,7 @@ def _work(settings: Settings, *, is_probed: bool = False, tell_ready: bool = Fal
     arm(settings.failpoint)
     harden_this_process()
     on_ready = (lambda: write_line("ready")) if tell_ready else (lambda: None)
-    asyncio.run(run_worker(settings, settings.database_url, is_probed=is_probed, on_ready=on_ready))
+    run(run_worker(settings, settings.database_url, is_probed=is_probed, on_ready=on_ready))
 
 
 def _end_with_standard_input() -> None:
