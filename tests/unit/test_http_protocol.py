@@ -20,9 +20,10 @@ class App:
     def __init__(self) -> None:
         self.may_go_on = asyncio.Event()
         self.told: list[str] = []
+        self.headers: list[tuple[bytes, bytes]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
+        path, self.headers = scope["path"], scope["headers"]
         digest, size = sha256(), 0
         while path != "/refused":
             message = await receive()
@@ -87,9 +88,11 @@ async def test_bodies_arrive_whole_however_they_are_cut() -> None:
         b"GET /a HTTP/1.1\r\nhost: x\r\naccept-language: " + b"a," * MIB,
         b"GET /a HTTP/1.1\r\nhost: x\r\naccept-language: " + b"a," * MIB + b"\r\n\r\n",
         b"GET /a HTTP/1.1\r\nhost: x\r\n" + b"x: y\r\n" * MIB + b"\r\n",
+        b"GET /a HTTP/1.1\r\nhost: x\r\naccept-language: " + b"a," * 35_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
         b"PUT /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n" + b"x: y\r\n" * MIB + b"\r\n",
     ],
-    ids=["without end", "one header", "many headers", "trailers"],
+    ids=["without end", "one header", "many headers", "in one read", "address", "trailers"],
 )
 async def test_a_head_is_bounded(head: bytes) -> None:
     """C15."""
@@ -98,6 +101,27 @@ async def test_a_head_is_bounded(head: bytes) -> None:
             writer.write(head)
             await writer.drain()
             assert b" 200 OK" not in await reader.read()
+
+
+async def test_trailers_are_no_headers() -> None:
+    """What stands behind a body was never looked at by who lets headers through."""
+    app = App()
+    async with served(app) as (reader, writer):
+        head = b"PUT /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        writer.write(head + b"3\r\nabc\r\n0\r\nx-forwarded-for: 192.0.2.1\r\n\r\n")
+        assert await answer(reader) == expected("/a", b"abc")
+    assert [name for name, _ in app.headers] == [b"host", b"transfer-encoding"]
+
+
+async def test_what_follows_a_long_body_is_another_request() -> None:
+    body = bytes(range(256)) * 4096 * 3
+    async with served(App()) as (reader, writer):
+        for name in (b"a", b"b", b"c"):
+            writer.write(b"PUT /%b HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (name, len(body)) + body)
+        writer.write(b"PUT /d HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nokPUT /e HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert [await answer(reader) for _ in range(3)] == [expected(f"/{name}", body) for name in "abc"]
+        assert await answer(reader) == expected("/d", b"ok")
+        assert await answer(reader) == expected("/e", b"")
 
 
 async def test_requests_that_are_sent_ahead_are_answered_in_their_order() -> None:

@@ -4,7 +4,8 @@ uvicorn closes the connection in good order. The length that was announced gives
 who read piece by piece do not, and an answer of HTTP/1.0 has no length at all.
 
 Bodies of requests are handed on in the pieces that they come in (uvicorn copies them twice, and stops reading at
-64 kB), and the head of an answer goes out together with what follows at once.
+64 kB), without a parser looking at those whose length is known, and the head of an answer goes out together with what
+follows at once.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import struct
 from collections import deque
 from typing import Any, Final
 
+import httptools
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -24,6 +26,7 @@ _PIECE_BYTES: Final = 32 * 1024
 """Smaller pieces are put together, as far as they are there."""
 _MOST_HEAD_BYTES: Final = 64 * 1024
 """Of a head that has not ended yet, or of trailers: uvicorn itself would keep any number."""
+_TOO_LONG: Final = f"The head of a request has at most {_MOST_HEAD_BYTES} bytes."
 _TOGETHER_BYTES: Final = 64 * 1024
 """Up to here head and body are copied into one, to be sent at once."""
 
@@ -37,29 +40,58 @@ class ResettingProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._incoming: dict[RequestResponseCycle, _Incoming] = {}
         self._head_bytes = 0
+        self._is_too_long = False
+        self._missing_bytes = 0
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`. `_head_bytes` came since there was the end of a head, or a piece of a body."""
+        if self._missing_bytes:
+            data = self._take_body(data)
+            if not data:
+                return
         self._head_bytes += len(data)
         super().data_received(data)
         if self._head_bytes > _MOST_HEAD_BYTES and not self.transport.is_closing():
-            if _is_under_way(self._answering):
-                _reset(self.transport)
-            else:
-                self.send_400_response(f"The head of a request has at most {_MOST_HEAD_BYTES} bytes.")
+            self.send_400_response(_TOO_LONG)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what came, and hang up; in the middle of an answer there is no place to say why."""
+        if _is_under_way(self._answering):
+            _reset(self.transport)
+        elif not self.transport.is_closing():
+            super().send_400_response(_TOO_LONG if self._is_too_long else msg)
 
     def on_headers_complete(self) -> None:
-        """See `httptools.HttpRequestParser`, as for `on_body`."""
+        """See `httptools.HttpRequestParser`, as for `on_body` and `on_message_complete`."""
         self._head_bytes = 0
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > _MOST_HEAD_BYTES:
+            self._is_too_long = True
+            raise ValueError(_TOO_LONG)
         super().on_headers_complete()
         self._incoming[self.cycle] = _Incoming(self.cycle, self.transport, self.flow)
         self.cycle.transport = _Corked(self.transport, self.loop)  # type: ignore[assignment]
+        if not self.parser.should_upgrade():
+            self._missing_bytes = _length(self.headers)
+        self.headers = []  # trailers are put there, and are no headers: nobody looks at them
 
     def on_body(self, body: bytes) -> None:
         self._head_bytes = 0
+        self._missing_bytes -= min(len(body), self._missing_bytes)
         incoming = self._incoming.get(self.cycle)
         if incoming is not None and not self.cycle.response_complete:
             incoming.take(body)
+
+    def _take_body(self, data: bytes) -> bytes:
+        """Hand on what is of the body; gives what comes behind it, for another parser: this one never sees the end."""
+        body, rest = data, b""
+        if len(data) > self._missing_bytes:
+            body, rest = data[: self._missing_bytes], data[self._missing_bytes :]
+        self.on_body(body)
+        if not self._missing_bytes:
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+            self.on_message_complete()
+        return rest
 
     def eof_received(self) -> None:
         """The client will send no more, and the connection is closed by that."""
@@ -170,6 +202,11 @@ class _Corked:
         head, self._head = self._head, b""
         if head:
             self._transport.write(head)
+
+
+def _length(headers: list[tuple[bytes, bytes]]) -> int:
+    """Of the body, 0 where it is not told; the parser has seen to it that there are not two of it."""
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)
 
 
 def _is_under_way(cycle: RequestResponseCycle | None) -> bool:

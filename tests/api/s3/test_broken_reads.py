@@ -141,6 +141,24 @@ async def test_a_body_that_cannot_be_gone_on_with_ends_with_an_error(far: Far, d
             await run(read_on, answer)
 
 
+async def test_a_small_object_that_cannot_be_read_to_its_end_is_an_error_with_a_reason(
+    far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read before its head is sent, so there is still a place for it."""
+    monkeypatch.setitem(Download.__init__.__kwdefaults__, "pauses_s", (0.0,))
+    await far.put("a", noise(60_000))
+    url = await far.address("a")
+    far.proxy.faults.cut_after_bytes_down = 600
+    with closing(connect(url)) as connection:
+        place = urlsplit(url)
+        connection.request("GET", f"{place.path}?{place.query}")
+        answer = await run(connection.getresponse)
+        told = await run(answer.read)
+    assert answer.status == 503, told
+    assert b"<Code>ServiceUnavailable</Code>" in told
+    assert b"Storage 'far' (s3): The connection to " in told
+
+
 async def test_boto3_is_told_too(far: Far) -> None:
     await far.put("a")
     answer = await run(far.client.get_object, Bucket="far", Key="a")

@@ -33,6 +33,7 @@ _TOLD_WITH_THE_STORAGE: Final = (
     Unavailable,
     Unsupported,
 )
+_NAMED: Final = "The message names its storage."
 _READING: Final = frozenset({Access.READ, Access.LIST})
 
 
@@ -107,9 +108,11 @@ class Storage:
         try:
             yield
         except _TOLD_WITH_THE_STORAGE as error:
-            if type(error.__cause__) is type(error):  # named already, after the storage that it is of
+            if _NAMED in getattr(error, "__notes__", ()):  # already, after the storage that it is of
                 raise
-            raise type(error)(f"{self.label}: {error}") from error
+            told = type(error)(f"{self.label}: {error}")
+            told.add_note(_NAMED)
+            raise told from error
 
 
 def label_of(at: Address, kind: str) -> str:

@@ -232,7 +232,7 @@ class Uploads:
 
     async def _find(self, caller: Principal, at: Address, upload: UUID) -> Upload:
         found = await uploads.find(
-            self._database.single, upload, workspace=caller.workspace, place=at.place, key=at.key
+            self._database.look_ups, upload, workspace=caller.workspace, place=at.place, key=at.key
         )
         if found is None:
             raise _no_upload(at, upload)

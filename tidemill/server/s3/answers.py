@@ -58,6 +58,8 @@ _FAULTS: Final[tuple[tuple[type[TidemillError], str], ...]] = (
 )
 """The first class that an error is of gives its code."""
 
+_HELD_BYTES: Final = 64 * 1024
+"""Up to here an object is read whole before its head is sent: both go out together, and what fails is told."""
 _SOON_SENT_BYTES: Final = 1024 * 1024
 """Up to here it is not worth the while to listen for a client that goes away."""
 _SANDBOX: Final = (b"content-security-policy", b"sandbox")
@@ -127,6 +129,18 @@ def without_body(answer: Answer) -> Answer:
             answer, body=b"", headers=tuple(h for h in answer.headers if answer.status < 400 or h[0] != "content-type")
         )
     return answer
+
+
+async def with_small_body(answer: Answer) -> Answer:
+    """An answer whose body, where it is small, is no stream any more; raises what reading it does."""
+    body = answer.body
+    if isinstance(body, bytes) or answer.size_bytes > _HELD_BYTES:
+        return answer
+    try:
+        pieces = [piece async for piece in body]
+    finally:
+        await _close(body)
+    return replace(answer, body=b"".join(pieces))
 
 
 async def send_answer(answer: Answer, send: Send, receive: Receive, *, request_id: str) -> None:

@@ -18,7 +18,7 @@ from tidemill.server.guard import check as check_policy
 from tidemill.server.parts import Parts
 from tidemill.server.policy import Policy
 from tidemill.server.s3 import credentials, forms
-from tidemill.server.s3.answers import Answer, answer_fault, fault_of, send_answer, without_body
+from tidemill.server.s3.answers import Answer, answer_fault, fault_of, send_answer, with_small_body, without_body
 from tidemill.server.s3.body import body_of
 from tidemill.server.s3.call import Call
 from tidemill.server.s3.operations import WRITE, operation_of
@@ -78,7 +78,7 @@ class Gateway:
         try:
             request = read_request(scope, body.receive, below=below, request_id=request_id)
             resource = request.resource
-            answer = await self._answer(request, workspace)
+            answer = await with_small_body(await self._answer(request, workspace))
         except TidemillError as error:
             answer = answer_fault(fault_of(error), resource=resource, request_id=request_id)
         except Exception:  # what nobody foresaw is answered in S3's words too, and told in the log
