@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.contracts.objects.bytes_of import MIB, all_keys, body, noise, put, read
 from tests.contracts.objects.in_folder import check_folder
+from tests.small_disk import small_disk
 from tidemill.model.errors import StorageFull
 from tidemill.stores.objects.local.blobs import Draft
 from tidemill.stores.objects.local.store import LocalConfig, LocalStore
@@ -21,14 +21,8 @@ DISKS = {"few bytes": "size=16m", "few inodes": "size=64m,nr_inodes=50"}
 @pytest.fixture(params=list(DISKS))
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A small file system of its own."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", DISKS[request.param], "tmpfs", str(place)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"only root can mount a small disk: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with small_disk(tmp_path / "disk", DISKS[request.param]) as place:
+        yield place
 
 
 @pytest.fixture
