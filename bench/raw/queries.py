@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+SMALL = "select %s::bigint + 1 as n, 'row' as name"
+"""The query of `bench/measures/databases.py`."""
 TYPES = {
     "id": pa.int64(),
     "name": pa.string(),
@@ -46,9 +48,9 @@ def main() -> None:
 
 
 def many(connection: psycopg.Connection[psycopg.rows.TupleRow], count: int) -> None:
-    """The query of `bench/measures/databases.py`, again and again."""
+    """A small query again and again."""
     for number in range(count):
-        row = connection.execute("select %s::bigint + 1 as n, 'row' as name", [number]).fetchone()
+        row = connection.execute(SMALL, [number]).fetchone()
         assert row == (number + 1, "row")
 
 

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -227,17 +228,21 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the single statements and look-ups that were run."""
     names: list[str] = []
     look_up = LookUps._run
+    is_noted = ContextVar("is_noted", default=False)
+    """A look-up that goes through the pool counts once."""
 
     async def noting(*arguments: Any, **options: Any) -> Any:
-        names.append(arguments[1].name)
+        if not is_noted.get():
+            names.append(arguments[1].name)
         return await run_statement(*arguments, **options)
 
     async def noting_look_ups(self: LookUps, query: Query, *arguments: Any) -> Any:
-        before = len(names)
-        rows = await look_up(self, query, *arguments)
-        if len(names) == before:  # it did not go through the pool
-            names.append(query.name)
-        return rows
+        names.append(query.name)
+        before = is_noted.set(True)
+        try:
+            return await look_up(self, query, *arguments)
+        finally:
+            is_noted.reset(before)
 
     monkeypatch.setattr(pool, "run", noting)
     monkeypatch.setattr(LookUps, "_run", noting_look_ups)

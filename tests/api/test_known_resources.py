@@ -13,6 +13,7 @@ from tests.api.conftest import Api, audited
 from tests.database_servers import DatabaseServers, Postgres, start_embedded
 from tidemill.db import identity
 from tidemill.db.queries import inline
+from tidemill.server import known_resources
 from tidemill.server.known_resources import KnownResources
 
 W = "/api/w/main"
@@ -70,21 +71,42 @@ async def test_a_query_costs_three_statements(api: Api, warehouse: None, sent: l
 
 
 async def test_a_query_of_a_job_costs_four_statements(api: Api, warehouse: None, sent: list[str]) -> None:
-    """As for people, and whether the job has its lease."""
+    """As for people, where the first two are sent together, and whether the job has its lease."""
     job = await api.job("dev")
     await answered(job)
     sent.clear()
     await answered(job)
     assert sent == [
-        "identity.principal_of_job", "identity.hold_attempt", "references.standings", "readings.record",
+        "identity.principal_of_job", "references.standings", "identity.hold_attempt", "readings.record",
     ]  # fmt: skip
+
+
+async def test_who_opens_another_resource_gets_that_one(api: Api, warehouse: None, sent: list[str]) -> None:
+    """Each time what was foreseen is of no use, and none of it shows."""
+    await create(api, "resources", path="f/data/other", value={"nothing": 1}, resource_type="postgresql")
+    for _ in range(3):
+        await answered(api.developer)
+        refused = await asked(api.developer, "f/data/other")
+        assert refused.headers["x-tidemill-error"] == "bad_request"
+    sent.clear()
+    stranger = await asked(api.anonymous)
+    assert (stranger.status_code, sent) == (401, [])
+
+
+async def test_a_look_that_was_taken_long_ago_does_not_count(
+    api: Api, warehouse: None, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_resources, "_FORESEEN_S", 0.0)
+    await answered(api.developer)
+    sent.clear()
+    await answered(api.developer)
+    assert sent.count("references.standings") == 2, "the second one is newer than the body of the request"
 
 
 async def test_queries_that_come_together_share_statements(api: Api, warehouse: None, sent: list[str]) -> None:
     await answered(api.developer)
     sent.clear()
     await asyncio.gather(*(answered(each) for each in [api.developer, api.admin] * 8))
-    assert sent.count("references.standings") < 16
     assert sent.count("readings.record") < 16
     assert len(await audited(api, "variables.decrypt_secret")) == 17
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tidemill.db import look_ups
 from tidemill.db.pool import Database, Json
 from tidemill.db.queries import inline
 
@@ -131,3 +132,24 @@ async def test_closing_waits_for_no_connection_and_leaves_none(empty_database_ds
             for _ in range(turns):
                 await asyncio.sleep(0)
         gc.collect()  # warns of a connection that nobody closed
+
+
+async def test_what_is_asked_in_one_turn_is_sent_together_and_one_that_fails_takes_none_with_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.gather(*(database.look_ups.fetch_value(DIVIDED, n=n) for n in (1, 2)))
+    sent: list[None] = []
+    sync = look_ups._Line._sync
+
+    def counted(line: look_ups._Line) -> None:
+        sent.append(None)
+        sync(line)
+
+    monkeypatch.setattr(look_ups._Line, "_sync", counted)
+    found = await asyncio.gather(*(database.look_ups.fetch_value(DIVIDED, n=n) for n in (1, 2, 5)))
+    assert (found, len(sent)) == ([10, 5, 2], 1)
+    asked = [database.look_ups.fetch_value(DIVIDED, n=n) for n in (1, 0, 5)]
+    first, failed, behind = await asyncio.gather(*asked, return_exceptions=True)
+    assert (first, behind) == (10, 2)
+    assert isinstance(failed, Exception)
+    assert await database.look_ups.fetch_value(DIVIDED, n=2) == 5

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -10,10 +12,11 @@ from tidemill.db.pool import Database, Statements
 from tidemill.db.queries import queries
 from tidemill.engine import permit, scopes
 from tidemill.model.errors import LeaseLost, NotFound, Unauthenticated
-from tidemill.model.identity import Credential, CredentialKind, Principal, Role
+from tidemill.model.identity import Credential, CredentialKind, FolderRight, Principal, Role
 
 _SQL: Final = queries("identity")
 
+_FOLDERS_KEPT: Final = 256
 _UNKNOWN: Final = "The credential is unknown, expired or revoked: sign in again or make a new token."
 
 
@@ -119,7 +122,7 @@ def _principal(row: Mapping[str, object], workspace: str, credential: Credential
         role=None if role is None else Role(str(role)),
         superadmin=bool(row["superadmin"]),
         groups=groups,
-        folders=permit.folder_rights(_folders(row["folders"]), keys),
+        folders=_folder_rights(row["folders"], keys),
         credential=credential,
     )
 
@@ -129,6 +132,8 @@ def _texts(value: object) -> list[str]:
     return [str(item) for item in value]
 
 
-def _folders(value: object) -> list[FolderRow]:
-    assert isinstance(value, str | bytes)
-    return [FolderRow(item["name"], tuple(item["owners"]), item["extra_perms"]) for item in json.loads(value)]
+@lru_cache(maxsize=_FOLDERS_KEPT)
+def _folder_rights(folders: str | bytes, keys: frozenset[str]) -> Mapping[str, FolderRight]:
+    """What `keys` may do in `folders` (JSON); the same ones come with each request of somebody."""
+    rows = [FolderRow(item["name"], tuple(item["owners"]), item["extra_perms"]) for item in json.loads(folders)]
+    return MappingProxyType(permit.folder_rights(rows, keys))

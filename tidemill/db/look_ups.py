@@ -1,8 +1,9 @@
 """Look-ups that requests cannot do without, on one connection of their own: none waits for the answer to another.
 
 A statement on a connection of a pool costs the client 0.3 ms of processor time, most of it for lending the connection
-and for waiting at its socket. Here they are prepared once and sent in libpq's pipeline mode, each with a sync of its
-own, so that one that fails takes none with it; whoever asked is woken when its rows are there. That costs a sixth.
+and for waiting at its socket. Here they are prepared once and sent in libpq's pipeline mode, all that are asked for in
+one turn of the loop together; whoever asked is woken when its rows are there. That costs a sixth. One that fails takes
+those with it that were sent after it in the same turn: they are asked again, too.
 
 Only statements that change nothing and are fast: what goes wrong on the way is asked again through the pool, whose
 errors and patience are then what the caller gets. While the connection is made (anew), the pool serves.
@@ -95,6 +96,14 @@ class LookUps(Statements):
             self._connecting = None
 
 
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """A statement that was sent. `is_new`: the answer to its preparation comes before its own."""
+
+    answer: "asyncio.Future[PGresult]"
+    is_new: bool
+
+
 class _Line:
     """The connection, as long as it holds."""
 
@@ -106,8 +115,8 @@ class _Line:
         self._writer: Transformer = adapt.Transformer(connection)
         self._prepared: dict[tuple[bytes, tuple[int, ...]], _Prepared] = {}
         self._names = count()
-        self._waiting: deque[asyncio.Future[PGresult]] = deque()
-        self._result: PGresult | None = None
+        self._waiting: deque[_Asked] = deque()
+        self._will_sync = False
         self.is_closed = False
         self._pgconn.enter_pipeline_mode()
         self._loop.add_reader(self._socket, self._read)
@@ -119,19 +128,20 @@ class _Line:
         types, formats = self._writer.types or (), self._writer.formats
         key = query.encoded, types
         prepared = self._prepared.get(key)
-        answer: asyncio.Future[PGresult] = self._loop.create_future()
+        asked = _Asked(self._loop.create_future(), is_new=prepared is None)
         try:
             if prepared is None:
                 prepared = _Prepared(b"look_up_%d" % next(self._names), adapt.Transformer(self._connection))
                 self._pgconn.send_prepare(prepared.name, query.encoded, param_types=types)
             self._pgconn.send_query_prepared(prepared.name, dumped, param_formats=formats)
-            self._pgconn.pipeline_sync()
-            self._waiting.append(answer)
-            self._flush()
         except psycopg.Error as error:
             self.close()
             raise _NotThere from error
-        result = await answer
+        self._waiting.append(asked)
+        if not self._will_sync:
+            self._will_sync = True
+            self._loop.call_soon(self._sync)
+        result = await asked.answer
         if result.status != ExecStatus.TUPLES_OK:
             self._prepared.pop(key, None)  # a plan from before a migration, perhaps
             raise _NotThere
@@ -147,8 +157,8 @@ class _Line:
         self._loop.remove_writer(self._socket)
         self._pgconn.finish()
         for each in self._waiting:
-            if not each.done():
-                each.set_exception(_NotThere())
+            if not each.answer.done():
+                each.answer.set_exception(_NotThere())
         self._waiting.clear()
 
     @staticmethod
@@ -171,15 +181,27 @@ class _Line:
             self.close()
 
     def _take(self, result: PGresult) -> None:
-        """The last result before a sync is the answer, unless an earlier one was an error."""
-        if result.status != ExecStatus.PIPELINE_SYNC:
-            if self._result is None or self._result.status == ExecStatus.COMMAND_OK:
-                self._result = result
+        """The answer to a statement, of one that is new after the answer to its preparation."""
+        if result.status == ExecStatus.PIPELINE_SYNC:
             return
-        answer, self._result = self._result, None
-        waiting = self._waiting.popleft()
-        if not waiting.done() and answer is not None:
-            waiting.set_result(answer)
+        asked = self._waiting[0]
+        if asked.is_new:
+            asked.is_new = False
+            return
+        self._waiting.popleft()
+        if not asked.answer.done():
+            asked.answer.set_result(result)
+
+    def _sync(self) -> None:
+        """Send all that was asked for meanwhile."""
+        self._will_sync = False
+        if self.is_closed:
+            return
+        try:
+            self._pgconn.pipeline_sync()
+            self._flush()
+        except psycopg.Error:
+            self.close()
 
     def _flush(self) -> None:
         if self._pgconn.flush():

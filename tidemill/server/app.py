@@ -26,6 +26,7 @@ from tidemill.server.policy import POLICIES, Policy, Who
 from tidemill.server.route_tree import RouteTree
 from tidemill.server.routes import ROUTERS
 from tidemill.server.s3.gateway import Gateway
+from tidemill.server.shortcut import Shortcut
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -61,11 +62,12 @@ def make_app(parts: Parts, lifespan: Lifespan, *, policies: Mapping[str, Policy]
     app.state.parts = parts
     app.state.gateway = Gateway(parts)
     app.add_route("/api/openapi.json", app.answer_with_document)
-    app.router.routes = [RouteTree(guard_routes(app.routes, policies, parts))]
+    routes = RouteTree(guard_routes(app.routes, policies, parts))
+    app.router.routes = [routes]
     app.add_exception_handler(TidemillError, on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    return Shell(app, parts)
+    return Shell(Shortcut(app, routes), parts)
 
 
 def _routed(policies: Mapping[str, Policy]) -> Documented:

@@ -1,6 +1,6 @@
 """Calls the handlers of hot routes directly, where a request has nothing for the framework to resolve."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from fastapi.dependencies.models import Dependant
@@ -29,7 +29,14 @@ class DirectRoute(APIRoute):
             if scope["query_string"]:
                 await resolving(scope, receive, send)
                 return
-            response = await endpoint(**await values.of(Request(scope, receive, send)))
+            request = Request(scope, receive, send)
+            try:
+                response = await endpoint(**await values.of(request))
+            except Exception as error:
+                handler = _handler_of(scope["app"].exception_handlers, error)
+                if handler is None:
+                    raise
+                response = await handler(request, error)
             await response(scope, receive, send)
 
         self.app = app
@@ -39,6 +46,11 @@ class LazyDirectRoute(LazyRoute):
     """The same, looked into when it is first called."""
 
     whole_class = DirectRoute
+
+
+def _handler_of(handlers: Mapping[Any, Call], error: Exception) -> Call | None:
+    """What the framework would call, which needs not be asked for it."""
+    return next((handlers[kind] for kind in type(error).__mro__ if kind in handlers and kind is not Exception), None)
 
 
 class _Values:

@@ -32,21 +32,25 @@ class Guard:
         if policy is None or policy.signed:  # without a policy the route itself answers with 405
             await self._app(scope, receive, send)
             return
+        state = scope.setdefault("state", {})
         try:
-            principal = await self._admit(HTTPConnection(scope), policy)
+            principal = await self._admit(HTTPConnection(scope), policy, state)
         except TidemillError as error:
             await answer(error)(scope, receive, send)
             return
-        state = scope.setdefault("state", {})
         state["principal"] = principal
         state["readmit"] = partial(self._admit, HTTPConnection(scope), policy)
         await self._app(scope, receive, send)
 
-    async def _admit(self, connection: HTTPConnection, policy: Policy) -> Principal:
+    async def _admit(
+        self, connection: HTTPConnection, policy: Policy, state: dict[str, object] | None = None
+    ) -> Principal:
         if policy.who is Who.PUBLIC:
             return _ANONYMOUS
         workspace = connection.path_params.get("workspace", "")
         shown = auth.shown_by(connection)
+        if policy.opens and shown is not None and state is not None:
+            state["foresight"] = self._parts.known_resources.foresee(workspace, auth.hash_of(shown.token))
         principal = await auth.authenticate(self._parts.database, self._parts.job_secret, shown, workspace=workspace)
         if policy.writes and shown is not None and shown.by_cookie:
             auth.check_not_forged(connection, principal, origins=self._parts.options.origins)

@@ -21,6 +21,7 @@ from tidemill.model.object_address import Address, named
 from tidemill.queries.arguments import DATABASE, Pointer, named_database, read_pointer, written_pointer
 from tidemill.queries.port import Opened, Query
 from tidemill.server.errors import CODE_HEADER
+from tidemill.server.known_resources import Foresight
 from tidemill.server.objects.fencing import require_lease
 from tidemill.server.parts import Parts
 from tidemill.server.presence import CallerGone, while_waited_for
@@ -56,7 +57,10 @@ async def _answered(
 ) -> Response:
     limit_s = parts.options.wait_result_timeout_s
     try:
-        async with while_waited_for(request, limit_s=limit_s), inline_host(parts, acting) as host:
+        async with (
+            while_waited_for(request, limit_s=limit_s),
+            inline_host(parts, acting, request.state.foresight) as host,
+        ):
             query = await _query(parts, acting, language=language, content=content, path=path, args=args)
             result = await parts.queries.run(query, host)
     except CallerGone:
@@ -129,13 +133,15 @@ def _contextual(parts: Parts, acting: Principal, path: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def inline_host(parts: Parts, acting: Principal) -> AsyncIterator["InlineHost"]:
+async def inline_host(
+    parts: Parts, acting: Principal, foresight: Foresight | None = None
+) -> AsyncIterator["InlineHost"]:
     """The host of an inline query. Nothing is told of it before what it has read is on record.
 
     Raises:
         Unavailable: that could not be recorded.
     """
-    host = InlineHost(parts, acting)
+    host = InlineHost(parts, acting, foresight)
     try:
         yield host
     finally:
@@ -145,10 +151,11 @@ async def inline_host(parts: Parts, acting: Principal) -> AsyncIterator["InlineH
 class InlineHost:
     """The `Host` of an inline query: the server's own services, under the rights of whoever asks."""
 
-    def __init__(self, parts: Parts, acting: Principal) -> None:
+    def __init__(self, parts: Parts, acting: Principal, foresight: Foresight | None) -> None:
         self.identity = f"{acting.workspace}/{acting.actor}"
         self._parts = parts
         self._acting = acting
+        self._foresight = foresight
         self._recording: list[asyncio.Task[None]] = []
 
     async def settle(self) -> None:
@@ -159,7 +166,7 @@ class InlineHost:
     async def resource(self, path: str) -> Opened:
         """See `Host.resource`."""
         plain = path.removeprefix("$res:")
-        used = await self._parts.known_resources.open(self._acting, plain)
+        used = await self._parts.known_resources.open(self._acting, plain, self._foresight)
         if used.recorded is not None:
             self._recording.append(used.recorded)
         return Opened(resource_type=used.opened.resource_type, value=used.opened.value)

@@ -7,13 +7,13 @@ for who may read all of that at this moment. So a change or a revocation holds f
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from tidemill.db import readings, references
 from tidemill.db.keys import Keyring
 from tidemill.db.pool import Database
 from tidemill.db.readings import Reading
-from tidemill.db.references import OpenedResource, Standing
+from tidemill.db.references import OpenedResource, Source, Standing
 from tidemill.model.identity import Principal
 from tidemill.server.shared_look_ups import SharedLookUps
 
@@ -21,6 +21,10 @@ IDLE_S: Final = 60.0
 """So long a value is held that nobody asks for: there may be passwords in it."""
 _MOST: Final = 1000
 _MOST_BYTES: Final = 64 * 1024
+_FORESEEN_S: Final = 1.0
+"""So long a look that was taken when a request began counts for it."""
+
+_Key = tuple[str, bytes]
 
 
 @dataclass(slots=True)
@@ -37,27 +41,54 @@ class KnownResources:
         self._idle_s = idle_s
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
         self._standings: SharedLookUps[list[Standing]] = SharedLookUps()
+        self._habits: OrderedDict[_Key, str] = OrderedDict()
         self._readings = ReadingLog(database)
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def open(self, caller: Principal, path: str) -> "Use":
+    def foresee(self, workspace: str, token: bytes) -> "Foresight":
+        """Look already now how what the holder of a token (its hash) opened last stands: in one sending with who it is.
+
+        Nothing of it is told to anybody, and it is of use only to who is let in and opens the same again at once.
+        """
+        known = self._known.get((workspace, self._habits.get((workspace, token), "")))
+        if known is None:
+            return Foresight((workspace, token))
+        sources = known.opened.sources
+        looking = asyncio.create_task(references.standings(self._database.look_ups, workspace, sources))
+        looking.add_done_callback(_take_notice)
+        return Foresight((workspace, token), sources, looking)
+
+    async def open(self, caller: Principal, path: str, foresight: "Foresight | None" = None) -> "Use":
         """The resource at `path`. Wait for its `recorded` before anything of it is told to anybody.
 
         Raises:
             InterpolationFailed: see `references.open_resource`.
         """
         key = caller.workspace, path
+        if foresight is not None:
+            self._learn(foresight.of, path)
         known = self._known.get(key)
-        if known is not None and await self._is_still_good(caller, known.opened):
+        if known is not None and await self._is_still_good(caller, known.opened, foresight):
             known.used_at = asyncio.get_running_loop().time()
             return Use(known.opened, self._readings.note(Reading(caller, known.opened.sources)))
         opened = await references.open_resource(self._database, self._keyring, caller, path)
         self._remember(key, opened)
         return Use(opened, None)
 
-    async def _is_still_good(self, caller: Principal, opened: OpenedResource) -> bool:
+    def _learn(self, key: _Key, path: str) -> None:
+        """Who opens one thing after the other has no habit."""
+        if self._habits.setdefault(key, path) != path:
+            del self._habits[key]
+            return
+        self._habits.move_to_end(key)
+        if len(self._habits) > _MOST:
+            self._habits.popitem(last=False)
+
+    async def _is_still_good(self, caller: Principal, opened: OpenedResource, foresight: "Foresight | None") -> bool:
         """One statement for all who ask meanwhile, whoever they are."""
         workspace, sources = caller.workspace, opened.sources
+        if foresight is not None and foresight.is_of(workspace, sources):
+            return references.are_unchanged(caller, sources, await foresight.standings())
 
         async def look() -> list[Standing]:
             return await references.standings(self._database.look_ups, workspace, sources)
@@ -85,6 +116,26 @@ class KnownResources:
         self._sweep = None
         if self._known:
             self._look_later()
+
+
+@dataclass(slots=True)
+class Foresight:
+    """A look at what a request will open, if it opens what the one before did. `of`: workspace and hash of a token."""
+
+    of: _Key
+    sources: frozenset[Source] = frozenset()
+    looking: "asyncio.Task[list[Standing]] | None" = None
+    begun_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    def is_of(self, workspace: str, sources: frozenset[Source]) -> bool:
+        """Whether it is of use: not where the body of the request was long in coming."""
+        age_s = asyncio.get_running_loop().time() - self.begun_at
+        return self.looking is not None and (self.of[0], self.sources) == (workspace, sources) and age_s < _FORESEEN_S
+
+    async def standings(self) -> list[Standing]:
+        """What the look gave."""
+        assert self.looking is not None
+        return await self.looking
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +174,7 @@ class ReadingLog:
             await readings.record(self._database.single, batch)
 
 
-def _take_notice(task: "asyncio.Task[None]") -> None:
+def _take_notice(task: "asyncio.Task[Any]") -> None:
     """Of an error for which nobody waits any more."""
     if not task.cancelled():
         task.exception()

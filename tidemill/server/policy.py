@@ -32,6 +32,7 @@ class Policy:
         no_jobs: what a job is told where it may not; "" for the usual sentence.
         signed: the handler itself authenticates each request, by its signature, and then asks for what its operation
             needs: nobody is let in by the guard.
+        opens: it opens a resource, most often the one that the same token opened last.
     """
 
     who: Who
@@ -40,6 +41,7 @@ class Policy:
     jobs: bool = True
     no_jobs: str = ""
     signed: bool = False
+    opens: bool = False
 
 
 def public() -> Policy:
@@ -57,14 +59,14 @@ def superadmin(scope: str, *, writes: bool = False) -> Policy:
     return Policy(Who.SUPERADMIN, scope, writes, jobs=False)
 
 
-def member(scope: str, *, writes: bool = False, jobs: bool = True) -> Policy:
+def member(scope: str, *, writes: bool = False, jobs: bool = True, opens: bool = False) -> Policy:
     """Open to every member of the workspace, operators included."""
-    return Policy(Who.MEMBER, scope, writes, jobs)
+    return Policy(Who.MEMBER, scope, writes, jobs, opens=opens)
 
 
-def developer(scope: str, *, writes: bool = True, jobs: bool = True) -> Policy:
+def developer(scope: str, *, writes: bool = True, jobs: bool = True, opens: bool = False) -> Policy:
     """Open to developers and admins of the workspace."""
-    return Policy(Who.DEVELOPER, scope, writes, jobs)
+    return Policy(Who.DEVELOPER, scope, writes, jobs, opens=opens)
 
 
 def admin(scope: str, *, writes: bool = True, jobs: bool = False) -> Policy:
@@ -377,9 +379,9 @@ POLICIES: Final[dict[str, Policy]] = {
     "POST /api/w/{workspace}/jobs/run/h/{hash}": member("jobs:run", writes=True),
     "POST /api/w/{workspace}/jobs/run/preview": developer("jobs:run"),
     "POST /api/w/{workspace}/jobs/run_wait_result/preview": developer("jobs:run"),
-    "POST /api/w/{workspace}/jobs/run_inline/preview": developer("jobs:run"),
-    "POST /api/w/{workspace}/jobs/run_inline/p/{path:path}": member("jobs:run", writes=True),
-    "POST /api/w/{workspace}/jobs/run_inline/h/{hash}": member("jobs:run", writes=True),
+    "POST /api/w/{workspace}/jobs/run_inline/preview": developer("jobs:run", opens=True),
+    "POST /api/w/{workspace}/jobs/run_inline/p/{path:path}": member("jobs:run", writes=True, opens=True),
+    "POST /api/w/{workspace}/jobs/run_inline/h/{hash}": member("jobs:run", writes=True, opens=True),
     "POST /api/w/{workspace}/jobs/run/dependencies_async": developer("jobs:run"),
     "POST /api/w/{workspace}/jobs/run/dependencies": developer("jobs:run"),
     "POST /api/w/{workspace}/jobs/run/flow_dependencies_async": developer("jobs:run"),

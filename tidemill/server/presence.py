@@ -23,9 +23,9 @@ async def while_waited_for(request: Request, *, limit_s: float) -> AsyncIterator
         CallerGone: the caller hung up.
         TimeoutError: the time is over.
     """
-    watch = _Watch(request)
+    watch = _Watch(request, limit_s)
     try:
-        async with asyncio.timeout(limit_s) as limit:
+        async with asyncio.timeout(None) as limit:
             watch.start(limit)
             yield
     except TimeoutError as error:
@@ -37,16 +37,18 @@ async def while_waited_for(request: Request, *, limit_s: float) -> AsyncIterator
 
 
 class _Watch:
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, limit_s: float) -> None:
         self.has_hung_up = False
-        self._request = request
+        self._request, self._limit_s = request, limit_s
         self._task: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
 
     def start(self, limit: asyncio.Timeout) -> None:
-        self._later = asyncio.get_running_loop().call_later(LOOK_AFTER_S, self._look, limit)
+        after_s = min(LOOK_AFTER_S, self._limit_s)
+        self._later = asyncio.get_running_loop().call_later(after_s, self._look, limit)
 
     def _look(self, limit: asyncio.Timeout) -> None:
+        limit.reschedule(asyncio.get_running_loop().time() + max(self._limit_s - LOOK_AFTER_S, 0))
         self._task = asyncio.create_task(self._wait(limit), name="caller's presence")
 
     async def _wait(self, limit: asyncio.Timeout) -> None:

@@ -10,6 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from tidemill.model.errors import ConfigurationError
 
+FOUND: Final = "tidemill.found"
+"""Where a scope has what was found for it already."""
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)(:path)?\}")
 
 
@@ -83,6 +85,9 @@ class RouteTree(BaseRoute):
         """As of the route that answers; of one with another method if there is none, which then refuses."""
         if scope["type"] != "http":
             return Match.NONE, {}
+        if FOUND in scope:
+            match, child = scope[FOUND]
+            return match, child
         found = sorted(self._root.find(scope["path"].split("/")), key=lambda each: each[0].order)
         for leaf, values in found:
             if not leaf.route.methods or scope["method"] in leaf.route.methods:

@@ -25,19 +25,30 @@ class SharedLookUps(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._running: dict[Hashable, asyncio.Task[None]] = {}
+        self._running: dict[Hashable, asyncio.Task[None] | None] = {}
+        """None: whoever asked first looks up without a task."""
         self._next: dict[Hashable, _Asked[T]] = {}
 
     async def get(self, key: Hashable, look_up: LookUp[T]) -> T:
         """What `look_up` gives, or raises, when it is called from now on; equal keys must mean equal look-ups."""
+        if key not in self._running:
+            self._running[key] = None
+            try:
+                return await look_up()
+            finally:
+                self._go_on(key)
         asked = self._next.get(key)
         if asked is None:
             asked = self._next[key] = _Asked(look_up)
         mine: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         asked.waiting.append(mine)
-        if key not in self._running:
-            self._running[key] = asyncio.create_task(self._serve(key))
         return await mine
+
+    def _go_on(self, key: Hashable) -> None:
+        if key in self._next:
+            self._running[key] = asyncio.create_task(self._serve(key))
+        else:
+            del self._running[key]
 
     async def _serve(self, key: Hashable) -> None:
         """One look-up after the other, as long as somebody has asked meanwhile."""

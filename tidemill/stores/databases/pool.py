@@ -12,7 +12,13 @@ class Pooled(Protocol):
     """What a pool asks of a connection. None of these raises for a connection that is lost."""
 
     async def is_fit(self, idle_s: float) -> bool:
-        """Whether it still leads to the server, after having been idle for so long."""
+        """Whether it still leads to the server, after having been idle for so long, and is as new."""
+
+    def begin_reset(self) -> bool:
+        """Begin to undo what its last user set, without waiting for anything; `is_fit` waits for the end of it.
+
+        False: that cannot be done so, and `reset` is for it.
+        """
 
     async def reset(self) -> bool:
         """Undo what its last user set; False where that cannot be done."""
@@ -73,6 +79,10 @@ class Pool(Generic[C]):
 
     def give(self, connection: C) -> None:
         """Hand it back, with nothing running on it and no transaction open."""
+        if not self._closed and connection.begin_reset():
+            self._idle.append((time.monotonic(), connection))
+            self._places.release()
+            return
         task = asyncio.get_running_loop().create_task(self._reset(connection))
         self._resetting.add(task)
         task.add_done_callback(self._resetting.discard)

@@ -89,6 +89,9 @@ class _Pooled:
     async def is_fit(self, idle_s: float) -> bool:
         return await self._call(lambda: self.connection.is_fit(idle_s))
 
+    def begin_reset(self) -> bool:
+        return False
+
     async def reset(self) -> bool:
         return await self._call(self.connection.reset)
 

@@ -1,5 +1,6 @@
 """One connection to a Postgres, and whether what we set for it stays with it."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -9,7 +10,7 @@ from psycopg.adapt import AdaptersMap
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
-from tidemill.model.errors import ConnectionFailed, TidemillError
+from tidemill.model.errors import ConnectionFailed
 from tidemill.stores.databases.postgresql.config import Connecting
 from tidemill.stores.databases.postgresql.errors import connection_failed, connection_lost, query_failed
 from tidemill.stores.databases.postgresql.types import ADAPTERS
@@ -38,12 +39,14 @@ class Connection:
         is_pooled: a pooler stands between, or a server that keeps no settings: each transaction may be on another
             connection of the server, so what is set must be set in each transaction.
         timeout_ms: the statement timeout that it was opened with.
+        changed: its user may have left something behind.
     """
 
     driver: AsyncConnection[Any]
     is_pooled: bool
     timeout_ms: int
     changed: bool = field(default=False)
+    _is_resetting: bool = field(default=False)
 
     @classmethod
     async def open(cls, connecting: Connecting, *, timeout_ms: int, application: str, secret: str) -> Self:
@@ -82,7 +85,8 @@ class Connection:
         """
         try:
             self.driver.pgconn.send_query(text.encode())
-            results: list[PGresult] = await self.driver.wait(generators.execute(self.driver.pgconn))
+            await self.flush()
+            results = await self.rest()
         except Error as error:
             raise connection_lost(error) from error
         for result in results:
@@ -90,9 +94,48 @@ class Connection:
                 raise query_failed(result, None)
         return results
 
+    async def flush(self) -> None:
+        """Send what waits to be sent; mostly it has gone already."""
+        pgconn = self.driver.pgconn
+        if pgconn.flush():
+            await self.driver.wait(generators.send(pgconn))
+
+    async def next_result(self) -> PGresult | None:
+        """What the server sends next; None when it has answered. The driver's own waiting costs more than a query.
+
+        Raises:
+            psycopg.Error: the connection is lost.
+        """
+        pgconn = self.driver.pgconn
+        while pgconn.is_busy():
+            await self._readable()
+            pgconn.consume_input()
+        return pgconn.get_result()
+
+    async def rest(self) -> list[PGresult]:
+        """All that the server still answers to what it was sent; nothing of it is COPY."""
+        results = []
+        while (result := await self.next_result()) is not None:
+            results.append(result)
+        return results
+
+    async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+        socket = self.driver.pgconn.socket
+        loop.add_reader(socket, _wake, ready)
+        try:
+            await ready
+        finally:
+            loop.remove_reader(socket)
+
     async def is_fit(self, idle_s: float) -> bool:
         """See `Pooled`. What the server said as it left is looked for without asking it."""
         try:
+            if self._is_resetting:
+                self._is_resetting = False
+                if any(result.status == ExecStatus.FATAL_ERROR for result in await self.rest()):
+                    return False
             self.driver.pgconn.consume_input()
             if not self.is_lost and idle_s > _TRUSTED_S:
                 await self.command("")
@@ -100,17 +143,26 @@ class Connection:
             return False
         return not self.is_lost
 
-    async def reset(self) -> bool:
+    def begin_reset(self) -> bool:
         """See `Pooled`. Behind a pooler there is nothing of ours to undo."""
+        pgconn = self.driver.pgconn
         if self.is_lost or self.status != TransactionStatus.IDLE:
             return False
-        if not self.is_pooled and self.changed:
-            try:
-                await self.command("discard all")
-            except TidemillError:
-                return False
-            self.changed = False
+        if self.is_pooled or not self.changed:
+            return True
+        try:
+            while pgconn.notifies() is not None:
+                pass  # nobody reads what a script has listened for
+            pgconn.send_query(b"discard all")
+        except Error:
+            return False
+        self.changed = False
+        self._is_resetting = True
         return True
+
+    async def reset(self) -> bool:
+        """See `Pooled`."""
+        return False  # what could not begin is closed
 
     async def cancel(self) -> None:
         """Tell the server to end what runs now."""
@@ -123,3 +175,8 @@ class Connection:
 
 async def _connect(conninfo: str) -> AsyncConnection[Any]:
     return await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None, context=_Context())
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

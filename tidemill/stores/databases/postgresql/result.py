@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from psycopg import Error, generators
+from psycopg import Error
 from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
@@ -111,7 +111,7 @@ async def fetch(connection: Connection) -> PGresult | None:
         ConnectionFailed: the connection is lost.
     """
     try:
-        found: PGresult | None = await connection.driver.wait(generators.fetch(connection.driver.pgconn))
+        found = await connection.next_result()
     except Error as error:
         raise connection_lost(error) from error
     if found is not None and found.status == ExecStatus.FATAL_ERROR and connection.is_lost:

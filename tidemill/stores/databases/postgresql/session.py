@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Final, Protocol, cast
 
-from psycopg import AsyncRawCursor, Error, generators
+from psycopg import AsyncRawCursor, Error
 from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 
@@ -281,7 +281,7 @@ class PostgresSession:
         """The first that the server answers."""
         try:
             send()
-            await self.connection.driver.wait(generators.send(self.connection.driver.pgconn))
+            await self.connection.flush()
         except Error as error:
             raise connection_lost(error) from error
         first = await fetch(self.connection)
@@ -292,7 +292,8 @@ class PostgresSession:
     async def _exchange(self, send: Callable[[], None]) -> list[PGresult]:
         try:
             send()
-            return await self.connection.driver.wait(generators.execute(self.connection.driver.pgconn))
+            await self.connection.flush()
+            return await self.connection.rest()
         except Error as error:
             raise connection_lost(error) from error
 

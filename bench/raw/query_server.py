@@ -1,0 +1,46 @@
+"""The least server of queries: uvicorn with one handler, which runs a query by psycopg.
+
+`python -m bench.raw.query_server DSN` says `ready`, then its port, and ends with stdin.
+"""
+
+import asyncio
+import json
+import sys
+
+import psycopg
+import uvicorn
+import uvloop
+from starlette.types import Receive, Scope, Send
+
+from bench.raw.queries import SMALL
+
+
+async def main() -> None:
+    async with await psycopg.AsyncConnection.connect(sys.argv[1], autocommit=True) as connection:
+
+        async def answer(_scope: Scope, receive: Receive, send: Send) -> None:
+            body, more = b"", True
+            while more:
+                message = await receive()
+                body, more = body + message["body"], message["more_body"]
+            cursor = await connection.execute(SMALL, [json.loads(body)["args"]["n"]])
+            rows = [{"n": n, "name": name} for n, name in await cursor.fetchall()]
+            result = json.dumps(rows).encode()
+            size = str(len(result)).encode()
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", size)]})
+            await send({"type": "http.response.body", "body": result})
+
+        settings = {"log_config": None, "access_log": False, "lifespan": "off", "timeout_keep_alive": 600}
+        server = uvicorn.Server(uvicorn.Config(answer, port=0, **settings))  # type: ignore[arg-type]
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        print("ready", flush=True)
+        print(server.servers[0].sockets[0].getsockname()[1], flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+        server.should_exit = True
+        await serving
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
