@@ -1,11 +1,12 @@
 /** What the side bar and the command palette lead to. */
-import { Activity, Boxes, Braces, CalendarClock, Code2, Database, FolderTree, HardDrive, House, KeyRound, ScrollText, Server, Users, UsersRound, type LucideIcon } from "lucide-react";
+import { Activity, Boxes, Braces, CalendarClock, Code2, Database, FolderTree, HardDrive, House, KeyRound, ScrollText, Server, Users, UsersRound, Workflow, type LucideIcon } from "lucide-react";
 
 export interface Place {
   label: string;
   to:
     | "/w/$workspace"
     | "/w/$workspace/scripts"
+    | "/w/$workspace/flows"
     | "/w/$workspace/runs"
     | "/w/$workspace/schedules"
     | "/w/$workspace/databases"
@@ -28,6 +29,7 @@ export interface Place {
 export const PLACES: Place[] = [
   { label: "Home", to: "/w/$workspace", icon: House },
   { label: "Scripts", to: "/w/$workspace/scripts", icon: Code2 },
+  { label: "Flows", to: "/w/$workspace/flows", icon: Workflow },
   { label: "Runs", to: "/w/$workspace/runs", icon: Activity },
   { label: "Schedules", to: "/w/$workspace/schedules", icon: CalendarClock },
   { label: "Databases", to: "/w/$workspace/databases", icon: Database },

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
-import { Boxes, Code2, KeyRound } from "lucide-react";
+import { Boxes, Code2, KeyRound, Workflow } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
 
 import { PLACES } from "./navigation";
@@ -35,7 +35,7 @@ function Search({ onClose }: { onClose: () => void }) {
   }
   return (
     <Command label="Search" loop>
-      <Command.Input autoFocus placeholder="Search pages, scripts, resources and variables…" className="h-11 w-full border-b border-line bg-transparent px-4 outline-none placeholder:text-muted" />
+      <Command.Input autoFocus placeholder="Search pages, scripts, flows, resources and variables…" className="h-11 w-full border-b border-line bg-transparent px-4 outline-none placeholder:text-muted" />
       <Command.List className="max-h-[50vh] overflow-auto p-2 [&_[cmdk-group-heading]]:px-2.5 [&_[cmdk-group-heading]]:py-1 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:text-muted">
         <Command.Empty className="p-6 text-center text-muted">Nothing of that name.</Command.Empty>
         <Command.Group heading="Pages">
@@ -49,6 +49,15 @@ function Search({ onClose }: { onClose: () => void }) {
           {found.data?.scripts.map((each) => (
             <Command.Item key={each.path} value={`script ${each.path} ${each.summary}`} className={ITEM} onSelect={() => go(() => navigate({ to: "/w/$workspace/scripts/p/$", params: { workspace, _splat: each.path } }))}>
               <Code2 size={16} aria-hidden />
+              <span className="truncate">{each.summary || each.path}</span>
+              <span className="ml-auto truncate font-mono text-xs text-muted">{each.path}</span>
+            </Command.Item>
+          ))}
+        </Command.Group>
+        <Command.Group heading="Flows">
+          {found.data?.flows.map((each) => (
+            <Command.Item key={each.path} value={`flow ${each.path} ${each.summary}`} className={ITEM} onSelect={() => go(() => navigate({ to: "/w/$workspace/flows/p/$", params: { workspace, _splat: each.path } }))}>
+              <Workflow size={16} aria-hidden />
               <span className="truncate">{each.summary || each.path}</span>
               <span className="ml-auto truncate font-mono text-xs text-muted">{each.path}</span>
             </Command.Item>

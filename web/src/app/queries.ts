@@ -9,13 +9,15 @@ export const searchQuery = (workspace: string) =>
     staleTime: 15_000,
     queryFn: async () => {
       const params = { path: { workspace } };
-      const [scripts, resources, variables] = await Promise.all([
+      const [scripts, flows, resources, variables] = await Promise.all([
         data(api.GET("/api/w/{workspace}/scripts/list", { params: { ...params, query: { per_page: 1000, without_description: true } } })),
+        data(api.GET("/api/w/{workspace}/flows/list", { params: { ...params, query: { per_page: 1000, without_description: true } } })),
         data(api.GET("/api/w/{workspace}/resources/list", { params: { ...params, query: { per_page: 1000 } } })),
         data(api.GET("/api/w/{workspace}/variables/list", { params })),
       ]);
       return {
         scripts: scripts.map((each) => ({ path: each.path, summary: each.summary })),
+        flows: flows.map((each) => ({ path: each.path, summary: each.summary })),
         resources: resources.filter((each) => each.resource_type !== "state").map((each) => ({ path: each.path, summary: each.resource_type })),
         variables: variables.map((each) => ({ path: each.path, summary: each.is_secret ? "secret" : "" })),
       };

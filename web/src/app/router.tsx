@@ -74,6 +74,32 @@ const script = createRoute({ getParentRoute: () => workspace, path: "/scripts/p/
 
 const editScript = createRoute({ getParentRoute: () => workspace, path: "/scripts/edit/$", component: lazyRouteComponent(() => import("@/scripts/editor-page"), "EditScriptPage") });
 
+/** What is looked for among the flows, and in which order they stand. */
+export interface FlowsSearch {
+  q?: string;
+  sort?: string;
+  archived?: string;
+}
+
+const flows = createRoute({
+  getParentRoute: () => workspace,
+  path: "/flows",
+  validateSearch: (search: Record<string, unknown>): FlowsSearch => texts(search, "q", "sort", "archived"),
+  component: lazyRouteComponent(() => import("@/flows/list-page"), "FlowsPage"),
+});
+
+const newFlow = createRoute({
+  getParentRoute: () => workspace,
+  path: "/flows/new",
+  /** `script`: the path of a script that is to be its first step. */
+  validateSearch: (search: Record<string, unknown>): { script?: string } => texts(search, "script"),
+  component: lazyRouteComponent(() => import("@/flows/editor-page"), "NewFlowPage"),
+});
+
+const flow = createRoute({ getParentRoute: () => workspace, path: "/flows/p/$", component: lazyRouteComponent(() => import("@/flows/flow-page"), "FlowPage") });
+
+const editFlow = createRoute({ getParentRoute: () => workspace, path: "/flows/edit/$", component: lazyRouteComponent(() => import("@/flows/editor-page"), "EditFlowPage") });
+
 export interface RunsSearch {
   path?: string;
   state?: "queued" | "running" | "success" | "failure" | "canceled";
@@ -217,6 +243,7 @@ const folders = createRoute({ getParentRoute: () => workspace, path: "/folders",
 const folder = createRoute({ getParentRoute: () => folders, path: "/$name" });
 
 const inWorkspace = [
+  ...[flows, newFlow, flow, editFlow],
   ...[home, scripts, newScript, script, editScript, runs, run],
   ...[schedules, newSchedule, schedule, workers],
   ...[resources, newResource, resource, variables, newVariable, variable, states, state],

@@ -2,6 +2,7 @@
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { bracketMatching, foldGutter, HighlightStyle, indentOnInput, StreamLanguage, syntaxHighlighting, type LanguageSupport } from "@codemirror/language";
+import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
@@ -11,7 +12,7 @@ import { useEffect, useRef } from "react";
 import { useDark } from "@/app/theme";
 import { NONCE } from "@/ui/nonce";
 
-const LANGUAGES: Record<string, (completion: Completion) => Promise<LanguageSupport | StreamLanguage<unknown>>> = {
+export const LANGUAGES: Record<string, (completion: Completion) => Promise<LanguageSupport | StreamLanguage<unknown>>> = {
   python3: async () => (await import("@codemirror/lang-python")).python(),
   bash: async () => StreamLanguage.define((await import("@codemirror/legacy-modes/mode/shell")).shell),
   postgresql: async (completion) => sql("PostgreSQL", completion),
@@ -36,7 +37,7 @@ async function sql(dialect: "PostgreSQL" | "MySQL" | "MSSQL" | "StandardSQL" | "
   return found.sql({ dialect: found[dialect], schema });
 }
 
-const FRAME = EditorView.theme({
+export const FRAME = EditorView.theme({
   "&": { height: "100%", fontSize: "13px", backgroundColor: "var(--panel)", color: "var(--ink)" },
   ".cm-scroller": { fontFamily: "var(--font-mono, ui-monospace, monospace)", lineHeight: "1.55" },
   ".cm-gutters": { backgroundColor: "var(--panel)", color: "var(--muted)", borderRight: "1px solid var(--line)" },
@@ -47,7 +48,7 @@ const FRAME = EditorView.theme({
   ".cm-tooltip": { backgroundColor: "var(--panel)", border: "1px solid var(--line-strong)" },
 });
 
-const LIGHT = HighlightStyle.define([
+export const LIGHT = HighlightStyle.define([
   { tag: [tags.keyword, tags.operatorKeyword, tags.controlKeyword], color: "#7a1fa2" },
   { tag: [tags.string, tags.special(tags.string)], color: "#1b6b3a" },
   { tag: [tags.number, tags.bool, tags.null], color: "#9a4a00" },
@@ -57,7 +58,7 @@ const LIGHT = HighlightStyle.define([
   { tag: tags.propertyName, color: "#0b5e72" },
 ]);
 
-const DARK = HighlightStyle.define([
+export const DARK = HighlightStyle.define([
   { tag: [tags.keyword, tags.operatorKeyword, tags.controlKeyword], color: "#c792ea" },
   { tag: [tags.string, tags.special(tags.string)], color: "#a5d6a7" },
   { tag: [tags.number, tags.bool, tags.null], color: "#f6b26b" },
@@ -78,9 +79,19 @@ interface CodeProps {
   /** Ctrl S. */
   onSave?: () => void;
   completion?: Completion;
+  /** Lines, from 1, that something is to be said of. */
+  marks?: readonly Mark[];
+  /** A line to go to, whenever this is another object. */
+  goTo?: { line: number };
 }
 
-export default function Code({ value, onChange, language, label, readOnly = false, onRun, onSave, completion }: CodeProps) {
+export interface Mark {
+  line: number;
+  message: string;
+  isFault: boolean;
+}
+
+export default function Code({ value, onChange, language, label, readOnly = false, onRun, onSave, completion, marks, goTo }: CodeProps) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(undefined);
   const act = useRef({ onChange, onRun, onSave });
@@ -108,6 +119,7 @@ export default function Code({ value, onChange, language, label, readOnly = fals
             { key: "Mod-s", run: run("onSave"), preventDefault: true },
             ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...completionKeymap, indentWithTab,
           ]),
+          ...(marks ? [lintGutter()] : []),
           languageSlot.of([]), colours.of([]), readOnlySlot.of([]), FRAME,
           EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
           EditorView.updateListener.of((update) => update.docChanged && act.current.onChange?.(update.state.doc.toString())),
@@ -139,5 +151,21 @@ export default function Code({ value, onChange, language, label, readOnly = fals
   useEffect(() => {
     view.current?.dispatch({ effects: slots.current.readOnly.reconfigure([EditorState.readOnly.of(readOnly), EditorView.editable.of(!readOnly)]) });
   }, [readOnly]);
+  useEffect(() => {
+    const now = view.current;
+    if (!now || !marks) return;
+    const found = marks.map(({ line, message, isFault }) => {
+      const { from, to } = now.state.doc.line(Math.max(1, Math.min(line, now.state.doc.lines)));
+      return { from, to, message, severity: isFault ? ("error" as const) : ("warning" as const) };
+    });
+    now.dispatch(setDiagnostics(now.state, found));
+  }, [marks, value]);
+  useEffect(() => {
+    const now = view.current;
+    if (!now || !goTo) return;
+    const { from } = now.state.doc.line(Math.max(1, Math.min(goTo.line, now.state.doc.lines)));
+    now.dispatch({ selection: { anchor: from }, effects: EditorView.scrollIntoView(from, { y: "center" }) });
+    now.focus();
+  }, [goTo]);
   return <div ref={box} className="h-full min-h-0 overflow-hidden" />;
 }

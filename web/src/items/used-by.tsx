@@ -48,5 +48,12 @@ function Place({ workspace, user: { kind, path } }: { workspace: string; user: U
       </Link>
     );
   }
+  if (kind === "flow") {
+    return (
+      <Link to="/w/$workspace/flows/p/$" params={{ workspace, _splat: path }} className={look}>
+        {path}
+      </Link>
+    );
+  }
   return <code className="min-w-0 truncate text-[13px]">{path}</code>;
 }

@@ -1,15 +1,18 @@
 /** One run: what came in, what came out, what it cost. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { lazy, Suspense, type ReactNode } from "react";
 
 import { useWorkspace } from "@/app/workspace";
 import { JobPanels } from "@/job/panel";
 import { argsQuery, jobQuery, type Job } from "@/job/queries";
 import { ResultView } from "@/results/view";
 import { PageHead, Panel } from "@/ui/panel";
-import { Shown } from "@/ui/states";
+import { Loading, Shown } from "@/ui/states";
 import { Ago, bytes, duration } from "@/ui/time";
+
+const FlowRunPage = lazy(() => import("@/flow/run-page"));
+const FLOWS = ["flow", "flowpreview", "singlestepflow", "flownode"];
 
 export function RunPage() {
   const workspace = useWorkspace();
@@ -18,7 +21,12 @@ export function RunPage() {
   const args = useQuery(argsQuery(workspace, id));
   return (
     <Shown query={job} what="the run">
-      {(found) => (
+      {(found) =>
+        FLOWS.includes(found.job_kind) ? (
+          <Suspense fallback={<Loading what="the flow" />}>
+            <FlowRunPage workspace={workspace} job={found} />
+          </Suspense>
+        ) : (
         <>
           <PageHead
             title={found.script_path ?? found.job_kind}
@@ -45,7 +53,8 @@ export function RunPage() {
             </div>
           </div>
         </>
-      )}
+        )
+      }
     </Shown>
   );
 }

@@ -1,7 +1,7 @@
 /** A deployed script: its form, its last run here, its source and versions. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { Archive, CalendarClock, Pencil, Play } from "lucide-react";
+import { Archive, CalendarClock, Pencil, Play, Workflow } from "lucide-react";
 import { useState } from "react";
 
 import { AccessButton } from "@/access/button";
@@ -48,6 +48,9 @@ export function ScriptPage() {
                   Archive
                 </Button>
                 <AccessButton workspace={workspace} kind="script" path={path} />
+                <Link to="/w/$workspace/flows/new" params={{ workspace }} search={{ script: path }} className={buttonClass()}>
+                  <Workflow size={15} aria-hidden /> Make a flow
+                </Link>
                 <Link to="/w/$workspace/schedules/new" params={{ workspace }} search={{ target: `script/${path}` }} className={buttonClass()}>
                   <CalendarClock size={15} aria-hidden /> Schedule
                 </Link>

@@ -1,0 +1,16 @@
+/** The graph as pages use it: its code comes when it is first shown. */
+import { lazy, Suspense } from "react";
+
+import { Loading } from "@/ui/states";
+
+import type { GraphProps } from "./graph";
+
+const Graph = lazy(() => import("./graph"));
+
+export function FlowPicture(props: GraphProps) {
+  return (
+    <Suspense fallback={<Loading what="the graph" />}>
+      <Graph {...props} />
+    </Suspense>
+  );
+}

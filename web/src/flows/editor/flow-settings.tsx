@@ -1,0 +1,52 @@
+/** What can be said of a flow as a whole. */
+import type { Flow, FlowValue, Value } from "@/flow/model";
+import { Field, Input, Select, TextArea } from "@/ui/field";
+
+import { NumberField, Section } from "./controls";
+import { ExpressionInput } from "./expression";
+import { JsonField } from "./json-field";
+import { Limit } from "./settings";
+
+interface FlowSettingsProps {
+  flow: Flow;
+  onChange: (change: (flow: Flow) => Flow, mark: string) => void;
+}
+
+export function FlowSettings({ flow, onChange }: FlowSettingsProps) {
+  const { value } = flow;
+  const set = (change: Partial<FlowValue>, mark = "") => onChange((now) => ({ ...now, value: { ...now.value, ...change } }), mark);
+  return (
+    <div>
+      <section className="flex flex-col gap-3 border-b border-line px-3 py-2.5">
+        <Field label="Summary">{(given) => <Input {...given} value={flow.summary} onChange={(event) => onChange((now) => ({ ...now, summary: event.target.value }), "summary")} />}</Field>
+        <Field label="Description">{(given) => <TextArea {...given} rows={3} value={flow.description} onChange={(event) => onChange((now) => ({ ...now, description: event.target.value }), "description")} />}</Field>
+      </section>
+      <Section title="All steps on one worker" hint="They share the directory ./shared. A worker that is lost takes it along: the flow then fails." on={value.same_worker ?? false} onToggle={(on) => set({ same_worker: on || undefined })} />
+      <Section title="Skip" hint="Looked at before the flow begins; its result is its input." on={value.skip_expr !== undefined} onToggle={(on) => set({ skip_expr: on ? "" : undefined })}>
+        <ExpressionInput label="Skip the flow if" value={value.skip_expr ?? ""} onChange={(skip_expr) => set({ skip_expr }, "skip flow")} />
+      </Section>
+      <Limit title="At most so many runs at once" limits={value} onChange={(limits, mark) => set(limits, mark && `flow ${mark}`)} />
+      <Section title="Keep its result" hint="It is given again for the same version, arguments and person." on={value.cache_ttl !== undefined} onToggle={(on) => set({ cache_ttl: on ? 600 : undefined })}>
+        <NumberField label="Seconds" min={1} value={value.cache_ttl} onChange={(cache_ttl) => set({ cache_ttl: cache_ttl ?? 0 }, "flow cache")} />
+      </Section>
+      <Section title="Answer early" hint="Who waits for the result gets that of a step as soon as it has succeeded; the flow goes on." on={value.early_return !== undefined} onToggle={(on) => set({ early_return: on ? value.modules[0]?.id : undefined })}>
+        <Field label="Step">
+          {(given) => (
+            <Select {...given} value={value.early_return ?? ""} onChange={(event) => set({ early_return: event.target.value })}>
+              {value.modules.map((each) => (
+                <option key={each.id}>{each.id}</option>
+              ))}
+            </Select>
+          )}
+        </Field>
+      </Section>
+      <Section title="Constants" hint="Expressions see them as flow_env." on={value.flow_env !== undefined} onToggle={(on) => set({ flow_env: on ? {} : undefined })}>
+        <JsonField label="Values by name (JSON)" value={value.flow_env as Value | undefined} onChange={(next) => set({ flow_env: next as Record<string, Value> }, "constants")} />
+      </Section>
+      <section className="flex flex-col gap-3 px-3 py-2.5">
+        <NumberField label="Priority" hint="1 to 100, in the queue." max={100} value={value.priority} onChange={(priority) => set({ priority: priority || undefined }, "flow priority")} />
+      </section>
+    </div>
+  );
+}
+

@@ -1,0 +1,35 @@
+/** Drafts that are not deployed, kept in this browser. */
+import { readValue, writeValue, type Flow } from "@/flow/model";
+
+export interface Kept {
+  flow: Flow;
+  path: string;
+  /** The version that it began with; none of a new flow. */
+  base: number | undefined;
+  at: string;
+}
+
+const keyOf = (workspace: string, name: string) => `tidemill.flow.${workspace}.${name}`;
+
+export function kept(workspace: string, name: string): Kept | undefined {
+  try {
+    const text = localStorage.getItem(keyOf(workspace, name));
+    return text === null ? undefined : (readValue(text) as unknown as Kept);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether it could be kept. */
+export function keep(workspace: string, name: string, draft: Kept): boolean {
+  try {
+    localStorage.setItem(keyOf(workspace, name), writeValue(draft));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function forget(workspace: string, name: string): void {
+  localStorage.removeItem(keyOf(workspace, name));
+}
