@@ -47,17 +47,18 @@ async def worker_parts(database: Database, directory: Path, **settings: str) -> 
     sandbox = ProcessSandbox(state_dir=directory / "state", self_kill_s=read.self_kill_s)
     try:
         async with Runners(egress_of(read)) as queries, Evaluators() as evaluators:
+            values = Values(
+                database,
+                open_folder(directory / "objects"),
+                inline_bytes=read.inline_value_bytes,
+                max_bytes=read.max_value_bytes,
+            )
             yield WorkerParts(
                 options=worker_options(read),
                 database=database,
-                values=Values(
-                    database,
-                    open_folder(directory / "objects"),
-                    inline_bytes=read.inline_value_bytes,
-                    max_bytes=read.max_value_bytes,
-                ),
+                values=values,
                 sandbox=sandbox,
-                data=WorkspaceData(database, Keyring(keys)),
+                data=WorkspaceData(database, Keyring(keys), values),
                 queries=queries,
                 evaluators=evaluators,
                 job_secret=job_secret(keys),

@@ -122,6 +122,12 @@ class Workspace:
         assert answer.status_code == 200, (route, answer.status_code, answer.text)
         return answer.json()
 
+    def get_text(self, route: str, **query: Any) -> str:
+        """The text that a route answers with."""
+        answer = self.http.get(route, params=query)
+        assert answer.status_code == 200, (route, answer.status_code, answer.text)
+        return answer.text
+
     def post(self, route: str, body: object = None, **query: Any) -> str:
         """The text that a route answers a change with."""
         answer = self.http.post(route, json={} if body is None else body, params=query)

@@ -19,20 +19,24 @@ select id from job_completed group by id having count(*) > 1;
 
 -- name: I3 a job that must not start twice was started once at most
 select id, attempt from (select id, attempt from job_queue union all select id, attempt from job_completed) known
-join job using (id) where on_worker_loss = 'fail' and attempt > 1;
+join job using (id) where on_worker_loss = 'fail' and attempt > 1
+  -- a workflow goes on from round to round: each of these was started once at most
+  and (not exists (select from flow_run f where f.job_id = known.id and f.state -> 'rounds' is not null)
+    or exists (select from job_attempt a where a.job_id = known.id));
 
 -- name: I4 the result is that of the last attempt
 select c.id, c.attempt, a.attempt from job_completed c join job_attempt a on a.job_id = c.id
 where a.attempt > c.attempt or (a.attempt = c.attempt and c.started_at is not null);
 
 -- name: I4 every earlier attempt is on record
--- Flows are left out: their job is claimed whenever they have something to do, which is no new attempt at anything.
+-- Flows and workflows are left out: their job is claimed whenever they have something to do, which is no new attempt.
 select id, attempt from (
   select id, attempt - 1 as earlier, attempt from job_completed where started_at is not null
   union all select id, attempt, attempt from job_completed where started_at is null
   union all select id, attempt - (state = 'running')::int, attempt from job_queue) known
 where earlier <> (select count(*) from job_attempt a where a.job_id = known.id)
-  and not exists (select from job where job.id = known.id and job.kind in ('flow', 'flowpreview', 'flownode'));
+  and not exists (select from job where job.id = known.id and job.kind in ('flow', 'flowpreview', 'flownode'))
+  and not exists (select from flow_run f where f.job_id = known.id and f.state -> 'rounds' is not null);
 
 -- name: I4 a result is not older than its log
 select c.id, l.attempt from job_completed c join job_log l on l.job_id = c.id where l.attempt > c.attempt;
@@ -62,7 +66,18 @@ where j.flow_step_id is not null and q.canceled_by is null;
 
 -- name: I7 a flow that is over says so
 select f.job_id from flow_run f join job_completed c on c.id = f.job_id
-where c.status in ('success', 'skipped') and coalesce((f.state ->> 'ended')::boolean, false) is false;
+where c.status in ('success', 'skipped') and coalesce((f.state ->> 'ended')::boolean, false) is false
+  and f.state -> 'rounds' is null;
+
+-- name: I7 every task of a workflow has its job, below it
+select s.job_id, s.child from workflow_step s
+where s.kind = 'task' and not exists (select from job where job.id = s.child and job.parent_job = s.job_id);
+
+-- name: I7 a workflow that waits has something to wait for
+select q.id from job_queue q join flow_run f on f.job_id = q.id
+where q.state = 'waiting' and f.state -> 'rounds' is not null
+  and not exists (select from flow_approval a where a.level_id = q.id)
+  and not exists (select from workflow_step s join job_queue c on c.id = s.child where s.job_id = q.id);
 
 -- name: I9 no more run than a limit allows
 select concurrency_key from job_queue

@@ -259,5 +259,5 @@ async def seed(api: Api) -> dict[str, str]:
         "token_prefix": "abcdefghij", "page": "main", "workspace_id": "absent", "scheduled_for": "0", "number": "1",
         "access_key": "TMKabcdefgh", "version": str(version), "audience": "sts.amazonaws.com",
         "resume_id": "1", "signature": "0" * 64, "job_id": job.text, "flow_job_id": job.text,
-        "node_id": "a",
+        "node_id": "a", "step_key": "approval", "function": "double",
     }  # fmt: skip

@@ -111,7 +111,14 @@ ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
     "schedules": {"path:path": "schedule"},
     "scripts": {"path:path": "script", "hash": "hash", "path": "hash"},
     "flows": {"path:path": "flow", "version": "flow version"},
-    "jobs": {"flow_job_id": "job", "path:path": "script", "hash": "hash", "id": "job", "version": "flow version"},
+    "jobs": {
+        "flow_job_id": "job",
+        "job_id": "job",
+        "path:path": "script",
+        "hash": "hash",
+        "id": "job",
+        "version": "flow version",
+    },
     "jobs_u": {"id": "job", "job_id": "job"},
     "job_metrics": {"id": "job"},
     "concurrency_groups": {"id": "job"},
@@ -126,7 +133,7 @@ ELSEWHERE: Final = {
     "key:path": "x", "kind": "variable", "workspace_id": "other", "email": "dev@x.org", "user": "dev@x.org",
     "username": "dev", "name": "shared", "token_prefix": "abc", "key": "x", "scheduled_for": "1", "page:path": "main",
     "access_key": "TMKX", "audience:path": "sts.amazonaws.com", "resume_id": "1", "signature": "0" * 64,
-    "node_id": "a",
+    "node_id": "a", "step_key": "approval", "function": "double",
 }  # fmt: skip
 """What the placeholders are filled with that name no single thing with rights of its own."""
 

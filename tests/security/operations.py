@@ -13,10 +13,12 @@ from typing import Any, Final
 import httpx
 
 from tests.api.at_work import SOURCE, Worker, deploy, run
-from tests.api.conftest import PASSWORD, Api
+from tests.api.conftest import JOB_SECRET, PASSWORD, Api
 from tests.api.suspended import Suspended, suspended
 from tests.security.world import put_table
+from tidemill.db import workflows
 from tidemill.db.queries import inline
+from tidemill.engine import job_token
 
 W: Final = "/api/w/main"
 SCRIPT: Final = "u/dev/hello"
@@ -82,6 +84,7 @@ class Seeded:
     leaver: httpx.AsyncClient
     left: httpx.AsyncClient
     signed_in: httpx.AsyncClient
+    itself: httpx.AsyncClient
     asking: Suspended
     stopped: Suspended
     signatures: list[str]
@@ -432,6 +435,7 @@ def _jobs(seeded: Seeded) -> dict[str, Call]:
         "GET job_metrics/get_progress/{id}": Call(at=running),
         "POST job_metrics/get/{id}": Call(at=running, body={}),
         **_approvals(seeded),
+        **_workflows(seeded),
         "GET jobs/result_by_id/{flow_job_id}/{node_id}": Call(at={"flow_job_id": seeded.asking.flow, "node_id": "ask"}),
         "POST jobs/restart/f/{id}": Call(at={"id": seeded.stopped.flow}, body={"step_id": "ask"}),
         "GET jobs/flow/user_states/{id}/{key}": Call(at=state),
@@ -455,6 +459,20 @@ def _approvals(seeded: Seeded) -> dict[str, Call]:
         "GET jobs_u/flow/approval_info/{job_id}": Call(at={"job_id": step}),
         "POST jobs_u/flow/resume_suspended/{job_id}": Call(at={"job_id": step}, body={}, by="admin"),
         "POST jobs/flow/resume/{id}": Call(at={"id": seeded.asking.flow}, body={"a": 1}),
+    }
+
+
+def _workflows(seeded: Seeded) -> dict[str, Call]:
+    task = Call(at={"job_id": seeded.running, "function": "double"}, body={"args": {"n": 1}}, by=seeded.itself)
+    return {
+        "POST jobs/wac/inline_checkpoint/{job_id}": Call(
+            at={"job_id": seeded.running},
+            body={"key": "read", "result": [1], "started_at": "2026-01-01T00:00:00+00:00", "duration_ms": 1},
+            by=seeded.itself,
+        ),
+        "GET jobs/wac_approval_urls/{id}/{step_key}": Call(at={"id": seeded.running, "step_key": "manager"}),
+        "POST jobs/run/workflow_as_code/{job_id}/{function}": task,
+        "POST jobs/workflow_as_code/{job_id}/{function}": task,
     }
 
 
@@ -512,6 +530,7 @@ async def seed(api: Api) -> Seeded:
     await worker.log(running, "at work\n")
     await worker.end(erased)
     await api.parts.database.single.execute(inline("update job set kind = 'flow' where id = :id"), id=flow)
+    await workflows.begin(api.parts.database.single, "main", running)
     waiting = [str(await run(api.developer, SCRIPT, scheduled_in_secs=3600)) for _ in range(5)]
     audit = (await api.superadmin.get(f"{W}/audit/list")).json()
     leaver = await api.person("leaver")
@@ -532,6 +551,7 @@ async def seed(api: Api) -> Seeded:
         token_prefix=tokens[:10], leaver=leaver, left=left, access_key=access_key.json()["access_key"],
         upload=upload, finished=finished, abandoned=abandoned, link=link,
         signed_in=await api.client(await api.token("pass@x.org")),
+        itself=await api.client(job_token.issue(JOB_SECRET, running, 1)),
         asking=asking, stopped=stopped, signatures=signatures,
     )  # fmt: skip
 

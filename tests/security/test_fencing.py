@@ -21,6 +21,7 @@ CHECKED_WITHOUT = {
     "POST /api/w/{workspace}/resources/test/{path:path}": "writes nothing",
     "GET /api/w/{workspace}/jobs/job_signature/{id}/{resume_id}": "writes nothing",
     "GET /api/w/{workspace}/jobs/resume_urls/{id}/{resume_id}": "writes nothing",
+    "GET /api/w/{workspace}/jobs/wac_approval_urls/{id}/{step_key}": "writes nothing",
 }
 """Reviewed: they are no writes of the job, though they are closed to read-only tokens."""
 

@@ -70,12 +70,13 @@ NEVER_THERE = {
     "GET /api/w/{workspace}/jobs/flow/user_states/{id}/{key:path}",
     "GET /api/w/{workspace}/jobs_u/flow/approval_info/{job_id}",
     "GET /api/w/{workspace}/jobs/result_by_id/{flow_job_id}/{node_id}",
+    "GET /api/w/{workspace}/jobs/wac_approval_urls/{id}/{step_key}",
     *(
         f"GET /api/w/{{workspace}}/jobs_u/{verb}/{{id}}/{{resume_id}}/{{signature}}"
         for verb in ("resume", "cancel", "get_flow")
     ),
 }
-"""Nobody holds a lease here, no job is a flow, and what is no signature opens nothing."""
+"""Nobody holds a lease here, no job is a flow or workflow, and what is no signature opens nothing."""
 
 
 async def test_what_is_visible_is_there_by_every_route(api: Api) -> None:

@@ -43,7 +43,10 @@ class Ancestor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A level that waits for answers after `step`. `source_id`: the job whose definition it runs a part of."""
+    """A level that waits for answers after `step`. `source_id`: the job whose definition it runs a part of.
+
+    `asks`: what a workflow asks, which no definition tells.
+    """
 
     level_id: UUID
     source_id: UUID
@@ -53,6 +56,7 @@ class Waiting:
     groups: tuple[str, ...] | None
     asked_at: datetime
     expires_at: datetime | None
+    asks: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,8 @@ class Items:
 class Asked:
     """A level waits for answers after `step`, from now on and for `timeout_s` (None: for ever).
 
-    `source_id`: the job whose definition it runs; `groups`: whose members may answer, None: anybody.
+    `source_id`: the job whose definition it runs; `groups`: whose members may answer, None: anybody. `asks`: what a
+    workflow asks, which no definition tells.
     """
 
     level_id: UUID
@@ -122,6 +123,24 @@ class Asked:
     required: int
     groups: tuple[str, ...] | None
     timeout_s: float | None
+    asks: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowStep:
+    """A workflow has come to a task (`child`, in the round `round`), a sleep (`wait_s`), or an approval.
+
+    `value`: how an approval ended, once it has.
+    """
+
+    job_id: UUID
+    key: str
+    workspace_id: str
+    kind: str
+    child: UUID | None = None
+    round: int | None = None
+    wait_s: float | None = None
+    value: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +186,7 @@ class Advance:
     parked: Sequence[tuple[UUID, float | None]] = ()
     asks: Sequence[Asked] = ()
     settled: Sequence[Settled] = ()
+    steps: Sequence[WorkflowStep] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +251,7 @@ async def _advance(statements: Statements, wanted: Advance, *, worker: str) -> l
         parked=_json({"id": job, "wait_s": wait_s} for job, wait_s in wanted.parked),
         asks=_json(wanted.asks),
         settled=_json(wanted.settled),
+        steps=_json(wanted.steps),
     )
 
 

@@ -70,7 +70,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeJob(Job):
-    """One job with all that belongs to it but its log. Values are inline, or named by their digest."""
+    """One job with all that belongs to it but its log. Values are inline, or named by their digest.
+
+    `has_run`: it is a flow or a workflow in code, and has begun.
+    """
 
     content: str | None
     lock: str | None
@@ -81,6 +84,7 @@ class WholeJob(Job):
     on_worker_loss: str
     result: bytes | None
     result_object: str | None
+    has_run: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 from tidemill.db import signing_keys
 from tidemill.db.pool import Database, Statements, Transaction
@@ -32,6 +33,8 @@ CURRENT_ATTEMPTS: Final = 3
 PAGE: Final = 500
 ACCESS_KEY: Final = "access key"
 """The kind of the place of an access key's secret, which has one version: it never changes."""
+WORKFLOW_STEP: Final = "workflow step"
+"""The same for what a step of a workflow gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +191,10 @@ class SealedRow:
 
 
 async def check_secrets(database: Database, root: RootKeys) -> CheckReport:
-    """Open every stored ciphertext, page by page: keys, secrets, those in the history, access keys."""
+    """Open every stored ciphertext, page by page: keys, secrets, those in the history, access keys, workflows."""
     report = CheckReport()
     keys: dict[tuple[str, int], bytes] = {}
-    async for row in _sealed_rows(database):
+    async for row in _all_sealed(database):
         try:
             if (row.place.workspace_id, row.key_id) not in keys:  # a rotation may have added one since
                 keys = await _all_keys(database, root)
@@ -237,6 +240,13 @@ async def _all_keys(database: Database, root: RootKeys) -> dict[tuple[str, int],
     return keys
 
 
+async def _all_sealed(database: Database) -> AsyncIterator[SealedRow]:
+    async for row in _sealed_rows(database):
+        yield row
+    async for row in _sealed_steps(database):
+        yield row
+
+
 async def _sealed_rows(database: Database) -> AsyncIterator[SealedRow]:
     """Every stored ciphertext, each page in a transaction of its own, so that a long check holds nothing up."""
     after = ("", "")
@@ -270,5 +280,21 @@ async def _sealed_rows(database: Database) -> AsyncIterator[SealedRow]:
             after_id = row["id"]
             place = Place(row["workspace_id"], ACCESS_KEY, row["id"], 1)
             yield SealedRow(place, row["key_id"], row["sealed"], f"{row['workspace_id']} access key {row['id']}")
+        if len(page) < PAGE:
+            break
+
+
+async def _sealed_steps(database: Database) -> AsyncIterator[SealedRow]:
+    after_step = (UUID(int=0), "")
+    while True:
+        async with database.system() as transaction:
+            page = await transaction.fetch_all(
+                SQL.sealed_steps, after_job=after_step[0], after_key=after_step[1], limit=PAGE
+            )
+        for row in page:
+            after_step = (row["job_id"], row["key"])
+            place = Place(row["workspace_id"], WORKFLOW_STEP, f"{row['job_id']} {row['key']}", 1)
+            name = f"{row['workspace_id']} step {row['key']} of workflow {row['job_id']}"
+            yield SealedRow(place, row["key_id"], row["sealed"], name)
         if len(page) < PAGE:
             break

@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from tidemill.db import signing_keys
-from tidemill.db.keys import ACCESS_KEY, SQL, WrappedKey, add_workspace_key, unwrap
+from tidemill.db.keys import ACCESS_KEY, SQL, WORKFLOW_STEP, WrappedKey, add_workspace_key, unwrap
 from tidemill.db.pool import Database, Row, Transaction
 from tidemill.engine.sealing import Place, key_id_of_sealed, make_canary, open_sealed, seal, wrap_key
 from tidemill.model.errors import SecretsUnreadable
@@ -145,13 +146,14 @@ class _Resealing:
         self.count = 0
 
     async def reseal_all(self, pause: Callable[[float], Awaitable[None]]) -> None:
-        """Go over variables, history and access keys until nothing is left but what cannot be opened."""
+        """Go over variables, history, access keys and workflows until nothing is left but what cannot be opened."""
         while True:
             before = self.count
             self._failed.clear()
             await self._reseal_variables()
             await self._reseal_history()
             await self._reseal_access_keys()
+            await self._reseal_steps()
             async with self._database.transaction(self._workspace) as transaction:
                 left = await transaction.fetch_value(SQL.count_stale, workspace=self._workspace, key_id=self._key_id)
             if left == 0:
@@ -228,6 +230,29 @@ class _Resealing:
             if len(rows) < self._batch:
                 return
             after = rows[-1]["path"]
+
+    async def _reseal_steps(self) -> None:
+        after = (UUID(int=0), "")
+        while True:
+            async with self._database.transaction(self._workspace) as transaction:
+                rows = await transaction.fetch_all(
+                    SQL.stale_steps,
+                    workspace=self._workspace,
+                    key_id=self._key_id,
+                    after_job=after[0],
+                    after_key=after[1],
+                    limit=self._batch,
+                )
+                changed = [
+                    {"workspace": self._workspace, "job_id": row["job_id"], "key": row["key"]} | sealed
+                    for row in rows
+                    if (sealed := await self._resealed(transaction, {**row, "version": 1}, kind=WORKFLOW_STEP))
+                ]
+                await transaction.execute_many(SQL.reseal_step, changed)
+            self._count(changed)
+            if len(rows) < self._batch:
+                return
+            after = (rows[-1]["job_id"], rows[-1]["key"])
 
     def _count(self, changed: list[Row]) -> None:
         self.count += len(changed)

@@ -240,7 +240,8 @@ CREATE TABLE public.flow_approval (
     required integer NOT NULL,
     groups text[],
     asked_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone
+    expires_at timestamp with time zone,
+    asks json
 );
 
 ALTER TABLE ONLY public.flow_approval FORCE ROW LEVEL SECURITY;
@@ -1019,6 +1020,25 @@ CREATE TABLE public.worker (
     memory_bytes bigint
 );
 
+CREATE TABLE public.workflow_step (
+    job_id uuid NOT NULL,
+    key text NOT NULL,
+    workspace_id text NOT NULL,
+    kind text NOT NULL,
+    child uuid,
+    round integer,
+    sealed bytea,
+    key_id integer,
+    value json,
+    until timestamp with time zone,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    duration_ms bigint,
+    CONSTRAINT workflow_step_check CHECK (((sealed IS NULL) = (key_id IS NULL))),
+    CONSTRAINT workflow_step_kind_check CHECK ((kind = ANY (ARRAY['step'::text, 'task'::text, 'sleep'::text, 'approval'::text])))
+);
+
+ALTER TABLE ONLY public.workflow_step FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.workspace (
     id text NOT NULL,
     name text NOT NULL,
@@ -1240,6 +1260,9 @@ ALTER TABLE ONLY public.variable
 ALTER TABLE ONLY public.worker
     ADD CONSTRAINT worker_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.workflow_step
+    ADD CONSTRAINT workflow_step_pkey PRIMARY KEY (job_id, key);
+
 ALTER TABLE ONLY public.workspace_key
     ADD CONSTRAINT workspace_key_pkey PRIMARY KEY (workspace_id, key_id);
 
@@ -1372,6 +1395,8 @@ CREATE INDEX storage_access_job ON public.storage_access USING btree (job_id, id
 CREATE INDEX storage_access_object ON public.storage_access USING btree (workspace_id, address COLLATE "C", id DESC) WHERE (kind = 'object'::text);
 
 CREATE INDEX token_email ON public.token USING btree (email, created_at);
+
+CREATE INDEX workflow_step_sealed ON public.workflow_step USING btree (workspace_id, key_id, job_id, key) WHERE (sealed IS NOT NULL);
 
 CREATE INDEX workspace_storage_resource ON public.workspace_storage USING btree (workspace_id, resource_path);
 
@@ -1665,6 +1690,8 @@ CREATE POLICY of_workspace ON public.user_group USING (((workspace_id = current_
 
 CREATE POLICY of_workspace ON public.variable USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
+CREATE POLICY of_workspace ON public.workflow_step USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
 CREATE POLICY of_workspace ON public.workspace_key USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.workspace_storage USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
@@ -1694,6 +1721,8 @@ ALTER TABLE public.storage_usage ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.user_group ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.variable ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.workflow_step ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.workspace_key ENABLE ROW LEVEL SECURITY;
 

@@ -45,3 +45,8 @@ def load_program_language(name: str) -> ProgramLanguage:
         BadRequest: there is none; the message lists what there is.
     """
     return cast("ProgramLanguage", lookup(PROGRAM_LANGUAGES, "language of programs", name)())
+
+
+def may_be_workflow(name: str, content: str) -> bool:
+    """Whether a script in the language `name` may be a workflow in code."""
+    return name in PROGRAM_LANGUAGES and load_program_language(name).is_workflow(content)

@@ -108,9 +108,10 @@ class Bash:
         environment: Environment | None,
         resources: Mapping[str, bytes],
         contextual: Mapping[str, str],
+        checkpoint: bytes | None = None,
     ) -> Launch:
         """Text arguments are passed as they are, other JSON values as JSON text; null is no argument."""
-        del path, signature, modules, environment, resources, contextual
+        del path, signature, modules, environment, resources, contextual, checkpoint
         given = " ".join(map(shlex.quote, _argv(positionals(content), jsontext.object_fields(args))))
         return Launch(
             files={
@@ -122,6 +123,11 @@ class Bash:
             argv=("/bin/bash", "launch.sh"),
             result_files=("result.json", "result.out", ".last_line"),
         )
+
+    def is_workflow(self, content: str) -> bool:
+        """Never."""
+        del content
+        return False
 
     def result(self, found: Mapping[str, bytes]) -> bytes | None:
         """`result.json` as it is, else the text of `result.out`, else the last line of stdout, as a string."""

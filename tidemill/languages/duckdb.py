@@ -53,9 +53,10 @@ class DuckDb(SqlLanguage):
         environment: Environment | None,
         resources: Mapping[str, bytes],
         contextual: Mapping[str, str],
+        checkpoint: bytes | None = None,
     ) -> Launch:
         """A plan for `languages/inside/duckdb/run.py`: the statements with their lines, and the arguments to bind."""
-        del path, signature, modules, environment
+        del path, signature, modules, environment, checkpoint
         script = _read(content)
         given = jsontext.object_fields(args)
         text, pieces = script.interpolated(given, contextual)
@@ -82,6 +83,11 @@ class DuckDb(SqlLanguage):
             result_files=("result.json",),
             preload=("tidemill_duckdb.ahead", "tidemill_duckdb.run"),
         )
+
+    def is_workflow(self, content: str) -> bool:
+        """Never."""
+        del content
+        return False
 
     def result(self, found: Mapping[str, bytes]) -> bytes | None:
         """What the plan's run has written."""

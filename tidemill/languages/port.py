@@ -16,12 +16,16 @@ A worker runs a script in this order::
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from tidemill.model.script import Signature
 
 ReadScript = Callable[[str], Awaitable[str | None]]
 """Gives the source of the workspace script at a path, or None if there is none that the job may read."""
+
+
+SUSPENDED: Final = "suspended.json"
+"""Where a workflow in code leaves what it waits for, in place of a result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,16 +197,21 @@ class ProgramLanguage(Language, Protocol):
         environment: Environment | None,
         resources: Mapping[str, bytes],
         contextual: Mapping[str, str],
+        checkpoint: bytes | None = None,
     ) -> Launch:
         """How a job of the script is started. `args` is the JSON object of its arguments; values are passed on as they
         are written, unknown ones are left out unless the signature takes any. `resources` are the values, references
         replaced, of what `resources` asked for; `contextual` is `WM_WORKSPACE`, ... for texts that name them.
+        `checkpoint`: what a workflow in code has come to; it leaves `SUSPENDED` where it waits for something.
 
         Raises:
             InvalidScript: the script has no such entry point.
             BadRequest: an argument cannot be passed (a NUL for a program's argument).
             TooLarge: an argument is larger than the system passes to a program.
         """
+
+    def is_workflow(self, content: str) -> bool:
+        """Whether the script may be a workflow in code: then it is given a checkpoint."""
 
     def result(self, found: Mapping[str, bytes]) -> bytes | None:
         """The result as JSON text, from those of `Launch.result_files` that are there when the job has ended with 0.

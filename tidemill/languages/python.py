@@ -1,6 +1,7 @@
 """Python scripts: `main` is called with the arguments by name; packages come from a lock resolved by uv."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -8,7 +9,7 @@ import msgspec
 
 from tidemill.languages import environments, locking, python_signature
 from tidemill.languages.modules import gather
-from tidemill.languages.port import Environment, Launch, ReadScript, Requirements, Workshop
+from tidemill.languages.port import SUSPENDED, Environment, Launch, ReadScript, Requirements, Workshop
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, InvalidScript
 from tidemill.model.script import DEFAULT_ENTRY, Signature
@@ -18,6 +19,11 @@ COMPUTED_DEFAULT: Final = msgspec.Raw(b'"<function call>"')
 
 CLIENT: Final = "wmill"
 """Windmill's package, which takes most of a small job's time to import."""
+
+_WORKFLOW: Final = re.compile(r"^@(?:\w+\.)*workflow\b", re.MULTILINE)
+
+CHECKPOINT: Final = "checkpoint.json"
+"""Where a workflow finds what it has come to."""
 
 _NULL: Final = msgspec.Raw(b"null")
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -61,6 +67,7 @@ class Python:
         environment: Environment | None,
         resources: Mapping[str, bytes],
         contextual: Mapping[str, str],
+        checkpoint: bytes | None = None,
     ) -> Launch:
         """The script and what it imports from the workspace as packages, and the call for the bootstrap."""
         del resources, contextual
@@ -78,6 +85,9 @@ class Python:
             "coerce": [[name, kind.value] for name, kind in signature.coercions],
         }
         files = {module_file(other): source.encode() for other, source in modules.items()}
+        if checkpoint is not None:
+            call["checkpoint"] = CHECKPOINT
+            files[CHECKPOINT] = checkpoint
         return Launch(
             files={
                 **files,
@@ -85,9 +95,13 @@ class Python:
                 "args.json": _arguments(signature, args),
                 "call.json": json.dumps(call).encode(),
             },
-            result_files=("result.json",),
+            result_files=("result.json",) if checkpoint is None else ("result.json", SUSPENDED),
             preload=(CLIENT,) if CLIENT in content else (),
         )
+
+    def is_workflow(self, content: str) -> bool:
+        """Whether it has a function decorated by the client's `workflow`, under that name."""
+        return CLIENT in content and _WORKFLOW.search(content) is not None
 
     def result(self, found: Mapping[str, bytes]) -> bytes | None:
         """What the bootstrap has written."""

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import anyio.to_thread
+import msgspec
 
 from tidemill.db import approvals, audit, flow_runs, jobs, queue
 from tidemill.db.approvals import Ancestor, NewAnswer, Waiting
@@ -15,8 +16,9 @@ from tidemill.db.pool import Actor, Json, Statements, Transaction
 from tidemill.engine import permit
 from tidemill.engine.flow.approval import Rules, rules_of, static_groups
 from tidemill.engine.permit import Action
+from tidemill.engine.workflow import Asks, answers_to, is_bound, link_step
 from tidemill.model.errors import BadRequest, Conflict, Denied, ExpressionFailed, NotFound
-from tidemill.model.flow import Flow, Step, StepStatus, Suspend, all_steps
+from tidemill.model.flow import Flow, Identity, Step, StepStatus, Suspend, all_steps
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.job import WHOLE_FLOWS
 from tidemill.server.approver import Approver
@@ -29,22 +31,35 @@ _DECIDED: Final = "This was decided already."
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """What an answer is for: a step of a level or, with `step` None, the next one of the flow `level` that asks."""
+    """What an answer is for: a step of a level or, with `step` None, the next one of the flow `level` that asks.
+
+    `bound`: the one approval of a workflow that it is for; the workflow may not have come to it yet.
+    """
 
     level: UUID
     source: UUID
     starter: str
     step: Step | None = None
+    bound: str | None = None
+
+    @property
+    def step_id(self) -> str | None:
+        """What the answer is kept under."""
+        return self.bound if self.step is None else self.step.id
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What waits for an answer, the step that asks, and who may answer."""
+    """What waits for an answer, the step that asks, and who may answer.
+
+    `description`: what a workflow says about it, JSON; flows say that in the result of the step.
+    """
 
     waiting: Waiting
     step: Step
     suspend: Suspend
     rules: Rules
+    description: bytes = b"null"
 
 
 async def answer_by_link(parts: Parts, approver: Approver, *, approved: bool, payload: bytes) -> None:
@@ -57,9 +72,9 @@ async def answer_by_link(parts: Parts, approver: Approver, *, approved: bool, pa
     link = approver.link
     assert link is not None
     async with parts.database.transaction(approver.workspace, actor=_actor(approver)) as tx:
-        found = await _addressed(tx, approver.workspace, link.job)
+        found = await _addressed(tx, approver.workspace, link.job, link.resume_id)
         await _hold(tx, approver.workspace, found.level)
-        found = await _addressed(tx, approver.workspace, link.job)
+        found = await _addressed(tx, approver.workspace, link.job, link.resume_id)
         asking = await _let_in(tx, approver, found)
         answer = _new(approver, found, link.resume_id, job=link.job, approved=approved, payload=payload)
         if not await approvals.add(tx, approver.workspace, answer):
@@ -100,6 +115,10 @@ async def asked(statements: Statements, workspace: str, job_id: UUID) -> list[As
     """What waits for answers in a flow, or after the step whose job it is; what asked first comes first."""
     found = []
     for waiting in await approvals.waiting(statements, workspace, job_id):
+        if waiting.asks is not None:
+            line = await approvals.lineage(statements, workspace, waiting.source_id)
+            found += [_of_workflow(waiting, each.email) for each in line[:1]]
+            continue
         step = (await _definition(statements, waiting.source_id)).get(waiting.step)
         seen = await jobs.seen(statements, workspace, waiting.source_id)
         if step is not None and step.suspend is not None and seen is not None:
@@ -107,6 +126,14 @@ async def asked(statements: Statements, workspace: str, job_id: UUID) -> list[As
             rules = rules_of(step.suspend, groups=waiting.groups, starter=line[0].email)
             found.append(Asking(waiting, step, step.suspend, rules))
     return found
+
+
+def _of_workflow(waiting: Waiting, starter: str) -> Asking:
+    """The approval that a workflow in code waits for, as a step of a flow would ask for it."""
+    asks = msgspec.json.decode(waiting.asks or b"{}", type=Asks)
+    suspend = Suspend(form=bytes(asks.form), no_self_approval=not asks.self_approval, is_minimal=asks.skin == "minimal")
+    step = Step(id=answers_to(waiting.step), summary=waiting.step, kind=Identity(), suspend=suspend)
+    return Asking(waiting, step, suspend, asks.rules(starter=starter), bytes(asks.description))
 
 
 async def refusal(statements: Statements, approver: Approver, asking: Asking) -> str:
@@ -124,10 +151,14 @@ async def refusal(statements: Statements, approver: Approver, asking: Asking) ->
     return "" if decision.allowed else "Only who was given a link, and who may cancel the flow, may answer this."
 
 
-async def _addressed(statements: Statements, workspace: str, job_id: UUID) -> Addressed:
+async def _addressed(statements: Statements, workspace: str, job_id: UUID, number: int) -> Addressed:
+    """What a link is for."""
     line = await approvals.lineage(statements, workspace, job_id)
     if not line:
         raise not_there(job_id)
+    for each in line[:2]:  # a workflow, or one of its tasks
+        if each.is_open and each.flow_state is not None and each.flow_state.rounds is not None:
+            return Addressed(each.id, each.id, each.email, bound=link_step(number) if is_bound(number) else None)
     if line[0].kind in WHOLE_FLOWS and line[0].is_open:
         return Addressed(line[0].id, line[0].id, line[0].email)
     for child, parent in pairwise(line):
@@ -161,7 +192,7 @@ async def _let_in(tx: Transaction, approver: Approver, found: Addressed) -> list
     waiting = [
         each
         for each in await asked(tx, approver.workspace, found.level)
-        if found.step is None or (each.waiting.level_id, each.step.id) == (found.level, found.step.id)
+        if found.step_id is None or (each.waiting.level_id, each.step.id) == (found.level, found.step_id)
     ]
     refused = [await refusal(tx, approver, each) for each in waiting]
     if waiting and all(refused):
@@ -201,7 +232,7 @@ def _new(
         job_id=job,
         resume_id=resume_id,
         level=found.level,
-        step=None if found.step is None else found.step.id,
+        step=found.step_id,
         approved=approved,
         payload=Json(payload),
         approver=approver.name,

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from tidemill.db import approvals, flow_runs
+from tidemill.db import approvals, flow_runs, workflows
 from tidemill.db.approvals import Approver
 from tidemill.db.jobs import Job, ListedJob, WholeJob
 from tidemill.db.scripts import hash_text
@@ -18,6 +18,7 @@ from tidemill.server.flow_status import MOST_CHILDREN, flow_status, not_begun, r
 from tidemill.server.lazy_route import Later
 from tidemill.server.parts import Parts
 from tidemill.server.wire import schema_of
+from tidemill.server.workflow_status import workflow_status
 
 T = TypeVar("T")
 
@@ -66,6 +67,7 @@ class JobOut(msgspec.Struct, omit_defaults=True, kw_only=True):
     is_retry: bool | UnsetType = UNSET
     flow_status: Raw | UnsetType = UNSET
     raw_flow: Raw | UnsetType = UNSET
+    workflow_as_code_status: Raw | UnsetType = UNSET
 
 
 class CompletedJob(JobOut, omit_defaults=True, kw_only=True):
@@ -120,9 +122,22 @@ async def whole(parts: Parts, job: WholeJob, *, logs: str | None = None, with_co
         shown.logs = logs
     if job.kind in FLOW_KINDS:
         await _add_flow(parts, job, shown, with_code=with_code)
-    elif with_code and job.content is not None:
+        return shown
+    if job.has_run:
+        await _add_steps(parts, job, shown)
+    if with_code and job.content is not None:
         shown.raw_code = job.content
     return shown
+
+
+async def _add_steps(parts: Parts, job: WholeJob, shown: AnyJob) -> None:
+    """What a workflow in code has come to."""
+    single = parts.database.single
+    steps = await workflows.timeline(single, job.workspace_id, job.id, limit=MOST_CHILDREN)
+    if steps:
+        shown.workflow_as_code_status = Raw(workflow_status(steps))
+    if isinstance(shown, QueuedJob) and any(each.kind == "approval" and each.duration_ms is None for each in steps):
+        shown.suspend = 1
 
 
 async def _add_flow(parts: Parts, job: WholeJob, shown: AnyJob, *, with_code: bool) -> None:

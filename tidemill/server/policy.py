@@ -445,6 +445,11 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/jobs_u/flow/approval_info/{job_id}": public(),
     "POST /api/w/{workspace}/jobs_u/flow/resume_suspended/{job_id}": public(),
     "POST /api/w/{workspace}/jobs/flow/resume/{id}": member("jobs:write", writes=True, jobs=False),
+    # workflows in code: the handler lets in nobody but the job itself, where its own code is concerned
+    "POST /api/w/{workspace}/jobs/wac/inline_checkpoint/{job_id}": member("jobs:write", writes=True),
+    "GET /api/w/{workspace}/jobs/wac_approval_urls/{id}/{step_key}": member("jobs:write", writes=True),
+    "POST /api/w/{workspace}/jobs/run/workflow_as_code/{job_id}/{function}": member("jobs:write", writes=True),
+    "POST /api/w/{workspace}/jobs/workflow_as_code/{job_id}/{function}": member("jobs:write", writes=True),
     # concurrency limits
     "GET /api/concurrency_groups/list": superadmin("concurrency_groups:read"),
     "GET /api/concurrency_groups/{id}/key": account("concurrency_groups:read", jobs=True),

@@ -1,12 +1,16 @@
 """What jobs may read of their workspace: joins the database's functions to what a worker asks for."""
 
 import json
+from collections.abc import Mapping
+from uuid import UUID
 
-from tidemill.db import identity, references, scripts, storage_access
+from tidemill.db import identity, references, scripts, storage_access, workflows
 from tidemill.db.keys import Keyring
 from tidemill.db.pool import Database
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.storage_access import Touched
+from tidemill.db.values import Values
+from tidemill.db.workflows import GivenStep
 from tidemill.engine import permit
 from tidemill.engine.inputs import contains_reference
 from tidemill.languages.port import ReadScript
@@ -19,9 +23,10 @@ from tidemill.worker.context import Resolved
 class WorkspaceData:
     """`JobData` over our database: everything under the rights of whom a job runs as."""
 
-    def __init__(self, database: Database, keyring: Keyring) -> None:
+    def __init__(self, database: Database, keyring: Keyring, values: Values) -> None:
         self._database = database
         self._keyring = keyring
+        self._values = values
 
     async def resolve(self, job: ClaimedJob, args: bytes) -> Resolved:
         """See `JobData.resolve`."""
@@ -49,6 +54,18 @@ class WorkspaceData:
             await identity.hold_attempt(tx, principal)
             touched = [Touched(kind, address)]
             await storage_access.record(tx, principal, touched, "write" if is_write else "read")
+
+    async def come_to(
+        self, job: ClaimedJob, workflow: UUID, *, but_round: int | None = None
+    ) -> Mapping[str, bytes] | None:
+        """See `JobData.come_to`."""
+        return await workflows.values(
+            self._database.single, self._keyring, self._values, job.workspace_id, workflow, but_round=but_round
+        )
+
+    async def keep_step(self, job: ClaimedJob, given: GivenStep) -> None:
+        """See `JobData.keep_step`."""
+        await workflows.keep_step(self._database, self._keyring, job.workspace_id, job.id, job.attempt, given)
 
     async def _principal(self, job: ClaimedJob) -> Principal:
         return await identity.principal_of_job(self._database, job.id, job.attempt, job.workspace_id)

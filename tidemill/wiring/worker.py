@@ -60,7 +60,7 @@ async def run_worker(settings: Settings, dsn: str, *, is_probed: bool, on_ready:
             database=database,
             values=values,
             sandbox=sandbox,
-            data=WorkspaceData(database, Keyring(keys)),
+            data=WorkspaceData(database, Keyring(keys), values),
             queries=queries,
             evaluators=evaluators,
             job_secret=job_secret(keys),

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from tidemill.db.pool import Database
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.values import Values
+from tidemill.db.workflows import GivenStep
 from tidemill.evaluators.evaluators import Evaluators
 from tidemill.languages.port import ReadScript
 from tidemill.queries.port import Opened
@@ -76,6 +78,24 @@ class JobData(Protocol):
 
         Raises:
             LeaseLost: the job was given to another attempt.
+        """
+        ...
+
+    async def come_to(
+        self, job: ClaimedJob, workflow: UUID, *, but_round: int | None = None
+    ) -> Mapping[str, bytes] | None:
+        """What a workflow has come to, JSON by key; None while something of it is waited for.
+
+        `but_round`: without the tasks that this round has started.
+        """
+        ...
+
+    async def keep_step(self, job: ClaimedJob, given: GivenStep) -> None:
+        """Keep what a step of a workflow has given.
+
+        Raises:
+            LeaseLost: the job was given to another attempt.
+            TooLarge, BadRequest: it cannot be kept.
         """
         ...
 

@@ -16,7 +16,7 @@ from tidemill.db.values import Kept
 from tidemill.engine import job_token, jobs, retry
 from tidemill.engine.cache_key import cache_key
 from tidemill.languages import QUERY_LANGUAGES
-from tidemill.languages.port import Launch
+from tidemill.languages.port import SUSPENDED, Launch
 from tidemill.model import jsontext
 from tidemill.model.errors import (
     ConnectionFailed,
@@ -34,11 +34,13 @@ from tidemill.registry import Entry
 from tidemill.sandbox.port import Exit, Program, Running
 from tidemill.worker.context import Resolved, WorkerParts
 from tidemill.worker.flow_locks import locked_flow
+from tidemill.worker.flows.workflows import Suspended
 from tidemill.worker.output import Output
 from tidemill.worker.prepare import Prepared, Preparer
 from tidemill.worker.program import contextual_variables, job_variables, make_program
 from tidemill.worker.query import query_of
 from tidemill.worker.result import NULL, JobFailed, result_of
+from tidemill.worker.rounds import begin_round, is_round, suspension_of
 from tidemill.worker.shared import check_size
 
 if TYPE_CHECKING:  # imported when it is used
@@ -78,10 +80,10 @@ _REASONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The job is a flow: it is to be seen what it has to do."""
+    """The job is a flow, or a workflow in code: it is to be seen what it has to do."""
 
 
-Outcome = Ended | Again | Look | None
+Outcome = Ended | Again | Look | Suspended | None
 """None: the lease is lost, and there is nothing to report."""
 
 
@@ -137,9 +139,12 @@ class Execution:
             return await self._failed(reason, queue.error_result(type(error).__name__, str(error)).raw)
         if isinstance(result, Stop):
             return await self._ended_from_outside(result)
-        return result if isinstance(result, Look) else await self._ended("success", result)
+        if isinstance(result, Look | Suspended):
+            await self._output.flush(final=True)
+            return None if self._output.lost else result
+        return await self._ended("success", result)
 
-    async def _attempt(self) -> bytes | Stop | Look:
+    async def _attempt(self) -> bytes | Stop | Look | Suspended:
         job = self.job
         if not job.may_run:
             raise Denied("Whoever the job acts for is not a member of its workspace any more.")
@@ -170,20 +175,41 @@ class Execution:
             await flows.store_locks(self._parts.database.single, workspace, version, value=Json(locked))
         return jsontext.build_object({"updated_flow_value": locked})
 
-    async def _run_script(self) -> bytes | Stop:
-        _, resolved = await self._arguments()
-        if (hit := await self._cached(resolved.args)) is not None:
+    async def _run_script(self) -> bytes | Stop | Look | Suspended:
+        """Run a program; it may be one round of a workflow, or a task of one."""
+        turn = None
+        if is_round(self.job):
+            turn = await begin_round(self._parts, self.job)
+            if turn is None:
+                return Look()
+            self._output.remember(turn.secrets)
+        _, resolved = await self._arguments(None if turn is None else turn.args)
+        task = turn.task if turn is not None else None
+        if (hit := await self._cached(resolved.args, about="" if task is None else f"task {task.key}")) is not None:
             return hit
         prepared: Prepared | Stop | None = self._preparer.at_hand(self.job)
         if prepared is None:
             prepared = await self._or_stopped(self._preparer.prepare(self.job))
         if isinstance(prepared, Stop):
             return prepared
-        return await self._launched(prepared, resolved.args)
+        ended = await self._launched(prepared, resolved.args, None if turn is None else turn.checkpoint)
+        if isinstance(ended, Stop):
+            return ended
+        if turn is not None and ended.code == 0 and (raw := ended.files.get(SUSPENDED)) is not None:
+            found = await suspension_of(self._parts, self.job, raw, self._output, lock=prepared.lock)
+            return Look() if found is None else found
+        return result_of(
+            ended,
+            prepared.language,
+            streamed=bytes(self._output.streamed),
+            last_line=self._output.last_line,
+            max_bytes=self._parts.values.max_bytes,
+        )
 
-    async def _arguments(self) -> tuple[bytes, Resolved]:
-        """The arguments as they were sent, and with their references replaced."""
-        raw = await self._parts.values.fetch(self.job.args, self.job.args_object) or b"{}"
+    async def _arguments(self, raw: bytes | None = None) -> tuple[bytes, Resolved]:
+        """The arguments as they were sent (or `raw` in their place), and with their references replaced."""
+        if raw is None:
+            raw = await self._parts.values.fetch(self.job.args, self.job.args_object) or b"{}"
         resolved = await self._parts.data.resolve(self.job, raw)
         self._output.remember(resolved.secrets)
         self._has_read = resolved.args is not raw
@@ -219,15 +245,18 @@ class Execution:
     def _timed_out(self, limit_s: int) -> JobFailed:
         return JobFailed(EndReason.TIMEOUT, "Timeout", f"The job was ended after its time limit of {limit_s} s.")
 
-    async def _cached(self, args: bytes) -> bytes | None:
-        """The kept result for these arguments; where there is none, ours will be kept under the same key."""
+    async def _cached(self, args: bytes, *, about: str = "") -> bytes | None:
+        """The kept result for these arguments; where there is none, ours will be kept under the same key.
+
+        `about`: what of the script is run, where that is not all of it.
+        """
         job = self.job
         if not job.cache_ttl_s:
             return None
         version = str(job.script_hash) if job.script_hash is not None else f"{job.lock}\0{job.content}"
         key = cache_key(
             workspace=job.workspace_id,
-            version=version,
+            version=f"{version}\0{about}" if about else version,
             permissioned_as=job.permissioned_as,
             arguments=jsontext.object_fields(args),
         )
@@ -237,23 +266,17 @@ class Execution:
             return None
         return await self._parts.values.fetch(hit.inline.raw if hit.inline else None, hit.digest) or NULL
 
-    async def _launched(self, prepared: Prepared, args: bytes) -> bytes | Stop:
+    async def _launched(self, prepared: Prepared, args: bytes, checkpoint: bytes | None) -> Exit | Stop:
         variables = job_variables(self._parts.options, self.job, token=self._token())
         contextual = contextual_variables(variables)
         resources = await self._resources(prepared, args, contextual)
-        launch = self._preparer.launch(self.job, prepared, args, resources=resources, contextual=contextual)
-        max_bytes = self._parts.values.max_bytes
-        ended = await self._in_sandbox(self._program(prepared, launch, variables))
-        if isinstance(ended, Stop):
-            return ended
-        await check_size(self._parts.options, self.job)
-        return result_of(
-            ended,
-            prepared.language,
-            streamed=bytes(self._output.streamed),
-            last_line=self._output.last_line,
-            max_bytes=max_bytes,
+        launch = self._preparer.launch(
+            self.job, prepared, args, resources=resources, contextual=contextual, checkpoint=checkpoint
         )
+        ended = await self._in_sandbox(self._program(prepared, launch, variables))
+        if isinstance(ended, Exit):
+            await check_size(self._parts.options, self.job)
+        return ended
 
     async def _resources(self, prepared: Prepared, args: bytes, contextual: Mapping[str, str]) -> Mapping[str, bytes]:
         """The resources that the script itself names, under the rights of whom the job runs as."""
@@ -357,6 +380,16 @@ class Execution:
         """After the end of `run` was not taken, since what the job wrote to a state does not fit any more."""
         result = queue.error_result(type(error).__name__, str(error)).raw
         return await self._ended("failure", result, reason=EndReason.ERROR, asks=True)
+
+    async def end_if_canceled(self) -> Outcome:
+        """After a workflow could not be left waiting: somebody canceled it just then, or its lease is lost."""
+        options, single = self._parts.options, self._parts.database.single
+        held = [(self.job.id, self.job.attempt)]
+        beat = (await queue.heartbeat(single, worker=options.name, held=held)).get(self.job.id)
+        if beat is None or beat.canceled_by is None:
+            return None
+        message = queue.cancel_message(beat.canceled_by, beat.cancel_reason)
+        return await self._ended("canceled", queue.error_result("Canceled", message).raw, reason=EndReason.CANCELED)
 
     async def _ended(
         self, status: str, result: bytes, *, reason: EndReason | None = None, asks: bool = False

@@ -20,12 +20,13 @@ from tidemill.engine import jobs
 from tidemill.languages.port import Workshop
 from tidemill.model.errors import StateChanged, Unavailable
 from tidemill.model.failpoint import failpoint
-from tidemill.model.job import EndReason
+from tidemill.model.job import FLOW_KINDS, EndReason
 from tidemill.worker import shared
 from tidemill.worker.builds import BuildRunner
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.execution import Again, Execution, Look, Outcome, Stop
 from tidemill.worker.flows.flows import Answer, Flows, Refused
+from tidemill.worker.flows.workflows import Suspended
 from tidemill.worker.heartbeat import keep_leases
 from tidemill.worker.housekeeping import keep_house
 from tidemill.worker.prepare import Preparer
@@ -196,21 +197,21 @@ class Worker:
             await self._put_back(job, outcome)
         if isinstance(outcome, Ended) and job.flow_step_id is None:
             self._ended.append(outcome)
-        elif isinstance(outcome, Ended | Look):
+        elif isinstance(outcome, Ended | Look | Suspended):
             await self._bring_flow_forward(execution, outcome)
         else:
             self._running.pop(job.id, None)
         # What follows in a flow was taken with the end of its step, and of all else that comes due we are told.
-        self._look = self._look or self._is_behind or not isinstance(outcome, Ended | Look)
+        self._look = self._look or self._is_behind or not isinstance(outcome, Ended | Look | Suspended)
         self._turned.set()
 
-    async def _bring_flow_forward(self, execution: Execution, outcome: Ended | Look) -> None:
+    async def _bring_flow_forward(self, execution: Execution, outcome: Ended | Look | Suspended) -> None:
         """Record the end of a step, or see what a flow has to do; what this worker takes with that starts at once."""
         job = execution.job
         sent_at_s = time.monotonic()
         answer: Answer
         try:
-            answer = await (self._flows.look(job) if isinstance(outcome, Look) else self._flows.end(job, outcome))
+            answer = await self._tell_flow(job, outcome)
         except Unavailable as error:
             log.warning("database away while a flow was brought forward", job=str(job.id), error=str(error))
             answer = Refused.LOST
@@ -227,6 +228,9 @@ class Worker:
             await shared.remove_of(self._parts.options, job)
             self._ended.append(outcome)
             return
+        if answer is Refused.LOST and not isinstance(outcome, Ended) and job.kind not in FLOW_KINDS:
+            self._follow(execution, execution.end_if_canceled())
+            return
         self._running.pop(job.id, None)
         if isinstance(answer, Refused):
             await shared.remove_of(self._parts.options, job)
@@ -235,6 +239,15 @@ class Worker:
         self.jobs_executed += 1
         for claimed in answer:
             self._start(claimed, sent_at_s)
+
+    async def _tell_flow(self, job: ClaimedJob, outcome: Ended | Look | Suspended) -> Answer:
+        match outcome:
+            case Ended():
+                return await self._flows.end(job, outcome)
+            case Look():
+                return await self._flows.look(job)
+            case Suspended():
+                return await self._flows.suspend(job, outcome)
 
     async def _put_back(self, job: ClaimedJob, again: Again) -> None:
         with contextlib.suppress(Unavailable):  # the lease then expires by itself

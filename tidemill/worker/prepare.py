@@ -17,6 +17,7 @@ from tidemill.model.errors import BadRequest
 from tidemill.model.script import Signature
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.housekeeping import mark_used
+from tidemill.worker.settings import settings_of
 
 _KNOWN: Final = 512
 _LONG_CHARS: Final = 8192
@@ -30,6 +31,7 @@ class Prepared:
     language: ProgramLanguage
     signature: Signature
     needs: Requirements
+    lock: str
     environment: Environment | None
 
 
@@ -56,7 +58,7 @@ class Preparer:
         environment = self._environments[place]
         if environment is not None and not _is_there(environment):
             return None
-        return Prepared(language=language, signature=known[0], needs=known[1], environment=environment)
+        return Prepared(language=language, signature=known[0], needs=known[1], lock=job.lock, environment=environment)
 
     async def prepare(self, job: ClaimedJob) -> Prepared:
         """The environment of `job`, built or found.
@@ -74,7 +76,7 @@ class Preparer:
         if len(self._environments) >= _KNOWN:
             self._environments.clear()
         self._environments[language.name, lock] = environment
-        return Prepared(language=language, signature=signature, needs=needs, environment=environment)
+        return Prepared(language=language, signature=signature, needs=needs, lock=lock, environment=environment)
 
     async def resolve_lock(self, job: ClaimedJob) -> str:
         """The lock of a dependency job's source, resolved anew."""
@@ -92,6 +94,7 @@ class Preparer:
         *,
         resources: Mapping[str, bytes],
         contextual: Mapping[str, str],
+        checkpoint: bytes | None = None,
     ) -> Launch:
         """How `job` is started with `args`."""
         return prepared.language.launch(
@@ -103,6 +106,7 @@ class Preparer:
             environment=prepared.environment,
             resources=resources,
             contextual=contextual,
+            checkpoint=checkpoint,
         )
 
     async def _read(self, job: ClaimedJob, language: ProgramLanguage, content: str) -> tuple[Signature, Requirements]:
@@ -111,10 +115,11 @@ class Preparer:
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]
+        entry = settings_of(job).entry
         if len(content) > _LONG_CHARS:  # parsing would hold up the other jobs and the heartbeat
-            signature = await asyncio.to_thread(language.signature, content, resource_types=types)
+            signature = await asyncio.to_thread(language.signature, content, entry=entry, resource_types=types)
         else:
-            signature = language.signature(content, resource_types=types)
+            signature = language.signature(content, entry=entry, resource_types=types)
         read = self._parts.data.script_reader(job)
         needs = await language.requirements(content, path=job.script_path or "", read=read)
         if not needs.modules and not needs.missing:  # what it imports of the workspace may change at any time
@@ -141,7 +146,8 @@ class Preparer:
 
 def _key(language: ProgramLanguage, job: ClaimedJob, content: str, types: frozenset[str]) -> bytes:
     """What signature and requirements follow from."""
-    text = f"{language.name}\0{job.script_path}\0{','.join(sorted(types))}\0{content}"
+    entry = settings_of(job).entry
+    text = f"{language.name}\0{entry}\0{job.script_path}\0{','.join(sorted(types))}\0{content}"
     return hashlib.sha256(text.encode()).digest()
 
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from tidemill.db.queue import ClaimedJob
 from tidemill.engine.environment import FlowContext, JobContext, job_environment
 from tidemill.languages.port import Environment, Launch
+from tidemill.model.script import DEFAULT_ENTRY
 from tidemill.sandbox.port import Mount, Program, PythonCall
 from tidemill.worker.context import WorkerOptions
 from tidemill.worker.result import ERROR
+from tidemill.worker.settings import settings_of
 from tidemill.worker.shared import shared_flow, shared_mounts
 
 _SYSTEM: Final = {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC"}  # noqa: S108
@@ -56,7 +56,10 @@ def make_program(
 
 def job_variables(options: WorkerOptions, job: ClaimedJob, *, token: str) -> dict[str, str]:
     """What `job` is told of itself, as environment variables."""
-    return job_environment(_context(options, job, token))
+    entry = settings_of(job).entry
+    # older clients ask for it: a function that they would start as a job of its own runs here
+    override = {} if entry == DEFAULT_ENTRY else {"MAIN_OVERRIDE": entry}
+    return {**job_environment(_context(options, job, token)), **override}
 
 
 def contextual_variables(variables: Mapping[str, str]) -> dict[str, str]:
@@ -94,25 +97,19 @@ def _context(options: WorkerOptions, job: ClaimedJob, token: str) -> JobContext:
     )
 
 
-class _Options(msgspec.Struct):
-    """`scheduled_for`: the occurrence of a schedule that the job, or the flow around it, was started for."""
-
-    flow_path: str = ""
-    scheduled_for: datetime | None = None
-
-
 def scheduled_for(job: ClaimedJob) -> datetime:
     """The occurrence of the schedule that the job was started for or, where there is none, when it was due."""
-    return msgspec.json.decode(job.options, type=_Options).scheduled_for or job.run_at
+    return settings_of(job).scheduled_for or job.run_at
 
 
 def _flow(job: ClaimedJob) -> FlowContext | None:
     """Where in a flow the job stands."""
-    if job.flow_step_id is None or job.parent_job is None:
+    settings = settings_of(job)
+    if job.flow_step_id is None or job.parent_job is None or settings.task is not None:
         return None
     return FlowContext(
         job_id=job.parent_job,
         root_job_id=job.root_job or job.parent_job,
-        path=msgspec.json.decode(job.options, type=_Options).flow_path,
+        path=settings.flow_path,
         step_id=job.flow_step_id,
     )

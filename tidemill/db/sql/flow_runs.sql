@@ -51,8 +51,9 @@ order by j.id;
 -- a new one); :ends are jobs that end, `fresh` where they come into being with it; :jobs are new ones with their `place`
 -- in the queue, `running` for those that :worker takes at once; :parked are flows that go on waiting, for a time or
 -- until told; :asks are levels that wait for answers from now on, :settled those that do so no longer, with the answers
--- that counted. There is always a row; `done` says whether it happened. It fails with TM001 where a state that a step
--- wrote has changed meanwhile (`apply_state_write`).
+-- that counted; :steps are what workflows have come to. A job that is to be canceled can do nothing but end. There is
+-- always a row; `done` says whether it happened. It fails with TM001 where a state that a step wrote has changed
+-- meanwhile (`apply_state_write`).
 with wanted as materialized (
   select * from json_to_recordset(:runs::json) as r (id uuid, workspace_id text, expected bigint, state text)),
 current as materialized (
@@ -64,9 +65,13 @@ unseen as materialized (
   select d.id from seen d where exists (
     select from storage_access a where a.job_id = d.id and a.id > d.seen and a.access = 'read'
       and a.version is not null and a.kind in ('variable', 'resource'))),
+ending as materialized (
+  select * from json_to_recordset(:ends::json) as e (
+    id uuid, workspace_id text, status text, result text, result_object text, end_reason text, peak bigint, fresh boolean)),
 held as materialized (
   select q.id from seen d join job_queue q on q.id = d.id
   where q.attempt = d.attempt and q.worker = :worker and q.state = 'running'
+    and (q.canceled_by is null or exists (select from ending e where e.id = q.id))
     and (select count(*) from current) = (select count(*) from wanted where expected is not null)
   order by q.id for update of q),
 new as materialized (
@@ -98,12 +103,20 @@ through as (
   cross join go
   on conflict (job_id, step) do update set items = excluded.items, items_object = excluded.items_object),
 asked as (
-  insert into flow_approval (level_id, workspace_id, source_id, step, step_job, required, groups, expires_at)
+  insert into flow_approval (level_id, workspace_id, source_id, step, step_job, required, groups, expires_at, asks)
   select a.level_id, a.workspace_id, a.source_id, a.step, a.step_job, a.required, a.groups,
-    now() + make_interval(secs => a.timeout_s)
+    now() + make_interval(secs => a.timeout_s), a.asks::json
   from json_to_recordset(:asks::json) as a (level_id uuid, workspace_id text, source_id uuid, step text, step_job uuid,
-    required int, groups text[], timeout_s float8)
+    required int, groups text[], timeout_s float8, asks text)
   cross join go),
+come_to as (
+  insert into workflow_step (job_id, key, workspace_id, kind, child, round, until, value)
+  select s.job_id, s.key, s.workspace_id, s.kind, s.child, s.round, now() + make_interval(secs => s.wait_s), s.value::json
+  from json_to_recordset(:steps::json) as s (job_id uuid, key text, workspace_id text, kind text, child uuid, round int,
+    wait_s float8, value text)
+  cross join go
+  on conflict (job_id, key) do update set value = excluded.value,
+    duration_ms = (extract(epoch from now() - workflow_step.started_at) * 1000)::bigint),
 over as materialized (
   select * from json_to_recordset(:settled::json) as s (level_id uuid, step text, answers bigint[])),
 settled as (
@@ -128,9 +141,6 @@ placed as (
     concurrency_key, concurrency_limit, concurrency_window_s
   from new cross join go where place in ('queued', 'running', 'waiting', 'parked')
   returning id, workspace_id, tag, state, run_at, started_at),
-ending as materialized (
-  select * from json_to_recordset(:ends::json) as e (
-    id uuid, workspace_id text, status text, result text, result_object text, end_reason text, peak bigint, fresh boolean)),
 gone as (
   delete from job_queue q using ending e, go where q.id = e.id and not e.fresh returning q.*),
 kept as (

@@ -9,7 +9,8 @@ select j.id, j.workspace_id, j.kind, j.script_hash, j.script_path, j.language, j
   coalesce(c.memory_peak_bytes, q.memory_peak_bytes) as memory_peak_bytes,
   coalesce(c.canceled_by, q.canceled_by) as canceled_by, coalesce(c.cancel_reason, q.cancel_reason) as cancel_reason,
   c.status, c.completed_at, c.duration_ms, c.end_reason,
-  j.content, j.lock, j.args, j.args_object, j.cache_ttl_s, j.retry, j.on_worker_loss, c.result, c.result_object
+  j.content, j.lock, j.args, j.args_object, j.cache_ttl_s, j.retry, j.on_worker_loss, c.result, c.result_object,
+  exists (select from flow_run f where f.job_id = j.id) as has_run
 from job j
 left join job_queue q on q.id = j.id
 left join job_completed c on c.id = j.id
@@ -269,6 +270,7 @@ packs as (delete from job_log_pack where workspace_id = :workspace_id and job_id
 streams as (delete from job_stream where workspace_id = :workspace_id and job_id = :id),
 attempts as (update job_attempt set error = null where workspace_id = :workspace_id and job_id = :id),
 items as (delete from flow_items where workspace_id = :workspace_id and job_id = :id),
+steps as (delete from workflow_step where workspace_id = :workspace_id and job_id = :id),
 answers as (update flow_answer set payload = null where workspace_id = :workspace_id and level_id = :id)
 update job_completed set result = null, result_object = null where workspace_id = :workspace_id and id = :id
 returning id;
@@ -284,6 +286,7 @@ attempts as (delete from job_attempt using gone where job_id = gone.id),
 states as (delete from flow_user_state using gone where root_job = gone.id),
 runs as (delete from flow_run using gone where job_id = gone.id),
 items as (delete from flow_items using gone where job_id = gone.id),
+steps as (delete from workflow_step using gone where job_id = gone.id),
 approvals as (delete from flow_approval using gone where level_id = gone.id),
 answers as (delete from flow_answer using gone where level_id = gone.id)
 delete from job using gone where job.id = gone.id

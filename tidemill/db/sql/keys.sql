@@ -52,6 +52,12 @@ where sealed is not null and id > :after order by id limit :limit;
 -- A page of access keys of all workspaces.
 select workspace_id, id, key_id, sealed from access_key where id > :after order by id limit :limit;
 
+-- name: sealed_steps
+-- A page of what steps of workflows gave, of all workspaces.
+select workspace_id, job_id, key, key_id, sealed from workflow_step
+where sealed is not null and (job_id, key) > (:after_job, :after_key)
+order by job_id, key limit :limit;
+
 -- name: lock_rotation
 -- Let one rotation at a time begin in :workspace.
 select pg_advisory_xact_lock(hashtextextended('tidemill key rotation ' || :workspace, 0));
@@ -97,18 +103,31 @@ order by id limit :limit for update skip locked;
 -- The same secret under another key.
 update access_key set sealed = :sealed, key_id = :key_id where workspace_id = :workspace and id = :path;
 
+-- name: stale_steps
+-- What steps of workflows gave and a retired key seals, locked.
+select job_id, key, job_id || ' ' || key as path, sealed from workflow_step
+where workspace_id = :workspace and key_id <> :key_id and (job_id, key) > (:after_job, :after_key)
+order by job_id, key limit :limit for update skip locked;
+
+-- name: reseal_step
+-- The same value under another key.
+update workflow_step set sealed = :sealed, key_id = :key_id
+where workspace_id = :workspace and job_id = :job_id and key = :key;
+
 -- name: count_stale
 -- How many secrets retired keys still seal; one snapshot, so that none is missed on its way from variable to history.
 select (select count(*) from variable where workspace_id = :workspace and key_id <> :key_id)
      + (select count(*) from history where workspace_id = :workspace and key_id <> :key_id)
-     + (select count(*) from access_key where workspace_id = :workspace and key_id <> :key_id);
+     + (select count(*) from access_key where workspace_id = :workspace and key_id <> :key_id)
+     + (select count(*) from workflow_step where workspace_id = :workspace and key_id <> :key_id);
 
 -- name: delete_retired_keys
 -- Delete the keys that seal nothing any more.
 delete from workspace_key k where workspace_id = :workspace and retired_at is not null
   and not exists (select from variable v where v.workspace_id = k.workspace_id and v.key_id = k.key_id)
   and not exists (select from history h where h.workspace_id = k.workspace_id and h.key_id = k.key_id)
-  and not exists (select from access_key a where a.workspace_id = k.workspace_id and a.key_id = k.key_id);
+  and not exists (select from access_key a where a.workspace_id = k.workspace_id and a.key_id = k.key_id)
+  and not exists (select from workflow_step s where s.workspace_id = k.workspace_id and s.key_id = k.key_id);
 
 -- name: foreign_wrapped_keys
 -- Workspace keys that another root key than :root_key_id wraps, locked.

@@ -26,6 +26,7 @@ attempts as (delete from job_attempt using old where job_id = old.id),
 states as (delete from flow_user_state using old where root_job = old.id),
 runs as (delete from flow_run using old where job_id = old.id),
 items as (delete from flow_items using old where job_id = old.id),
+steps as (delete from workflow_step using old where job_id = old.id),
 approvals as (delete from flow_approval using old where level_id = old.id),
 answers as (delete from flow_answer using old where level_id = old.id),
 inputs as (delete from job using old where job.id = old.id)

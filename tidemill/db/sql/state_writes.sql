@@ -1,6 +1,8 @@
 -- name: is_step
--- Whether the job is a step of a flow, so that what it writes can count with its end.
-select flow_step_id is not null as is_step from job where id = :job;
+-- Whether the job is a step of a flow, so that what it writes can count with its end. A workflow in code has many rounds
+-- before that: what it writes counts at once.
+select flow_step_id is not null and not exists (select from flow_run where job_id = :job) as is_step
+from job where id = :job;
 
 -- name: find
 -- What the attempt has written to the state at :path.

@@ -117,6 +117,13 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     branch: int = 0
 
 
+class Rounds(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """How far a workflow in code is: how many rounds have ended, and how many tasks it waits for."""
+
+    ended: int = 0
+    pending: int = 0
+
+
 class FlowState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One level of a flow. `steps` are those that have begun, in order; the last may be under way.
 
@@ -124,6 +131,7 @@ class FlowState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         before: the result that its first step sees as the previous one: of a job, or of a step's children.
         ended: it is over, and nothing changes it; `stopped`: by an early stop, as a `skipped` run.
         keep_under: the key (in hexadecimal digits) that its result is kept under, for `keep_s` seconds; "" for none.
+        rounds: it is a workflow in code, and has no steps that a definition names.
     """
 
     place: Place
@@ -140,6 +148,7 @@ class FlowState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     skipped: bool = False
     keep_under: str = ""
     keep_s: int = 0
+    rounds: Rounds | None = None
 
     @property
     def before(self) -> Ref | None:

@@ -7,7 +7,7 @@ Its place (`Folder`: the current directory; in a warm interpreter `parking.Hande
   `file` may be left out. `module` is the dotted name that the file is loaded under (`f.folder.script` makes relative
   imports work). `coerce` is a list of `[argument, kind]` for what JSON has no type for: `datetime`, `date`, `time`,
   `bytes_base64`, and `list:` before any of them. With `preprocessor` that function is called first and gives the
-  arguments.
+  arguments. `checkpoint` names the file with what a workflow has come to: it is run by the client library.
 
 and receives one of
 
@@ -15,6 +15,7 @@ and receives one of
 - `error.json`: `{"name", "message", "stack", "extra"?, "limit"?}`; `limit` is `file_too_large`, `disk_full` or
   `out_of_memory` when a limit is behind the exception.
 - `preprocessed.json` besides, with a preprocessor: the arguments that it gave.
+- `suspended.json` in place of a result, when a workflow waits for something: what that is.
 
 A generator of texts is a result stream: each is printed as a `WM_STREAM: ` line, all joined are the result.
 """
@@ -70,6 +71,13 @@ class Folder:
         os.replace(path + ".part", path)
 
 
+class Suspended:
+    """In place of a result: a workflow waits for something."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.told = told
+
+
 def main() -> None:
     """Do what the command line says: `run PATHS` or `park PATHS MODULES`, both lists in JSON."""
     mode, paths = sys.argv[1], json.loads(sys.argv[2])
@@ -109,7 +117,10 @@ def run_job(place: Place) -> int:
         finally:
             for descriptor in kept:
                 os.close(descriptor)
-        place.write("result.json", to_json(result, "result"))
+        if type(result) is Suspended:
+            place.write("suspended.json", to_json(result.told, "task"))
+        else:
+            place.write("result.json", to_json(result, "result"))
     except SystemExit as error:
         return ended_itself(place, error)
     except BaseException as error:
@@ -132,7 +143,14 @@ def perform(place: Place) -> object:
         if not isinstance(args, dict):
             raise Refused(f"{preprocessor} must return the arguments of main as a dict, not {type(args).__name__}.")
         place.write("preprocessed.json", to_json(args, "arguments"))
-    return stream(finish(invoke(module, call.get("function") or "main", args)))
+    name, checkpoint = call.get("function") or "main", call.get("checkpoint")
+    if getattr(getattr(module, name, None), "_is_workflow", False):
+        if not checkpoint:
+            raise Refused(f"{name} is a workflow: decorate it with @workflow or @wmill.workflow, under that name.")
+        from .workflow import run_round
+
+        return run_round(module, name, args, from_json(place.read(checkpoint)))
+    return stream(finish(invoke(module, name, args)))
 
 
 def load(place: Place, file: str, name: str) -> ModuleType:
@@ -154,6 +172,12 @@ def load(place: Place, file: str, name: str) -> ModuleType:
 
 def invoke(module: ModuleType, name: str, args: dict[str, Any]) -> object:
     """Call a function with those of the arguments that it takes."""
+    function, positional, taken = prepared(module, name, args)
+    return function(*positional, **taken)
+
+
+def prepared(module: ModuleType, name: str, args: dict[str, Any]) -> tuple[Any, list[Any], dict[str, Any]]:
+    """A function with those of the arguments that it takes, by place and by name."""
     function = getattr(module, name, None)
     if not callable(function):
         raise Refused(f"The script has no function {name!r}.")
@@ -163,7 +187,7 @@ def invoke(module: ModuleType, name: str, args: dict[str, Any]) -> object:
     if missing:
         raise Refused(f"{name}() needs the argument {', '.join(map(repr, missing))}, which was not given.")
     positional = [taken.pop(key) for key in only_by_place if key in taken]
-    return function(*positional, **taken)
+    return function, positional, taken
 
 
 def parameters_of(function: Any) -> tuple[tuple[str, ...], tuple[str, ...], set[str], bool]:

@@ -88,7 +88,7 @@ class Handed:
     def prepare(self) -> None:
         """Put the files of the script where it expects them; its call and arguments are for us only."""
         for name, content in self._files.items():
-            if name in ("args.json", "call.json"):
+            if name in ("args.json", "call.json", "checkpoint.json"):
                 continue
             if "/" in name:
                 os.makedirs(os.path.dirname(name), 0o700, exist_ok=True)

@@ -56,6 +56,7 @@ from tidemill.server.routes import (
     trigger_history,
     variables,
     workers,
+    workflows,
     workspaces,
 )
 
@@ -112,5 +113,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     trigger_history.router,
     variables.router,
     workers.router,
+    workflows.router,
     workspaces.router,
 )

@@ -3,7 +3,6 @@
 import base64
 import binascii
 from typing import Annotated, Any, Final
-from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Path, Query
 from msgspec import UNSET
@@ -11,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tidemill.db import approvals, jobs
-from tidemill.engine.approval_link import MOST_RESUME_ID, ApprovalLink, is_name
+from tidemill.engine.approval_link import MOST_RESUME_ID
 from tidemill.engine.permit import Action
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, NotFound, TooLarge
 from tidemill.model.identity import Principal
 from tidemill.model.job import WHOLE_FLOWS
 from tidemill.server.answers import Asking, answer_as_member, answer_by_link, asked, refusal
+from tidemill.server.approval_links import InId, InName, link_for, resume_urls
 from tidemill.server.approval_wire import (
     ApprovalInfo,
     Resume,
@@ -42,9 +42,6 @@ _DONE: Final[dict[int | str, dict[str, Any]]] = {201: {**TEXT, "description": "W
 _PAYLOAD: Final = {"requestBody": {"required": False, "content": {"application/json": {"schema": {}}}}}
 _MOST_SHOWN_BYTES: Final = 1024 * 1024
 """What a step gives is looked at for its description and the like up to this size."""
-
-InId = Annotated[str, Path(alias="id")]
-InName = Annotated[str, Query(alias="approver", description='Who it is for; "" for whoever has the link.')]
 
 
 async def by_link(
@@ -72,7 +69,7 @@ async def create_signature(
     parts: InParts, caller: Caller, job: InId, resume_id: Number, approver: InName = ""
 ) -> Response:
     """What makes a link to answer what the job asks: one for each `resume_id`, good for one answer."""
-    link = await _link(parts, caller, job, resume_id, approver=approver)
+    link = await link_for(parts, caller, job, resume_id, approver=approver)
     return text_answer(link.signature(parts.approval_secret))
 
 
@@ -93,18 +90,7 @@ async def create_resume_urls(
     """Links to answer what the job asks: each is good for one answer, and whoever has one may give it."""
     if flow_level:
         job = await _flow_of(parts, caller, job)
-    link = await _link(parts, caller, job, resume_id, approver=approver)
-    signed = f"{link.job}/{link.resume_id}/{link.signature(parts.approval_secret)}"
-    query = f"?{urlencode({'approver': approver})}" if approver else ""
-    workspace = quote(caller.workspace, safe="")
-    api = f"{parts.options.base_url}/api/w/{workspace}/jobs_u"
-    return json_answer(
-        ResumeUrls(
-            approval_page=f"{parts.options.base_url}/w/{workspace}/approve/{signed}{query}",
-            resume=f"{api}/resume/{signed}{query}",
-            cancel=f"{api}/cancel/{signed}{query}",
-        )
-    )
+    return json_answer(await resume_urls(parts, caller, job, resume_id, approver=approver))
 
 
 @router.get(f"{_W}/jobs_u/resume/{_LINK}", status_code=201, response_class=Response, responses=_DONE)
@@ -219,14 +205,6 @@ async def resume_as_owner(parts: InParts, caller: Caller, request: Request, job:
     return _noted(approved=True)
 
 
-async def _link(parts: Parts, caller: Principal, job: str, resume_id: int, *, approver: str) -> ApprovalLink:
-    """A link that the caller may give away: as much as to cancel the job."""
-    if not is_name(approver):
-        raise BadRequest("approver must be a name of at most 255 printable characters.")
-    seen = await require_job(parts, caller, job, action=Action.CANCEL)
-    return ApprovalLink(caller.workspace, seen.id, resume_id, approver)
-
-
 async def _flow_of(parts: Parts, caller: Principal, job: str) -> str:
     """The innermost whole flow that the job belongs to."""
     seen = await require_job(parts, caller, job, action=Action.CANCEL)
@@ -266,6 +244,8 @@ async def _info(parts: Parts, who: Approver, asking: Asking) -> ApprovalInfo:
     result = b"null"
     if outcome is not None and outcome.status is not None:
         result = await parts.values.fetch(outcome.result, outcome.result_object) or b"null"
+    if asking.description != b"null":
+        result = jsontext.build_object({"description": asking.description})
     form, description = form_of(asking.suspend.form, result if len(result) <= _MOST_SHOWN_BYTES else b"null")
     reason = await refusal(single, who, asking)
     flow = await jobs.seen(single, who.workspace, waiting.source_id)

@@ -16,14 +16,16 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from tidemill.db import approvals, flow_runs, queue
+from tidemill.db import approvals, flow_runs, queue, workflows
 from tidemill.db.flow_runs import Advanced, EndedChild
 from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.transaction import is_worth_a_retry
 from tidemill.engine.cache_key import cache_key
+from tidemill.engine.flow.approval import Answer as GivenAnswer
 from tidemill.engine.flow.commands import Ended as ChildEnded
 from tidemill.engine.flow.commands import Started
 from tidemill.engine.flow.state import FlowState
+from tidemill.engine.workflow import answers_to
 from tidemill.model import jsontext
 from tidemill.model.errors import StateChanged, Unavailable
 from tidemill.model.failpoint import failpoint
@@ -32,13 +34,14 @@ from tidemill.worker import shared
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.flows.known import Known, Memo, Wanted
 from tidemill.worker.flows.plan import Plan
-from tidemill.worker.flows.views import LevelOptions, View, view_of
+from tidemill.worker.flows.views import NO_STEPS, LevelOptions, View, view_of
+from tidemill.worker.flows.workflows import Suspended, WorkflowPlan
 
 _RETRY_S: Final = 1.0
 _REMEMBERED: Final = 2000
 _MOST_LOADS: Final = 10_000
 
-Tell = Callable[[Plan], Awaitable[None]]
+Tell = Callable[[WorkflowPlan], Awaitable[None]]
 """Tells a plan what has happened."""
 
 log = structlog.get_logger(__name__)
@@ -108,6 +111,17 @@ class Flows:
             family.views.clear()
             return await self._carried_out(family, job, lambda plan: self._look(plan, job), held=1)
 
+    async def suspend(self, job: ClaimedJob, suspended: Suspended) -> Answer:
+        """Let a workflow wait for what its last round asks for. As `end`."""
+
+        async def tell(plan: WorkflowPlan) -> None:
+            plan.suspend(job, suspended)
+
+        family = self._family(job)
+        async with family.lock:
+            family.views.clear()
+            return await self._carried_out(family, job, tell, held=1)
+
     def _family(self, job: ClaimedJob) -> _Family:
         root = job.root_job or job.id
         family = self._families.setdefault(root, _Family())
@@ -141,7 +155,7 @@ class Flows:
                 answer = [] if isinstance(answer, list) else answer
 
     async def _end_together(self, family: _Family, steps: list[_Step]) -> Answer:
-        async def tell(plan: Plan) -> None:
+        async def tell(plan: WorkflowPlan) -> None:
             for step in steps:
                 plan.end_step(step.job, step.ended)
 
@@ -211,10 +225,10 @@ class Flows:
             except Unavailable as error:
                 log.warning("the result of a flow was not kept", error=str(error))
 
-    async def _worked_out(self, family: _Family, job: ClaimedJob, tell: Tell, *, held: int) -> Plan:
+    async def _worked_out(self, family: _Family, job: ClaimedJob, tell: Tell, *, held: int) -> WorkflowPlan:
         memo = Memo()
         for _ in range(_MOST_LOADS):
-            plan = Plan(
+            plan = WorkflowPlan(
                 family.views,
                 self._known,
                 memo,
@@ -248,7 +262,9 @@ class Flows:
             source = row.id if state is None else state.place.source
             known = views.get(source) or family.views.get(source)
             found = None if known is None else known.definition
-            if found is None:
+            if state is not None and state.rounds is not None:
+                found = NO_STEPS
+            elif found is None:
                 found = await self._known.definition(source, row.script_hash if row.kind == "flow" else None)
             if found is None:
                 return False
@@ -256,8 +272,11 @@ class Flows:
         family.views.update(views)
         return True
 
-    async def _look(self, plan: Plan, job: ClaimedJob) -> None:
+    async def _look(self, plan: WorkflowPlan, job: ClaimedJob) -> None:
         """Tell the plan of a flow whose job is held what it may not have heard of."""
+        if plan.views[job.id].state.rounds is not None:
+            await self._look_at_workflow(plan, job)
+            return
         plan.hold(job)
         view = plan.views[job.id]
         if not view.state.steps and view.state.preprocessor is None and view.state.failure is None:
@@ -284,6 +303,14 @@ class Flows:
                     skipped=state is not None and state.skipped,
                 ),
             )
+
+    async def _look_at_workflow(self, plan: WorkflowPlan, job: ClaimedJob) -> None:
+        single = self._parts.database.single
+        waits = await workflows.waits(single, job.id)
+        answers: tuple[GivenAnswer, ...] = ()
+        if waits.approval is not None:
+            answers = await approvals.answers_for(single, job.id, step=answers_to(waits.approval), source=job.id)
+        plan.go_on(job, waits, answers)
 
     async def _is_kept(self, plan: Plan, view: View, job: ClaimedJob) -> bool:
         """Let a flow end with the result that was kept for its arguments, or see that its result will be kept."""

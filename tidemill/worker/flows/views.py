@@ -36,6 +36,10 @@ class Definition:
     steps: dict[str, Step] = field(repr=False)
 
 
+NO_STEPS: Final = Definition(Flow(steps=()), {})
+"""What a workflow in code has in place of a definition."""
+
+
 def definition_of(flow: Flow) -> Definition:
     """The flow with its steps by their ids."""
     return Definition(flow, {step.id: step for step in all_steps(flow)})

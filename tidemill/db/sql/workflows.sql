@@ -1,0 +1,59 @@
+-- name: begin
+-- A round of a workflow begins: from now on there is a state of it, that others can hold.
+insert into flow_run (job_id, workspace_id, state) values (:job_id, :workspace_id, :state::json)
+on conflict (job_id) do nothing;
+
+-- name: has_begun
+-- A row where the job is a workflow, and its first round has begun.
+select job_id from flow_run where workspace_id = :workspace_id and job_id = :job_id and state -> 'rounds' is not null;
+
+-- name: steps
+-- What a workflow has come to, but for the tasks that the round :round started. `done` says whether it has a value.
+select s.key, s.kind, s.sealed, s.value, s.child, c.status, c.result, c.result_object,
+  case s.kind when 'step' then true when 'task' then c.id is not null when 'sleep' then s.until <= now()
+    else s.value is not null end as done
+from workflow_step s left join job_completed c on c.id = s.child
+where s.job_id = :job_id and (s.kind <> 'task' or s.round is distinct from :round::int)
+order by s.started_at, s.key;
+
+-- name: input
+-- The arguments of a workflow, for a job that runs one of its tasks.
+select args, args_object from job where id = :job_id;
+
+-- name: waits
+-- What a workflow waits for: tasks that have not ended, the end of a sleep, and the answer to an approval.
+select
+  (select count(*) from workflow_step s where s.job_id = :job_id and s.kind = 'task'
+    and not exists (select from job_completed c where c.id = s.child)) as tasks,
+  (select extract(epoch from max(s.until) - now())::float8 from workflow_step s
+    where s.job_id = :job_id and s.kind = 'sleep' and s.until > now()) as sleep_s,
+  a.step as approval, a.asks, extract(epoch from a.expires_at - now())::float8 as left_s
+from (select) as always left join flow_approval a on a.level_id = :job_id;
+
+-- name: hold
+-- Hold a running attempt, so that nobody takes it away before the transaction ends.
+select id from job_queue
+where id = :job_id and workspace_id = :workspace_id and attempt = :attempt and state = 'running' for share;
+
+-- name: keep_step
+-- Keep what a step of a workflow gave. Of a step that is there already the first value stays.
+insert into workflow_step (job_id, key, workspace_id, kind, sealed, key_id, started_at, duration_ms)
+values (:job_id, :key, :workspace_id, 'step', :sealed, :key_id, coalesce(:started_at, now()), :duration_ms)
+on conflict (job_id, key) do nothing;
+
+-- name: count
+-- How many steps a workflow has come to.
+select count(*) from workflow_step where job_id = :job_id;
+
+-- name: timeline
+-- What a workflow has come to, in the order of its start: what it waited for, and how long that took.
+select s.key, s.kind, s.child, s.started_at, coalesce(j.created_at, s.started_at) as scheduled_for,
+  coalesce(c.started_at, q.started_at) as task_started_at,
+  coalesce(c.duration_ms, s.duration_ms) as duration_ms, c.status
+from workflow_step s
+left join job j on j.id = s.child
+left join job_queue q on q.id = s.child
+left join job_completed c on c.id = s.child
+where s.workspace_id = :workspace_id and s.job_id = :job_id
+order by s.started_at, s.key
+limit :limit;

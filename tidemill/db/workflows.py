@@ -1,0 +1,177 @@
+"""Workflows in code: what each has come to, by the keys of its steps, and what it waits for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from tidemill.db.keys import WORKFLOW_STEP, Keyring
+from tidemill.db.pool import Database, Json, Statements
+from tidemill.db.queries import queries
+from tidemill.db.values import Kept, Values
+from tidemill.engine import workflow
+from tidemill.engine.flow.state import FlowState, Place, Rounds, new_state
+from tidemill.engine.sealing import Place as SealedPlace
+from tidemill.engine.workflow import Asks
+from tidemill.model.errors import LeaseLost, TooLarge
+
+_SQL: Final = queries("workflows")
+_NULL: Final = b"null"
+_ASKS: Final = msgspec.json.Decoder(Asks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """A step that a workflow has come to."""
+
+    key: str
+    kind: str
+    sealed: bytes | None
+    value: bytes | None
+    child: UUID | None
+    status: str | None
+    result: bytes | None
+    result_object: str | None
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """What a workflow waits for: so many tasks, for so many seconds, or an answer to `approval`, for `left_s`."""
+
+    tasks: int
+    sleep_s: float | None
+    approval: str | None
+    asks: bytes | None
+    left_s: float | None
+
+    @property
+    def asked(self) -> Asks:
+        """What the approval asks."""
+        return Asks() if self.asks is None else _ASKS.decode(self.asks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineRow:
+    """One step of a workflow: when it began and how long it took; `child` is the job of a task."""
+
+    key: str
+    kind: str
+    child: UUID | None
+    started_at: datetime
+    scheduled_for: datetime
+    task_started_at: datetime | None
+    duration_ms: int | None
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenStep:
+    """What a step has given: JSON, with when it began and how long it took."""
+
+    key: str
+    value: bytes
+    started_at: datetime | None = None
+    duration_ms: int | None = None
+
+
+def state_of(job: UUID) -> FlowState:
+    """The state of a workflow in its first round."""
+    return msgspec.structs.replace(new_state(Place(source=job)), rounds=Rounds())
+
+
+async def begin(statements: Statements, workspace: str, job: UUID) -> None:
+    """A round begins: see that there is a state of the workflow."""
+    state = Json(msgspec.json.encode(state_of(job)))
+    await statements.execute(_SQL["begin"], job_id=job, workspace_id=workspace, state=state)
+
+
+async def has_begun(statements: Statements, workspace: str, job: UUID) -> bool:
+    """Whether the job is a workflow whose first round has begun."""
+    return await statements.fetch_optional(_SQL["has_begun"], workspace_id=workspace, job_id=job) is not None
+
+
+async def input_of(statements: Statements, job: UUID) -> Kept:
+    """Where the arguments of a workflow are."""
+    row = await statements.fetch_optional(_SQL["input"], job_id=job)
+    if row is None:
+        return Kept()
+    return Kept(inline=None if row["args"] is None else Json(row["args"]), digest=row["args_object"])
+
+
+async def values(
+    statements: Statements, keyring: Keyring, stored: Values, workspace: str, job: UUID, *, but_round: int | None = None
+) -> Mapping[str, bytes] | None:
+    """What a workflow has come to, JSON by key; None while something of it is waited for.
+
+    `but_round`: without the tasks that this round has started, as each of them sees it.
+    """
+    rows = await statements.fetch_all(_SQL["steps"], _Step, job_id=job, round=but_round)
+    if not all(row.done for row in rows):
+        return None
+    return {row.key: await _value(statements, keyring, stored, workspace, job, row) for row in rows}
+
+
+async def _value(
+    statements: Statements, keyring: Keyring, stored: Values, workspace: str, job: UUID, row: _Step
+) -> bytes:
+    if row.sealed is not None:
+        return await keyring.open(statements, row.sealed, place=_place(workspace, job, row.key))
+    if row.kind != "task":
+        return row.value or _NULL
+    result = await stored.fetch(row.result, row.result_object) or _NULL
+    if row.status in {"success", "skipped"}:
+        return result
+    return workflow.failed_task(row.key, result, job=str(row.child))
+
+
+async def waits(statements: Statements, job: UUID) -> Waits:
+    """What a workflow waits for."""
+    return await statements.fetch_one(_SQL["waits"], Waits, job_id=job)
+
+
+async def keep_step(
+    database: Database, keyring: Keyring, workspace: str, job: UUID, attempt: int, given: GivenStep
+) -> None:
+    """Keep what a step of a workflow that runs has given; of one that was kept before, nothing changes.
+
+    Raises:
+        LeaseLost: the attempt does not run any more.
+        TooLarge: the value is, or there are too many of them.
+        BadRequest: it cannot have this name.
+    """
+    workflow.check_key(given.key)
+    if len(given.value) > workflow.MOST_STEP_BYTES:
+        raise TooLarge(
+            f"Step '{given.key}' gave {len(given.value)} bytes; a step gives at most {workflow.MOST_STEP_BYTES}: "
+            "make it a task."
+        )
+    async with database.transaction(workspace) as tx:
+        held = await tx.fetch_optional(_SQL["hold"], job_id=job, workspace_id=workspace, attempt=attempt)
+        if held is None:
+            raise LeaseLost(f"Attempt {attempt} of job {job} does not run any more.")
+        if await tx.fetch_value(_SQL["count"], job_id=job) >= workflow.MOST_STEPS:
+            raise TooLarge(f"A workflow has at most {workflow.MOST_STEPS} steps.")
+        sealed, key_id = await keyring.seal(tx, given.value, place=_place(workspace, job, given.key))
+        await tx.execute(
+            _SQL["keep_step"],
+            job_id=job,
+            workspace_id=workspace,
+            key=given.key,
+            sealed=sealed,
+            key_id=key_id,
+            started_at=given.started_at,
+            duration_ms=given.duration_ms,
+        )
+
+
+async def timeline(statements: Statements, workspace: str, job: UUID, *, limit: int) -> list[TimelineRow]:
+    """What a workflow has come to, in the order of its start."""
+    return await statements.fetch_all(_SQL["timeline"], TimelineRow, workspace_id=workspace, job_id=job, limit=limit)
+
+
+def _place(workspace: str, job: UUID, key: str) -> SealedPlace:
+    return SealedPlace(workspace, WORKFLOW_STEP, f"{job} {key}", 1)

@@ -1,0 +1,41 @@
+"""What the options of a job say about how a worker runs it."""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from tidemill.db.queue import ClaimedJob
+from tidemill.model.script import DEFAULT_ENTRY
+
+
+class TaskOptions(msgspec.Struct, frozen=True):
+    """The job is a task of the workflow that is its parent, started by the round `round`.
+
+    `own`: it runs a function of the workflow itself, under the key `key`.
+    """
+
+    key: str
+    round: int
+    own: bool = True
+
+
+class JobSettings(msgspec.Struct, frozen=True):
+    """`scheduled_for`: the occurrence of a schedule that the job, or the flow around it, was started for.
+
+    `entry`: the function that is called.
+    """
+
+    flow_path: str = ""
+    scheduled_for: datetime | None = None
+    entry: str = DEFAULT_ENTRY
+    task: TaskOptions | None = None
+
+
+_PLAIN: Final = JobSettings()
+_SETTINGS: Final = msgspec.json.Decoder(JobSettings)
+
+
+def settings_of(job: ClaimedJob) -> JobSettings:
+    """Those of the options that a worker reads."""
+    return _PLAIN if job.options == b"{}" else _SETTINGS.decode(job.options)
