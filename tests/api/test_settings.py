@@ -3,6 +3,7 @@
 import pytest
 
 from tests.api.conftest import Api, audited
+from tidemill.model.rootkey import key_id_of
 
 G = "/api/settings/global"
 
@@ -43,3 +44,17 @@ async def test_settings_are_the_superadmins(api: Api) -> None:
 )
 async def test_bad_settings_are_refused(api: Api, name: str, value: object) -> None:
     assert (await api.superadmin.post(f"{G}/{name}", json={"value": value})).status_code == 400
+
+
+async def test_keys_stand_as_they_are_and_are_not_shown(api: Api) -> None:
+    found = await api.superadmin.get("/api/settings/keys")
+    assert found.status_code == 200, found.text
+    standing = found.json()
+    assert standing["root_key_id"] == key_id_of(bytes(range(32)))
+    assert (standing["wrapped_by_others"], standing["signing_keys"]) == (0, [])
+    assert standing["wrapped"] >= 2
+    await api.developer.post("/api/w/main/oidc/token/sts.example")
+    signing = (await api.superadmin.get("/api/settings/keys")).json()["signing_keys"]
+    assert [each["published_until"] for each in signing] == [None]
+    for caller in (api.admin, api.developer):
+        assert (await caller.get("/api/settings/keys")).status_code == 403

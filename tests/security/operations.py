@@ -106,6 +106,7 @@ GET /api/workspaces/list
 GET /api/workspaces/list_as_superadmin
 GET /api/workspaces/users
 GET /api/settings/list_global
+GET /api/settings/keys
 GET /api/workers/list
 GET /api/workers/queue_counts
 GET /api/workers/get_default_tags

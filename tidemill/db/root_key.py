@@ -1,8 +1,9 @@
 """Which root key new things are sealed with, as the database knows it."""
 
+from dataclasses import dataclass
 from typing import Final
 
-from tidemill.db.pool import Transaction
+from tidemill.db.pool import Statements, Transaction
 from tidemill.db.queries import queries
 from tidemill.model.errors import SecretsUnreadable
 
@@ -19,3 +20,17 @@ async def hold_root_key(transaction: Transaction) -> str:
     if root_key_id is None:
         raise SecretsUnreadable("This database has no canary of its root key yet: call check_root_key when starting.")
     return str(root_key_id)
+
+
+@dataclass(frozen=True, slots=True)
+class RootKeyStanding:
+    """Which root key holds, and how many keys it wraps; others wrap some only while the root key is being changed."""
+
+    root_key_id: str
+    wrapped: int
+    wrapped_by_others: int
+
+
+async def root_key_standing(statements: Statements) -> RootKeyStanding:
+    """How the root key stands; a server that runs has checked that it holds it."""
+    return await statements.fetch_one(_SQL["root_key_standing"], RootKeyStanding)

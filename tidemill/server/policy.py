@@ -184,6 +184,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/settings/global/{key}": account("settings:read"),
     "POST /api/settings/global/{key}": superadmin("settings:write", writes=True),
     "GET /api/settings/list_global": superadmin("settings:read"),
+    "GET /api/settings/keys": superadmin("settings:read"),
     "GET /api/workers/list": account("workers:read"),
     "GET /api/workers/exists_workers_with_tags": account("workers:read"),
     "GET /api/workers/queue_counts": superadmin("workers:read"),

@@ -138,3 +138,12 @@ where root_key_id <> :root_key_id order by workspace_id, key_id limit :limit for
 -- The same workspace key under another root key.
 update workspace_key set wrapped = :wrapped, root_key_id = :root_key_id
 where workspace_id = :workspace and key_id = :key_id;
+
+-- name: root_key_standing
+-- The root key of the instance, and how many keys other root keys still wrap: none but while the root key is changed.
+select c.root_key_id,
+  (select count(*)::int from workspace_key w where w.root_key_id = c.root_key_id)
+    + (select count(*)::int from signing_key s where s.root_key_id = c.root_key_id) as wrapped,
+  (select count(*)::int from workspace_key w where w.root_key_id <> c.root_key_id)
+    + (select count(*)::int from signing_key s where s.root_key_id <> c.root_key_id) as wrapped_by_others
+from instance_canary c;

@@ -1,5 +1,6 @@
 """Settings of the instance that can be changed while it runs."""
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -7,6 +8,8 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from tidemill.db import audit, instance_settings
+from tidemill.db.root_key import root_key_standing
+from tidemill.db.signing_keys import standings
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, InstanceTarget
 from tidemill.model.errors import BadRequest
@@ -40,6 +43,23 @@ class GlobalSetting(msgspec.Struct):
     value: msgspec.Raw
 
 
+class SigningKeyStanding(msgspec.Struct):
+    """A key that signs identity tokens, or that did; `published_until` is null for the one that signs."""
+
+    id: str
+    created_at: datetime
+    published_until: datetime | None
+
+
+class KeysStanding(msgspec.Struct):
+    """The id of the root key, and how many keys it wraps; others wrap some only while it is being changed."""
+
+    root_key_id: str
+    wrapped: int
+    wrapped_by_others: int
+    signing_keys: list[SigningKeyStanding]
+
+
 @router.get("/api/settings/global/{key}", response_class=Response, responses={200: returns(Any)})
 async def get_global(key: str, parts: InParts, caller: Caller) -> Response:
     """A setting; `null` where it was not made."""
@@ -68,6 +88,16 @@ async def list_global(parts: InParts, caller: Caller) -> Response:
     permit.require(caller, Action.READ, InstanceTarget("setting"))
     found = await instance_settings.all_of(parts.database.single)
     return json_answer([GlobalSetting(name, msgspec.Raw(value)) for name, value in found.items()])
+
+
+@router.get("/api/settings/keys", response_class=Response, responses={200: returns(KeysStanding)})
+async def keys_standing(parts: InParts, caller: Caller) -> Response:
+    """How the keys of the instance stand. The keys themselves leave the server by no route."""
+    permit.require(caller, Action.READ, InstanceTarget("setting"))
+    root = await root_key_standing(parts.database.single)
+    signing = await standings(parts.database.single)
+    shown = [SigningKeyStanding(each.id, each.created_at, each.published_until) for each in signing]
+    return json_answer(KeysStanding(root.root_key_id, root.wrapped, root.wrapped_by_others, shown))
 
 
 def _checked(name: str, value: bytes) -> bytes:

@@ -1,5 +1,5 @@
 /** What the side bar and the command palette lead to. */
-import { Activity, Boxes, Braces, CalendarClock, Code2, Database, FolderTree, HardDrive, House, KeyRound, ScrollText, Server, Users, UsersRound, Workflow, type LucideIcon } from "lucide-react";
+import { Activity, Boxes, Braces, CalendarClock, Code2, Database, FolderTree, HardDrive, House, KeyRound, ScrollText, Server, Settings, Users, UsersRound, Workflow, type LucideIcon } from "lucide-react";
 
 export interface Place {
   label: string;
@@ -18,7 +18,8 @@ export interface Place {
     | "/w/$workspace/folders"
     | "/w/$workspace/members"
     | "/w/$workspace/groups"
-    | "/w/$workspace/audit";
+    | "/w/$workspace/audit"
+    | "/w/$workspace/settings";
   icon: LucideIcon;
   /** Shown only to admins of the workspace. */
   adminOnly?: boolean;
@@ -42,4 +43,16 @@ export const PLACES: Place[] = [
   { label: "Members", to: "/w/$workspace/members", icon: Users },
   { label: "Groups", to: "/w/$workspace/groups", icon: UsersRound, isHidden: true },
   { label: "Audit", to: "/w/$workspace/audit", icon: ScrollText },
+  { label: "Settings", to: "/w/$workspace/settings", icon: Settings },
+];
+
+/** Parts of the settings, for the palette. */
+export const SETTINGS: { section: string; label: string; who?: "admin" | "superadmin" }[] = [
+  { section: "account", label: "Account and password" },
+  { section: "tokens", label: "Tokens" },
+  { section: "access-keys", label: "S3 access keys" },
+  { section: "workspace", label: "Workspace: name, handlers, archive", who: "admin" },
+  { section: "workspaces", label: "All workspaces", who: "superadmin" },
+  { section: "accounts", label: "Accounts", who: "superadmin" },
+  { section: "instance", label: "Instance: keys and settings", who: "superadmin" },
 ];

@@ -2,11 +2,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
-import { Boxes, Code2, KeyRound, Workflow } from "lucide-react";
+import { Boxes, Code2, KeyRound, Settings, Workflow } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
 
-import { PLACES } from "./navigation";
+import { PLACES, SETTINGS } from "./navigation";
 import { searchQuery } from "./queries";
+import { memberQuery } from "./session";
 import { useWorkspace } from "./workspace";
 
 const ITEM = "flex h-9 cursor-pointer items-center gap-2.5 rounded-md px-2.5 data-[selected=true]:bg-accent-soft";
@@ -28,6 +29,7 @@ export function Palette({ open, onClose }: { open: boolean; onClose: () => void 
 function Search({ onClose }: { onClose: () => void }) {
   const workspace = useWorkspace();
   const found = useQuery(searchQuery(workspace));
+  const member = useQuery(memberQuery(workspace));
   const navigate = useNavigate();
   function go(act: () => Promise<void>) {
     onClose();
@@ -42,6 +44,13 @@ function Search({ onClose }: { onClose: () => void }) {
           {PLACES.map(({ label, to, icon: Icon }) => (
             <Command.Item key={to} value={`page ${label}`} className={ITEM} onSelect={() => go(() => navigate({ to, params: { workspace } }))}>
               <Icon size={16} aria-hidden /> {label}
+            </Command.Item>
+          ))}
+        </Command.Group>
+        <Command.Group heading="Settings">
+          {SETTINGS.filter(({ who }) => !who || (who === "admin" ? member.data?.is_admin : member.data?.is_super_admin)).map(({ section, label }) => (
+            <Command.Item key={section} value={`settings ${label}`} className={ITEM} onSelect={() => go(() => navigate({ to: "/w/$workspace/settings/$section", params: { workspace, section } }))}>
+              <Settings size={16} aria-hidden /> {label}
             </Command.Item>
           ))}
         </Command.Group>

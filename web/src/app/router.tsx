@@ -242,13 +242,23 @@ const foldersPage = lazyRouteComponent(() => import("@/folders/page"), "FoldersP
 const folders = createRoute({ getParentRoute: () => workspace, path: "/folders", validateSearch: itemsSearch, component: foldersPage });
 const folder = createRoute({ getParentRoute: () => folders, path: "/$name" });
 
+const settings = createRoute({
+  getParentRoute: () => workspace,
+  path: "/settings",
+  beforeLoad: ({ params, location }) => {
+    if (/\/settings\/?$/.test(location.pathname)) throw redirect({ to: "/w/$workspace/settings/$section", params: { workspace: params.workspace, section: "account" } });
+  },
+  component: lazyRouteComponent(() => import("@/settings/page"), "SettingsPage"),
+});
+const settingsSection = createRoute({ getParentRoute: () => settings, path: "/$section" });
+
 const inWorkspace = [
   ...[flows, newFlow, flow, editFlow],
   ...[home, scripts, newScript, script, editScript, runs, run],
   ...[schedules, newSchedule, schedule, workers],
   ...[resources, newResource, resource, variables, newVariable, variable, states, state],
   ...[storages, storage, databases, database],
-  ...[members.addChildren([member]), groups.addChildren([group]), folders.addChildren([folder]), audit],
+  ...[members.addChildren([member]), groups.addChildren([group]), folders.addChildren([folder]), audit, settings.addChildren([settingsSection])],
 ] as const;
 
 const pages = root.addChildren([signIn, start, approval, workspace.addChildren(inWorkspace)]);

@@ -2,10 +2,8 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { sessionKeys } from "@/app/session";
-import { Button } from "@/ui/button";
-import { Dialog } from "@/ui/dialog";
 import { Field, Input } from "@/ui/field";
-import { NotSaved } from "@/ui/states";
+import { FormDialog } from "@/ui/form-dialog";
 
 import { createFolder, folderKeys } from "./queries";
 
@@ -23,26 +21,11 @@ export function NewFolder({ workspace, onClose, then }: { workspace: string; onC
     },
   });
   return (
-    <Dialog open onClose={onClose} title="New folder" hint="You own it; who else may use what is in it, you say next.">
-      <form
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          made.mutate();
-        }}
-      >
-        <Field label="Name" hint="Paths begin with it: f/<name>/… It stays as it is.">
-          {(given) => <Input {...given} required autoFocus className="font-mono" value={name} onChange={(event) => setName(event.target.value)} />}
-        </Field>
-        <Field label="What is in it">{(given) => <Input {...given} value={summary} onChange={(event) => setSummary(event.target.value)} />}</Field>
-        <NotSaved error={made.error} />
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Not yet</Button>
-          <Button type="submit" look="primary" busy={made.isPending}>
-            Make it
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog onClose={onClose} title="New folder" hint="You own it; who else may use what is in it, you say next." verb="Make it" sending={made}>
+      <Field label="Name" hint="Paths begin with it: f/<name>/… It stays as it is.">
+        {(given) => <Input {...given} required autoFocus className="font-mono" value={name} onChange={(event) => setName(event.target.value)} />}
+      </Field>
+      <Field label="What is in it">{(given) => <Input {...given} value={summary} onChange={(event) => setSummary(event.target.value)} />}</Field>
+    </FormDialog>
   );
 }

@@ -1,10 +1,8 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { Button } from "@/ui/button";
-import { Dialog } from "@/ui/dialog";
 import { Field, Input } from "@/ui/field";
-import { NotSaved } from "@/ui/states";
+import { FormDialog } from "@/ui/form-dialog";
 
 import { createGroup, groupKeys } from "./queries";
 
@@ -22,26 +20,11 @@ export function NewGroup({ workspace, onClose, then }: { workspace: string; onCl
     },
   });
   return (
-    <Dialog open onClose={onClose} title="New group">
-      <form
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          made.mutate();
-        }}
-      >
-        <Field label="Name" hint="Folders and shares name it as g/<name>. It stays as it is.">
-          {(given) => <Input {...given} required autoFocus className="font-mono" value={name} onChange={(event) => setName(event.target.value)} />}
-        </Field>
-        <Field label="What it is for">{(given) => <Input {...given} value={summary} onChange={(event) => setSummary(event.target.value)} />}</Field>
-        <NotSaved error={made.error} />
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Not yet</Button>
-          <Button type="submit" look="primary" busy={made.isPending}>
-            Make it
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog onClose={onClose} title="New group" verb="Make it" sending={made}>
+      <Field label="Name" hint="Folders and shares name it as g/<name>. It stays as it is.">
+        {(given) => <Input {...given} required autoFocus className="font-mono" value={name} onChange={(event) => setName(event.target.value)} />}
+      </Field>
+      <Field label="What it is for">{(given) => <Input {...given} value={summary} onChange={(event) => setSummary(event.target.value)} />}</Field>
+    </FormDialog>
   );
 }

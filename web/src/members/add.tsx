@@ -10,7 +10,7 @@ import { Field, Input } from "@/ui/field";
 import { NotSaved } from "@/ui/states";
 import { toast } from "@/ui/toast";
 
-import { newPassword } from "./password";
+import { newPassword } from "@/access/password";
 import { addMember, createAccount, memberKeys, type Role } from "./queries";
 import { RoleField } from "./roles";
 

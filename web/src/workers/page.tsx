@@ -2,7 +2,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { X } from "lucide-react";
-import type { ReactNode } from "react";
 
 import { useWorkspace } from "@/app/workspace";
 import { cancelJob } from "@/job/queries";
@@ -11,6 +10,7 @@ import { Badge } from "@/ui/badge";
 import { IconButton } from "@/ui/button";
 import { PageHead, Panel } from "@/ui/panel";
 import { Shown } from "@/ui/states";
+import { Table } from "@/ui/table";
 import { Ago, bytes } from "@/ui/time";
 
 import { queueQuery, SHOWN, workerKeys, workersQuery, type Queued, type Worker } from "./queries";
@@ -44,25 +44,6 @@ export function WorkersPage() {
         </Panel>
       </div>
     </>
-  );
-}
-
-function Table({ label, heads, children }: { label: string; heads: string[]; children: ReactNode }) {
-  return (
-    <div tabIndex={0} role="region" aria-label={label} className="overflow-x-auto">
-      <table className="w-full [&_td]:px-3 [&_td]:py-1.5 [&_td]:align-top [&_th]:px-3 [&_th]:py-1.5">
-        <thead>
-          <tr className="border-b border-line text-left text-[13px] text-muted">
-            {heads.map((each) => (
-              <th key={each} scope="col" className="font-medium whitespace-nowrap">
-                {each}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody className="[&>tr]:border-b [&>tr]:border-line [&>tr:last-child]:border-0">{children}</tbody>
-      </table>
-    </div>
   );
 }
 
