@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 GROUP_BYTES: Final = 16 * 1024 * 1024
 """Of Arrow's, which become a row group of Parquet together."""
 GROUP_ROWS: Final = 250_000
+_DICTIONARY_BYTES: Final = 128 * 1024
+"""Of a column in a row group; texts that repeat less are written without one from there on, faster and no larger."""
 
 
 class ParquetWriter:
@@ -31,7 +33,11 @@ class ParquetWriter:
         self._sink = _Sink()
         schema = self._columns.schema
         self._writer = pq.ParquetWriter(
-            pa.PythonFile(self._sink, "w"), schema, compression="zstd", use_dictionary=_with_dictionary(schema)
+            pa.PythonFile(self._sink, "w"),
+            schema,
+            compression="zstd",
+            use_dictionary=_with_dictionary(schema),
+            dictionary_pagesize_limit=_DICTIONARY_BYTES,
         )
         self._held: list[pa.RecordBatch] = []
         self._bytes = self._rows = 0
@@ -55,6 +61,7 @@ class ParquetWriter:
         if self._held:
             self._write_group()
         self._writer.close()
+        pa.default_memory_pool().release_unused()
         return self._ready()
 
     def _write_group(self) -> None:

@@ -83,13 +83,14 @@ def without_header(message: bytes) -> bytes:
     return message[at + int.from_bytes(message[at - 4 : at], "big") :]
 
 
-def split_columns(rows: bytes | bytearray, lengths: Sequence[int], *, count: int) -> list[Cells]:
-    """The `count` columns of rows that lie one after the other, each of so many bytes.
+def split_columns(rows: bytearray, lengths: Sequence[int], *, count: int) -> list[Cells]:
+    """The `count` columns of rows that lie one after the other, each of so many bytes. `rows` gets a margin.
 
     Raises:
         ValueError: a row has another number of fields.
     """
-    data = np.frombuffer(bytes(rows) + _MARGIN, dtype=np.uint8)
+    rows += _MARGIN
+    data = np.frombuffer(rows, dtype=np.uint8)
     sizes = np.fromiter(lengths, dtype=np.int64, count=len(lengths))
     ends = np.cumsum(sizes)
     at = ends - sizes

@@ -45,7 +45,9 @@ class CopiedResult:
         self._transformer = Transformer(connection.driver)
         self._reading: asyncio.Task[Rows] | None = None
         self._has_begun = self._has_ended = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="copied rows")  # more would each keep memory
+        # One for each, that the next rows are taken meanwhile; more would each keep memory.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="copied rows")
+        self._columns_thread = ThreadPoolExecutor(1, thread_name_prefix="copied columns")
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
         """See `ColumnarResult.batches`. The next rows are read while those before are worked on."""
@@ -56,7 +58,7 @@ class CopiedResult:
             if not is_last:
                 self._read_ahead()
             if rows[1]:
-                yield await self._in_thread(self._decoded, *rows)
+                yield await asyncio.get_running_loop().run_in_executor(self._columns_thread, self._decoded, *rows)
             if is_last:
                 await self._end()
 
@@ -81,7 +83,7 @@ class CopiedResult:
                 self._reading.exception()  # of no use any more
         while not self._has_ended:
             await self._read()
-        self._thread.shutdown(wait=False)
+        self._let_threads_go()
 
     async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What it gives. A task that is canceled waits for its end."""
@@ -91,6 +93,10 @@ class CopiedResult:
         except asyncio.CancelledError:
             await asyncio.wait([future])
             raise
+
+    def _let_threads_go(self) -> None:
+        for each in (self._thread, self._columns_thread):
+            each.shutdown(wait=False)
 
     def _read_ahead(self) -> "asyncio.Task[Rows]":
         self._reading = asyncio.create_task(self._read(), name="copied rows")
@@ -103,22 +109,26 @@ class CopiedResult:
                 await self._connection.driver.wait(_readable())
                 await self._in_thread(self._take, *held)
         except Error as error:
-            self._thread.shutdown(wait=False)
+            self._let_threads_go()
             raise connection_lost(error) from error
         return held
 
     def _take(self, held: bytearray, lengths: list[int]) -> None:
-        """What is there, until nothing comes for a moment. Few rows are kept apart at a time: many cost memory."""
+        """What is there, until nothing comes for a moment.
+
+        Few rows are kept apart at a time, many cost memory, and as bytes: Python's garbage collection looks through
+        views again and again, which cost more than all else here.
+        """
         pgconn = self._connection.driver.pgconn
         take = pgconn.get_copy_data
         ready = select.poll()
         ready.register(pgconn.socket, select.POLLIN)
-        rows: list[memoryview | bytes] = []
+        rows: list[bytes] = []
         while len(held) < BATCH_BYTES:
             pgconn.consume_input()
             size, row = take(1)
             while size > 0:
-                rows.append(row)
+                rows.append(bytes(row))
                 size, row = take(1)
             has_some = bool(rows)
             self._keep(rows, held, lengths)
@@ -129,10 +139,10 @@ class CopiedResult:
             if not has_some and not ready.poll(_PATIENCE_MS):
                 return
 
-    def _keep(self, rows: list[memoryview | bytes], held: bytearray, lengths: list[int]) -> None:
+    def _keep(self, rows: list[bytes], held: bytearray, lengths: list[int]) -> None:
         if rows and not self._has_begun:
             self._has_begun = True
-            rows[0] = without_header(bytes(rows[0]))
+            rows[0] = without_header(rows[0])
         if rows and rows[-1] == TRAILER:
             rows.pop()
         if rows and not rows[0]:
@@ -142,7 +152,7 @@ class CopiedResult:
         rows.clear()
 
     async def _end(self) -> None:
-        self._thread.shutdown(wait=False)
+        self._let_threads_go()
         while (result := await fetch(self._connection)) is not None:
             if result.status == ExecStatus.FATAL_ERROR:
                 self.is_complete = True
