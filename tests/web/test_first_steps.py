@@ -2,12 +2,13 @@
 
 import re
 
+import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.end_to_end.running import Tidemill
 from tests.web.axe import assert_accessible
-from tests.web.conftest import fresh_page, picture, sign_in
+from tests.web.conftest import TIMEOUT_MS, fresh_page, picture, sign_in
 
 pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
 
@@ -64,6 +65,40 @@ async def test_example_runs_from_its_form_and_its_run_is_kept(page: Page) -> Non
     await expect(page.get_by_role("log")).to_contain_text("reading day 2 of 2")
     await assert_accessible(page)
     await picture(page, "run")
+
+
+async def test_script_becomes_a_flow_that_a_schedule_runs(page: Page, api: httpx.Client) -> None:
+    source = "def main(city: str = 'Leer'):\n    print(city)\n    return city\n"
+    body = {"path": "u/admin/levels", "summary": "", "content": source, "language": "python3"}
+    assert api.post("scripts/create", json=body).status_code == 201
+    await page.goto("/w/main/scripts/p/u/admin/levels")
+    await page.get_by_role("link", name="Make a flow").click()
+    await page.get_by_role("button", name="Step a: levels").click()
+    await page.get_by_role("tab", name="Arguments").click()
+    await expect(page.get_by_role("textbox", name="city")).to_have_value("flow_input.city")
+    await page.get_by_role("button", name="Add a step at the end").click()
+    await page.get_by_role("menuitem", name="Bash").click()
+    await page.get_by_role("tab", name="Arguments").click()
+    await page.get_by_role("region", name="Argument x").get_by_text("Expression").click()
+    await page.get_by_role("textbox", name="x").fill("results.a")
+    await page.get_by_role("button", name="Deploy").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Deploy").click()
+    await page.wait_for_url("**/flows/p/u/admin/levels_flow")
+    await page.get_by_role("link", name="Schedule", exact=True).click()
+    await page.get_by_label("Pattern").fill("* * * * * *")
+    await page.get_by_role("button", name="Save").click()
+    await page.wait_for_url("**/schedules/p/u/admin/levels_flow")
+    await page.get_by_role("list", name="Occurrences", exact=True).get_by_text("success").first.wait_for()
+    await page.get_by_role("link", name="Flows").click()
+    await page.get_by_role("link", name="Last run: success").click()
+    graph = page.get_by_role("group", name="Graph of the run")
+    await expect(graph.get_by_role("button", name=re.compile("^Step b.*succeeded"))).to_be_visible(timeout=TIMEOUT_MS)
+    await assert_accessible(page)
+    await picture(page, "scheduled-flow")
+    await page.get_by_role("link", name="Open the flow").click()
+    await page.get_by_role("tab", name="Schedules").click()
+    await expect(page.get_by_role("list", name="Schedules")).to_contain_text("u/admin/levels_flow")
+    api.delete("schedules/delete/u/admin/levels_flow")
 
 
 async def test_fault_in_a_script_is_shown_where_it_is_written(page: Page) -> None:

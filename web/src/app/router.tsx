@@ -77,6 +77,7 @@ const editScript = createRoute({ getParentRoute: () => workspace, path: "/script
 /** What is looked for among the flows, and in which order they stand. */
 export interface FlowsSearch {
   q?: string;
+  owner?: string;
   sort?: string;
   archived?: string;
 }
@@ -84,7 +85,7 @@ export interface FlowsSearch {
 const flows = createRoute({
   getParentRoute: () => workspace,
   path: "/flows",
-  validateSearch: (search: Record<string, unknown>): FlowsSearch => texts(search, "q", "sort", "archived"),
+  validateSearch: (search: Record<string, unknown>): FlowsSearch => texts(search, "q", "owner", "sort", "archived"),
   component: lazyRouteComponent(() => import("@/flows/list-page"), "FlowsPage"),
 });
 

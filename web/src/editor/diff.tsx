@@ -16,6 +16,7 @@ const MARKS = EditorView.theme({
   ".cm-changedText": { background: "color-mix(in srgb, var(--good) 25%, transparent) !important" },
   ".cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--bad) 25%, transparent) !important" },
   ".cm-collapsedLines": { background: "var(--sunken) !important", color: "var(--muted)" },
+  ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: '"…" !important' },
 });
 
 export default function Diff({ before, after, language, label }: { before: string; after: string; language: string; label: string }) {

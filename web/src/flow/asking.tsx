@@ -12,7 +12,9 @@ export function Asking({ workspace, flow, isLikely, hasEnded }: { workspace: str
   return (
     <section aria-label="Approval" className="flex flex-col gap-3 rounded-lg border border-warn bg-panel p-4">
       <h2 className="font-semibold">{asked.data.step_summary ?? "The flow waits for an answer"}</h2>
-      <Ask asked={asked.data} send={(approved, payload) => answerAsMember(workspace, flow, approved, payload)} then={() => void queries.invalidateQueries({ queryKey: runKeys.approval(workspace, flow) })} />
+      <div className="max-w-2xl">
+        <Ask asked={asked.data} send={(approved, payload) => answerAsMember(workspace, flow, approved, payload)} then={() => void queries.invalidateQueries({ queryKey: runKeys.approval(workspace, flow) })} />
+      </div>
     </section>
   );
 }

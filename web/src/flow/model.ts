@@ -300,7 +300,7 @@ export function nameOf(step: Step): string {
     case "whileloopflow":
       return "While";
     case "branchone":
-      return "One of several branches";
+      return "One branch";
     case "branchall":
       return "All branches";
     case "identity":

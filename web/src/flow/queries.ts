@@ -74,6 +74,7 @@ function useChanges(workspace: string, flow: string | undefined, levels: string[
     source.onmessage = (event: MessageEvent<string>) => {
       const told = JSON.parse(event.data) as { type: string; jobs?: string[]; completed?: boolean };
       for (const job of told.jobs ?? []) void queries.invalidateQueries({ queryKey: runKeys.level(workspace, job) });
+      if (told.jobs?.includes(flow)) void queries.invalidateQueries({ queryKey: jobKeys.one(workspace, flow), exact: true });
       if (told.jobs?.length && later === undefined) later = setTimeout(whole, TREE_EVERY_MS);
       if (told.type === "not_found") source.close();
       if (told.completed) {

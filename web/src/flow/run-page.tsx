@@ -21,7 +21,7 @@ export default function FlowRunPage({ workspace, job }: { workspace: string; job
         title={titleOf(job)}
         hint={
           <span className="flex flex-wrap items-center gap-2">
-            <StateBadge state={stateOf(job)} />
+            {job.type === "QueuedJob" && job.suspend ? <Badge tone="warn">waits for an answer</Badge> : <StateBadge state={stateOf(job)} />}
             {job.type === "CompletedJob" && <span>{duration(job.duration_ms ?? 0)}</span>}
             <span>
               by {job.created_by}, <Ago at={job.created_at} />

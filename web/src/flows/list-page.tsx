@@ -14,8 +14,8 @@ import { Empty, Shown } from "@/ui/states";
 import { Ago } from "@/ui/time";
 import { toast } from "@/ui/toast";
 
+import { arranged, ORDERS, ownerOf } from "./order";
 import { flowKeys, flowsQuery, lastRunsQuery, setArchived, type Listed, type Run } from "./queries";
-import { arranged, ORDERS } from "./order";
 
 const ROW_PX = 56;
 
@@ -27,7 +27,8 @@ export function FlowsPage() {
   const flows = useQuery(flowsQuery(workspace, isArchived));
   const runs = useQuery(lastRunsQuery(workspace));
   const last = useMemo(() => lastOf(runs.data ?? []), [runs.data]);
-  const found = useMemo(() => arranged(flows.data ?? [], search.q ?? "", search.sort ?? "edited", (path) => last.get(path)?.created_at), [flows.data, search.q, search.sort, last]);
+  const found = useMemo(() => arranged(flows.data ?? [], search, (path) => last.get(path)?.created_at), [flows.data, search, last]);
+  const owners = [...new Set([...(search.owner ? [search.owner] : []), ...(flows.data ?? []).map((each) => ownerOf(each.path))])].sort();
   function narrow(change: Partial<typeof search>) {
     const next = Object.fromEntries(Object.entries({ ...search, ...change }).filter(([, value]) => value));
     void navigate({ to: "/w/$workspace/flows", params: { workspace }, search: next, replace: true });
@@ -42,6 +43,14 @@ export function FlowsPage() {
       <PageHead title="Flows" hint="Scripts, queries and other flows, one after the other; each step is kept." actions={create} />
       <div className="flex flex-wrap items-center gap-2 px-4 pb-3 lg:px-6">
         <Input type="search" aria-label="Filter" placeholder="Filter by path or summary" className="!w-64 max-w-full" value={search.q ?? ""} onChange={(event) => narrow({ q: event.target.value })} />
+        <Select aria-label="Owner" className="!w-36 font-mono" value={search.owner ?? ""} onChange={(event) => narrow({ owner: event.target.value })}>
+          <option value="">All owners</option>
+          {owners.map((each) => (
+            <option key={each} value={each}>
+              {each}
+            </option>
+          ))}
+        </Select>
         <Select aria-label="Order" className="!w-44" value={search.sort ?? "edited"} onChange={(event) => narrow({ sort: event.target.value === "edited" ? "" : event.target.value })}>
           {Object.entries(ORDERS).map(([id, words]) => (
             <option key={id} value={id}>
@@ -60,7 +69,7 @@ export function FlowsPage() {
             found.length > 0 ? (
               <Rows workspace={workspace} found={found} last={last} />
             ) : all.length > 0 ? (
-              <Empty title="No flow matches">Try fewer letters.</Empty>
+              <Empty title="No flow matches">Try fewer letters, or all owners.</Empty>
             ) : isArchived ? (
               <Empty title="No flow is archived" />
             ) : (

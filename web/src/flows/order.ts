@@ -7,9 +7,18 @@ interface Item {
   edited_at: string;
 }
 
-export function arranged<T extends Item>(flows: T[], wanted: string, order: string, ranAt: (path: string) => string | undefined): T[] {
-  const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = flows.filter((each) => words.every((word) => `${each.path} ${each.summary}`.toLowerCase().includes(word)));
+export const ownerOf = (path: string): string => path.split("/").slice(0, 2).join("/");
+
+interface Wanted {
+  q?: string;
+  owner?: string;
+  sort?: string;
+}
+
+/** Those with all words of `q` in path or summary. `ranAt`: when one ran last. */
+export function arranged<T extends Item>(flows: readonly T[], { q = "", owner, sort = "edited" }: Wanted, ranAt: (path: string) => string | undefined): T[] {
+  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = flows.filter((each) => (!owner || ownerOf(each.path) === owner) && words.every((word) => `${each.path} ${each.summary}`.toLowerCase().includes(word)));
   const newest = (one: string | undefined, other: string | undefined) => (other ?? "").localeCompare(one ?? "");
   const compare: Record<string, (one: T, other: T) => number> = {
     path: (one, other) => one.path.localeCompare(other.path),
@@ -17,5 +26,5 @@ export function arranged<T extends Item>(flows: T[], wanted: string, order: stri
     ran: (one, other) => newest(ranAt(one.path), ranAt(other.path)) || newest(one.edited_at, other.edited_at),
     edited: (one, other) => newest(one.edited_at, other.edited_at),
   };
-  return found.sort(compare[order] ?? compare.edited);
+  return found.sort(compare[sort] ?? compare.edited);
 }

@@ -19,7 +19,7 @@ import { RIGHTS, rightsOf, type Right } from "./rights";
 
 const CONTENTS = [
   { key: "scripts", to: "/w/$workspace/scripts", one: "script" },
-  { key: "flows", to: null, one: "flow" },
+  { key: "flows", to: "/w/$workspace/flows", one: "flow" },
   { key: "schedules", to: "/w/$workspace/schedules", one: "schedule" },
   { key: "resources", to: "/w/$workspace/resources", one: "resource" },
   { key: "variables", to: "/w/$workspace/variables", one: "variable" },
@@ -44,7 +44,7 @@ export function FolderDetail({ workspace, folder, mayManage, onClose }: { worksp
                 const text = `${found[key]} ${found[key] === 1 ? one : key}`;
                 return (
                   <li key={key}>
-                    {to && found[key] > 0 ? (
+                    {found[key] > 0 ? (
                       <Link to={to} params={{ workspace }} search={{ owner: `f/${folder.name}` }} className="block rounded bg-accent-soft px-2 py-0.5 text-accent hover:underline">
                         {text}
                       </Link>
