@@ -26,6 +26,7 @@ from tidemill.queries.row_writers import row_writer
 from tidemill.server.errors import STATUSES
 from tidemill.settings import Settings
 from tidemill.stores.databases.arrow_columns import arrow_type
+from tidemill.stores.databases.oracle.columns import fetched
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python packaging/write_reference.py"
@@ -291,24 +292,31 @@ def sql_conformance() -> str:
         "",
         "Each row is a case of the tests: what a server is asked for, and the JSON of what a script gets. They run on",
         "PostgreSQL (the embedded one, Debian's, and behind pgbouncer), on MariaDB, on ClickHouse's engine (chDB), and",
-        "on an emulator of BigQuery. For PostgreSQL and MariaDB random values of the types go there and back, too",
-        "(`tests/contracts/databases/test_round_trips.py`). The forms in CSV and Parquet are told by",
+        "on emulators of BigQuery and Snowflake. For PostgreSQL and MariaDB random values of the types go there and",
+        "back, too (`tests/contracts/databases/test_round_trips.py`). No server of SQL Server or Oracle can be had for",
+        "tests: their rows are of types, and show what becomes of the bytes that the protocol's documents give for a",
+        "value, and of what Oracle's driver gives. The forms in CSV and Parquet are told by",
         "[Types of SQL results](sql-types.md).",
     ]
     for title, module, binary in _TESTED:
-        tested = import_module(f"tests.contracts.databases.{module}")
-        lines += ["", f"## {title}", "", "| expression | kind | JSON |", "| --- | --- | --- |"]
-        for expression, kind, value in _cases(tested):
+        tested = import_module(f"tests.{module}")
+        of_types = _of_types(tested)
+        asked = "type" if of_types else "expression"
+        lines += ["", f"## {title}", "", f"| {asked} | kind | JSON |", "| --- | --- | --- |"]
+        for expression, kind, value in of_types or _cases(tested):
             shown = (_cell(each) for each in (expression, _json(kind, value, binary)))
             lines.append("| {} | {kind} | {} |".format(*shown, kind=kind))
     return "\n".join(lines) + "\n"
 
 
 _TESTED: Final = (
-    ("PostgreSQL", "test_postgresql", BinaryText.HEX),
-    ("MySQL and MariaDB", "test_mariadb", BinaryText.BASE64),
-    ("ClickHouse", "test_clickhouse", BinaryText.BASE64),
-    ("BigQuery", "test_bigquery", BinaryText.BASE64),
+    ("PostgreSQL", "contracts.databases.test_postgresql", BinaryText.HEX),
+    ("MySQL and MariaDB", "contracts.databases.test_mariadb", BinaryText.BASE64),
+    ("ClickHouse", "contracts.databases.test_clickhouse", BinaryText.BASE64),
+    ("BigQuery", "contracts.databases.test_bigquery", BinaryText.BASE64),
+    ("Snowflake", "contracts.databases.test_snowflake", BinaryText.BASE64),
+    ("SQL Server", "unit.mssql.test_values", BinaryText.BASE64),
+    ("Oracle", "unit.oracle.test_columns", BinaryText.BASE64),
 )
 """Title, module with the cases, and how bytes are written."""
 
@@ -320,6 +328,18 @@ def _cases(tested: Any) -> Iterator[tuple[str, Kind, object]]:
         return
     for expression, (kind, value) in tested.VALUES.items():
         yield expression, kind, value
+
+
+def _of_types(tested: Any) -> list[tuple[str, Kind, object]]:
+    """The cases of a module that has no server to ask: the name of the type, and its value."""
+    if hasattr(tested, "POINTED"):
+        lists = (tested.FIXED, tested.COUNTED, tested.SIZED, tested.LARGE, tested.POINTED)
+        return [(name, kind, value) for cases in lists for name, _, _, kind, value in cases]
+    if isinstance(getattr(tested, "VALUES", None), list):
+        exact = [(name, kind, wanted) for _, name, kind, _, wanted in tested.VALUES]
+        texts = [(fetched(each).column.type.name, kind, wanted) for each, kind, _, _, wanted in tested.TEXTS]
+        return exact + texts
+    return []
 
 
 def _cell(text: str) -> str:

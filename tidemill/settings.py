@@ -156,7 +156,9 @@ class Settings:
     )
     wait_result_timeout_s: int = _setting(60, "How long run_wait_result waits before it answers with an error.")
     inline_queries: int = _setting(
-        64, "Inline queries that one server runs at a time; more are answered with 429 at once."
+        64,
+        "Queries that one server runs itself at a time, inline or for who looks into a database; more are answered "
+        "with 429 at once.",
     )
     heartbeat_s: float = _setting(5.0, "Interval of a worker's heartbeat for its jobs.")
     lease_s: float = _setting(30.0, "A running job whose heartbeat is older than this is taken away.")

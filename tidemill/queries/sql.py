@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -48,11 +48,13 @@ class SqlRunner:
             statement_timeout_s=query.timeout_s,
             application=f"tidemill {query.job_id or 'inline'}",
         )
-        async with self.use(query.language, host.identity, value) as database:
+        async with (
+            self.use(query.language, host.identity, value) as database,
+            database.session(options) as session,
+        ):
             if script.annotations.is_transaction and not database.can.transactions:
-                raise Unsupported(f"-- transaction: {query.language} has no transactions of several statements.")
-            async with database.session(options) as session:
-                return await _run_in(session, script.annotations, statements, query, host, can=database.can)
+                await _refuse_transaction(session)
+            return await _run_in(session, script.annotations, statements, query, host, can=database.can)
 
     def use(self, language: str, identity: str, value: bytes) -> AbstractAsyncContextManager[Database]:
         """The database that the value (raw JSON) of a resource describes, for a while.
@@ -70,6 +72,15 @@ class SqlRunner:
     async def close(self) -> None:
         """See `QueryRunner.close`."""
         await self._open.close()
+
+
+async def _refuse_transaction(session: Session) -> NoReturn:
+    """Before anything is run; the backend knows what to do instead."""
+    try:
+        await session.begin()
+    except Unsupported as error:
+        raise Unsupported(f"-- transaction: {error}") from error
+    raise Unsupported("-- transaction: this database has no transactions of several statements.")
 
 
 async def _run_in(

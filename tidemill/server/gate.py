@@ -1,7 +1,7 @@
-"""How many inline queries a server runs at a time."""
+"""How many queries a server itself runs at a time: inline ones, and those of whoever looks into a database."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Final
 
 from tidemill.model.errors import TooManyRequests
@@ -25,12 +25,22 @@ class Gate:
         """
         if self._inside >= self._most:
             raise TooManyRequests(
-                f"This server runs {self._most} inline queries already (TIDEMILL_INLINE_QUERIES): send it again later, "
+                f"This server runs {self._most} queries itself already (TIDEMILL_INLINE_QUERIES): send it again later, "
                 "or run it as a job, which waits for its turn.",
                 retry_after_s=RETRY_AFTER_S,
             )
         self._inside += 1
         try:
             yield
+        finally:
+            self._inside -= 1
+
+    async def counted(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The rest of an answer that has begun: it counts, and is not refused."""
+        self._inside += 1
+        try:
+            async with aclosing(pieces):  # type: ignore[type-var]  # generators close
+                async for piece in pieces:
+                    yield piece
         finally:
             self._inside -= 1

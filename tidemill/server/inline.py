@@ -15,7 +15,7 @@ from starlette.responses import Response
 from tidemill.db import references
 from tidemill.engine.environment import JobContext, job_environment
 from tidemill.model import jsontext
-from tidemill.model.errors import TidemillError, Unavailable, WaitTimeout
+from tidemill.model.errors import TidemillError, TooManyRequests, Unavailable, WaitTimeout
 from tidemill.model.identity import Credential, CredentialKind, Principal
 from tidemill.model.object_address import Address, named
 from tidemill.queries.arguments import DATABASE, Pointer, named_database, read_pointer, written_pointer
@@ -46,10 +46,9 @@ async def answer_inline(
         TooManyRequests: the server runs as many as it may.
         Unavailable: our own database does not answer.
     """
-    with parts.inline_gate.passed():
-        await require_lease(parts.database, caller)
-        acting = replace(caller, credential=_of_job(caller))
-        return await _answered(parts, acting, request, language=language, content=content, path=path, args=args)
+    await require_lease(parts.database, caller)
+    acting = replace(caller, credential=_of_job(caller))
+    return await _answered(parts, acting, request, language=language, content=content, path=path, args=args)
 
 
 async def _answered(
@@ -59,7 +58,7 @@ async def _answered(
     try:
         async with (
             while_waited_for(request, limit_s=limit_s),
-            inline_host(parts, acting, request.state.foresight) as host,
+            inline_host(parts, acting, getattr(request.state, "foresight", None)) as host,
         ):
             query = await _query(parts, acting, language=language, content=content, path=path, args=args)
             result = await parts.queries.run(query, host)
@@ -67,7 +66,7 @@ async def _answered(
         return Response(status_code=_NOBODY_LISTENS)
     except TimeoutError as error:
         raise WaitTimeout(f"The query was ended after {limit_s} s: run it as a job, which may take longer.") from error
-    except Unavailable:
+    except (Unavailable, TooManyRequests):
         raise
     except TidemillError as error:
         headers = {CODE_HEADER: error.code}
@@ -136,16 +135,18 @@ def _contextual(parts: Parts, acting: Principal, path: str) -> dict[str, str]:
 async def inline_host(
     parts: Parts, acting: Principal, foresight: Foresight | None = None
 ) -> AsyncIterator["InlineHost"]:
-    """The host of an inline query. Nothing is told of it before what it has read is on record.
+    """The host of a query that the server runs. Nothing is told of it before what it has read is on record.
 
     Raises:
+        TooManyRequests: the server runs as many as it may.
         Unavailable: that could not be recorded.
     """
-    host = InlineHost(parts, acting, foresight)
-    try:
-        yield host
-    finally:
-        await host.settle()
+    with parts.inline_gate.passed():
+        host = InlineHost(parts, acting, foresight)
+        try:
+            yield host
+        finally:
+            await host.settle()
 
 
 class InlineHost:

@@ -99,7 +99,7 @@ async def export_rows(
             return json_answer(Exported(Raw(written)))
     name = quote(f"{body.table}.{ending}", safe="")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return StreamingResponse(whole, headers=headers, media_type=content_type)
+    return StreamingResponse(parts.inline_gate.counted(whole), headers=headers, media_type=content_type)
 
 
 @router.post(_W + "/databases/import", **answers(Imported, ToImport))
