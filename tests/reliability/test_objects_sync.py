@@ -17,6 +17,14 @@ from tests.reliability.test_objects_crash import Record, check
 FIRST, SECOND, THIRD = versions_of_size("a", 200_000, 3)
 (SMALL,) = versions_of_size("b", 100, 1)
 SYNCS = "fsync,fdatasync"
+VERBS = {
+    "write": "write",
+    "pwrite64": "write",
+    "fsync": "sync",
+    "fdatasync": "sync",
+    "unlink": "remove",
+    "unlinkat": "remove",
+}
 CALL = re.compile(r"^(?P<pid>\d+) +(?:(?P<name>\w+)\((?P<rest>.*)|<\.\.\. (?P<resumed>\w+) resumed>(?P<end>.*))$")
 
 
@@ -91,9 +99,9 @@ def events_of(trace: str, root: Path) -> Iterator[str]:
 
 def event_of(name: str, rest: str, root: str) -> str:
     """Descriptors come with their paths (`-y`)."""
-    verb = {"write": "write", "pwrite64": "write", "fsync": "sync", "fdatasync": "sync", "unlink": "remove"}.get(
-        name, ""
-    )
+    verb = VERBS.get(name, "")
+    if name == "unlinkat":
+        rest = rest.replace('>, "', "/", 1)
     if rest.startswith("1<"):
         told = re.search(r'\[\\"(\w+)\\"', rest)
         return f"tell {told[1]}" if told else ""
@@ -108,7 +116,7 @@ def event_of(name: str, rest: str, root: str) -> str:
 def trace(tmp_path: Path, **environment: str) -> list[str]:
     """What happens during the second of two puts of large objects to one key."""
     root = tmp_path / "objects"
-    traced = f"write,pwrite64,unlink,{SYNCS}"
+    traced = f"write,pwrite64,unlink,unlinkat,{SYNCS}"
     command = ["strace", "-f", "-y", "-s", "40", "-o", str(tmp_path / "trace"), "-e", f"trace={traced}", *told(root)]
     lines = f"a {FIRST}\na {SECOND}\n"
     subprocess.run(

@@ -195,8 +195,10 @@ def _remove_upload(connection: Connection, upload: str) -> None:
 
 def _check_blob(folder: StoreFolder, blob: Blob) -> None:
     """It may have been taken for garbage by another process; garbage is collected in transactions as well."""
-    if not folder.blob(blob.name).exists():
-        raise Unavailable("The upload took so long that it was given up; send it again.")
+    try:
+        folder.blob_status(blob.name)
+    except FileNotFoundError as error:
+        raise Unavailable("The upload took so long that it was given up; send it again.") from error
 
 
 def _now_us() -> int:

@@ -19,7 +19,8 @@ from tidemill.model.errors import (
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_MISSING: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ELOOP})
+_MISSING: Final = frozenset({errno.ENOENT, errno.EEXIST})
+_FOREIGN: Final = frozenset({errno.ENOTDIR, errno.ELOOP})
 _PRIMARY: Final = 0xFF
 """The part of an extended code of SQLite that tells the kind."""
 
@@ -46,6 +47,11 @@ def _from_system(error: OSError, root: Path) -> TidemillError:
         return StorageDenied(f"The folder {str(root)!r} cannot be used: {said}. Give Tidemill's user the right to it.")
     if error.errno in _MISSING:
         return StorageMisconfigured(f"The folder {str(root)!r} of this storage is not whole: {said}.")
+    if error.errno in _FOREIGN:
+        return StorageMisconfigured(
+            f"In the folder {str(root)!r} lies something that Tidemill did not put there, and links are not followed "
+            f"({said}): remove it, or restore the folder from a backup."
+        )
     return Unavailable(f"The folder of this storage does not answer: {said}. Send it again.")
 
 

@@ -1,15 +1,17 @@
 """The folder of a local store on the disk: what lies where in it, and which folders are taken for one."""
 
+import errno
 import fcntl
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from tidemill.model.errors import StorageMisconfigured
+from tidemill.model.errors import ContentDamaged, StorageMisconfigured
 
 _NETWORK: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "lustre", "fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse",
@@ -19,6 +21,10 @@ _NETWORK: Final = frozenset(
 
 _SPARE_BYTES: Final = 1024 * 1024
 _PRIVATE: Final = 0o600
+_OWN: Final = os.O_CLOEXEC | os.O_NOFOLLOW
+"""How all below the folder is opened: whoever can write into it must not lead us elsewhere by a link."""
+_DIRECTORY: Final = _OWN | os.O_RDONLY | os.O_DIRECTORY
+_NAME: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class StoreFolder:
@@ -29,7 +35,7 @@ class StoreFolder:
         self.index = root / "index.sqlite3"
         self._blobs = root / "blobs"
         self._spare = root / "spare"
-        self._synced: set[Path] = set()
+        self._synced: set[str] = set()
         self._has_spare = False
         self._is_ready = False
         self._lock = Lock()
@@ -48,7 +54,7 @@ class StoreFolder:
             with self.alone():
                 self._check()
                 self._blobs.mkdir(mode=0o700, exist_ok=True)
-                os.close(os.open(self.index, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
+                os.close(os.open(self.index, _OWN | os.O_CREAT | os.O_RDWR, _PRIVATE))
                 self.keep_spare()
                 sync_directory(self.root)
             self._is_ready = True
@@ -69,31 +75,74 @@ class StoreFolder:
 
     def create_blob(self, name: str) -> int:
         """A descriptor of its new, empty file. Its name survives a crash once the directory that it is in is synced."""
-        path = self.blob(name)
-        if path.parent not in self._synced:
-            # Also one that is there: whoever made it just now may not have come to syncing it.
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            sync_directory(self._blobs)
-            self._synced.add(path.parent)
-        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _PRIVATE)
+        with self._directory_of(name, make=name[:2] not in self._synced) as directory:
+            self._synced.add(name[:2])
+            return os.open(name[2:], _OWN | os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE, dir_fd=directory)
+
+    def open_blob(self, name: str) -> int:
+        """A descriptor to read its file with.
+
+        Raises:
+            FileNotFoundError: there is none.
+            StorageMisconfigured: what lies there, or on the way, is something else.
+        """
+        try:
+            with self._directory_of(name) as directory:
+                descriptor = os.open(name[2:], _OWN | os.O_RDONLY | os.O_NONBLOCK, dir_fd=directory)
+        except OSError as error:
+            if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+                raise self._foreign() from error
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise self._foreign()
+        return descriptor
+
+    def blob_status(self, name: str) -> os.stat_result:
+        """What the system tells of its file; raises FileNotFoundError."""
+        with self._directory_of(name) as directory:
+            return os.stat(name[2:], dir_fd=directory, follow_symlinks=False)
 
     def remove_blob(self, name: str) -> None:
         """Fine where there is none."""
-        self.blob(name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError), self._directory_of(name) as directory:
+            os.unlink(name[2:], dir_fd=directory)
 
     def blobs(self) -> Iterator[tuple[str, os.stat_result]]:
         """Every blob that lies here, with what the system tells of its file; in no order."""
         for directory in self._blobs.iterdir():
+            if directory.is_symlink() or not directory.is_dir():
+                continue
             for file in directory.iterdir():
-                with suppress(FileNotFoundError):
-                    yield directory.name + file.name, file.lstat()
+                if _NAME.fullmatch(name := directory.name + file.name):
+                    with suppress(FileNotFoundError):
+                        yield name, file.lstat()
+
+    @contextmanager
+    def _directory_of(self, name: str, *, make: bool = False) -> Iterator[int]:
+        """A descriptor of the directory that a blob is in, during the block."""
+        if _NAME.fullmatch(name) is None:
+            raise ContentDamaged(f"The index in {str(self.root)!r} names {name[:80]!r}, which is no file of its own.")
+        above = os.open(self._blobs, _DIRECTORY)
+        try:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(name[:2], 0o700, dir_fd=above)
+                os.fsync(above)  # also of one that is there: whoever made it just now may not have come to it
+            directory = os.open(name[:2], _DIRECTORY, dir_fd=above)
+        finally:
+            os.close(above)
+        try:
+            yield directory
+        finally:
+            os.close(directory)
 
     def keep_spare(self) -> None:
         """Set aside what deleting needs to write, unless it is there or there is no room for it now."""
         if self._has_spare:
             return
         with suppress(OSError):
-            descriptor = os.open(self._spare, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE)
+            descriptor = os.open(self._spare, _OWN | os.O_CREAT | os.O_RDWR, _PRIVATE)
             try:
                 if os.fstat(descriptor).st_size < _SPARE_BYTES:
                     os.pwrite(descriptor, bytes(_SPARE_BYTES), 0)
@@ -106,11 +155,21 @@ class StoreFolder:
         """Give back what was set aside; False where nothing was."""
         self._has_spare = False
         try:
-            had_spare = self._spare.stat().st_size > 0
-            os.truncate(self._spare, 0)
+            descriptor = os.open(self._spare, _OWN | os.O_WRONLY)
+            try:
+                had_spare = os.fstat(descriptor).st_size > 0
+                os.truncate(descriptor, 0)
+            finally:
+                os.close(descriptor)
         except OSError:
             return False
         return had_spare
+
+    def _foreign(self) -> StorageMisconfigured:
+        return StorageMisconfigured(
+            f"In the folder {str(self.root)!r} lies a link or something else where Tidemill put a file; links are not "
+            "followed. Remove it, and restore the folder from a backup."
+        )
 
     def _check(self) -> None:
         kind = file_system(self.root.resolve(), Path("/proc/self/mountinfo"))

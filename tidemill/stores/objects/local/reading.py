@@ -127,7 +127,7 @@ class OpenSegments:
         return piece
 
     def _open(self, index: int) -> int:
-        return os.open(self._folder.blob(self._segments[index].blob.name), os.O_RDONLY | os.O_CLOEXEC)
+        return self._folder.open_blob(self._segments[index].blob.name)
 
     def _close_file(self) -> None:
         if self._descriptor is not None:

@@ -3,15 +3,16 @@
 Everything here blocks; it is for threads of the store.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import md5
-from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
 
+from tidemill.model.errors import StorageMisconfigured
 from tidemill.stores.objects.folding import summed
 from tidemill.stores.objects.local import rows
 from tidemill.stores.objects.local.blobs import Blob
@@ -77,14 +78,13 @@ def shrink(connection: Connection) -> tuple[int, list[Freed]]:
 
 
 def _remove_garbage(connection: Connection, folder: StoreFolder, name: str, *, age_s: float) -> bool:
-    path = folder.blob(name)
     try:
-        is_old = path.stat().st_mtime <= time.time() - age_s
+        is_old = folder.blob_status(name).st_mtime <= time.time() - age_s
     except FileNotFoundError:
         return False
     if not is_old or rows.is_named(connection, name):
         return False
-    path.unlink()
+    folder.remove_blob(name)
     return True
 
 
@@ -137,7 +137,7 @@ def named_blobs(connection: Connection, after: str, most: int) -> list[Blob]:
 
 def verify_blob(folder: StoreFolder, connection: Connection, blob: Blob) -> Finding | None:
     """None where its file has the bytes that were put, or nothing names it any more."""
-    problem = _problem(folder.blob(blob.name), blob)
+    problem = _problem(folder, blob)
     if problem is None or not rows.is_named(connection, blob.name):
         return None
     content = connection.execute("select content from segment where blob = ?", (blob.name,)).fetchone()
@@ -150,15 +150,17 @@ def usage(connection: Connection, prefix: str, *, depth: int, delimiter: str) ->
         return summed(((each.key, each.size_bytes) for each in objects), prefix, depth=depth, delimiter=delimiter)
 
 
-def _problem(path: Path, blob: Blob) -> str | None:
+def _problem(folder: StoreFolder, blob: Blob) -> str | None:
     digest, size = md5(usedforsecurity=False), 0
     try:
-        with path.open("rb", buffering=0) as file:
+        with os.fdopen(folder.open_blob(blob.name), "rb", buffering=0) as file:
             while piece := file.read(_PIECE_BYTES):
                 digest.update(piece)
                 size += len(piece)
     except FileNotFoundError:
         return "its file is not there"
+    except StorageMisconfigured:
+        return "something else lies where its file was"
     if size != blob.size_bytes:
         return f"its file should have {blob.size_bytes} bytes and has {size}"
     return None if digest.hexdigest() == blob.md5 else "its bytes are not those that were put"
