@@ -118,7 +118,7 @@ def _start(connection: Connection, script: str, arguments: bytes) -> str:
         return connection.post("jobs/run/preview", _preview(file.expanduser(), arguments)).decode()
     if not script.startswith(("f/", "u/")):
         raise BadRequest(f"{script!r} is neither a path such as f/demo/x nor a file such as ./x.py or ./x.sh.")
-    return connection.post(f"jobs/run/p/{quote(script)}", arguments).decode()
+    return connection.post(f"jobs/run/p/{quote(script)}?skip_preprocessor=true", arguments).decode()
 
 
 def _language_of(file: Path) -> str:

@@ -33,6 +33,7 @@ class RunnableScript:
     schema: bytes | None
     language: str
     no_main_func: bool
+    has_preprocessor: bool
     tag: str | None
     on_worker_loss: str
     options: bytes
@@ -78,7 +79,6 @@ class Script(RunnableScript):
     lock: str | None
     lock_error: str | None
     lock_job: UUID | None
-    has_preprocessor: bool
     deployment_message: str | None
     archived: bool
     created_by: str

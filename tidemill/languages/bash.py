@@ -109,9 +109,10 @@ class Bash:
         resources: Mapping[str, bytes],
         contextual: Mapping[str, str],
         checkpoint: bytes | None = None,
+        preprocess: bool = False,
     ) -> Launch:
         """Text arguments are passed as they are, other JSON values as JSON text; null is no argument."""
-        del path, signature, modules, environment, resources, contextual, checkpoint
+        del path, signature, modules, environment, resources, contextual, checkpoint, preprocess
         given = " ".join(map(shlex.quote, _argv(positionals(content), jsontext.object_fields(args))))
         return Launch(
             files={

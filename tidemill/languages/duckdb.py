@@ -54,9 +54,10 @@ class DuckDb(SqlLanguage):
         resources: Mapping[str, bytes],
         contextual: Mapping[str, str],
         checkpoint: bytes | None = None,
+        preprocess: bool = False,
     ) -> Launch:
         """A plan for `languages/inside/duckdb/run.py`: the statements with their lines, and the arguments to bind."""
-        del path, signature, modules, environment, checkpoint
+        del path, signature, modules, environment, checkpoint, preprocess
         script = _read(content)
         given = jsontext.object_fields(args)
         text, pieces = script.interpolated(given, contextual)

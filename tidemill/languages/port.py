@@ -198,11 +198,13 @@ class ProgramLanguage(Language, Protocol):
         resources: Mapping[str, bytes],
         contextual: Mapping[str, str],
         checkpoint: bytes | None = None,
+        preprocess: bool = False,
     ) -> Launch:
         """How a job of the script is started. `args` is the JSON object of its arguments; values are passed on as they
         are written, unknown ones are left out unless the signature takes any. `resources` are the values, references
         replaced, of what `resources` asked for; `contextual` is `WM_WORKSPACE`, ... for texts that name them.
         `checkpoint`: what a workflow in code has come to; it leaves `SUSPENDED` where it waits for something.
+        `preprocess`: `args` are for the script's preprocessor, which makes those of the entry point.
 
         Raises:
             InvalidScript: the script has no such entry point.

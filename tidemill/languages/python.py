@@ -12,7 +12,7 @@ from tidemill.languages.modules import gather
 from tidemill.languages.port import SUSPENDED, Environment, Launch, ReadScript, Requirements, Workshop
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, InvalidScript
-from tidemill.model.script import DEFAULT_ENTRY, Signature
+from tidemill.model.script import DEFAULT_ENTRY, PREPROCESSOR_ENTRY, Signature
 
 COMPUTED_DEFAULT: Final = msgspec.Raw(b'"<function call>"')
 """What Windmill's forms send for a default that they could not show: it means the argument is left out."""
@@ -68,6 +68,7 @@ class Python:
         resources: Mapping[str, bytes],
         contextual: Mapping[str, str],
         checkpoint: bytes | None = None,
+        preprocess: bool = False,
     ) -> Launch:
         """The script and what it imports from the workspace as packages, and the call for the bootstrap."""
         del resources, contextual
@@ -84,6 +85,8 @@ class Python:
             "function": signature.entry,
             "coerce": [[name, kind.value] for name, kind in signature.coercions],
         }
+        if preprocess and signature.has_preprocessor:
+            call["preprocessor"] = PREPROCESSOR_ENTRY
         files = {module_file(other): source.encode() for other, source in modules.items()}
         if checkpoint is not None:
             call["checkpoint"] = CHECKPOINT
@@ -92,10 +95,10 @@ class Python:
             files={
                 **files,
                 file: content.encode(),
-                "args.json": _arguments(signature, args),
+                "args.json": args if "preprocessor" in call else _arguments(signature, args),
                 "call.json": json.dumps(call).encode(),
             },
-            result_files=("result.json",) if checkpoint is None else ("result.json", SUSPENDED),
+            result_files=("result.json", *(() if checkpoint is None else (SUSPENDED,))),
             preload=(CLIENT,) if CLIENT in content else (),
         )
 

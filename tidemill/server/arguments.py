@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -21,10 +21,13 @@ BODY: Final = "body"
 RAW: Final = "raw_string"
 """The argument that holds the text of the body, when it was asked for."""
 
+EVENT: Final = "event"
+"""What a preprocessor calls its argument."""
+
 MULTIPART: Final = "multipart/form-data"
 _URLENCODED: Final = "application/x-www-form-urlencoded"
 _THREAD_FROM_BYTES: Final = 1024 * 1024
-_CREDENTIALS: Final = frozenset({"authorization", "cookie", "token"})
+_CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "token"})
 _JSON_TYPES: Final = frozenset({"integer", "number", "boolean", "object", "array"})
 
 
@@ -71,6 +74,34 @@ async def arguments(
     if len(body) < _THREAD_FROM_BYTES:
         return read(request, body, wanted, schema, max_bytes)
     return await anyio.to_thread.run_sync(read, request, body, wanted, schema, max_bytes)
+
+
+async def webhook(request: Request, wanted: Shape, *, max_bytes: int, keep_file: KeepFile) -> tuple[bytes, bytes]:
+    """What a preprocessor is called with for a request, and what of it makes it the same request when it comes again.
+
+    `event` holds the body as it was sent (a form: its fields), the headers and the query, both without credentials.
+
+    Raises:
+        InvalidJson, BadRequest, TooLarge: as `arguments`.
+    """
+    plain = Shape(wrap_body=True, raw=wanted.raw, payload=wanted.payload)
+    sent = await arguments(request, plain, schema=None, max_bytes=max_bytes, keep_file=keep_file)
+    fields = jsontext.object_fields(sent)
+    text = fields.pop(RAW, b"null")
+    is_wrapped = request.method != "GET" and _kind(request) not in {_URLENCODED, MULTIPART}
+    body = fields.get(BODY, b"{}") if is_wrapped else jsontext.build_object(fields)
+    event = {
+        "kind": b'"webhook"',
+        "body": body,
+        "raw_string": text,
+        "query": _without_credentials(request.query_params.items()),
+        "headers": _without_credentials(request.headers.items()),
+    }
+    return jsontext.build_object({EVENT: jsontext.build_object(event)}), sent
+
+
+def _without_credentials(pairs: Iterable[tuple[str, str]]) -> bytes:
+    return jsontext.dumps({name: value for name, value in pairs if name.lower() not in _CREDENTIALS})
 
 
 def reads_schema(request: Request) -> bool:

@@ -23,7 +23,7 @@ from tidemill.engine.permit import Action
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, TooManyRequests
 from tidemill.model.failpoint import failpoint
-from tidemill.model.identity import Principal
+from tidemill.model.identity import CredentialKind, Principal
 from tidemill.model.ids import milliseconds, new_id
 from tidemill.model.path import check_name
 from tidemill.model.script import PASSED_ON
@@ -52,6 +52,7 @@ class RunQuery:
     retry: str | None = None
     invisible_to_owner: bool = False
     queue_limit: int | None = None
+    skip_preprocessor: bool = False
 
     @property
     def looks_first(self) -> bool:
@@ -73,6 +74,7 @@ async def run_query(
     retry: Annotated[str | None, Query(description='JSON: {"constant": {"attempts": 3, "seconds": 10}}.')] = None,
     invisible_to_owner: bool = False,
     queue_limit: Annotated[int | None, Query(ge=0, le=1_000_000)] = None,
+    skip_preprocessor: Annotated[bool, Query(description="The arguments are those of main already.")] = False,
 ) -> RunQuery:
     """Reads a `RunQuery` from the query."""
     return RunQuery(
@@ -88,6 +90,7 @@ async def run_query(
         retry=retry or None,
         invisible_to_owner=invisible_to_owner,
         queue_limit=queue_limit,
+        skip_preprocessor=skip_preprocessor,
     )
 
 
@@ -123,6 +126,19 @@ class Submitted:
     id: UUID
     is_repeat: bool = False
     early_return: str | None = None
+
+
+def is_webhook(caller: Principal, query: RunQuery) -> bool:
+    """Whether a request is an event for a preprocessor: one with a token of a person that does not say otherwise.
+
+    What people start in the browser, and what jobs start, has the arguments of main.
+    """
+    return caller.credential.kind is CredentialKind.PERSONAL and not query.skip_preprocessor
+
+
+def preprocessed(runnable: Runnable) -> Runnable:
+    """With its preprocessor called first."""
+    return replace(runnable, options={**runnable.options, "preprocess": True})
 
 
 def of_script(script: RunnableScript) -> Runnable:

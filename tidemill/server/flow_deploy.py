@@ -11,7 +11,7 @@ from tidemill.db.pool import Json
 from tidemill.engine import permit, retry
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.languages import QUERY_LANGUAGES, load_language
-from tidemill.model.errors import BadRequest, InvalidFlow, InvalidSchema, Unsupported
+from tidemill.model.errors import BadRequest, InvalidFlow, InvalidSchema
 from tidemill.model.flow import Flow, InlineScript, Step, all_steps
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
@@ -33,7 +33,6 @@ async def checked_flow(raw: bytes) -> Flow:
         InvalidFlow, BadRequest: it cannot; the message names the place.
     """
     flow = await anyio.to_thread.run_sync(read_flow, raw)
-    _check_supported_steps(flow)
     for step in all_steps(flow):
         if step.retry is not None:
             try:
@@ -43,16 +42,6 @@ async def checked_flow(raw: bytes) -> Flow:
         if isinstance(step.kind, InlineScript) and step.kind.language not in QUERY_LANGUAGES:
             load_language(step.kind.language)
     return flow
-
-
-def _check_supported_steps(flow: Flow) -> None:
-    """Refuse what we would otherwise have to ignore.
-
-    Raises:
-        Unsupported: the message names the place.
-    """
-    if flow.preprocessor is not None:
-        raise Unsupported("'/preprocessor_module' of a flow is not supported yet: leave it out.")
 
 
 async def deploy_flow(

@@ -59,6 +59,17 @@ async def restartable(parts: Parts, caller: Principal, job_id: UUID, version: in
     return job, await runnable_flow(parts, caller, job, version)
 
 
+async def input_of(parts: Parts, flow: WholeJob) -> bytes:
+    """What the steps of a flow had as its input: what its preprocessor made of the event, where it began with that."""
+    run = await flow_runs.run(parts.database.single, flow.workspace_id, flow.id)
+    made_by = None if run is None else run.flow_state.preprocessed_by
+    if made_by is not None:
+        outcome = await jobs.outcome(parts.database.single, flow.workspace_id, made_by)
+        if outcome is not None:
+            return await parts.values.fetch(outcome.result, outcome.result_object) or b"{}"
+    return await parts.values.fetch(flow.args, flow.args_object) or b"{}"
+
+
 async def runnable_flow(parts: Parts, caller: Principal, job: WholeJob, version: int | None) -> Runnable:
     """What the job of a whole flow runs: the version `version`, None: the newest; or the source of a preview.
 

@@ -13,12 +13,13 @@ from tidemill.engine.flow.single_step import single_step
 from tidemill.engine.permit import Action, Item, ItemKind, Need, WorkspaceTarget
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest
+from tidemill.model.flow import Flow
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
 from tidemill.model.job import JobKind
 from tidemill.model.path import parse_path
-from tidemill.server.arguments import Shape, arguments, require_object
-from tidemill.server.enqueue import Runnable, RunQuery, Submitted, retry_policy, submit
+from tidemill.server.arguments import Shape, arguments, require_object, webhook
+from tidemill.server.enqueue import Runnable, RunQuery, Submitted, is_webhook, preprocessed, retry_policy, submit
 from tidemill.server.flow_deploy import checked_flow
 from tidemill.server.flows_seen import flow_version, latest_flow
 from tidemill.server.objects.form_files import FormFiles
@@ -64,12 +65,19 @@ async def run_flow(
         permit.require_scope(caller, "jobs", "run", path=flow.path, kind="flows")
     max_bytes = parts.values.max_bytes
     async with FormFiles(parts.objects, caller) as files:
-        args = await arguments(request, wanted, schema=flow.schema, max_bytes=max_bytes, keep_file=files.put)
-        runnable = of_flow(flow)
+        found = read_flow(flow.value)
+        runnable = of_flow(flow, found)
+        if found.preprocessor is not None and is_webhook(caller, query):
+            if query.retry is not None:
+                raise BadRequest("retry repeats a flow with its input: leave it out, or send skip_preprocessor=true.")
+            runnable = preprocessed(runnable)
+            args, sent = await webhook(request, wanted, max_bytes=max_bytes, keep_file=files.put)
+        else:
+            args = sent = await arguments(request, wanted, schema=flow.schema, max_bytes=max_bytes, keep_file=files.put)
         if query.retry is not None:
             runnable, query = _repeated(runnable, args, query), replace(query, retry=None)
         submitted = await submit(
-            parts, caller, request, runnable, args=args, query=query, identity=files.identity_of(args)
+            parts, caller, request, runnable, args=args, query=query, identity=files.identity_of(sent)
         )
         if not submitted.is_repeat:
             files.keep()
@@ -86,9 +94,9 @@ def _repeated(flow: Runnable, args: bytes, query: RunQuery) -> Runnable:
     return replace(flow, kind=kind, script_hash=None, content=content.decode(), early_return=None)
 
 
-def of_flow(flow: FlowVersion) -> Runnable:
-    """One version of a flow."""
-    found = read_flow(flow.value)
+def of_flow(flow: FlowVersion, found: Flow | None = None) -> Runnable:
+    """One version of a flow; `found` is what it says, where that was read already."""
+    found = found or read_flow(flow.value)
     return Runnable(
         kind="flow",
         language=None,

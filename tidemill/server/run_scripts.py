@@ -13,8 +13,8 @@ from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.model.errors import BadRequest, Denied, NotFound, Outdated
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
-from tidemill.server.arguments import Shape, arguments, reads_schema
-from tidemill.server.enqueue import RunQuery, Submitted, of_script, submit
+from tidemill.server.arguments import Shape, arguments, reads_schema, webhook
+from tidemill.server.enqueue import RunQuery, Submitted, is_webhook, of_script, preprocessed, submit
 from tidemill.server.known_scripts import Named
 from tidemill.server.objects.form_files import FormFiles
 from tidemill.server.parts import Parts
@@ -54,15 +54,23 @@ async def run_script(
         permit.require_scope(caller, "jobs", "run", path=named.path.text, kind="scripts")
     max_bytes = parts.values.max_bytes
     async with FormFiles(parts.objects, caller) as files:
-        if (known := _known(parts, caller, request, named)) is not None:
+        known = _known(parts, caller, request, named)
+        if known is not None and not (known.has_preprocessor and is_webhook(caller, query)):
             args = await arguments(request, wanted, schema=known.schema, max_bytes=max_bytes, keep_file=files.put)
             runnable = replace(of_script(known), script_row=known.row)
             with suppress(Outdated, *_REFUSALS):  # told only if repeated upon what is there now
                 return await submit(parts, caller, request, runnable, args=args, query=query)
         script = await _looked_up(parts, caller, named)
-        args = await arguments(request, wanted, schema=script.schema, max_bytes=max_bytes, keep_file=files.put)
-        identity = files.identity_of(args)
-        submitted = await submit(parts, caller, request, of_script(script), args=args, query=query, identity=identity)
+        runnable = of_script(script)
+        if script.has_preprocessor and is_webhook(caller, query):
+            runnable = preprocessed(runnable)
+            args, sent = await webhook(request, wanted, max_bytes=max_bytes, keep_file=files.put)
+        else:
+            args = sent = await arguments(
+                request, wanted, schema=script.schema, max_bytes=max_bytes, keep_file=files.put
+            )
+        identity = files.identity_of(sent)
+        submitted = await submit(parts, caller, request, runnable, args=args, query=query, identity=identity)
         if not submitted.is_repeat:
             files.keep()
     parts.known_scripts.keep(caller.workspace, named, script)

@@ -14,7 +14,7 @@ from tidemill.db.queue import ClaimedJob
 from tidemill.languages import QUERY_LANGUAGES, load_program_language
 from tidemill.languages.port import Environment, Launch, ProgramLanguage, Requirements, Workshop
 from tidemill.model.errors import BadRequest
-from tidemill.model.script import Signature
+from tidemill.model.script import PREPROCESSOR_ENTRY, Signature
 from tidemill.worker.context import WorkerParts
 from tidemill.worker.housekeeping import mark_used
 from tidemill.worker.settings import settings_of
@@ -107,6 +107,7 @@ class Preparer:
             resources=resources,
             contextual=contextual,
             checkpoint=checkpoint,
+            preprocess=settings_of(job).preprocess,
         )
 
     async def _read(self, job: ClaimedJob, language: ProgramLanguage, content: str) -> tuple[Signature, Requirements]:
@@ -120,6 +121,9 @@ class Preparer:
             signature = await asyncio.to_thread(language.signature, content, entry=entry, resource_types=types)
         else:
             signature = language.signature(content, entry=entry, resource_types=types)
+        if entry == PREPROCESSOR_ENTRY and not signature.has_entry:
+            # the script is nothing else, and calls it main
+            signature = language.signature(content, resource_types=types)
         read = self._parts.data.script_reader(job)
         needs = await language.requirements(content, path=job.script_path or "", read=read)
         if not needs.modules and not needs.missing:  # what it imports of the workspace may change at any time

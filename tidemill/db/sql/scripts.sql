@@ -18,15 +18,15 @@ where s.workspace_id = :workspace_id and s.path = :path and not s.archived;
 
 -- name: seen_head
 -- The version of a path that runs, as far as running it needs, with what names its row as it is now.
-select s.hash, s.path, s.schema, s.language, s.no_main_func, s.tag, s.on_worker_loss, s.options, s.labels, s.extra_perms,
-  s.deleted, s.xmin::text as row
+select s.hash, s.path, s.schema, s.language, s.no_main_func, s.has_preprocessor, s.tag, s.on_worker_loss, s.options,
+  s.labels, s.extra_perms, s.deleted, s.xmin::text as row
 from script s
 where s.workspace_id = :workspace_id and s.path = :path and not s.archived;
 
 -- name: seen_version
 -- As `seen_head`, for one version.
-select s.hash, s.path, s.schema, s.language, s.no_main_func, s.tag, s.on_worker_loss, s.options, s.labels, s.extra_perms,
-  s.deleted, s.xmin::text as row
+select s.hash, s.path, s.schema, s.language, s.no_main_func, s.has_preprocessor, s.tag, s.on_worker_loss, s.options,
+  s.labels, s.extra_perms, s.deleted, s.xmin::text as row
 from script s
 where s.workspace_id = :workspace_id and s.hash = :hash;
 

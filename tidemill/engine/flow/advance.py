@@ -318,7 +318,11 @@ class _Run(Progress):
         self.state = msgspec.structs.replace(self.state, **{name: StepState(job=job)})
         inputs = step.kind.inputs if isinstance(step.kind, InlineScript | DeployedScript | SubFlow) else {}
         if isinstance(step.kind, InlineScript | DeployedScript | SubFlow):
-            self.commands.append(Start(job=job, step=step, args=self.args(step, inputs, names)))
+            args = self.args(step, inputs, names)
+            if step is self.level.preprocessor:
+                sent = self.around.evaluate("flow_input", names, place=step.place)
+                args = {**jsontext.object_fields(sent), **args}
+            self.commands.append(Start(job=job, step=step, args=args))
         else:
             self.commands.append(Record(job=job, step=step, result=values.get("error")))
 

@@ -140,12 +140,14 @@ class Names:
         results: where the result of a step of this level lies; None where it has none.
         values: further names: JSON texts, or where they lie.
         approved: the last step before that was waited for approvals after, and how that ended.
+        input: where the input of the flow lies that its preprocessor has made; None: it is as it was sent.
     """
 
     previous: Ref | None
     results: Callable[[str], Ref | None]
     values: Mapping[str, bytes | Ref] = field(default_factory=dict)
     approved: tuple[str, Verdict] | None = None
+    input: Ref | None = None
 
 
 class Surroundings(Protocol):

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from tidemill.engine.flow.commands import Command, Finish, Names, Record, Surroundings
-from tidemill.engine.flow.state import FlowState, Level, Ref, StepState, Verdict, result_of
+from tidemill.engine.flow.state import FlowState, Level, Ref, ResultOf, StepState, Verdict, result_of
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import Expression, Inputs, Static, Step, Stop, Transform
@@ -60,6 +60,7 @@ class Progress:
             results=results,
             values=values or {},
             approved=self._approved(before=before),
+            input=None if (made_by := self.state.preprocessed_by) is None else ResultOf(made_by),
         )
 
     def _approved(self, *, before: int) -> tuple[str, Verdict] | None:

@@ -151,6 +151,12 @@ class FlowState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     rounds: Rounds | None = None
 
     @property
+    def preprocessed_by(self) -> UUID | None:
+        """The job whose result is the input of the flow, where a preprocessor has made that; None: it is as sent."""
+        done = self.preprocessor
+        return None if done is None or done.status is not StepStatus.SUCCESS else done.job
+
+    @property
     def before(self) -> Ref | None:
         """Where `previous_result` of the first step lies; None: it is the input of the flow."""
         if self.before_flow is not None:

@@ -14,7 +14,6 @@ and receives one of
 - `result.json`: the result as strict JSON (`results.py` says what becomes of which value).
 - `error.json`: `{"name", "message", "stack", "extra"?, "limit"?}`; `limit` is `file_too_large`, `disk_full` or
   `out_of_memory` when a limit is behind the exception.
-- `preprocessed.json` besides, with a preprocessor: the arguments that it gave.
 - `suspended.json` in place of a result, when a workflow waits for something: what that is.
 
 A generator of texts is a result stream: each is printed as a `WM_STREAM: ` line, all joined are the result.
@@ -133,16 +132,15 @@ def perform(place: Place) -> object:
     """Load the script and call it."""
     place.prepare()
     call, args = from_json(place.read("call.json")), from_json(place.read("args.json"))
-    for name, kind in call.get("coerce", ()):
-        if args.get(name) is not None:
-            args[name] = coerce(args[name], kind, name)
     module = load(place, call["file"], call.get("module") or "main")
     preprocessor = call.get("preprocessor")
     if preprocessor:
         args = finish(invoke(module, preprocessor, args))
         if not isinstance(args, dict):
             raise Refused(f"{preprocessor} must return the arguments of main as a dict, not {type(args).__name__}.")
-        place.write("preprocessed.json", to_json(args, "arguments"))
+    for name, kind in call.get("coerce", ()):
+        if args.get(name) is not None:
+            args[name] = coerce(args[name], kind, name)
     name, checkpoint = call.get("function") or "main", call.get("checkpoint")
     if getattr(getattr(module, name, None), "_is_workflow", False):
         if not checkpoint:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from tidemill.model.errors import BadRequest
 from tidemill.server.enqueue import RunQuery, run_query, submit
-from tidemill.server.flow_restart import At, again_of, as_options, restartable
+from tidemill.server.flow_restart import At, again_of, as_options, input_of, restartable
 from tidemill.server.jobs_seen import parse_job_id
 from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
@@ -49,7 +49,7 @@ async def restart_flow(
         raise BadRequest(f"nested_path has more than {_DEEPEST} steps.")
     old, runnable = await restartable(parts, caller, parse_job_id(job), body.flow_version)
     again = await again_of(parts.database.single, caller.workspace, old.id, [body, *body.nested_path])
-    args = await parts.values.fetch(old.args, old.args_object) or b"{}"
+    args = await input_of(parts, old)
     runnable = replace(runnable, options={**runnable.options, **as_options(again)})
     about = f"{old.id} {msgspec.json.encode(body).decode()}"
     return started(await submit(parts, caller, request, runnable, args=args, query=query, about=about))

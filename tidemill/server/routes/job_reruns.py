@@ -18,7 +18,7 @@ from tidemill.model.errors import BadRequest, Unsupported
 from tidemill.model.identity import Principal
 from tidemill.model.job import JobKind
 from tidemill.model.path import parse_path
-from tidemill.server.enqueue import KEY_HEADER, Runnable, RunQuery, of_script, submit, submit_all
+from tidemill.server.enqueue import KEY_HEADER, Runnable, RunQuery, of_script, preprocessed, submit, submit_all
 from tidemill.server.flow_restart import runnable_flow
 from tidemill.server.jobs_seen import not_there, parse_job_id
 from tidemill.server.lazy_route import LazyRoute
@@ -87,7 +87,10 @@ async def _prepared(parts: Parts, caller: Principal, text: str, body: Rerun) -> 
     by_path = body.flow_options_by_path if job.kind in _WHOLE_FLOWS else body.script_options_by_path
     options = by_path.get(job.script_path or "", Options())
     raw = await parts.values.fetch(job.args, job.args_object) or b"{}"
-    return await _runnable(parts, caller, job, options), _with_changes(raw, options)
+    runnable = await _runnable(parts, caller, job, options)
+    if job.settings.get("preprocess"):  # its arguments are still the event
+        runnable = preprocessed(runnable)
+    return runnable, _with_changes(raw, options)
 
 
 async def _runnable(parts: Parts, caller: Principal, job: WholeJob, options: Options) -> Runnable:

@@ -15,7 +15,7 @@ from tidemill.engine.expressions.javascript import Given, Limits, Touched
 from tidemill.engine.expressions.need import Need, NeedKind, Needs
 from tidemill.engine.flow.approval import value_of
 from tidemill.engine.flow.commands import Names
-from tidemill.engine.flow.state import Ref, result_of
+from tidemill.engine.flow.state import Ref, ResultOf, result_of
 from tidemill.evaluators.messages import question_of
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
@@ -80,9 +80,9 @@ class Around:
     def _root(self, name: str, names: Names) -> bytes | None:
         match name:
             case "flow_input":
-                return self._input()
+                return self._input(names)
             case "previous_result":
-                return self._input() if names.previous is None else self._values.text(names.previous)
+                return self._input(names) if names.previous is None else self._values.text(names.previous)
             case "results":
                 return self._all_results(names)
             case "flow_env":
@@ -95,16 +95,27 @@ class Around:
                 value = names.values.get(name)
                 return value if value is None or isinstance(value, bytes) else self._values.text(value)
 
-    def _input(self) -> bytes:
+    def _input(self, names: Names) -> bytes:
         """The arguments of the flow; in a loop with `iter`, what the innermost one is at."""
         source = self._view_at(self._view.state.place.source)
         if source is None:
             raise ExpressionFailed("The input of the flow was erased.")
-        args = self._values.kept_text(source.args)
+        args = self._given(source, names.input)
         iteration = self._iteration()
         if iteration is None:
             return args
         return jsontext.build_object({**jsontext.object_fields(args), "iter": iteration})
+
+    def _given(self, source: View, made: Ref | None) -> bytes:
+        """What the flow was started with, or what its preprocessor made of that."""
+        if made is None and (made_by := source.state.preprocessed_by) is not None:
+            made = ResultOf(made_by)
+        if made is None:
+            return self._values.kept_text(source.args)
+        text = self._values.text(made)
+        if not text.lstrip().startswith(b"{"):
+            raise ExpressionFailed("The preprocessor must give an object: the input of the flow by its names.")
+        return text
 
     def _iteration(self) -> bytes | None:
         view: View | None = self._view

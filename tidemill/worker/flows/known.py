@@ -248,7 +248,7 @@ class Known:
         version = None if seen is None else await scripts.version(single, want.workspace, seen.hash)
         if seen is None or version is None or seen.deleted:
             raise NotFound(f"There is no script '{want.path}'.")
-        if seen.no_main_func:
+        if seen.no_main_func and not seen.has_preprocessor:
             raise BadRequest(f"'{seen.path}' has no main function: it is a library that other scripts import.")
         return RunnableScript(seen, version)
 

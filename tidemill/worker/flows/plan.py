@@ -31,7 +31,7 @@ from tidemill.engine.flow.commands import (
     Started,
 )
 from tidemill.engine.flow.progress import error_json
-from tidemill.engine.flow.state import Again, FlowState, Place, new_state
+from tidemill.engine.flow.state import Again, FlowState, Place, ResultOf, new_state
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import Step, SubFlow
@@ -388,6 +388,9 @@ class Plan:
 
     def _input_of(self, view: View) -> Kept:
         source = self.views.get(view.state.place.source)
+        made_by = None if source is None else source.state.preprocessed_by
+        if made_by is not None:
+            return self._values.kept(ResultOf(made_by))
         return view.args if source is None else source.args
 
     def _place(self, placed: Placed, *, here: bool) -> None:

@@ -15,9 +15,9 @@ from tidemill.engine.concurrency import concurrency_key, fill
 from tidemill.engine.flow.commands import Start
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed, InvalidName
-from tidemill.model.flow import DeployedScript, InlineScript, Limit, Step
+from tidemill.model.flow import PREPROCESSOR_ID, DeployedScript, InlineScript, Limit, Step
 from tidemill.model.path import check_name
-from tidemill.model.script import PASSED_ON
+from tidemill.model.script import PASSED_ON, PREPROCESSOR_ENTRY
 from tidemill.worker.flows.known import Memo, RunnableScript, WantScript, answer_of
 from tidemill.worker.flows.views import FLOW_TAG, View
 
@@ -136,6 +136,8 @@ def _options(view: View, start: Start) -> Json:
         options["flow_path"] = view.script_path
     if start.step.priority:
         options["priority"] = start.step.priority
+    if start.step.id == PREPROCESSOR_ID:
+        options["entry"] = PREPROCESSOR_ENTRY
     return Json(msgspec.json.encode(options))
 
 
