@@ -223,7 +223,11 @@ async def advance(statements: Statements, wanted: Advance, *, worker: str) -> Ad
         is_current=first["is_current"],
         unseen=frozenset(first["unseen"]),
         changed=first["changed"],
-        claimed=[_claimed(by_id[row["id"]], row) for row in rows if row["id"] is not None],
+        claimed=[
+            claimed_as(by_id[row["id"]], run_at=row["run_at"], may_run=row["may_run"])
+            for row in rows
+            if row["id"] is not None
+        ],
     )
 
 
@@ -241,9 +245,7 @@ async def _advance(statements: Statements, wanted: Advance, *, worker: str) -> l
     return await statements.fetch_all(
         _SQL["advance"],
         worker=worker,
-        ids=[one.id for one in wanted.held],
-        attempts=[one.attempt for one in wanted.held],
-        seen=[one.seen for one in wanted.held],
+        held=_json(wanted.held),
         runs=_json(_run_row(run) for run in wanted.runs),
         ends=_json(_end_row(end) for end in wanted.ends),
         jobs=_json({**row_of(placed.job), "place": placed.place} for placed in wanted.jobs),
@@ -423,18 +425,17 @@ def _kept(inline: bytes | None, digest: str | None) -> Kept:
     return Kept(inline=None if inline is None else Json(inline), digest=digest)
 
 
-def _claimed(placed: Placed, row: dict[str, Any]) -> ClaimedJob:
-    """A job that was claimed as it came into being."""
+def claimed_as(placed: Placed, *, run_at: datetime, may_run: bool) -> ClaimedJob:
+    """A job that is claimed as it comes into being."""
     job = placed.job
     content, lock = (job.content, job.lock) if placed.source is None else placed.source
-    run_at: datetime = row["run_at"]
     return ClaimedJob(
         id=job.id,
         workspace_id=job.workspace_id,
         attempt=1,
         retries=0,
         run_at=run_at,
-        started_at=row["started_at"],
+        started_at=run_at,
         tag=job.tag,
         priority=job.priority,
         kind=job.kind,
@@ -459,5 +460,5 @@ def _claimed(placed: Placed, row: dict[str, Any]) -> ClaimedJob:
         on_worker_loss=job.on_worker_loss,
         options=job.options.raw,
         concurrency_key=None,
-        may_run=row["may_run"],
+        may_run=may_run,
     )

@@ -61,6 +61,11 @@ class JobContext:
     custom: Mapping[str, str] = field(default_factory=dict)
 
 
+def due_text(at: datetime) -> str:
+    """When a job was due, as it is told."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def job_environment(context: JobContext) -> dict[str, str]:
     """All variables that a job is started with. Unset ones are "", but those of flows are missing outside of flows.
 
@@ -86,7 +91,7 @@ def job_environment(context: JobContext) -> dict[str, str]:
             "WM_ROOT_JOB_ID": str(context.root_job_id or context.job_id),
             "WM_RUNNABLE_ID": context.script_hash,
             "WM_SCHEDULE_PATH": context.schedule_path,
-            "WM_SCHEDULED_FOR": context.scheduled_for.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "WM_SCHEDULED_FOR": due_text(context.scheduled_for),
             "WM_STATE_PATH": state,
             "WM_STATE_PATH_NEW": state,
             "WM_OBJECT_PATH": object_path(context),

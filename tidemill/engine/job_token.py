@@ -28,7 +28,7 @@ class JobToken:
 def issue(secret: bytes, job_id: UUID, attempt: int) -> str:
     """The token of one attempt of a job, signed with HMAC-SHA-256 under `secret` (32 bytes)."""
     claims = {"job": str(job_id), "attempt": attempt}
-    signed = f"{PREFIX}{_encoded(_HEADER)}.{_encoded(claims)}"
+    signed = f"{_BEGINNING}{_encoded(claims)}"
     return f"{signed}.{signature_of(secret, signed)}"
 
 
@@ -44,7 +44,7 @@ def read(secret: bytes, text: str) -> JobToken | None:
     The header is not believed but compared: there is one algorithm.
     """
     signed, _, signature = text.rpartition(".")
-    if not text.startswith(f"{PREFIX}{_encoded(_HEADER)}.") or len(text) > _MOST_CHARS or not text.isascii():
+    if not text.startswith(_BEGINNING) or len(text) > _MOST_CHARS or not text.isascii():
         return None
     if not hmac.compare_digest(signature.encode(), signature_of(secret, signed).encode()):
         return None
@@ -61,3 +61,6 @@ def _claims(encoded: str) -> JobToken | None:
 
 def _encoded(value: dict[str, object] | dict[str, str]) -> str:
     return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).rstrip(b"=").decode("ascii")
+
+
+_BEGINNING: Final = f"{PREFIX}{_encoded(_HEADER)}."

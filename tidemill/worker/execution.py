@@ -16,7 +16,7 @@ from tidemill.db.values import Kept
 from tidemill.engine import job_token, jobs, retry
 from tidemill.engine.cache_key import cache_key
 from tidemill.languages import QUERY_LANGUAGES
-from tidemill.languages.port import SUSPENDED, Launch
+from tidemill.languages.port import SUSPENDED
 from tidemill.model import jsontext
 from tidemill.model.errors import (
     ConnectionFailed,
@@ -39,6 +39,7 @@ from tidemill.worker.output import Output
 from tidemill.worker.prepare import Prepared, Preparer
 from tidemill.worker.program import contextual_variables, job_variables, make_program
 from tidemill.worker.query import query_of
+from tidemill.worker.ready import Ready
 from tidemill.worker.result import NULL, JobFailed, result_of
 from tidemill.worker.rounds import begin_round, is_round, suspension_of
 from tidemill.worker.shared import check_size
@@ -90,9 +91,18 @@ Outcome = Ended | Again | Look | Suspended | None
 class Execution:
     """Runs one claimed job. `stop` ends it from outside, `run` says how it ended."""
 
-    def __init__(self, parts: WorkerParts, preparer: Preparer, job: ClaimedJob, *, claimed_at_s: float) -> None:
-        """`claimed_at_s`: when the claim was sent, by `time.monotonic`."""
+    def __init__(
+        self,
+        parts: WorkerParts,
+        preparer: Preparer,
+        job: ClaimedJob,
+        *,
+        claimed_at_s: float,
+        ready: Ready | None = None,
+    ) -> None:
+        """`claimed_at_s`: when the claim was sent, by `time.monotonic`. `ready`: what was made ahead, if anything."""
         self.job = job
+        self._ready = ready
         self.confirmed_at_s = claimed_at_s
         self._parts = parts
         self._preparer = preparer
@@ -177,6 +187,8 @@ class Execution:
 
     async def _run_script(self) -> bytes | Stop | Look | Suspended:
         """Run a program; it may be one round of a workflow, or a task of one."""
+        if self._ready is not None:
+            return await self._run_ready(self._ready)
         turn = None
         if is_round(self.job):
             turn = await begin_round(self._parts, self.job)
@@ -198,6 +210,18 @@ class Execution:
         if turn is not None and ended.code == 0 and (raw := ended.files.get(SUSPENDED)) is not None:
             found = await suspension_of(self._parts, self.job, raw, self._output, lock=prepared.lock)
             return Look() if found is None else found
+        return self._result(prepared, ended)
+
+    async def _run_ready(self, ready: Ready) -> bytes | Stop:
+        """Run what was made ready while the claim was recorded."""
+        self._output.remember([ready.token.encode()])
+        ended = await self._in_sandbox(self._confirmed(ready.program_of(self.job)))
+        if isinstance(ended, Stop):
+            return ended
+        await check_size(self._parts.options, self.job)
+        return self._result(ready.prepared, ended)
+
+    def _result(self, prepared: Prepared, ended: Exit) -> bytes:
         return result_of(
             ended,
             prepared.language,
@@ -273,7 +297,9 @@ class Execution:
         launch = self._preparer.launch(
             self.job, prepared, args, resources=resources, contextual=contextual, checkpoint=checkpoint
         )
-        ended = await self._in_sandbox(self._program(prepared, launch, variables))
+        options = self._parts.options
+        program = make_program(options, self.job, prepared.environment, launch=launch, variables=variables)
+        ended = await self._in_sandbox(self._confirmed(program))
         if isinstance(ended, Exit):
             await check_size(self._parts.options, self.job)
         return ended
@@ -288,8 +314,7 @@ class Execution:
             found[path] = opened.value
         return found
 
-    def _program(self, prepared: Prepared, launch: Launch, variables: Mapping[str, str]) -> Program:
-        program = make_program(self._parts.options, self.job, prepared.environment, launch=launch, variables=variables)
+    def _confirmed(self, program: Program) -> Program:
         return replace(program, confirmed_at_s=self.confirmed_at_s, max_result_bytes=self._parts.values.max_bytes)
 
     def _token(self) -> str:

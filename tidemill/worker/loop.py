@@ -31,6 +31,7 @@ from tidemill.worker.heartbeat import keep_leases
 from tidemill.worker.housekeeping import keep_house
 from tidemill.worker.prepare import Preparer
 from tidemill.worker.presence import show_presence
+from tidemill.worker.ready import Ahead
 
 SAFETY_POLL_S: Final = 5.0
 _RETRY_S: Final = 1.0
@@ -57,7 +58,8 @@ class Worker:
             env=parts.options.build_env,
         )
         self._preparer = Preparer(parts, workshop)
-        self._flows = Flows(parts, self._room)
+        self._ahead = Ahead(parts, self._preparer)
+        self._flows = Flows(parts, self._room, self._ahead.begin)
         self._running: dict[UUID, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: list[Ended] = []
@@ -164,7 +166,8 @@ class Worker:
 
     def _start(self, job: ClaimedJob, claimed_at_s: float) -> None:
         """Start a claimed job, unless the answer came so late that others may already take it for lost."""
-        execution = Execution(self._parts, self._preparer, job, claimed_at_s=claimed_at_s)
+        ready = self._ahead.take(job)
+        execution = Execution(self._parts, self._preparer, job, claimed_at_s=claimed_at_s, ready=ready)
         self._running[job.id] = execution
         if time.monotonic() >= jobs.dies_at(claimed_at_s, self._parts.options.self_kill_s):
             log.warning("claimed too late", job=str(job.id), attempt=job.attempt)

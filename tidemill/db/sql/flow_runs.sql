@@ -46,8 +46,8 @@ where j.parent_job = :flow and j.flow_step_id = any(:steps::text[])
 order by j.id;
 
 -- name: advance
--- Bring levels of flows forward: all of what is said here, or nothing. The jobs :ids (of :worker, under :attempts) are
--- steps that end or flows that were looked at; :runs are the new states, each on top of the version that was seen (null:
+-- Bring levels of flows forward: all of what is said here, or nothing. The jobs :held (of :worker, under their attempts)
+-- are steps that end or flows that were looked at; :runs are the new states, each on top of the version that was seen (null:
 -- a new one); :ends are jobs that end, `fresh` where they come into being with it; :jobs are new ones with their `place`
 -- in the queue, `running` for those that :worker takes at once; :parked are flows that go on waiting, for a time or
 -- until told; :asks are levels that wait for answers from now on, :settled those that do so no longer, with the answers
@@ -60,7 +60,7 @@ current as materialized (
   select f.job_id from flow_run f join wanted w on w.id = f.job_id and w.expected = f.version
   order by f.job_id for update of f),
 seen as (
-  select * from unnest(:ids::uuid[], :attempts::int[], :seen::bigint[]) as d (id, attempt, seen)),
+  select * from json_to_recordset(:held::json) as d (id uuid, attempt int, seen bigint)),
 unseen as materialized (
   select d.id from seen d where exists (
     select from storage_access a where a.job_id = d.id and a.id > d.seen and a.access = 'read'
@@ -88,7 +88,7 @@ changed as materialized (
     where s.workspace_id = w.workspace_id and s.hash = w.script_hash and s.xmin::text = w.script_row)),
 go as materialized (
   select where (select count(*) from current) = (select count(*) from wanted where expected is not null)
-    and (select count(*) from held) = cardinality(:ids::uuid[])
+    and (select count(*) from held) = (select count(*) from seen)
     and not exists (select from unseen) and not exists (select from changed)),
 moved as (
   update flow_run f set state = w.state::json, version = f.version + 1

@@ -8,7 +8,7 @@ again.
 import asyncio
 import enum
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from tidemill.db import approvals, flow_runs, queue, workflows
-from tidemill.db.flow_runs import Advanced, EndedChild
+from tidemill.db.flow_runs import Advanced, EndedChild, Placed
 from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.transaction import is_worth_a_retry
 from tidemill.engine.cache_key import cache_key
@@ -83,7 +83,11 @@ class _Family:
 class Flows:
     """The flows of one worker. `room` says how many jobs it may take beyond those that it holds."""
 
-    def __init__(self, parts: WorkerParts, room: Callable[[], int]) -> None:
+    def __init__(
+        self, parts: WorkerParts, room: Callable[[], int], ahead: Callable[[Sequence[Placed]], None] | None = None
+    ) -> None:
+        """`ahead` is told which jobs are about to be claimed."""
+        self._ahead = ahead
         self._parts = parts
         self._room = room
         self._tags = frozenset(parts.options.tags)
@@ -200,6 +204,8 @@ class Flows:
 
     async def _sent(self, plan: Plan) -> Advanced:
         failpoint("advance.before_commit")
+        if self._ahead is not None and (taken := plan.taken):
+            self._ahead(taken)
         answer = await flow_runs.advance(self._parts.database.single, plan.wanted(), worker=self._parts.options.name)
         failpoint("advance.after_commit")
         return answer

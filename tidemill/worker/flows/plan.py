@@ -162,6 +162,12 @@ class Plan:
             else:
                 self._parked[level] = 0.0
 
+    @property
+    def taken(self) -> list[Placed]:
+        """The new jobs that the worker takes at once."""
+        ended = {end.id for end in self._ends}
+        return [placed for placed in self._jobs if placed.place == "running" and placed.job.id not in ended]
+
     def wanted(self) -> Advance:
         """What has to happen together."""
         runs = [
