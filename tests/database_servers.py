@@ -9,7 +9,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ import pytest
 from tests.certificates import Authority, key_pair
 from tests.postgres import system_binaries
 from tests.prepare import VENVS
-from tests.processes import Processes, free_port, wait_for_http, wait_for_port
+from tests.processes import Processes, free_port, new_folder, wait_for_http, wait_for_port
 from tidemill.db.cluster import reachable_binaries
 from tidemill.db.embedded import find_binaries
 from tidemill.db.unprivileged import account_for
@@ -227,7 +226,7 @@ class DatabaseServers:
     def get(self, name: str, start: Callable[[Path, Processes], T]) -> T:
         """What `start` gave when it was first asked for; skips the test where it is not installed, fails it in CI."""
         if name not in self._running:
-            folder = Path(tempfile.mkdtemp(prefix=f"tidemill-{name}-", dir="/tmp"))
+            folder = new_folder(name)
             processes = Processes(folder)
             self._started.append((processes, folder))
             try:

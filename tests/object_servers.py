@@ -8,7 +8,6 @@ import base64
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from botocore.config import Config
 
 from tests import object_servers_ceph as ceph
 from tests.prepare import VENVS
-from tests.processes import Processes, free_port, wait_for_http
+from tests.processes import Processes, free_port, new_folder, wait_for_http
 from tidemill.stores.objects.azure.shared_key import VERSION, authorization, date_text
 
 AZURITE_ACCOUNT: Final = "devstoreaccount1"
@@ -139,7 +138,7 @@ class ObjectServers:
         return self._running[name]
 
     def _start(self, name: str) -> ObjectServer:
-        folder = Path(tempfile.mkdtemp(prefix=f"tidemill-{name}-"))
+        folder = new_folder(name)
         processes = Processes(folder)
         self._started.append((processes, folder))
         return STARTERS[name](folder, processes)

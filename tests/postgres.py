@@ -7,7 +7,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from tests.processes import new_folder
 from tidemill.db import postmaster
 from tidemill.db.embedded import EmbeddedPostgres, find_binaries
 from tidemill.db.migrate import migrate
@@ -51,7 +51,7 @@ class Embedded:
     """The server that Tidemill brings along."""
 
     def __init__(self) -> None:
-        self._directory = Path(tempfile.mkdtemp(prefix="tidemill-test-"))
+        self._directory = new_folder("postgres")
         self.postgres = EmbeddedPostgres(self._directory)
         self.binaries = find_binaries()
 
@@ -81,7 +81,7 @@ class System:
 
     def __init__(self, binaries: Path) -> None:
         self.binaries = binaries
-        self._directory = Path(tempfile.mkdtemp(prefix="tm-", dir="/tmp"))
+        self._directory = new_folder("postgres")
         self._directory.chmod(0o711)
         self._cluster, self._socket = self._directory / "cluster", self._directory / "socket"
         self._account = account_for(self._cluster)
@@ -189,7 +189,7 @@ def new_database(server: PostgresServer, *, template: str = TEMPLATE) -> Iterato
 def create_database(server: PostgresServer, template: str) -> str:
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server.superuser_dsn("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template} owner {APPLICATION}")
+        connection.execute(f"create database {name} template {template} owner {APPLICATION} strategy file_copy")
     return name
 
 

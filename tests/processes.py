@@ -1,13 +1,18 @@
 """Servers that tests start: on free ports of loopback, with what they say in a file, ended by their process id."""
 
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +20,10 @@ import pytest
 from tidemill.db.unprivileged import Account
 
 START_S = 60
+_MEMORY = Path("/dev/shm")
+_ROOM_BYTES = 4 * 1024**3
+_PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 def free_port() -> int:
@@ -24,6 +33,38 @@ def free_port() -> int:
         port = probe.getsockname()[1]
         assert isinstance(port, int)
         return port
+
+
+def new_folder(name: str) -> Path:
+    """For the files of a server: in memory where there is room, as each commit and each new database waits for a disk.
+
+    Servers are ended and killed in tests, but no machine is: what a process wrote is there either way.
+    """
+    if not _MEMORY.is_dir() or shutil.disk_usage(_MEMORY).free < _ROOM_BYTES:
+        return Path(tempfile.mkdtemp(prefix=f"tm-{name}-", dir="/tmp"))
+    _remove_what_is_left()
+    return Path(tempfile.mkdtemp(prefix=f"tm-{os.getpid()}-{name}-", dir=_MEMORY))
+
+
+@cache
+def _remove_what_is_left() -> None:
+    """Folders of tests that were killed: their servers ended with them, and memory is dear."""
+    for folder in _MEMORY.glob("tm-*-*"):
+        if not Path("/proc", folder.name.split("-")[1]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def dying_with_us() -> Callable[[], None]:
+    """The `preexec_fn` of a program that is killed when the tests end, however that is; for the main thread only."""
+    parent = os.getpid()
+
+    def ask_for_it() -> None:
+        if _prctl is not None:
+            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return ask_for_it
 
 
 class Processes:
@@ -47,6 +88,7 @@ class Processes:
                     stderr=log,
                     start_new_session=True,  # Ctrl-C ends the tests first, which then end the servers
                     cwd="/",
+                    preexec_fn=dying_with_us(),
                     **(account.popen_arguments() if account else {}),
                 )
             )

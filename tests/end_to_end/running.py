@@ -18,6 +18,8 @@ import httpx
 import pytest
 from botocore.config import Config
 
+from tests.processes import dying_with_us
+
 ROOT = Path(__file__).resolve().parents[2]
 VENVS = ROOT / ".test-venvs"
 PROGRAMS = Path(__file__).parent / "programs"
@@ -86,6 +88,7 @@ def running(data_dir: Path, **settings: str) -> Iterator[Tidemill]:
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            preexec_fn=dying_with_us(),
         )
     try:
         assert process.stdout is not None

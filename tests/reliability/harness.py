@@ -24,6 +24,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
+from tests.processes import dying_with_us
 from tests.reliability import invariants
 from tidemill.db import accounts, tokens, workspaces
 from tidemill.db.keys import add_workspace_key, check_root_key
@@ -198,6 +199,7 @@ class Chaosbox:
                 stderr=output,
                 cwd=self.directory,
                 start_new_session=True,
+                preexec_fn=dying_with_us(),
             )
         process = Process(popen, log, kind)
         self.processes.append(process)
