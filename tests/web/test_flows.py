@@ -319,6 +319,51 @@ async def test_flows_fit_a_phone(phone: Page, api: httpx.Client) -> None:
     await picture(phone, "phone-flow-editor")
 
 
+async def test_flow_is_archived_from_the_list_and_brought_back(page: Page, api: httpx.Client) -> None:
+    deploy(api, "u/admin/old", {"modules": [step("a", TELL, total="1")]}, summary="Old one")
+    await page.goto("/w/main/flows?q=old")
+    flows = page.get_by_role("list", name="Flows").get_by_role("listitem")
+    await page.get_by_role("button", name="More on u/admin/old").click()
+    await assert_accessible(page)
+    await picture(page, "flows")
+    await page.get_by_role("menuitem", name="Archive").click()
+    await page.get_by_role("button", name="Archive it").click()
+    await expect(page.get_by_role("heading", name="No flow matches")).to_be_visible()
+    await page.get_by_label("Archived ones").check()
+    await flows.get_by_role("button", name="Bring back").click()
+    await page.get_by_label("Archived ones").uncheck()
+    await expect(flows).to_have_count(1)
+    assert api.get("flows/get/u/admin/old").json()["archived"] is False
+
+
+async def test_draft_is_of_one_flow_and_keys_change_it(page: Page, api: httpx.Client) -> None:
+    deploy(api, "u/admin/keys", {"modules": [step("a", TELL, total="1"), step("b", TELL, total="results.a")]})
+    await page.goto("/w/main/flows/edit/u/admin/keys")
+    graph = page.get_by_role("group", name="Graph of the flow")
+    steps = graph.get_by_role("button", name=re.compile("^Step "))
+    await steps.first.click()
+    await page.keyboard.press("Alt+ArrowDown")
+    await expect(steps).to_have_text([re.compile("^Step b"), re.compile("^Step a")])
+    await page.get_by_label("Id of the step").fill("b")
+    await expect(page.get_by_text("Another step has this id.")).to_be_visible()
+    await page.get_by_label("Id of the step").fill("first")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Step b: Python").click()
+    await page.get_by_role("tab", name="Arguments").click()
+    await expect(page.get_by_role("textbox", name="total")).to_have_value("results.first")
+    await page.get_by_role("button", name="Step b: Python").focus()
+    await page.keyboard.press("Delete")
+    await expect(steps).to_have_count(1)
+    await page.get_by_role("button", name="If the flow fails").click()
+    await expect(steps).to_have_text([re.compile("^Step first"), re.compile("^Step failure")])
+    await page.goto("/w/main/flows/new")
+    await expect(page.get_by_text("This is your draft of")).to_have_count(0)
+    await page.goto("/w/main/flows/edit/u/admin/keys")
+    await expect(steps).to_have_count(2)
+    await page.get_by_role("button", name="Back to what is deployed").click()
+    await expect(steps).to_have_text([re.compile("^Step a"), re.compile("^Step b")])
+
+
 async def test_flow_that_is_not_there_says_so(page: Page) -> None:
     await page.goto("/w/main/flows/p/u/admin/nothing")
     await expect(page.get_by_role("alert")).to_contain_text("not_found")

@@ -1,14 +1,16 @@
 /** What a flow asks its members just now, where it does. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMemo } from "react";
 
 import { Ask } from "./ask";
+import { allSteps, type FlowValue } from "./model";
 import { answerAsMember, askedQuery, runKeys } from "./queries";
 
-/** `isLikely`: a step that is looked at waits for an answer. */
-export function Asking({ workspace, flow, isLikely, hasEnded }: { workspace: string; flow: string; isLikely: boolean; hasEnded: boolean }) {
+export function Asking({ workspace, flow, value, hasEnded }: { workspace: string; flow: string; value: FlowValue; hasEnded: boolean }) {
+  const mayAsk = useMemo(() => [...allSteps(value)].some((each) => each.suspend !== undefined || each.value.type === "flow"), [value]);
   const queries = useQueryClient();
-  const asked = useQuery({ ...askedQuery(workspace, flow), enabled: isLikely && !hasEnded });
-  if (!isLikely || hasEnded || !asked.data) return null;
+  const asked = useQuery({ ...askedQuery(workspace, flow), enabled: mayAsk && !hasEnded });
+  if (!mayAsk || hasEnded || asked.status !== "success") return null;
   return (
     <section aria-label="Approval" className="flex flex-col gap-3 rounded-lg border border-warn bg-panel p-4">
       <h2 className="font-semibold">{asked.data.step_summary ?? "The flow waits for an answer"}</h2>

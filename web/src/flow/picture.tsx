@@ -3,7 +3,7 @@ import { lazy, Suspense } from "react";
 
 import { Loading } from "@/ui/states";
 
-import type { GraphProps } from "./graph";
+import type { GraphProps } from "./nodes";
 
 const Graph = lazy(() => import("./graph"));
 

@@ -6,6 +6,7 @@ import { api, data, request, workspaceUrl } from "@/api/client";
 import { jobKeys } from "@/job/queries";
 
 import { normal, readValue, type FlowValue } from "./model";
+import { paced } from "./paced";
 import { standingOf, type FlowStatus, type Level, type Picks, type RestartAt, type Standing } from "./status";
 
 const JSON_BODY = { "Content-Type": "application/json" };
@@ -52,9 +53,10 @@ export function useRunning(workspace: string, flow: string | undefined, picks: P
   return { ...standing, hasEnded, value, error: all.find((each) => each.error)?.error };
 }
 
-const TREE_EVERY_MS = 700;
 /** The server tells of no more at once. */
 const MOST_LEVELS = 64;
+const LEVELS_EVERY_MS = 150;
+const WHOLE_EVERY_MS = 700;
 
 /** Loads anew what the server says has changed, until the flow has ended. */
 function useChanges(workspace: string, flow: string | undefined, levels: string[], hasEnded: boolean) {
@@ -65,30 +67,31 @@ function useChanges(workspace: string, flow: string | undefined, levels: string[
     .join("&");
   useEffect(() => {
     if (hasEnded || flow === undefined) return;
-    let later: ReturnType<typeof setTimeout> | undefined;
-    const whole = () => {
-      later = undefined;
-      for (const key of [runKeys.tree(workspace, flow), runKeys.logs(workspace, flow), runKeys.approval(workspace, flow)]) void queries.invalidateQueries({ queryKey: key });
-    };
+    const refresh = (queryKey: readonly unknown[], exact = false) => queries.invalidateQueries({ queryKey, exact });
+    const changed = new Set<string>();
+    const toLevels = paced(LEVELS_EVERY_MS, async () => {
+      const jobs = [...changed];
+      changed.clear();
+      await Promise.all([...jobs.map((job) => refresh(runKeys.level(workspace, job))), ...(jobs.includes(flow) ? [refresh(jobKeys.one(workspace, flow), true)] : [])]);
+    });
+    const toWhole = paced(WHOLE_EVERY_MS, () => Promise.all([runKeys.tree, runKeys.logs, runKeys.approval].map((key) => refresh(key(workspace, flow)))));
     const source = new EventSource(`${workspaceUrl(workspace, "jobs_u/flow_changes_sse", flow)}?${query}`);
     source.onmessage = (event: MessageEvent<string>) => {
       const told = JSON.parse(event.data) as { type: string; jobs?: string[]; completed?: boolean };
-      for (const job of told.jobs ?? []) void queries.invalidateQueries({ queryKey: runKeys.level(workspace, job) });
-      if (told.jobs?.includes(flow)) void queries.invalidateQueries({ queryKey: jobKeys.one(workspace, flow), exact: true });
-      if (told.jobs?.length && later === undefined) later = setTimeout(whole, TREE_EVERY_MS);
-      if (told.type === "not_found") source.close();
+      if (told.type === "not_found" || told.completed) source.close();
+      if (!told.jobs?.length) return;
+      told.jobs.forEach((job) => changed.add(job));
+      toLevels.call();
+      toWhole.call();
       if (told.completed) {
-        source.close();
-        void queries.invalidateQueries({ queryKey: jobKeys.one(workspace, flow) });
-        void queries.invalidateQueries({ queryKey: ["runs", workspace] });
+        void refresh(jobKeys.one(workspace, flow));
+        void refresh(["runs", workspace]);
       }
     };
     return () => {
       source.close();
-      if (later !== undefined) {
-        clearTimeout(later);
-        whole();
-      }
+      toLevels.end();
+      toWhole.end();
     };
   }, [workspace, flow, query, hasEnded, queries]);
 }

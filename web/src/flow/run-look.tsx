@@ -5,7 +5,7 @@ import { useMemo } from "react";
 import { duration } from "@/ui/time";
 
 import type { ListRef } from "./edit";
-import type { GraphProps } from "./graph";
+import type { GraphProps } from "./nodes";
 import { isLoop, type Step } from "./model";
 import { treeQuery, type Running } from "./queries";
 import { Pager } from "./step-run";

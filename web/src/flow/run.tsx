@@ -31,10 +31,9 @@ export function FlowRun({ workspace, id }: { workspace: string; id: string }) {
   const { value } = running;
   if (!value) return running.error ? <Failure error={running.error} what="Could not load the flow" /> : <Loading what="the flow" />;
   const chosen = selected === INPUT ? undefined : stepOf(value, selected);
-  const asks = [...running.steps].find(([, run]) => run.state === "asks")?.[0];
   return (
     <div className="flex min-w-0 flex-col gap-4">
-      <Asking workspace={workspace} flow={id} isLikely={asks !== undefined} hasEnded={running.hasEnded} />
+      <Asking workspace={workspace} flow={id} value={value} hasEnded={running.hasEnded} />
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_minmax(0,1fr)] xl:grid-cols-[minmax(0,6fr)_minmax(0,5fr)]">
         <Panel title="Graph" flush className="lg:sticky lg:top-4">
           <div className="h-[420px] lg:h-[min(640px,calc(100vh-9rem))]">

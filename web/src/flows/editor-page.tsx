@@ -1,6 +1,7 @@
 /** The editor of a flow, new or there already. */
 import { useQuery } from "@tanstack/react-query";
 import { useParams, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 
 import { memberQuery } from "@/app/session";
 import { useWorkspace } from "@/app/workspace";
@@ -9,7 +10,7 @@ import { Shown } from "@/ui/states";
 
 import { namesOf } from "./editor/arguments";
 import { FlowEditor } from "./editor/editor";
-import { askedOfQuery, flowQuery } from "./queries";
+import { askedOfQuery, flowQuery, type Version } from "./queries";
 
 export function NewFlowPage() {
   const workspace = useWorkspace();
@@ -17,22 +18,32 @@ export function NewFlowPage() {
   const member = useQuery(memberQuery(workspace));
   return (
     <Shown query={member} what="your account">
-      {({ username }) => (script === undefined ? <New workspace={workspace} path={`u/${username}/my_flow`} flow={flowOf(undefined, EMPTY_SCHEMA)} /> : <FromScript workspace={workspace} script={script} />)}
+      {({ username }) => (script === undefined ? <New workspace={workspace} username={username} path={`u/${username}/my_flow`} flow={flowOf(undefined, EMPTY_SCHEMA)} /> : <FromScript workspace={workspace} username={username} script={script} />)}
     </Shown>
   );
 }
 
-function FromScript({ workspace, script }: { workspace: string; script: string }) {
+function FromScript({ workspace, username, script }: { workspace: string; username: string; script: string }) {
   const asked = useQuery({ ...askedOfQuery(workspace, { kind: "script", path: script }), staleTime: Infinity });
   return (
     <Shown query={asked} what="the script">
-      {(schema) => <New key={script} workspace={workspace} path={`${script}_flow`} flow={flowOf(script, schema)} />}
+      {(schema) => <New key={script} workspace={workspace} username={username} from={script} path={`${script}_flow`} flow={flowOf(script, schema)} />}
     </Shown>
   );
 }
 
-function New({ workspace, path, flow }: { workspace: string; path: string; flow: Flow }) {
-  return <FlowEditor workspace={workspace} begun={{ flow, path, version: undefined }} deployedAt={undefined} more={{}} />;
+interface NewProps {
+  workspace: string;
+  username: string;
+  path: string;
+  flow: Flow;
+  /** The script that it was begun with. */
+  from?: string;
+}
+
+function New({ workspace, username, path, flow, from = "" }: NewProps) {
+  const [begun] = useState({ flow, path, version: undefined });
+  return <FlowEditor workspace={workspace} begun={begun} deployedAt={undefined} more={{}} keptAs={`${username} new ${from}`} />;
 }
 
 /** A flow that asks for what a script asks for, and hands it on. */
@@ -46,9 +57,16 @@ export function EditFlowPage() {
   const workspace = useWorkspace();
   const path = useParams({ from: "/w/$workspace/flows/edit/$" })._splat ?? "";
   const flow = useQuery({ ...flowQuery(workspace, path), staleTime: Infinity, refetchOnMount: "always" });
+  const member = useQuery(memberQuery(workspace));
   return (
     <Shown query={flow} what="the flow">
-      {({ summary, description, value, schema, version, more }) => <FlowEditor key={`${path} ${version}`} workspace={workspace} begun={{ flow: { summary, description, value, schema }, path, version }} deployedAt={path} more={more} />}
+      {(found) => <Shown query={member} what="your account">{({ username }) => <Editing key={`${path} ${found.version}`} workspace={workspace} username={username} path={path} found={found} />}</Shown>}
     </Shown>
   );
+}
+
+function Editing({ workspace, username, path, found }: { workspace: string; username: string; path: string; found: Version }) {
+  const { summary, description, value, schema, version, more } = found;
+  const [begun] = useState({ flow: { summary, description, value, schema }, path, version });
+  return <FlowEditor workspace={workspace} begun={begun} deployedAt={path} more={more} keptAs={`${username} ${path}`} />;
 }

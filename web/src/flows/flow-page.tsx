@@ -22,6 +22,7 @@ import { Ago } from "@/ui/time";
 
 import { About } from "./about";
 import { flowKeys, flowQuery, remove, setArchived, type Version } from "./queries";
+import { ArchiveConfirm } from "./row-menu";
 
 const FORM = "run-form";
 
@@ -118,9 +119,7 @@ function Actions({ workspace, found, isBusy }: { workspace: string; found: Versi
       <Button look="primary" type="submit" form={FORM} disabled={archived} icon={<Play size={15} aria-hidden />} busy={isBusy}>
         Run
       </Button>
-      <Confirm open={asking === "archive"} onClose={close} title={`Archive ${path}?`} verb="Archive it" act={() => archive(true)}>
-        It can no longer be run. Its versions and runs stay, and it can be brought back.
-      </Confirm>
+      <ArchiveConfirm open={asking === "archive"} onClose={close} path={path} act={() => archive(true)} />
       <Confirm
         open={asking === "delete"}
         onClose={close}

@@ -16,6 +16,7 @@ import { toast } from "@/ui/toast";
 
 import { arranged, ORDERS, ownerOf } from "./order";
 import { flowKeys, flowsQuery, lastRunsQuery, setArchived, type Listed, type Run } from "./queries";
+import { RowMenu } from "./row-menu";
 
 const ROW_PX = 56;
 
@@ -113,7 +114,14 @@ function Rows({ workspace, found, last }: { workspace: string; found: Listed[]; 
                   {one.edited_by}, <Ago at={one.edited_at} />
                 </span>
               </Link>
-              {one.archived ? <Back workspace={workspace} path={one.path} /> : <LastRun workspace={workspace} run={last.get(one.path)} />}
+              {one.archived ? (
+                <Back workspace={workspace} path={one.path} />
+              ) : (
+                <>
+                  <LastRun workspace={workspace} run={last.get(one.path)} />
+                  <RowMenu workspace={workspace} path={one.path} />
+                </>
+              )}
             </li>
           );
         })}

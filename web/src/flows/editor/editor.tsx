@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useBlocker } from "@tanstack/react-router";
 import { FlaskConical, Redo2, Rocket, Undo2 } from "lucide-react";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 
 import { changeStep, duplicate, insert, isWithin, listAt, move, placeOf, remove, rename, shift, stepAt, upTo, type Slot } from "@/flow/edit";
 import { INPUT } from "@/flow/layout";
@@ -13,21 +13,20 @@ import { useRunLook } from "@/flow/run-look";
 import { Badge } from "@/ui/badge";
 import { Button, IconButton } from "@/ui/button";
 import { PageHead, Panel } from "@/ui/panel";
-import { Tabs } from "@/ui/tabs";
-import { Ago } from "@/ui/time";
 
 import { runPreviewFlow, runsOfQuery } from "../queries";
 import { AddMenu, DRAGGED } from "./add-menu";
-import { Check, Segments } from "./controls";
+import { Segments } from "./controls";
 import { Deploy } from "./deploy";
 import { useDraft, type Begun } from "./drafting";
-import { FlowSettings } from "./flow-settings";
-import { failureStep, newStep, preprocessorStep, type Added } from "./kinds";
-import { SchemaEditor } from "./schema-editor";
+import { useKeys } from "./keys";
+import { failureStep, newStep, type Added } from "./kinds";
+import { Notices } from "./notices";
 import { ScopeContext, type Scope } from "./scope";
 import { StepPanel, type StepActs } from "./step-panel";
 import { TestPanel } from "./test-panel";
 import { useTold, Warnings } from "./warnings";
+import { Whole } from "./whole";
 import { YamlView } from "./yaml-view";
 
 interface FlowEditorProps {
@@ -36,10 +35,12 @@ interface FlowEditorProps {
   /** Where the flow is deployed; undefined of a new one. */
   deployedAt: string | undefined;
   more: Record<string, unknown>;
+  /** Under which name the draft is kept. */
+  keptAs: string;
 }
 
-export function FlowEditor({ workspace, begun, deployedAt, more }: FlowEditorProps) {
-  const draft = useDraft(workspace, deployedAt ?? "new", begun);
+export function FlowEditor({ workspace, begun, deployedAt, more, keptAs }: FlowEditorProps) {
+  const draft = useDraft(workspace, keptAs, begun);
   const { flow, change } = draft;
   const { value } = flow;
   const [selected, setSelected] = useState(INPUT);
@@ -114,7 +115,7 @@ export function FlowEditor({ workspace, begun, deployedAt, more }: FlowEditorPro
     },
     onTestUpTo: () => test(selected),
   };
-  useKeys({ undo: draft.undo, redo: draft.redo, deploy: () => setDeploying(true), escape: moving === undefined ? undefined : () => setMoving(undefined), shift: step ? acts.onShift : undefined, duplicate: step && placeOf(value, step.id) ? acts.onDuplicate : undefined });
+  useKeys({ undo: draft.undo, redo: draft.redo, deploy: () => setDeploying(true), escape: moving === undefined ? undefined : () => setMoving(undefined), shift: step ? acts.onShift : undefined, duplicate: step && placeOf(value, step.id) ? acts.onDuplicate : undefined, remove: step ? acts.onRemove : undefined });
 
   const scope: Scope = useMemo(() => ({ workspace, value, schema: flow.schema, step: selected, sample: sampleJob === undefined ? undefined : { job: sampleJob, running } }), [workspace, value, flow.schema, selected, sampleJob, running]);
   const isWithinMoving = (slot: Slot) => moving !== undefined && slot.step !== null && isWithin(value, slot.step, moving);
@@ -237,90 +238,3 @@ function whereOf(value: FlowValue, slot: Slot): string {
   if (next) return `before ${next.id}`;
   return slot.step === null ? "at the end" : `at the end of ${slot.step}${slot.list > 0 ? `, branch ${slot.list + 1}` : ""}`;
 }
-
-function Notices({ draft, newest }: { draft: ReturnType<typeof useDraft>; newest: number | undefined }) {
-  if (!draft.found) return null;
-  const isBehind = newest !== undefined && draft.found.base !== newest;
-  return (
-    <p role="status" className="mx-4 mb-3 flex flex-wrap items-center gap-3 rounded-md border border-line bg-panel px-3 py-2 lg:mx-6">
-      <span className="min-w-0 flex-1">
-        This is your draft of <Ago at={draft.found.at} />, which is not deployed.
-        {isBehind && ` It began with version ${draft.found.base}; ${newest} is the newest.`}
-      </span>
-      <Button small onClick={draft.discard}>
-        {newest === undefined ? "Begin anew" : "Back to what is deployed"}
-      </Button>
-    </p>
-  );
-}
-
-function Whole({ flow, change, act }: { flow: ReturnType<typeof useDraft>["flow"]; change: ReturnType<typeof useDraft>["change"]; act: (by: (value: FlowValue) => FlowValue, mark?: string) => void }) {
-  const [tab, setTab] = useState<"arguments" | "settings">("arguments");
-  return (
-    <Tabs
-      label="The flow"
-      value={tab}
-      onChange={setTab}
-      tabs={[
-        {
-          id: "arguments",
-          label: "Arguments of the flow",
-          content: (
-            <div className="flex flex-col gap-3 p-3">
-              <p className="text-[13px] text-muted">What is asked of whoever runs the flow. Steps see them as flow_input. Steps are added by + in the graph.</p>
-              <SchemaEditor noun="argument" schema={flow.schema} onChange={(schema, mark) => change((now) => ({ ...now, schema }), mark)} />
-              <div className="border-t border-line pt-3">
-                <Check on={flow.value.preprocessor_module !== undefined} onChange={(on) => act((now) => ({ ...now, preprocessor_module: on ? preprocessorStep() : undefined }))} hint="A step before the flow that makes its arguments of what a trigger sends.">
-                  Preprocessor
-                </Check>
-              </div>
-            </div>
-          ),
-        },
-        { id: "settings", label: "Settings of the flow", content: <FlowSettings flow={flow} onChange={change} /> },
-      ]}
-    />
-  );
-}
-
-interface Keys {
-  undo: (() => void) | undefined;
-  redo: (() => void) | undefined;
-  deploy: () => void;
-  escape: (() => void) | undefined;
-  shift: ((by: -1 | 1) => void) | undefined;
-  duplicate: (() => void) | undefined;
-}
-
-/** Keys that work outside of texts; Ctrl S everywhere. */
-function useKeys(keys: Keys) {
-  const now = useRef(keys);
-  useEffect(() => {
-    now.current = keys;
-  });
-  useEffect(() => {
-    function onKey(event: KeyboardEvent) {
-      const { undo, redo, deploy, escape, shift: shifted, duplicate: copied } = now.current;
-      const target = event.target as HTMLElement;
-      const isTyping = target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
-      const isMod = event.ctrlKey || event.metaKey;
-      const key = event.key.toLowerCase();
-      let done: (() => void) | undefined;
-      if (isMod && key === "s") done = deploy;
-      else if (document.querySelector('[role="dialog"]')) return;
-      else if (event.key === "Escape") done = escape;
-      else if (isTyping) return;
-      else if (isMod && key === "z") done = event.shiftKey ? redo : undo;
-      else if (isMod && key === "y") done = redo;
-      else if (isMod && key === "d") done = copied;
-      else if (event.altKey && event.key === "ArrowUp") done = shifted && (() => shifted(-1));
-      else if (event.altKey && event.key === "ArrowDown") done = shifted && (() => shifted(1));
-      if (!done) return;
-      event.preventDefault();
-      done();
-    }
-    document.addEventListener("keydown", onKey);
-    return () => document.removeEventListener("keydown", onKey);
-  }, []);
-}
-

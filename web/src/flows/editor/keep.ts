@@ -1,4 +1,4 @@
-/** Drafts that are not deployed, kept in this browser. */
+/** Drafts that are not deployed, kept in this browser: of each person, workspace and flow one. */
 import { readValue, writeValue, type Flow } from "@/flow/model";
 
 export interface Kept {

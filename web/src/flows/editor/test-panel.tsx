@@ -53,7 +53,7 @@ export function TestPanel({ workspace, flow, args, onArgs, onTest, upTo, onWhole
           {error !== null && error !== undefined && <Failure error={error} what="It could not be run" />}
         </div>
       </Panel>
-      {job && <Asking workspace={workspace} flow={job} isLikely={[...running.steps.values()].some((each) => each.state === "asks")} hasEnded={running.hasEnded} />}
+      {job && running.value && <Asking workspace={workspace} flow={job} value={running.value} hasEnded={running.hasEnded} />}
       {job && running.value && (chosen ? <StepRunPanel key={chosen.id} workspace={workspace} flow={job} value={running.value} step={chosen} standing={running} hasEnded={false} onPick={(index) => onPick(chosen.id, index)} /> : <JobPanels key={job} workspace={workspace} id={job} />)}
     </div>
   );

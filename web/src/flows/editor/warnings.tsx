@@ -1,7 +1,7 @@
 /** What the server finds wrong with a draft, by place. */
 import { useQuery } from "@tanstack/react-query";
 import { CircleX, TriangleAlert } from "lucide-react";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 
 import { ApiError } from "@/api/client";
 import { stepAt } from "@/flow/edit";
@@ -19,15 +19,18 @@ export interface Told {
   isFault: boolean;
 }
 
-const NONE: Told[] = [];
 const PLACE = /^'?(\/[^\s':]*)'?:?\s*/;
 
 /** What is said of the flow, once it has stood still for a moment. */
 export function useTold(workspace: string, flow: Flow): Told[] {
   const settled = useSettled(flow, 500);
-  const found = useQuery({ ...checkQuery(workspace, writeValue(settled.value), writeValue(settled.schema)), placeholderData: (before) => before });
-  if (found.error instanceof ApiError && found.error.status < 500 && found.error.status >= 400) return [refusalOf(found.error.message)];
-  return found.data?.map((each) => ({ place: each.place, message: each.message, isFault: false })) ?? NONE;
+  const [value, schema] = useMemo(() => [writeValue(settled.value), writeValue(settled.schema)], [settled]);
+  const found = useQuery({ ...checkQuery(workspace, value, schema), placeholderData: (before) => before });
+  const { data, error } = found;
+  return useMemo(() => {
+    if (error instanceof ApiError && error.status < 500 && error.status >= 400) return [refusalOf(error.message)];
+    return data?.map((each) => ({ place: each.place, message: each.message, isFault: false })) ?? [];
+  }, [data, error]);
 }
 
 /** A refusal begins with its place. */
