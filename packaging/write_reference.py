@@ -291,9 +291,9 @@ def sql_conformance() -> str:
         "# Types of each database, as tested",
         "",
         "Each row is a case of the tests: what a server is asked for, and the JSON of what a script gets. They run on",
-        "PostgreSQL (the embedded one, Debian's, and behind pgbouncer), on MariaDB, on ClickHouse's engine (chDB), and",
-        "on emulators of BigQuery and Snowflake. For PostgreSQL and MariaDB random values of the types go there and",
-        "back, too (`tests/contracts/databases/test_round_trips.py`). No server of SQL Server or Oracle can be had for",
+        "PostgreSQL (the embedded one, Debian's, and behind pgbouncer), on MariaDB, on DuckDB as jobs have it, on",
+        "ClickHouse's engine (chDB), and on emulators of BigQuery and Snowflake. For PostgreSQL, MariaDB, DuckDB and",
+        "MongoDB random values of the types go there and back, too. No server of SQL Server or Oracle can be had for",
         "tests: their rows are of types, and show what becomes of the bytes that the protocol's documents give for a",
         "value, and of what Oracle's driver gives. The forms in CSV and Parquet are told by",
         "[Types of SQL results](sql-types.md).",
@@ -306,6 +306,9 @@ def sql_conformance() -> str:
         for expression, kind, value in of_types or _cases(tested):
             shown = (_cell(each) for each in (expression, _json(kind, value, binary)))
             lines.append("| {} | {kind} | {} |".format(*shown, kind=kind))
+    lines += ["", "## DuckDB", "", "| expression | JSON |", "| --- | --- |"]
+    for expression, value in import_module("tests.unit.languages.test_duckdb_values").TYPES:
+        lines.append(f"| {_cell(expression)} | {_cell(json.dumps(value, ensure_ascii=False))} |")
     return "\n".join(lines) + "\n"
 
 
