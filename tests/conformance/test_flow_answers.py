@@ -1,5 +1,7 @@
 """Flows that answer before they have ended, and flows whose results are kept."""
 
+import json
+
 import httpx
 import pytest
 
@@ -20,6 +22,18 @@ def test_who_waits_for_a_flow_gets_the_result_of_its_early_step(http: httpx.Clie
     job_id = answer.headers["x-tidemill-job"]
     assert http.get(f"jobs_u/get/{job_id}").json()["type"] == "QueuedJob"
     assert http.post(f"jobs_u/queue/cancel/{job_id}", json={}).status_code == 200
+
+
+def test_who_follows_a_flow_gets_the_result_of_its_early_step(http: httpx.Client) -> None:
+    value = {"modules": [gives("a", "'early'"), waiting("b")], "early_return": "a"}
+    flow = {"path": "u/admin/early_stream", "summary": "", "value": value}
+    assert http.post("flows/create", json=flow).status_code == 201
+    with http.stream("POST", "jobs/run_and_stream/f/u/admin/early_stream", json={}) as answer:
+        told = [json.loads(line[6:]) for line in answer.iter_lines() if line.startswith("data: ")]
+    assert (told[-1]["completed"], told[-1]["success"], told[-1]["only_result"]) == (True, True, "early")
+    waits = http.get("jobs/queue/list", params={"script_path_exact": "u/admin/early_stream"}).json()
+    assert [each["job_kind"] for each in waits] == ["flow"]
+    assert http.post(f"jobs_u/queue/cancel/{waits[0]['id']}", json={}).status_code == 200
 
 
 def test_a_flow_that_fails_before_its_early_step_answers_with_that(http: httpx.Client) -> None:

@@ -332,9 +332,12 @@ async def erase(tx: Transaction, workspace: str, job_id: UUID) -> bool:
     return await tx.fetch_optional(_SQL["erase"], workspace_id=workspace, id=job_id) is not None
 
 
-async def to_erase(statements: Statements, *, limit: int) -> list[tuple[UUID, str]]:
-    """Up to `limit` jobs (and their workspaces) of flows that are over, of which nothing shall be left."""
-    rows = await statements.fetch_all(_SQL["to_erase"], limit=limit)
+async def to_erase(statements: Statements, *, limit: int, waited_s: float) -> list[tuple[UUID, str]]:
+    """About `limit` jobs that are over (and their workspaces), of which nothing shall be left.
+
+    `waited_s`: so long whoever waits for a job of its own may take to get the result.
+    """
+    rows = await statements.fetch_all(_SQL["to_erase"], limit=limit, waited_s=waited_s)
     return [(row["id"], row["workspace_id"]) for row in rows]
 
 

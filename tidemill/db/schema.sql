@@ -1312,6 +1312,10 @@ CREATE INDEX job_completed_default_workspace_id_id_idx ON public.job_completed_d
 
 CREATE INDEX job_default_args_object_idx ON public.job_default USING btree (args_object) WHERE (args_object IS NOT NULL);
 
+CREATE INDEX job_to_erase_alone ON ONLY public.job USING btree (id) WHERE ((root_job IS NULL) AND ((options ->> 'delete_after_use'::text) = 'true'::text) AND ((options ->> 'deleted'::text) IS NULL));
+
+CREATE INDEX job_default_id_idx ON public.job_default USING btree (id) WHERE ((root_job IS NULL) AND ((options ->> 'delete_after_use'::text) = 'true'::text) AND ((options ->> 'deleted'::text) IS NULL));
+
 CREATE INDEX job_of_parent ON ONLY public.job USING btree (parent_job) WHERE (parent_job IS NOT NULL);
 
 CREATE INDEX job_default_parent_job_idx ON public.job_default USING btree (parent_job) WHERE (parent_job IS NOT NULL);
@@ -1409,6 +1413,8 @@ ALTER INDEX public.job_completed_result_object ATTACH PARTITION public.job_compl
 ALTER INDEX public.job_completed_page ATTACH PARTITION public.job_completed_default_workspace_id_id_idx;
 
 ALTER INDEX public.job_args_object ATTACH PARTITION public.job_default_args_object_idx;
+
+ALTER INDEX public.job_to_erase_alone ATTACH PARTITION public.job_default_id_idx;
 
 ALTER INDEX public.job_of_parent ATTACH PARTITION public.job_default_parent_job_idx;
 

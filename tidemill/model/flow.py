@@ -168,7 +168,7 @@ class Step:
 
     Attributes:
         place: where it stands, as a JSON pointer into the flow's value.
-        sleep_s: how long to wait before it.
+        sleep_s: how long to wait after it, before the next step.
         mock: what it gives instead of being run.
     """
 

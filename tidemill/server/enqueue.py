@@ -244,6 +244,8 @@ def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes,
     options = {**what.options, **{name: settings[name] for name in PASSED_ON if settings.get(name)}}
     if priority:
         options["priority"] = priority
+    if options.get("delete_after_secs"):
+        options["delete_after_use"] = True
     limit = settings.get("concurrent_limit")
     return NewJob(
         id=_id_for(query.job_id),

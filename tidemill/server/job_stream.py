@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from tidemill.db import jobs
 from tidemill.model.errors import NotFound, TidemillError
+from tidemill.server.flow_results import step_result
 from tidemill.server.live import Look, look
 from tidemill.server.parts import Parts
 from tidemill.server.updates import Watch
@@ -31,7 +32,10 @@ HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a viewer has already, and what it wants to see. `running`: whether it knows that the job runs."""
+    """What a viewer has already, and what it wants to see. `running`: whether it knows that the job runs.
+
+    `early_return`: of a flow, the step whose result ends the stream as soon as it has succeeded.
+    """
 
     running: bool = False
     log_offset: int = 0
@@ -40,6 +44,7 @@ class View:
     with_logs: bool = True
     with_progress: bool = False
     only_result: bool = False
+    early_return: str | None = None
 
 
 class Update(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -135,7 +140,7 @@ async def _updates(
             update = _update(seen, view)
             update.type = "update"
             if seen.completed:
-                update.only_result = await _result(parts, workspace, job_id)
+                update.only_result = await _result(parts, workspace, job_id, view)
             if not view.only_result or seen.completed or is_first:
                 yield event(update, id=f"{seen.log.end}-{seen.stream.end}")
             if seen.completed:
@@ -161,9 +166,17 @@ async def _look_for_news(
             with_logs=view.with_logs and not view.only_result,
         )
         left_s = deadline - anyio.current_time()
+        if not seen.has_ended and await _has_returned_early(parts, workspace, job_id, view):
+            return replace(seen, completed=True, success=True)
         if left_s <= 0 or _is_news(seen, view):
             return seen
         await watch.wait(left_s)
+
+
+async def _has_returned_early(parts: Parts, workspace: str, job_id: UUID, view: View) -> bool:
+    if view.early_return is None:
+        return False
+    return await step_result(parts, workspace, job_id, view.early_return, succeeded=True) is not None
 
 
 def _is_news(seen: Look, view: View) -> bool:
@@ -203,10 +216,12 @@ def _update(seen: Look, view: View) -> Update:
     return update
 
 
-async def _result(parts: Parts, workspace: str, job_id: UUID) -> Raw:
+async def _result(parts: Parts, workspace: str, job_id: UUID, view: View) -> Raw:
     outcome = await jobs.outcome(parts.database.single, workspace, job_id)
     if outcome is None:
         raise NotFound(f"There is no job {job_id}.")
+    if outcome.status is None and view.early_return is not None:
+        return Raw(await step_result(parts, workspace, job_id, view.early_return, succeeded=True) or b"null")
     return Raw(await parts.values.fetch(outcome.result, outcome.result_object) or b"null")
 
 

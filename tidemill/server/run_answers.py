@@ -37,6 +37,12 @@ def started(submitted: Submitted) -> Response:
     return text_answer(str(submitted.id), status=201)
 
 
+def followed(parts: Parts, caller: Principal, request: Request, submitted: Submitted) -> Response:
+    """The job as a stream of events, which ends with the result that who waits is given."""
+    view = job_stream.View(early_return=submitted.early_return)
+    return job_stream.respond(parts, caller.workspace, submitted.id, view, check=request.state.readmit)
+
+
 async def waited(
     parts: Parts, caller: Principal, request: Request, submitted: Submitted, *, errors_as_text: bool = False
 ) -> Response:

@@ -322,9 +322,17 @@ on conflict (workspace_id, root_job, key) do update set value = excluded.value;
 select (extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms;
 
 -- name: to_erase
--- Up to :limit jobs below flows that are over whose arguments, results and logs are to be erased with that.
-select j.id, j.workspace_id from job j
+-- Up to :limit jobs whose arguments, results and logs are to be erased: below flows that are over with that, others so
+-- long after they have ended as they say, but no earlier than whoever waits for them was answered (:waited_s).
+(select j.id, j.workspace_id from job j
 join job_completed c on c.id = j.id
 join job_completed r on r.id = j.root_job
 where j.root_job is not null and (j.options ->> 'delete_after_use') = 'true' and (j.options ->> 'deleted') is null
-limit :limit;
+limit :limit)
+union all
+(select j.id, j.workspace_id from job j
+join job_completed c on c.id = j.id
+where j.root_job is null and (j.options ->> 'delete_after_use') = 'true' and (j.options ->> 'deleted') is null
+  and c.completed_at < now() - make_interval(
+    secs => greatest(coalesce((j.options ->> 'delete_after_secs')::float8, 0), :waited_s::float8))
+limit :limit);

@@ -116,21 +116,32 @@ class _Run(Progress):
         if begun == len(self.level.steps):
             self.finish(succeeded=True, result=self.previous(before=begun))
             return
+        names = self.names(before=begun)
         self.state = msgspec.structs.replace(self.state, steps=(*self.state.steps, StepState()))
         try:
-            self._begin_step(self.level.steps[begun], self.names(before=begun))
+            self._begin_step(self.level.steps[begun], names, delay_s=0.0 if self._again.ids else self._slept_s(begun))
         except ExpressionFailed as error:
             self.fail_without_job(error)
 
-    def _begin_step(self, step: Step, names: Names) -> None:
+    def _slept_s(self, begun: int) -> float:
+        """For how long the step at `begun` waits: as those before it say, back to the last one that took its time."""
+        total = 0.0
+        for index in reversed(range(begun)):
+            step, state = self.level.steps[index], self.state.steps[index]
+            if not state.skipped and step.sleep_s is not None:
+                total += self.seconds(step.sleep_s, self.names(before=index + 1), step, "/sleep") or 0.0
+            if not (state.skipped or step.mock is not None or isinstance(step.kind, Identity)):
+                break
+        return total
+
+    def _begin_step(self, step: Step, names: Names, *, delay_s: float) -> None:
         if step.skip_if is not None and self.holds(step.skip_if, names, step, "/skip_if"):
             self.set(skipped=True)
             self.record(names.previous)
         elif step.mock is not None:
             self.record(step.mock)
         else:
-            delay_s = self.seconds(step.sleep_s, names, step, "/sleep")
-            self._launch(step, names, delay_s=delay_s or 0.0)
+            self._launch(step, names, delay_s=delay_s)
 
     def _launch(self, step: Step, names: Names, *, delay_s: float) -> None:
         again, self._again = self._again, Again()

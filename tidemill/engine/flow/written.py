@@ -138,6 +138,8 @@ def _after_step(step: Step, seen: frozenset[str]) -> Iterator[Written]:
             yield Written(stop.condition, f"{step.place}/{name}/expr", seen)
     if step.retry is not None and step.retry.condition is not None:
         yield Written(step.retry.condition, f"{step.place}/retry/retry_if/expr", seen)
+    if isinstance(step.sleep_s, Expression):
+        yield Written(step.sleep_s.text, f"{step.place}/sleep", seen)
     if step.suspend is not None:
         named = ((step.suspend.timeout_s, "timeout"), (step.suspend.groups, "user_groups_required"))
         for transform, name in named:
@@ -154,9 +156,8 @@ def _transforms_of(step: Step) -> Iterator[tuple[Transform, str]]:
         yield kind.iterator, f"{step.place}/value/iterator"
         if kind.parallelism is not None:
             yield kind.parallelism, f"{step.place}/value/parallelism"
-    for timing, name in ((step.sleep_s, "sleep"), (step.timeout_s, "timeout")):
-        if timing is not None:
-            yield timing, f"{step.place}/{name}"
+    if step.timeout_s is not None:
+        yield step.timeout_s, f"{step.place}/timeout"
 
 
 def passes_input_on(flow: Flow) -> bool:

@@ -6,13 +6,12 @@ from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidemill.server import job_stream
 from tidemill.server.arguments import Shape, shape
 from tidemill.server.direct import LazyDirectRoute
 from tidemill.server.enqueue import RunQuery, run_query
 from tidemill.server.flows_seen import parse_version
 from tidemill.server.parts import Caller, InParts
-from tidemill.server.run_answers import ANY_BODY, FAILED, ID, RESULT, started, waited
+from tidemill.server.run_answers import ANY_BODY, FAILED, ID, RESULT, followed, started, waited
 from tidemill.server.run_flows import FlowPreview, run_flow, submit_flow_preview
 from tidemill.server.wire import ERRORS, EVENTS, accepts
 
@@ -125,7 +124,7 @@ async def run_flow_by_path_and_stream(
 ) -> Response:
     """Run the newest version of a flow and follow it as a stream of events."""
     submitted = await run_flow(parts, caller, request, path, query=query, wanted=wanted)
-    return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View(), check=request.state.readmit)
+    return followed(parts, caller, request, submitted)
 
 
 @router.get("/api/w/{workspace}/jobs/run_and_stream/fv/{version}", response_class=Response, responses={200: EVENTS})
@@ -140,4 +139,4 @@ async def run_flow_by_version_and_stream(
 ) -> Response:
     """Run one version of a flow and follow it as a stream of events."""
     submitted = await run_flow(parts, caller, request, parse_version(version), query=query, wanted=wanted)
-    return job_stream.respond(parts, caller.workspace, submitted.id, job_stream.View(), check=request.state.readmit)
+    return followed(parts, caller, request, submitted)

@@ -101,7 +101,7 @@ class Around:
         if source is None:
             raise ExpressionFailed("The input of the flow was erased.")
         args = self._given(source, names.input)
-        iteration = self._iteration()
+        iteration = self.iteration()
         if iteration is None:
             return args
         return jsontext.build_object({**jsontext.object_fields(args), "iter": iteration})
@@ -117,7 +117,8 @@ class Around:
             raise ExpressionFailed("The preprocessor must give an object: the input of the flow by its names.")
         return text
 
-    def _iteration(self) -> bytes | None:
+    def iteration(self) -> bytes | None:
+        """Where the innermost loop around the level is, JSON; None where there is none."""
         view: View | None = self._view
         source = self._view.state.place.source
         while view is not None and view.id != source:

@@ -393,11 +393,17 @@ class Plan:
             )
 
     def _input_of(self, view: View) -> Kept:
+        """The input of the flow, in a loop with what the innermost one is at."""
         source = self.views.get(view.state.place.source)
-        made_by = None if source is None else source.state.preprocessed_by
-        if made_by is not None:
-            return self._values.kept(ResultOf(made_by))
-        return view.args if source is None else source.args
+        if source is None:
+            return view.args
+        made_by = source.state.preprocessed_by
+        given = source.args if made_by is None else self._values.kept(ResultOf(made_by))
+        iteration = Around(view, self._values, self.views.get).iteration()
+        if iteration is None:
+            return given
+        fields = jsontext.object_fields(self._values.kept_text(given))
+        return self._values.kept(jsontext.build_object({**fields, "iter": iteration}))
 
     def _place(self, placed: Placed, *, here: bool) -> None:
         """`here`: the worker takes it whatever its tag, and whether it has room or not."""

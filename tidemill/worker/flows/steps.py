@@ -109,6 +109,8 @@ def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: 
             key=settings.get("concurrency_key"),
         )
     own = {name: settings[name] for name in PASSED_ON if settings.get(name)}
+    if own.get("delete_after_secs"):
+        own["delete_after_use"] = True
     job = replace(
         job,
         kind="script",
