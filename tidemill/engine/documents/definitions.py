@@ -21,6 +21,11 @@ class Command:
     body: dict[str, Tree]
 
 
+def steps_of_collections() -> tuple[StepKind, ...]:
+    """Those that are known of collections."""
+    return tuple(_MAKERS)
+
+
 def define_collection(step: Step) -> Command:
     """The command of a step.
 

@@ -94,6 +94,11 @@ class Present:
     is_nullable: bool = True
 
 
+def steps_of(language: str) -> tuple[StepKind, ...]:
+    """Those that the engine knows."""
+    return tuple(_MAKERS.get(language, {}))
+
+
 def needs_present(language: str, step: Step) -> bool:
     """Whether `define` must know the column as it is."""
     return language in {"mysql", "clickhouse", "mssql"} and step.kind in {StepKind.CHANGE_TYPE, StepKind.SET_NULLABLE}

@@ -10,7 +10,7 @@ import msgspec
 from tidemill.engine.documents.arguments import default_of, read_value
 from tidemill.engine.documents.bson_json import members_to_json, to_json
 from tidemill.engine.documents.bson_tree import Tree, Typed, to_bson
-from tidemill.engine.documents.definitions import Command, define_collection
+from tidemill.engine.documents.definitions import Command, define_collection, steps_of_collections
 from tidemill.engine.documents.operations import Asked, Request, Written, find_writes
 from tidemill.engine.documents.operations import Change as Write
 from tidemill.engine.documents.pages import (
@@ -33,6 +33,7 @@ from tidemill.queries.explorer.port import (
     MOST_CHANGES,
     MOST_ROWS,
     STATEMENT_S,
+    Abilities,
     Change,
     ChangeKind,
     Defined,
@@ -57,6 +58,9 @@ class DocumentExplorer:
 
     def __init__(self, language: str, runners: Runners, opened: Opened, identity: str) -> None:
         self.language = language
+        self.abilities = Abilities(
+            defines=steps_of_collections(), imports=True, exports=(Format.JSON,), plans=True, runs_plans=True
+        )
         self._runners, self._opened, self._identity = runners, opened, identity
 
     async def tables(self) -> list[TableName]:

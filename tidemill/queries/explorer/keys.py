@@ -21,6 +21,7 @@ from tidemill.queries.explorer.port import (
     MOST_CHANGES,
     MOST_ROWS,
     STATEMENT_S,
+    Abilities,
     Change,
     Defined,
     Done,
@@ -61,6 +62,7 @@ class KeyExplorer:
 
     def __init__(self, language: str, runners: Runners, opened: Opened, identity: str) -> None:
         self.language = language
+        self.abilities = Abilities()
         self._runners, self._opened, self._identity = runners, opened, identity
 
     async def tables(self) -> list[TableName]:

@@ -45,6 +45,17 @@ _PREFIXES: Final = {
 }
 
 
+_OF_THEIR_OWN: Final = {"mssql": True, "oracledb": False}
+"""Languages whose sessions are `PlanningSession`s, and whether they tell how a statement has run."""
+
+
+def plans_of(language: str) -> tuple[bool, bool]:
+    """Whether a database tells how a statement would be run, and how it has."""
+    if language in _OF_THEIR_OWN:
+        return True, _OF_THEIR_OWN[language]
+    return language in _PREFIXES, language in _PREFIXES and bool(_PREFIXES[language].running)
+
+
 async def explain(database: Database, language: str, content: str, args: Mapping[str, bytes], *, runs: bool) -> Plan:
     """The plan of the one statement of a script.
 

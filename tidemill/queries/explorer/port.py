@@ -9,7 +9,7 @@ import msgspec
 
 from tidemill.engine.pages import Identity, Page
 from tidemill.engine.sql.annotations import Format
-from tidemill.engine.sql.definitions import Step
+from tidemill.engine.sql.definitions import Step, StepKind
 from tidemill.engine.table_files import Record
 from tidemill.model.column import Column
 from tidemill.stores.databases.catalog import Table, TableName
@@ -89,10 +89,29 @@ class Defined:
     is_atomic: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What can be asked of a database, beside looking into it.
+
+    Attributes:
+        defines: the steps that `define` knows.
+        imports: `load` takes files.
+        exports: the formats of `export`.
+        plans: `explain` tells how a statement would be run; `runs_plans`: how it has run, too.
+    """
+
+    defines: tuple[StepKind, ...] = ()
+    imports: bool = False
+    exports: tuple[Format, ...] = ()
+    plans: bool = False
+    runs_plans: bool = False
+
+
 class Explorer(Protocol):
     """One database, for one identity, for the time of a request."""
 
     language: str
+    abilities: Abilities
 
     async def tables(self) -> list[TableName]:
         """All tables and views, collections, or what else holds rows."""

@@ -10,7 +10,7 @@ import msgspec
 from tidemill.engine.cell_json import Cells
 from tidemill.engine.pages import Identity, Page
 from tidemill.engine.sql.annotations import Format
-from tidemill.engine.sql.definitions import Step
+from tidemill.engine.sql.definitions import Step, steps_of
 from tidemill.engine.sql.styles import Style, style_of
 from tidemill.engine.sql.tables import (
     Generated,
@@ -26,11 +26,12 @@ from tidemill.engine.sql.tables import (
 from tidemill.model.column import Column, Row
 from tidemill.model.errors import BadRequest, Conflict, Unsupported
 from tidemill.queries.explorer.definitions import define_all
-from tidemill.queries.explorer.plans import explain
+from tidemill.queries.explorer.plans import explain, plans_of
 from tidemill.queries.explorer.port import (
     MOST_CHANGES,
     MOST_ROWS,
     STATEMENT_S,
+    Abilities,
     Change,
     ChangeKind,
     Defined,
@@ -53,7 +54,16 @@ class SqlExplorer:
     """An `Explorer` of a SQL database."""
 
     def __init__(self, language: str, runners: Runners, opened: Opened, identity: str) -> None:
+        style = style_of(language)
         self.language = language
+        plans, runs_plans = plans_of(language)
+        self.abilities = Abilities(
+            defines=steps_of(language),
+            imports=bool(style.version or style.staging),
+            exports=tuple(Format),
+            plans=plans,
+            runs_plans=runs_plans,
+        )
         self._runners, self._opened, self._identity = runners, opened, identity
 
     async def tables(self) -> list[TableName]:

@@ -12,7 +12,7 @@ from msgspec import Raw
 from starlette.responses import Response
 
 from tidemill.engine.pages import Filter, Identity, Operator, Order, Page
-from tidemill.queries.explorer.port import Change, ChangeKind, Rows
+from tidemill.queries.explorer.port import Abilities, Change, ChangeKind, Rows
 from tidemill.server.exploring import WhichDatabase, answers, explorer_for, plain
 from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
@@ -126,10 +126,11 @@ class Changed(msgspec.Struct):
 
 
 class ListedTables(msgspec.Struct):
-    """The tables and views of a database, by schema and name."""
+    """The tables and views of a database, by schema and name, and what can be asked of it."""
 
     language: str
     tables: list[TableName]
+    can: Abilities
 
 
 @router.post(_W + "/databases/tables", **answers(ListedTables, WhichDatabase))
@@ -138,7 +139,7 @@ async def list_tables(
 ) -> Response:
     """Tables and views that the database's user may see."""
     async with explorer_for(parts, caller, body.resource) as explorer:
-        found = ListedTables(explorer.language, await explorer.tables())
+        found = ListedTables(explorer.language, await explorer.tables(), explorer.abilities)
     return json_answer(found)
 
 

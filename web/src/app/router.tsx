@@ -188,19 +188,20 @@ const storage = createRoute({
 
 const databases = createRoute({ getParentRoute: () => workspace, path: "/databases", validateSearch: itemsSearch, component: lazyRouteComponent(() => import("@/databases/list-page"), "DatabasesPage") });
 
-/** Which table is shown, how it is sorted (`-` before the column: downwards) and filtered; or the console. */
+/** Which table is shown, how it is sorted (`-` before the column: downwards) and filtered (`query`: in the database's own words); or the console. */
 export interface DatabaseSearch {
   schema?: string;
   table?: string;
   view?: string;
   sort?: string;
   where?: string;
+  query?: string;
 }
 
 const database = createRoute({
   getParentRoute: () => workspace,
   path: "/databases/p/$",
-  validateSearch: (search: Record<string, unknown>): DatabaseSearch => texts(search, "schema", "table", "view", "sort", "where"),
+  validateSearch: (search: Record<string, unknown>): DatabaseSearch => texts(search, "schema", "table", "view", "sort", "where", "query"),
   component: lazyRouteComponent(() => import("@/databases/database-page"), "DatabasePage"),
 });
 

@@ -17,6 +17,7 @@ export function needsValue(operator: Operator): boolean {
 export function typedValue(text: string, kind: string): string {
   const trimmed = text.trim();
   if (["integer", "float", "decimal"].includes(kind) && /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(trimmed)) return trimmed;
+  if (kind === "container") return /^[[{]/.test(trimmed) ? typedValue(text, "json") : JSON.stringify(text);
   if (kind === "bool" && /^(true|false)$/i.test(trimmed)) return trimmed.toLowerCase();
   if (["json", "array", "struct", "map"].includes(kind)) {
     try {

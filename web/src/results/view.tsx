@@ -5,7 +5,8 @@ import { lazy, Suspense, useMemo, useState } from "react";
 import { Button } from "@/ui/button";
 import { Copy } from "@/ui/copy";
 import { SafeFrame } from "@/ui/frame";
-import { Grid } from "@/ui/grid";
+import { DataGrid, type GridSort } from "@/ui/data-grid";
+import { saveFile } from "@/ui/save-file";
 import { Loading } from "@/ui/states";
 
 import { csvOf, Digits, isObject, parse, shapeOf, show, write, type Json, type Table } from "./shape";
@@ -28,11 +29,11 @@ export function ResultView({ text, name = "result" }: { text: string; name?: str
         )}
         <span className="flex-1" />
         <Copy label="Copy as JSON" text={() => write(value)} />
-        <Button small look="quiet" onClick={() => save(new Blob([text], { type: "application/json" }), `${name}.json`)}>
+        <Button small look="quiet" onClick={() => saveFile(new Blob([text], { type: "application/json" }), `${name}.json`)}>
           JSON
         </Button>
         {shape.kind === "table" && (
-          <Button small look="quiet" onClick={() => save(new Blob([csvOf(shape.table)], { type: "text/csv" }), `${name}.csv`)}>
+          <Button small look="quiet" onClick={() => saveFile(new Blob([csvOf(shape.table)], { type: "text/csv" }), `${name}.csv`)}>
             CSV
           </Button>
         )}
@@ -65,7 +66,7 @@ function Meant({ value, name }: { value: Json; name: string }) {
       return <img alt="Result" className="max-h-[60vh] max-w-full" src={`data:${shape.media};base64,${shape.base64}`} />;
     case "file":
       return (
-        <Button onClick={() => save(new Blob([Uint8Array.from(atob(shape.base64), (char) => char.charCodeAt(0))]), shape.filename)}>
+        <Button onClick={() => saveFile(new Blob([Uint8Array.from(atob(shape.base64), (char) => char.charCodeAt(0))]), shape.filename)}>
           Download {shape.filename}
         </Button>
       );
@@ -110,26 +111,26 @@ function compare(one: Json, other: Json): number {
 
 const isNumber = (value: Json): boolean => value instanceof Digits;
 
-function cell(value: Json) {
-  if (value === null) return <span className="text-muted">null</span>;
+function cell(value: Json | undefined) {
+  if (value === null || value === undefined) return <span className="text-muted">null</span>;
   return <span title={isObject(value) || Array.isArray(value) ? write(value) : undefined}>{show(value)}</span>;
 }
 
 export function TableView({ table }: { table: Table }) {
+  const [sort, setSort] = useState<GridSort | null>(null);
+  const columns = useMemo(() => table.columns.map((name, index) => ({ name, isNumeric: table.rows.slice(0, 50).some((row) => isNumber(row[index]!)) })), [table]);
+  const rows = useMemo(() => {
+    if (!sort) return table.rows;
+    const at = table.columns.indexOf(sort.column);
+    const sign = sort.down ? -1 : 1;
+    return [...table.rows].sort((one, other) => sign * compare(one[at]!, other[at]!));
+  }, [table, sort]);
   return (
     <div className="overflow-hidden rounded-md border border-line">
-      <Grid columns={table.columns} rows={table.rows} label="Result as a table" show={cell} compare={compare} isNumber={isNumber} />
+      <DataGrid label="Result as a table" columns={columns} rows={rows} cell={cell} sort={sort} onSort={setSort} className="max-h-[60vh]" />
       <p className="border-t border-line px-3 py-1 text-xs text-muted">
         {table.rows.length.toLocaleString()} {table.rows.length === 1 ? "row" : "rows"}
       </p>
     </div>
   );
-}
-
-function save(blob: Blob, filename: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = filename;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -1,4 +1,4 @@
-/** A grid whose rows come page by page from a server, which sorts: only the rows in view are there. */
+/** A grid of any length: only the rows in view are there. Who shows it sorts, as rows may come page by page from a server. */
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { useRef, type ReactNode } from "react";
 
@@ -52,9 +52,9 @@ export function DataGrid<T>({ label, columns, rows, cell, sort, onSort, more, ro
                 <span className="sr-only">Row</span>
               </th>
             )}
-            {columns.map((column) => (
-              <th key={column.name} scope="col" aria-sort={sort?.column === column.name ? (sort.down ? "descending" : "ascending") : "none"} className="border-b border-line p-0 text-left font-semibold">
-                <button type="button" onClick={() => turn(column.name)} className={cls("flex w-full flex-col px-3 py-1 leading-tight whitespace-nowrap hover:bg-line", column.isNumeric ? "items-end" : "items-start")}>
+            {columns.map((column, index) => (
+              <th key={index} scope="col" aria-sort={sort?.column === column.name ? (sort.down ? "descending" : "ascending") : "none"} className="border-b border-line p-0 text-left font-semibold">
+                <button type="button" onClick={() => turn(column.name)} className={cls("flex min-h-8 w-full flex-col justify-center px-3 py-1 leading-tight whitespace-nowrap hover:bg-line", column.isNumeric ? "items-end" : "items-start")}>
                   <span className="flex items-center gap-1">
                     {column.icon}
                     {column.name}
@@ -72,7 +72,7 @@ export function DataGrid<T>({ label, columns, rows, cell, sort, onSort, more, ro
             <tr key={line.key} aria-rowindex={line.index + 2} className={cls("hover:bg-sunken", rowClass?.(line.index))}>
               {lead && <td className="h-[30px] border-b border-line px-1">{lead(line.index)}</td>}
               {columns.map((column, index) => (
-                <td key={column.name} className={cls("h-[30px] max-w-80 truncate border-b border-line px-3", column.isNumeric && "text-right tabular-nums")}>
+                <td key={index} className={cls("h-[30px] max-w-80 truncate border-b border-line px-3", column.isNumeric && "text-right tabular-nums")}>
                   {cell(rows[line.index]![index], line.index, index)}
                 </td>
               ))}
