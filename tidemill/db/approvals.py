@@ -26,7 +26,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ancestor:
-    """A job on the way up from one that answers are for. `is_open`: it has not ended."""
+    """A job on the way up from one that answers are for. `is_open`: it has not ended; `email`: of who started it."""
 
     id: UUID
     kind: str

@@ -47,6 +47,7 @@ from tidemill.model.identity import FolderRight, Principal, Role
 from tidemill.model.path import Path
 
 __all__ = [
+    "DEPLOYERS",
     "JOB_SUBJECTS",
     "AccountTarget",
     "Action",
@@ -72,6 +73,8 @@ __all__ = [
     "require_scope",
 ]
 
+DEPLOYERS: Final = "wm_deployers"
+"""The group whose members may deploy what runs as somebody else."""
 _ON_PATHS: Final = READS | {Action.RUN, Action.CREATE, Action.WRITE, Action.DELETE, Action.MOVE, Action.SHARE}
 
 
@@ -249,6 +252,8 @@ def _group(principal: Principal, action: Action, group: Group) -> Decision:
         return _YES
     if _is_below(principal, Need.DEVELOPER):
         return _no(f"Operators may not {action} groups.")
+    if group.name == DEPLOYERS and not principal.is_admin:
+        return _no(f"Only admins of the workspace may {action} the group {DEPLOYERS}: its members deploy for others.")
     if action is Action.CREATE:
         return _YES
     manages = any(group.extra_perms.get(key) is True for key in principal.keys)

@@ -16,13 +16,14 @@ from tidemill.engine import permit
 from tidemill.engine.concurrency import concurrency_key, fill
 from tidemill.engine.flow.job_settings import FLOW_TAG, job_settings
 from tidemill.engine.flow.single_step import single_step
+from tidemill.engine.on_behalf import acts_for
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, Denied, Outdated, Unavailable
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
 from tidemill.model.ids import milliseconds, new_id
-from tidemill.model.job import JobKind
+from tidemill.model.job import WHOLE_FLOWS, JobKind
 from tidemill.model.path import Path, check_name, parse_path
 from tidemill.model.schedule import Target
 from tidemill.model.script import PASSED_ON
@@ -101,14 +102,17 @@ async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wa
         options["priority"] = priority
     if wanted.scheduled_for is not None:
         options["scheduled_for"] = wanted.scheduled_for
+    person = acts_for(
+        settings, actor=caller.actor, email=caller.email, args=wanted.args, is_flow=what.kind in WHOLE_FLOWS
+    )
     return NewJob(
         id=new_id(milliseconds(datetime.now(UTC))),
         workspace_id=caller.workspace,
         kind=what.kind,
         tag=_tag(caller, what, wanted),
         created_by=caller.username or caller.email,
-        permissioned_as=caller.actor,
-        email=caller.email,
+        permissioned_as=person.actor,
+        email=person.email,
         args=await values.keep(wanted.args, what="The arguments of the schedule"),
         script_hash=what.number,
         script_path=what.path,
@@ -120,7 +124,7 @@ async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wa
         cache_ttl_s=settings.get("cache_ttl"),
         retry=None if wanted.retry == b"null" else Json(wanted.retry),
         on_worker_loss=what.on_worker_loss,
-        options=Json(msgspec.json.encode(options)),
+        options=Json(msgspec.json.encode({**options, **person.options})),
         labels=list(what.labels),
         visible_to_owner=not settings.get("visible_to_runner_only"),
         concurrency_key=_concurrency_key(caller, what, wanted) if limit else None,

@@ -25,6 +25,7 @@ from tidemill.model.ids import milliseconds, new_id
 from tidemill.model.path import check_name, parse_path
 from tidemill.model.script import Signature
 from tidemill.server.enqueue import put
+from tidemill.server.on_behalf import on_behalf
 from tidemill.server.parts import Parts, actor_of
 from tidemill.server.script_wire import NewScript, check_supported, settings_of
 
@@ -146,6 +147,13 @@ async def _version(
             lock_job = new_id(milliseconds(datetime.now(UTC)))
         else:
             lock = ""
+    behalf = await on_behalf(
+        tx,
+        caller,
+        email=new.on_behalf_of_email,
+        actor=new.on_behalf_of,
+        preserve=bool(new.preserve_on_behalf_of),
+    )
     return NewVersion(
         workspace_id=caller.workspace,
         path=new.path,
@@ -161,7 +169,7 @@ async def _version(
         has_preprocessor=signature.has_preprocessor,
         tag=check_name("tag", new.tag) if new.tag else None,
         on_worker_loss=new.on_worker_loss or "restart",
-        options=Json(msgspec.json.encode(settings_of(new))),
+        options=Json(msgspec.json.encode({**settings_of(new), **behalf})),
         labels=new.labels or [],
         deployment_message=new.deployment_message or None,
         created_by=caller.username or caller.email,

@@ -19,12 +19,14 @@ from tidemill.db.scripts import RunnableScript, hash_text
 from tidemill.db.values import Kept
 from tidemill.engine import permit, retry
 from tidemill.engine.concurrency import concurrency_key, fill
+from tidemill.engine.on_behalf import acts_for
 from tidemill.engine.permit import Action
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, TooManyRequests
 from tidemill.model.failpoint import failpoint
 from tidemill.model.identity import CredentialKind, Principal
 from tidemill.model.ids import milliseconds, new_id
+from tidemill.model.job import WHOLE_FLOWS
 from tidemill.model.path import check_name
 from tidemill.model.script import PASSED_ON
 from tidemill.server.jobs_seen import not_there
@@ -247,14 +249,17 @@ def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes,
     if options.get("delete_after_secs"):
         options["delete_after_use"] = True
     limit = settings.get("concurrent_limit")
+    person = acts_for(
+        settings, actor=caller.actor, email=caller.email, args=args_text, is_flow=what.kind in WHOLE_FLOWS
+    )
     return NewJob(
         id=_id_for(query.job_id),
         workspace_id=caller.workspace,
         kind=what.kind,
         tag=_tag(caller, what, args_text, query),
         created_by=caller.username or caller.email,
-        permissioned_as=caller.actor,
-        email=caller.email,
+        permissioned_as=person.actor,
+        email=person.email,
         args=args,
         script_hash=what.script_hash,
         script_path=what.path,
@@ -269,7 +274,7 @@ def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes,
         cache_ttl_s=_first(query.cache_ttl, settings.get("cache_ttl")) or None,
         retry=retry_policy(query.retry, what.on_worker_loss),
         on_worker_loss=what.on_worker_loss,
-        options=Json(msgspec.json.encode(options)),
+        options=Json(msgspec.json.encode({**options, **person.options})),
         labels=list(what.labels),
         visible_to_owner=not (query.invisible_to_owner or settings.get("visible_to_runner_only")),
         concurrency_key=_concurrency_key(caller, what, args_text) if limit else None,

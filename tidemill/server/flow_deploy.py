@@ -1,6 +1,6 @@
 """Deploying a version of a flow: what it says is read and checked first, then kept as it was sent."""
 
-from typing import Final
+from typing import Any, Final
 
 import anyio.to_thread
 import msgspec
@@ -19,6 +19,7 @@ from tidemill.model.job import JobKind
 from tidemill.model.path import check_name, parse_path
 from tidemill.server.enqueue import Runnable, submit_all
 from tidemill.server.flow_wire import NewFlow, check_supported, settings_of
+from tidemill.server.on_behalf import on_behalf
 from tidemill.server.parts import Parts, actor_of
 from tidemill.server.preconditions import ANY_VERSION, Preconditions
 
@@ -58,9 +59,16 @@ async def deploy_flow(
     _check_texts(new)
     path = parse_path(new.path or at or "")
     flow = await checked_flow(bytes(new.value))
-    version = _version(caller, new, path.text)
     async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
         await identity.hold_attempt(tx, caller)
+        behalf = await on_behalf(
+            tx,
+            caller,
+            email=new.on_behalf_of_email,
+            actor=new.on_behalf_of,
+            preserve=bool(new.preserve_on_behalf_of),
+        )
+        version = _version(caller, new, path.text, behalf)
         if at is None:
             permit.require(caller, Action.CREATE, Item(ItemKind.FLOW, path))
             number = await flows.add(tx, version)
@@ -107,7 +115,7 @@ def _require_change(
     conditions.check_present(item, earlier.id)
 
 
-def _version(caller: Principal, new: NewFlow, path: str) -> NewFlowVersion:
+def _version(caller: Principal, new: NewFlow, path: str, behalf: dict[str, Any]) -> NewFlowVersion:
     schema = bytes(new.schema)
     if schema != b"null" and not schema.lstrip().startswith(b"{"):
         raise InvalidSchema("schema must be a JSON object.")
@@ -119,7 +127,7 @@ def _version(caller: Principal, new: NewFlow, path: str) -> NewFlowVersion:
         value=Json(bytes(new.value)),
         schema=Json(schema),
         tag=check_name("tag", new.tag) if new.tag else None,
-        options=Json(msgspec.json.encode(settings_of(new))),
+        options=Json(msgspec.json.encode({**settings_of(new), **behalf})),
         labels=new.labels or [],
         deployment_message=new.deployment_message or None,
         created_by=caller.username or caller.email,

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from tidemill.db.flows import FlowVersion, VersionLine
-from tidemill.model.errors import BadRequest, Unsupported
+from tidemill.model.errors import BadRequest
 
 MAX_VALUE_BYTES: Final = 8 * 1024 * 1024
 _MAX_SECONDS: Final = 10 * 366 * 86400
@@ -34,7 +34,6 @@ class NewFlow(FlowSettings, kw_only=True):
     tag: str | None = None
     labels: list[str] | None = None
     deployment_message: str | None = None
-    # what we do not have: refused where it would change how the flow runs
     on_behalf_of_email: str | None = None
     on_behalf_of: str | None = None
     preserve_on_behalf_of: bool | None = None
@@ -65,6 +64,8 @@ class FlowOut(msgspec.Struct, omit_defaults=True, kw_only=True):
     dedicated_worker: bool | UnsetType = UNSET
     timeout: int | UnsetType = UNSET
     visible_to_runner_only: bool | UnsetType = UNSET
+    on_behalf_of_email: str | UnsetType = UNSET
+    on_behalf_of: str | UnsetType = UNSET
 
 
 class FlowHistoryLine(msgspec.Struct, omit_defaults=True):
@@ -77,14 +78,11 @@ class FlowHistoryLine(msgspec.Struct, omit_defaults=True):
 
 
 def check_supported(new: NewFlow) -> None:
-    """Refuse what we would otherwise have to ignore, and numbers out of range.
+    """Refuse numbers out of range.
 
     Raises:
-        Unsupported, BadRequest: the message names the member.
+        BadRequest: the message names the member.
     """
-    for name in ("on_behalf_of_email", "on_behalf_of"):
-        if getattr(new, name):
-            raise Unsupported(f"Flows with '{name}' are not supported: leave it out.")
     for name, most in {"priority": 100, "timeout": _MAX_SECONDS}.items():
         value = getattr(new, name)
         if value is not None and not (0 <= value <= most and value == int(value)):

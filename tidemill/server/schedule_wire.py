@@ -61,6 +61,8 @@ class NewSchedule(Settled, kw_only=True):
     enabled: bool = True
     paused_until: datetime | None = None
     labels: list[str] | None = None
+    permissioned_as: str | None = None
+    preserve_permissioned_as: bool | None = None
 
 
 class ScheduleChange(Settled, kw_only=True):
@@ -73,6 +75,8 @@ class ScheduleChange(Settled, kw_only=True):
     enabled: bool | None = None
     paused_until: datetime | UnsetType | None = UNSET
     labels: list[str] | None = None
+    permissioned_as: str | None = None
+    preserve_permissioned_as: bool | None = None
 
 
 class WireSchedule(msgspec.Struct, kw_only=True):

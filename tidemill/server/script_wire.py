@@ -73,8 +73,6 @@ class NewScript(Settings, kw_only=True):
 _UNSUPPORTED: Final = (
     "codebase",
     "modules",
-    "on_behalf_of_email",
-    "on_behalf_of",
     "job_token_scopes",
     "debounce_key",
     "debounce_delay_s",
@@ -136,6 +134,8 @@ class ScriptOut(msgspec.Struct, omit_defaults=True, kw_only=True):
     delete_after_secs: int | UnsetType = UNSET
     visible_to_runner_only: bool | UnsetType = UNSET
     auto_kind: str | UnsetType = UNSET
+    on_behalf_of_email: str | UnsetType = UNSET
+    on_behalf_of: str | UnsetType = UNSET
     assets: list[Any] | UnsetType = UNSET
 
 

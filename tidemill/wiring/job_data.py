@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from tidemill.db import identity, references, scripts, storage_access, workflows
@@ -18,6 +19,7 @@ from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.queries.port import Opened
 from tidemill.worker.context import Resolved
+from tidemill.worker.settings import settings_of
 
 
 class WorkspaceData:
@@ -33,6 +35,10 @@ class WorkspaceData:
         if not contains_reference(args):
             return Resolved(args=args, secrets=[])
         principal = await self._principal(job)
+        args_of = settings_of(job).args_of
+        if args_of is not None:
+            giver = await identity.principal_by_name(self._database, args_of, job.workspace_id)
+            principal = replace(giver, credential=principal.credential)
         resolved, secrets = await references.resolve(self._database, self._keyring, principal, args)
         return Resolved(args=resolved, secrets=secrets)
 

@@ -23,11 +23,13 @@ class TaskOptions(msgspec.Struct, frozen=True):
 class JobSettings(msgspec.Struct, frozen=True):
     """`scheduled_for`: the occurrence of a schedule that the job, or the flow around it, was started for.
 
+    `args_of`: the account of who gave its arguments, where it acts for somebody else.
     `entry`: the function that is called; `preprocess`: the preprocessor before it, which makes its arguments.
     """
 
     flow_path: str = ""
     scheduled_for: datetime | None = None
+    args_of: str | None = None
     entry: str = DEFAULT_ENTRY
     preprocess: bool = False
     task: TaskOptions | None = None

@@ -21,7 +21,8 @@ with recursive up as (
   select j.*, 0 as depth from job j where j.workspace_id = :workspace_id and j.id = :id
   union all
   select p.*, up.depth + 1 from up join job p on p.id = up.parent_job where up.flow_step_id is not null)
-select up.id, up.kind, up.flow_step_id, up.email, f.state, q.id is not null as is_open
+select up.id, up.kind, up.flow_step_id,
+  coalesce(up.options ->> 'started_by', up.options ->> 'args_of', up.email) as email, f.state, q.id is not null as is_open
 from up
 left join flow_run f on f.job_id = up.id
 left join job_queue q on q.id = up.id

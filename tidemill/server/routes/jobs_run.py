@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from tidemill.db import scripts
 from tidemill.engine import permit
+from tidemill.engine.on_behalf import ON_BEHALF_OF_EMAIL
 from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.languages import QUERY_LANGUAGES, load_language
 from tidemill.model.errors import BadRequest, Unsupported
@@ -326,7 +327,8 @@ async def _run_inline(parts: Parts, caller: Principal, request: Request, named: 
     body = decode(await read_json(request, max_bytes=parts.values.max_bytes), InlineRun)
     args = _args_of(body.args)
     script = await runnable_script(parts, caller, named)
-    if script.language in QUERY_LANGUAGES:
+    acts_for_other = script.settings.get(ON_BEHALF_OF_EMAIL) not in {None, caller.email}
+    if script.language in QUERY_LANGUAGES and not acts_for_other:
         version = await scripts.version(parts.database.single, caller.workspace, script.hash)
         content = "" if version is None else version.content
         return await answer_inline(

@@ -25,6 +25,7 @@ from tidemill.server import items
 from tidemill.server.changes import changing, plain
 from tidemill.server.item_pages import InItemPage
 from tidemill.server.lazy_route import LazyRoute
+from tidemill.server.on_behalf import identity_for
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.preconditions import Conditions, Preconditions, etag, require_change
 from tidemill.server.schedule_changes import record
@@ -91,6 +92,8 @@ async def create_schedule(
     permit.require(caller, Action.CREATE, item)
     conditions.check_absent(item)
     async with changing(parts, caller) as tx:
+        preserve = bool(body.preserve_permissioned_as)
+        actor, email = await identity_for(tx, caller, body.permissioned_as, preserve=preserve)
         content = checked_content(
             Content(
                 path=item.path.text,
@@ -101,8 +104,8 @@ async def create_schedule(
                 paused_until=utc(body.paused_until),
                 settings=new_settings(await with_defaults(tx, caller.workspace, body)),
                 labels=checked_labels_of(body.labels),
-                permissioned_as=caller.actor,
-                email=caller.email,
+                permissioned_as=actor,
+                email=email,
             )
         )
         await _require_target(tx, caller, content.target)
@@ -124,9 +127,9 @@ async def update_schedule(
     conditions: Conditions,
     body: Annotated[ScheduleChange, Depends(json_body(ScheduleChange))],
 ) -> Response:
-    """Change a schedule. From then on it runs with the rights of who changed it."""
+    """Change a schedule. From then on it runs with the rights of who changed it, or of whom is to be preserved."""
 
-    def changed(held: Schedule) -> Content:
+    def changed(held: Schedule, actor: str, email: str) -> Content:
         is_flow = held.target_kind == "flow" if body.is_flow is None else body.is_flow
         paused = held.paused_until if isinstance(body.paused_until, UnsetType) else utc(body.paused_until)
         return Content(
@@ -138,13 +141,15 @@ async def update_schedule(
             paused_until=paused,
             settings=new_settings(body, held.more),
             labels=checked_labels_of(body.labels, held.labels),
-            permissioned_as=caller.actor,
-            email=caller.email,
+            permissioned_as=actor,
+            email=email,
         )
 
     async with changing(parts, caller) as tx:
         held = await _held(tx, caller, path, conditions)
-        content = checked_content(changed(held))
+        preserve = bool(body.preserve_permissioned_as)
+        actor, email = await identity_for(tx, caller, body.permissioned_as, preserve=preserve)
+        content = checked_content(changed(held, actor, email))
         await _require_target(tx, caller, content.target)
         version = await _update(tx, caller, held, content, conditions=conditions)
     return text_answer(held.path, headers=etag(version))

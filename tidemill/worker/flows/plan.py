@@ -32,8 +32,9 @@ from tidemill.engine.flow.commands import (
 )
 from tidemill.engine.flow.progress import error_json
 from tidemill.engine.flow.state import Again, FlowState, Place, ResultOf, new_state
+from tidemill.engine.on_behalf import acts_for
 from tidemill.model import jsontext
-from tidemill.model.errors import ExpressionFailed
+from tidemill.model.errors import BadRequest, ExpressionFailed
 from tidemill.model.flow import Step, SubFlow
 from tidemill.model.job import EndReason
 from tidemill.worker.flows.around import Around, items_of, iteration_args
@@ -124,7 +125,7 @@ class Plan:
         step = view.level.steps[len(view.state.steps) - 1]
         if step.suspend is None:
             return
-        rules = rules_of(step.suspend, groups=groups, starter=view.email)
+        rules = rules_of(step.suspend, groups=groups, starter=view.starter)
         event, counted = tally(answers, rules, step=step.id, is_late=left_s is not None and left_s <= 0)
         self._parked[view.id] = left_s
         self._counted[view.id] = counted
@@ -310,15 +311,23 @@ class Plan:
         wanted = WantFlow(view.workspace_id, view.email, kind.path)
         version = cast("FlowVersion", answer_of(self._memo, wanted))
         definition = self._known.definition_of_version(version)
-        args = self._values.kept(jsontext.build_object(start.args))
+        sent = jsontext.build_object(start.args)
+        try:
+            person = acts_for(version.settings, actor=view.permissioned_as, email=view.email, args=sent, is_flow=True)
+        except BadRequest as error:
+            raise ExpressionFailed(str(error)) from error
         job = replace(
-            level_job(view, start.job, start.step, kind="flow", index=None, args=args),
+            level_job(view, start.job, start.step, kind="flow", index=None, args=self._values.kept(sent)),
+            permissioned_as=person.actor,
+            email=person.email,
             script_hash=version.id,
             script_path=version.path,
             tag=version.tag or view.tag,
             delay_s=start.delay_s,
             cache_ttl_s=start.step.cache_ttl_s or definition.flow.cache_ttl_s,
         )
+        inherited = msgspec.json.decode(job.options.raw, type=dict[str, msgspec.Raw])
+        job = replace(job, options=Json(msgspec.json.encode({**person.options, **inherited})))
         if start.again is not None:
             job = replace(job, options=options_of(job.options.raw, again=start.again))
         if start.delay_s > 0 or job.cache_ttl_s:  # whoever takes it looks whether there is a result already
@@ -329,6 +338,8 @@ class Plan:
             _below(view, job, new_state(Place(source=job.id))),
             script_hash=version.id,
             script_path=version.path,
+            permissioned_as=job.permissioned_as,
+            email=job.email,
             definition=definition,
         )
         self._begin(below, again=start.again)

@@ -13,6 +13,7 @@ from tidemill.db.pool import Json
 from tidemill.db.values import Kept
 from tidemill.engine.concurrency import concurrency_key, fill
 from tidemill.engine.flow.commands import Start
+from tidemill.engine.on_behalf import acts_for
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed, InvalidName
 from tidemill.model.flow import PREPROCESSOR_ID, DeployedScript, InlineScript, Limit, Step
@@ -53,7 +54,7 @@ def _inherited(view: View, step: Step) -> dict[str, object]:
     """What the jobs of a step carry, and all below them: the occurrence of the schedule that started the flow, and
     whether what they held is erased once it is over."""
     options = {} if view.options == b"{}" else msgspec.json.decode(view.options, type=dict[str, object])
-    names = ("scheduled_for", "delete_after_use")
+    names = ("scheduled_for", "delete_after_use", "started_by")
     found: dict[str, object] = {name: options[name] for name in names if name in options}
     return {**found, "delete_after_use": True} if step.delete_after_use else found
 
@@ -111,9 +112,12 @@ def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: 
     own = {name: settings[name] for name in PASSED_ON if settings.get(name)}
     if own.get("delete_after_secs"):
         own["delete_after_use"] = True
+    person = acts_for(settings, actor=view.permissioned_as, email=view.email, args=args, is_flow=False)
     job = replace(
         job,
         kind="script",
+        permissioned_as=person.actor,
+        email=person.email,
         script_path=seen.path,
         script_hash=seen.hash,
         script_row=seen.row,
@@ -122,7 +126,7 @@ def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: 
         timeout_s=min((each for each in (job.timeout_s, settings.get("timeout")) if each), default=None),
         cache_ttl_s=job.cache_ttl_s or settings.get("cache_ttl") or None,
         on_worker_loss="fail" if view.definition.flow.same_worker else seen.on_worker_loss,
-        options=Json(msgspec.json.encode({**own, **msgspec.json.decode(job.options.raw)})),
+        options=Json(msgspec.json.encode({**own, **msgspec.json.decode(job.options.raw), **person.options})),
         labels=list(seen.labels),
         **_limited(view, limit, seen.path, args),
     )

@@ -16,8 +16,10 @@ FLOW_TAG: Final = "flow"
 
 
 class LevelOptions(msgspec.Struct):
-    """What the options of a level's job say about how it begins."""
+    """What the options of a level's job say about how it begins, and who started it on behalf of somebody else."""
 
+    started_by: str | None = None
+    args_of: str | None = None
     preprocess: bool = False
     again: Again | None = None
 
@@ -78,6 +80,12 @@ class View:
     state: FlowState
     version: int | None
     is_in_queue: bool
+
+    @property
+    def starter(self) -> str:
+        """The account of who started it."""
+        options = msgspec.json.decode(self.options, type=LevelOptions)
+        return options.started_by or options.args_of or self.email
 
     @property
     def level(self) -> Level:

@@ -186,7 +186,7 @@ class WorkflowPlan(Plan):
         self, view: View, key: str, asks: Asks, answers: Sequence[Answer], *, left_s: float | None
     ) -> None:
         is_late = left_s is not None and left_s <= 0
-        event, counted = tally(answers, asks.rules(starter=view.email), step=key, is_late=is_late)
+        event, counted = tally(answers, asks.rules(starter=view.starter), step=key, is_late=is_late)
         verdict = verdict_of(event, required=1)
         self._parked[view.id] = left_s if verdict is None else 0.0
         if verdict is None:
