@@ -254,6 +254,11 @@ def _people(seeded: Seeded) -> dict[str, Call]:
         "GET acls/get/{kind}/{path}": Call(at=script),
         "POST acls/add/{kind}/{path}": Call(at=script, body={"owner": "u/op", "write": True}),
         "POST acls/remove/{kind}/{path}": Call(at=script, body={"owner": "u/op"}),
+        "POST imports/windmill": Call(
+            body={"url": "http://127.0.0.1:9", "workspace": "main", "token": "t"},
+            status=409,
+            why="there is no Windmill to be asked",
+        ),
         "GET audit/get/{id}": Call(at={"id": seeded.audit_id}),
         "POST s3_credentials": Call(),
         "POST access_keys/create": Call(body={"label": "ci", "read_only": True}, by="developer"),

@@ -128,6 +128,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/workspaces/get_settings": member("workspaces:read"),
     "POST /api/w/{workspace}/workspaces/change_workspace_name": admin("workspaces:write"),
     "POST /api/w/{workspace}/workspaces/change_workspace_color": admin("workspaces:write"),
+    "POST /api/w/{workspace}/imports/windmill": admin("workspaces:write"),
     # members
     "GET /api/w/{workspace}/users/whoami": member(""),
     "GET /api/w/{workspace}/users/list": member("users:read"),

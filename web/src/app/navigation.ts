@@ -1,5 +1,5 @@
 /** What the side bar and the command palette lead to. */
-import { Activity, Boxes, Braces, CalendarClock, Code2, Database, FolderTree, HardDrive, House, KeyRound, ScrollText, Server, Settings, Users, UsersRound, Workflow, type LucideIcon } from "lucide-react";
+import { Activity, Boxes, Braces, CalendarClock, Code2, Database, FileDown, FolderTree, HardDrive, House, KeyRound, ScrollText, Server, Settings, Users, UsersRound, Workflow, type LucideIcon } from "lucide-react";
 
 export interface Place {
   label: string;
@@ -19,7 +19,8 @@ export interface Place {
     | "/w/$workspace/members"
     | "/w/$workspace/groups"
     | "/w/$workspace/audit"
-    | "/w/$workspace/settings";
+    | "/w/$workspace/settings"
+    | "/w/$workspace/import";
   icon: LucideIcon;
   /** Shown only to admins of the workspace. */
   adminOnly?: boolean;
@@ -44,6 +45,7 @@ export const PLACES: Place[] = [
   { label: "Groups", to: "/w/$workspace/groups", icon: UsersRound, isHidden: true },
   { label: "Audit", to: "/w/$workspace/audit", icon: ScrollText },
   { label: "Settings", to: "/w/$workspace/settings", icon: Settings },
+  { label: "Import from Windmill", to: "/w/$workspace/import", icon: FileDown, isHidden: true },
 ];
 
 /** Parts of the settings, for the palette. */

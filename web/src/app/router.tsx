@@ -254,13 +254,15 @@ const settings = createRoute({
 });
 const settingsSection = createRoute({ getParentRoute: () => settings, path: "/$section" });
 
+const imports = createRoute({ getParentRoute: () => workspace, path: "/import", component: lazyRouteComponent(() => import("@/imports/page"), "ImportPage") });
+
 const inWorkspace = [
   ...[flows, newFlow, flow, editFlow],
   ...[home, scripts, newScript, script, editScript, runs, run],
   ...[schedules, newSchedule, schedule, workers],
   ...[resources, newResource, resource, variables, newVariable, variable, states, state],
   ...[storages, storage, databases, database],
-  ...[members.addChildren([member]), groups.addChildren([group]), folders.addChildren([folder]), audit, settings.addChildren([settingsSection])],
+  ...[members.addChildren([member]), groups.addChildren([group]), folders.addChildren([folder]), audit, settings.addChildren([settingsSection]), imports],
 ] as const;
 
 const pages = root.addChildren([signIn, start, approval, workspace.addChildren(inWorkspace)]);

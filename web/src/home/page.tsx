@@ -108,8 +108,10 @@ function Doors({ workspace }: { workspace: string }) {
           New resource
         </Link>
       </Door>
-      <Door icon={<FileDown size={18} aria-hidden />} title="Import from Windmill" text="Its own command line works against this server:">
-        <code className="overflow-auto rounded bg-sunken px-2 py-1 text-xs whitespace-nowrap">{`wmill workspace add ${workspace} ${workspace} ${location.origin}`}</code>
+      <Door icon={<FileDown size={18} aria-hidden />} title="Import from Windmill" text="From a running instance, or from the folder that its command line wrote. You see what is in it first.">
+        <Link to="/w/$workspace/import" params={{ workspace }} className={BUTTON}>
+          Import
+        </Link>
       </Door>
     </div>
   );

@@ -50,11 +50,11 @@ export function Failure({ error, again, what }: { error: unknown; again?: () => 
 }
 
 /** Why a form was not saved, in a column of it; nothing without an error. */
-export function NotSaved({ error }: { error: unknown }) {
+export function NotSaved({ error, title = "It was not saved" }: { error: unknown; title?: string }) {
   if (error === null || error === undefined) return null;
   return (
     <div className="-m-4">
-      <Failure error={error} what="It was not saved" />
+      <Failure error={error} what={title} />
     </div>
   );
 }
