@@ -21,7 +21,7 @@ _MAX_LINE_BYTES: Final = 1024
 _MAX_TRAILERS: Final = 10
 _MAX_CHUNK_BYTES: Final = 5 * 1024**3
 _HEAD: Final = re.compile(rb"([0-9a-fA-F]{1,16})(?:;chunk-signature=([0-9a-f]{64}))?")
-_TRAILER: Final = re.compile(rb"([A-Za-z0-9-]{1,64}):[ \t]*([\x20-\x7e]*)")
+_TRAILER: Final = re.compile(rb"([A-Za-z0-9-]{1,64}):[ \t]*+([\x20-\x7e]*)")
 _TRAILER_SIGNATURE: Final = "x-amz-trailer-signature"
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-_TOKEN: Final = re.compile(rb'(?P<string>"(?:[^"\\]|\\.)*+")|(?P<blank>[ \t\r\n]++)', re.DOTALL)
+_TOKEN: Final = re.compile(rb'(?P<string>"(?:[^"\\]|\\.)*+(?:"|\\?\Z))|(?P<blank>[ \t\r\n]++)', re.DOTALL)
 
 
 def cache_key(*, workspace: str, version: str, permissioned_as: str, arguments: Mapping[str, bytes]) -> bytes:

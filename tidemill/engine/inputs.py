@@ -25,7 +25,7 @@ MAX_BYTES: Final = 64 << 20
 """How large the whole may become: a few small resources that name each other often can unfold to terabytes."""
 
 _MAYBE: Final = re.compile(rb'"(?:\$|\\u0024)')
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"(?=(?P<key>[ \t\r\n]*+:)?)', re.DOTALL)
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)(?=(?P<key>[ \t\r\n]*+:)?)', re.DOTALL)
 _PLAIN: Final = (b'"$var:', b'"$res:')
 _ESCAPED: Final = (b'"$', b'"\\u0024')
 _KINDS: Final[Mapping[str, Literal["var", "res"]]] = {"$var:": "var", "$res:": "res"}

@@ -19,7 +19,7 @@ _KEY: Final = r"""(?P<quote>["'])(?P<key>[^"'\\\n]*)(?P=quote)"""
 _STEP: Final = rf"\.\s*(?P<name>{_NAME})|\[\s*(?:(?P<index>{_INDEX})|{_KEY})\s*\]"
 _START: Final = re.compile(rf"\s*({_NAME})\s*")
 _NEXT: Final = re.compile(rf"\s*(?:{_STEP})\s*")
-_END: Final = re.compile(r"\s*;?\s*\Z")
+_END: Final = re.compile(r"\s*+(?:;\s*+)?\Z")
 _INHERITED: Final = frozenset({
     "__proto__", "constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString",
     "valueOf",

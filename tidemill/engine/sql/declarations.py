@@ -268,7 +268,7 @@ def read_default(text: str, name: str, type_name: str, dialect: Dialect) -> byte
     match kind:
         case "integer" if re.fullmatch(r"[+-]?\d+", text):
             return str(int(text)).encode()
-        case "number" if re.fullmatch(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", text):
+        case "number" if re.fullmatch(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", text):
             return _number(text)
         case "boolean" if text.lower() in {"true", "false", "1", "0"}:
             return b"true" if text.lower() in {"true", "1"} else b"false"

@@ -267,8 +267,8 @@ def _add_foreign_key(writer: _Writer) -> str:
     return f"alter table {writer.table} add {constraint}foreign key ({writer.names}) references {there} ({to})"
 
 
-_CHARACTERS: Final = re.compile(r"\s*(?:character set|collate) \S+", re.IGNORECASE)
-_NULLNESS: Final = re.compile(r"\s+(?:not null|null|default null)(?=\s|\Z)", re.IGNORECASE)
+_CHARACTERS: Final = re.compile(r"(?<!\s)\s*+(?:character set|collate) \S+", re.IGNORECASE)
+_NULLNESS: Final = re.compile(r"(?<!\s)\s++(?:not null|null|default null)(?=\s|\Z)", re.IGNORECASE)
 
 
 def _modify(writer: _Writer) -> str:

@@ -88,7 +88,7 @@ _OWN: Final[Mapping[str, Mapping[str, Schema]]] = {
     ),
 }
 _FOLDED: Final = re.compile(r"\s+")
-_SIZE: Final = re.compile(r"\s*\([^()]*\)")
+_SIZE: Final = re.compile(r"(?<!\s)\s*+\([^()]*+\)")
 _WRAPPED: Final = re.compile(r"(nullable|lowcardinality)\((.*)\)")
 _TWO_WORDS: Final = {
     "double precision": "double",

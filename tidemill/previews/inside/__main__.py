@@ -26,7 +26,7 @@ from tidemill.sandbox.confinement import confine, die_with_parent
 MORE_MEMORY_BYTES: Final = 768 * MIB
 CPU_S: Final = 600
 _MOST_MESSAGE: Final = 600
-_NOT_FOR_USERS: Final = re.compile(r"\n\s*(LINE \d+:|Possible [Ss]olution|Possible fixes|At:|\* ).*", re.DOTALL)
+_NOT_FOR_USERS: Final = re.compile(r"\n[^\S\n]*+(LINE \d+:|Possible [Ss]olution|Possible fixes|At:|\* ).*", re.DOTALL)
 
 
 def main() -> None:

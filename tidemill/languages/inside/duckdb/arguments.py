@@ -118,7 +118,7 @@ class Given:
 _NOUNS: Final = {"list": "list", "dict": "object", "str": "text"}
 _SHAPES: Final = {'"': "a text", "[": "a list", "{": "an object", "t": "a truth", "f": "a truth", "n": "null"}
 
-_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _INTEGER: Final = re.compile(r"[+-]?\d+")
 _FRACTION: Final = re.compile(r"\.(\d+?)0*(?!\d)")
 _TIME_OF_DAY: Final = re.compile(r"[T ](?!00:00(?::00(?:\.0+)?)?(?:Z|\+00(?::?00)?)?$)\d")

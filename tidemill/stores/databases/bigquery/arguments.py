@@ -17,7 +17,7 @@ from tidemill.stores.databases.port import Argument
 Parameter = dict[str, Any]
 Writer = Callable[[str, str, bytes], str]
 
-_RANGE: Final = re.compile(r"\[(.+), (.+)\)")
+_RANGE: Final = re.compile(r"\[([^,]+), ([^,]+)\)")
 _ENDLESS: Final = frozenset({"UNBOUNDED", "NULL", "unbounded", "null"})
 
 

@@ -21,7 +21,7 @@ _EPOCH: Final = datetime(1970, 1, 1)
 _MICROSECONDS: Final = re.compile(r"-?\d+")
 _INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:Z|\+00:00| UTC)")
 _INTERVAL: Final = re.compile(r"([+-]?)(\d+)-(\d+) ([+-]?)(\d+) ([+-]?)(\d+):(\d+):(\d+)(?:\.(\d+))?")
-_RANGE: Final = re.compile(r"\[(.+), (.+)\)")
+_RANGE: Final = re.compile(r"\[([^,]+), ([^,]+)\)")
 _ENDLESS: Final = "UNBOUNDED"
 _PICOSECONDS: Final = 12
 

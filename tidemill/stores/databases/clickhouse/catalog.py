@@ -28,7 +28,7 @@ _INDEXES: Final = """
 select name, expr, type_full, granularity from system.data_skipping_indices
 where database = {schema:String} and table = {name:String} order by name"""
 
-_CHOICE: Final = re.compile(r"'((?:[^'\\]|\\.)*)' = -?\d+")
+_CHOICE: Final = re.compile(r"(?s)'((?:[^'\\]|\\.)*+)(?:' = -?\d+|\\?\Z)")
 _PLAIN_NAME: Final = re.compile(r"\s*(?:([A-Za-z_]\w*)|`((?:[^`\\]|\\.)*)`)\s*(?:,|\Z)")
 _NO_CHANGES: Final = (
     "ClickHouse has neither transactions nor keys that are unique: that a change hits exactly one row cannot be "

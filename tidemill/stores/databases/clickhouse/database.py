@@ -41,7 +41,7 @@ _SETTINGS: Final = {
     "http_write_exception_in_output_format": "0",
 }
 _POSITION: Final = re.compile(r"\(line (\d+), col(?:umn)? (\d+)\)")
-_VERSION: Final = re.compile(r"\s*\(version [^)]*\)\s*\Z|\s*\(official build\)\s*\Z")
+_VERSION: Final = re.compile(r"(?<!\s)\s*+(?:\(version [^)]{0,200}\)|\(official build\))\s*+\Z")
 
 
 class ClickHouseDatabase:

@@ -14,7 +14,7 @@ Reader = Callable[[Any], object]
 
 _NAMED: Final = re.compile(r"(`(?:[^`\\]|\\.)*`|\w+)\s+(?=\w)")
 _INTEGER: Final = re.compile(r"(U?)Int(\d+)")
-_QUOTED: Final = re.compile(r"'(?:[^'\\]|\\.|'')*'")
+_QUOTED: Final = re.compile(r"(?s)'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)")
 
 
 @cache

@@ -17,7 +17,9 @@ from tidemill.model.errors import BadRequest
 from tidemill.stores.databases.mssql.moments import DAYS_TO_1900, clock_of, day_of, shifted
 from tidemill.stores.databases.port import Argument
 
-_NAME: Final = re.compile(r"(?P<word>[a-z0-9_. ]+?)\s*(?:\(\s*(?P<first>\d+|max)\s*(?:,\s*(?P<second>\d+)\s*)?\))?")
+_NAME: Final = re.compile(
+    r"(?P<word>[a-z0-9_.]+(?: +[a-z0-9_.]+)*+)\s*+(?:\(\s*(?P<first>\d+|max)\s*(?:,\s*(?P<second>\d+)\s*)?\))?"
+)
 _MOST_DIGITS: Final = 38
 _MOST_BYTES: Final = 8000
 _PIECES: Final = 0xFFFF

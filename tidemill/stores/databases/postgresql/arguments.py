@@ -44,7 +44,7 @@ _ALIASES: Final = {
     "timestamp with time zone": "timestamptz",
 }
 _MODIFIER: Final = re.compile(r"\([^()]*\)")
-_ARRAY: Final = re.compile(r"\s*(\[\d*\]|\barray\b)$")
+_ARRAY: Final = re.compile(r"(?<!\s)\s*+(\[\d*+\]|\barray\b)$")
 _JSON: Final = frozenset({"json", "jsonb"})
 
 

@@ -17,7 +17,7 @@ from tidemill.stores.databases.port import Argument
 Binding = dict[str, str | None]
 Writer = Callable[[str, str, bytes], str]
 
-_SIZE: Final = re.compile(r"\s*\([^()]*\)")
+_SIZE: Final = re.compile(r"(?<!\s)\s*+\([^()]*+\)")
 _PARTS: Final = re.compile(r"(\d{4,6}-\d\d-\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([+-])(\d\d):?(\d\d)?)?")
 _EPOCH: Final = date(1970, 1, 1)
 _SECOND_NS: Final = 10**9
