@@ -55,7 +55,7 @@ dev: install-dev web ## As `run`, and restart when a source file changes
 
 test: install-dev ## Install what the tests need and run them all
 	@$(MAKE) --no-print-directory -j2 web-check prepare
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 prepare: install-dev
 	@$(BIN)/python tests/prepare.py

@@ -17,6 +17,7 @@ from bench.measures import (
     noop,
     objects,
     objects_local,
+    server_start,
     start,
     warm,
 )
@@ -42,5 +43,6 @@ MEASURES: Final = {
     "objects": Measure("objects through the S3 endpoint, against the server behind it", objects.measure),
     "objects_local": Measure("objects in a local folder: put, get, list", objects_local.measure),
     "databases": Measure("queries inline, and a table to Parquet, against clients without Tidemill", databases.measure),
+    "server_start": Measure("start of `tidemill server`, against the framework alone", server_start.measure),
     "start": Measure("start of `tidemill up`, first and second", start.measure),
 }

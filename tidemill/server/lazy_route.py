@@ -7,7 +7,7 @@ routes: at the start all would wait for what few calls need.
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
@@ -39,9 +39,14 @@ class LazyRoute(APIRoute):
         self.whole: Final = cache(lambda: self.whole_class(path, endpoint, methods=self.methods, **made(options)))
         self.app = self._call
 
+    def __copy__(self) -> Self:
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
     def __getattr__(self, name: str) -> Any:
         """What is not known yet."""
-        if name.startswith("__") or name == "whole":  # of a copy that has nothing yet
+        if name.startswith("__") or name == "whole":
             raise AttributeError(name)
         return getattr(self.whole(), name)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from starlette.routing import BaseRoute, Match, Route
@@ -24,6 +25,15 @@ class _Leaf:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """A path of a route: its segments (None for any one), whether all the rest follows, the names of what is held."""
+
+    segments: tuple[str | None, ...]
+    takes_rest: bool
+    names: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class _Node:
     """What may follow after some segments: a certain one, any one; routes that end here, or take in all the rest."""
@@ -33,21 +43,15 @@ class _Node:
     ends: list[_Leaf] = field(default_factory=list)
     rests: list[_Leaf] = field(default_factory=list)
 
-    def add(self, segments: Sequence[str], order: int, route: Route, names: tuple[str, ...] = ()) -> None:
-        if not segments:
-            self.ends.append(_Leaf(order, route, names))
-            return
-        segment, rest = segments[0], segments[1:]
-        placeholder = _PLACEHOLDER.fullmatch(segment)
-        if placeholder is None and "{" not in segment:
-            self.certain.setdefault(segment, _Node()).add(rest, order, route, names)
-        elif placeholder is not None and placeholder[2] is None:
+    def after(self, segment: str | None) -> "_Node":
+        """The node behind a segment of a template; made where there was none."""
+        if segment is None:
             self.any = self.any or _Node()
-            self.any.add(rest, order, route, (*names, placeholder[1]))
-        elif placeholder is not None and not rest:
-            self.rests.append(_Leaf(order, route, (*names, placeholder[1])))
-        else:
-            raise ConfigurationError(f"{route.path}: a placeholder is a whole segment, and of several only at the end.")
+            return self.any
+        found = self.certain.get(segment)
+        if found is None:
+            found = self.certain[segment] = _Node()
+        return found
 
     def find(
         self, segments: Sequence[str], at: int = 0, values: tuple[str, ...] = ()
@@ -79,7 +83,11 @@ class RouteTree(BaseRoute):
         self.routes: Final = list(routes)
         self._root: Final = _Node()
         for order, route in enumerate(self.routes):
-            self._root.add(route.path.split("/"), order, route)
+            template = _read(route.path)
+            node = self._root
+            for segment in template.segments:
+                node = node.after(segment)
+            (node.rests if template.takes_rest else node.ends).append(_Leaf(order, route, template.names))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As of the route that answers; of one with another method if there is none, which then refuses."""
@@ -97,6 +105,25 @@ class RouteTree(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand over to the route that was found."""
         await scope["route"].handle(scope, receive, send)
+
+
+@cache
+def _read(path: str) -> _Template:
+    segments: list[str | None] = []
+    names: list[str] = []
+    takes_rest = False
+    for segment in path.split("/"):
+        placeholder = _PLACEHOLDER.fullmatch(segment)
+        if takes_rest or (placeholder is None and "{" in segment):
+            raise ConfigurationError(f"{path}: a placeholder is a whole segment, and of several only at the end.")
+        if placeholder is None:
+            segments.append(segment)
+            continue
+        names.append(placeholder[1])
+        takes_rest = placeholder[2] is not None
+        if not takes_rest:
+            segments.append(None)
+    return _Template(tuple(segments), takes_rest, tuple(names))
 
 
 def _scope(leaf: _Leaf, values: tuple[str, ...]) -> Scope:
