@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DATA_DIR ?= .tidemill
 PORT ?= 8000
 
-.PHONY: help run test check dev bench soak install install-dev prepare web web-check web-dev lock clean
+.PHONY: help run test check dev bench bench-peers soak install install-dev prepare web web-check web-dev lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,9 @@ check: install-dev ## Format, lint, types, layers
 
 bench: install-dev ## Measure, as ratios to raw baselines taken in the same run
 	@$(BIN)/python -m bench
+
+bench-peers: install-dev ## Measure flows beside other systems, each installed apart (not in the tests)
+	@$(BIN)/python -m bench.peers
 
 lock: | $(BIN)/uv ## Renew the lock files from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 pyproject.toml packaging/build-tools.txt -o requirements.lock

@@ -62,6 +62,11 @@ class Instance:
         return self._postgres.dsn
 
     @property
+    def superuser_dsn(self) -> str:
+        """For what nobody but the owner of the cluster may do."""
+        return self._postgres.superuser_dsn
+
+    @property
     def postgres_pid(self) -> int:
         """Process id of the database server."""
         return self._postgres.pid

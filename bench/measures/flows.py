@@ -73,9 +73,7 @@ class _Bench:
     async def sequence(self, *, steps: int, number: int, rounds: int) -> list[Figure]:
         """Steps one after the other, each with the result of the one before."""
         script = FIB.format(n=number)
-        value = {
-            "modules": [_step(f"s{at}", script, n="flow_input.n", before="previous_result") for at in range(steps)]
-        }
+        value = {"modules": [step(f"s{at}", script, n="flow_input.n", before="previous_result") for at in range(steps)]}
         args = {"n": number}
         loop = await helper("warm", self._instance.dsn, script)
         ours, raw, cpu = [], [], []
@@ -113,7 +111,7 @@ class _Bench:
             "type": "forloopflow",
             "parallel": True,
             "iterator": {"type": "javascript", "expr": "flow_input.items"},
-            "modules": [_step("each", ITEM, n="flow_input.iter.value")],
+            "modules": [step("each", ITEM, n="flow_input.iter.value")],
         }
         value, args = {"modules": [{"id": "many", "value": loop_value}]}, {"items": list(range(count))}
         bare_loop = await helper("warm", self._instance.dsn, ITEM)
@@ -137,8 +135,8 @@ class _Bench:
         """50 MB from one step to the next; the peak is that of the worker process in its whole life until here."""
         value = {
             "modules": [
-                _step("makes", MAKES, size="flow_input.size"),
-                _step("takes", TAKES, text="results.makes"),
+                step("makes", MAKES, size="flow_input.size"),
+                step("takes", TAKES, text="results.makes"),
             ]
         }
         took = await self._run(value, {"size": LARGE_BYTES})
@@ -156,7 +154,7 @@ class _Bench:
 
     async def sleeping(self, *, count: int) -> list[Figure]:
         """Flows that wait for an hour: what they cost while they do."""
-        value = {"modules": [{"id": "a", "value": {"type": "identity"}}, {**_step("b", ITEM), "sleep": _static(3600)}]}
+        value = {"modules": [{"id": "a", "value": {"type": "identity"}}, {**step("b", ITEM), "sleep": _static(3600)}]}
         body = json.dumps({"value": value, "args": {}}).encode()
         for _ in range(count):
             await self._post(body)
@@ -212,7 +210,8 @@ class _Bench:
         return cpu_s([*tree(self._worker_pid), *tree(self._instance.postgres_pid)])
 
 
-def _step(step_id: str, content: str, **inputs: str) -> dict[str, object]:
+def step(step_id: str, content: str, **inputs: str) -> dict[str, object]:
+    """A Python step; `inputs` are expressions."""
     transforms = {name: {"type": "javascript", "expr": text} for name, text in inputs.items()}
     value = {"type": "rawscript", "language": "python3", "content": content, "lock": "", "input_transforms": transforms}
     return {"id": step_id, "value": value}

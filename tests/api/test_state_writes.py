@@ -17,6 +17,7 @@ from tidemill.model.errors import StateChanged
 R = "/api/w/main/resources"
 PATH = "u/dev/seen"
 _BECOMES_STEP = inline("update job set flow_step_id = 'a', parent_job = :parent where id = :id")
+_BECOMES_WORKFLOW = inline("insert into flow_run (job_id, workspace_id, state) values (:id, 'main', '{}')")
 _NEXT_ATTEMPT = inline("update job_queue set attempt = 2 where id = :id")
 _KEPT = inline("select count(*) from state_write")
 
@@ -194,10 +195,12 @@ async def test_what_a_step_has_written_cannot_be_moved(api: Api) -> None:
     assert (found["value"], found["description"]) == (2, "new")
 
 
-@pytest.mark.parametrize("case", ["no flow", "no condition", "no state"])
+@pytest.mark.parametrize("case", ["no flow", "no condition", "no state", "a workflow in a flow"])
 async def test_all_other_writes_count_at_once(api: Api, case: str) -> None:
     first = (await create(api.developer, 1, "any" if case == "no state" else "state")).headers["etag"]
     job = await Step.start(api, in_flow=case != "no flow")
+    if case == "a workflow in a flow":
+        await api.parts.database.single.execute(_BECOMES_WORKFLOW, id=job.job)
     assert (await write(job.client, 2, "" if case == "no condition" else first)).status_code == 200
     assert (await read(api.developer))[0] == 2
 

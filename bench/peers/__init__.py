@@ -1,0 +1,1 @@
+"""Flows of other systems beside ours: `python -m bench.peers`, each in an environment of its own."""

@@ -1,0 +1,1 @@
+"""One program a peer, run with the interpreter of its environment: nothing of Tidemill is there."""
