@@ -69,7 +69,9 @@ def test_tasks_steps_and_sleeps_of_a_workflow(workspace: Workspace) -> None:
 
 def test_the_tasks_of_a_workflow_are_jobs_below_it(workspace: Workspace) -> None:
     job = workspace.start(workspace.deploy(SHAPES), {"items": [1, 2]})
-    assert "--- WAC: double ---" in workspace.follow(job)
+    log = workspace.follow(job)
+    assert "--- WAC: double ---" in log
+    assert "WM_WAC_STEP" not in log
     whole = workspace.get(f"jobs_u/get/{job}")
     told = whole["workflow_as_code_status"]
     tasks = {name: each for name, each in told.items() if not name.startswith("_step/")}

@@ -194,6 +194,7 @@ class Execution:
             turn = await begin_round(self._parts, self.job)
             if turn is None:
                 return Look()
+            self._output.of_workflow = turn.task is None
             self._output.remember(turn.secrets)
         _, resolved = await self._arguments(None if turn is None else turn.args)
         task = turn.task if turn is not None else None

@@ -16,6 +16,7 @@ from tidemill.model.errors import Unavailable
 T = TypeVar("T")
 
 STREAM_MARKER: Final = b"WM_STREAM: "
+_STEP_MARKER: Final = b"WM_WAC_STEP: "
 _BATCH_BYTES: Final = 256 * 1024
 _EAGER_FLUSHES: Final = 8
 _EAGER_S: Final = 0.2
@@ -35,6 +36,7 @@ class Output:
 
     Attributes:
         lost: the lease is gone; nothing more is written.
+        of_workflow: the client tells in lines of its own which step begins; they are no part of the log.
         last_line: the last line that was printed, without its end.
     """
 
@@ -70,6 +72,7 @@ class Output:
         self._is_continued = False
         self._warned = False
         self.lost = False
+        self.of_workflow = False
         self.last_line = b""
         self.streamed = bytearray()
 
@@ -79,7 +82,7 @@ class Output:
         self._line = lines.pop()
         for line in lines:
             self._take_line(line + b"\n")
-        if self._line and not STREAM_MARKER.startswith(self._line[: len(STREAM_MARKER)]):
+        if self._line and not self._may_be_marked(self._line):
             self._take_part(self._line)
             self._line = b""
         self._arrived.set()
@@ -87,6 +90,11 @@ class Output:
             self._flusher = asyncio.create_task(self._keep_flushing())
         if len(self._log) + len(self._stream) > _BATCH_BYTES:
             await self.flush()
+
+    def _may_be_marked(self, line: bytes) -> bool:
+        """Whether the beginning of a line could be that of one that is not for the log."""
+        markers = (STREAM_MARKER, _STEP_MARKER) if self.of_workflow else (STREAM_MARKER,)
+        return any(marker.startswith(line[: len(marker)]) for marker in markers)
 
     def _take_part(self, part: bytes) -> None:
         """The beginning or a further piece of a line that has not ended yet."""
@@ -99,6 +107,8 @@ class Output:
             piece = line[len(STREAM_MARKER) : -1].replace(b"\\n", b"\n")
             self._stream += piece
             self.streamed += piece
+            return
+        if self.of_workflow and not self._is_continued and line.startswith(_STEP_MARKER):
             return
         text = line.rstrip(b"\r\n")
         self.last_line = ((self.last_line if self._is_continued else b"") + text)[-_LAST_LINE_BYTES:]

@@ -1,14 +1,12 @@
 """One plan: from what happened to all that follows from it, through the levels of a flow, as one `Advance`."""
 
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, cast
-from uuid import UUID
 
 import msgspec
 
-from tidemill.db.flow_runs import Advance, Asked, End, Held, Items, Placed, Run, Settled
+from tidemill.db.flow_runs import Asked, End, Held, Items, Placed, Settled
 from tidemill.db.flows import FlowVersion
 from tidemill.db.intake import NewJob
 from tidemill.db.pool import Json
@@ -38,53 +36,20 @@ from tidemill.model.errors import BadRequest, ExpressionFailed
 from tidemill.model.flow import Step, SubFlow
 from tidemill.model.job import EndReason
 from tidemill.worker.flows.around import Around, items_of, iteration_args
-from tidemill.worker.flows.known import Known, Memo, WantAnswers, WantFlow, answer_of
+from tidemill.worker.flows.collected import Collected, ToKeep
+from tidemill.worker.flows.known import WantAnswers, WantFlow, answer_of
 from tidemill.worker.flows.steps import job_of_step, level_job
-from tidemill.worker.flows.values import PlanValues
 from tidemill.worker.flows.views import View, options_of
 
 MOST: Final = 1000
 """So many jobs come into being in one statement, about; what more there is to do, the flow's own job does."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToKeep:
-    """The result of a flow that is to be kept under a key (in hexadecimal digits) for `ttl_s` seconds."""
-
-    workspace: str
-    key: str
-    result: Kept
-    ttl_s: int
-
-
-class Plan:
-    """Collects what follows. `views` are the levels at hand; `take` says how many new jobs the worker takes at once.
+class Plan(Collected):
+    """Works out what follows.
 
     Raises (from all methods): `Wanted`, where something has to be loaded first: then begin anew with what was loaded.
     """
-
-    def __init__(
-        self, views: dict[UUID, View], known: Known, memo: Memo, *, tags: frozenset[str], take: int, inline_bytes: int
-    ) -> None:
-        self.views = dict(views)
-        self._known = known
-        self._memo = memo
-        self._tags = tags
-        self._take = take
-        self._values = PlanValues(known, memo, inline_bytes=inline_bytes)
-        self._events: deque[tuple[UUID, Event]] = deque()
-        self._held: list[Held] = []
-        self._ends: list[End] = []
-        self._jobs: list[Placed] = []
-        self._items: dict[tuple[UUID, str], Items] = {}
-        self._changed: dict[UUID, int | None] = {}
-        self._parked: dict[UUID, float | None] = {}
-        self._asks: dict[UUID, Asked] = {}
-        self._settled: list[Settled] = []
-        self._counted: dict[UUID, tuple[Answer, ...]] = {}
-        self.results: dict[UUID, Kept] = {}
-        self.to_keep: list[ToKeep] = []
-        self.shared_over: list[UUID] = []
 
     def end_step(self, job: ClaimedJob, ended: JobEnded) -> None:
         """A job that the worker holds ends, and is a step of a flow."""
@@ -113,11 +78,6 @@ class Plan:
             ),
         )
 
-    def hold(self, job: ClaimedJob) -> None:
-        """The worker holds the job of a level itself, and gives it up with this plan."""
-        self._held.append(Held(job.id, job.attempt))
-        self._parked[job.id] = None
-
     def judge(
         self, view: View, answers: Sequence[Answer], *, groups: tuple[str, ...] | None, left_s: float | None
     ) -> None:
@@ -145,10 +105,6 @@ class Plan:
         state = msgspec.structs.replace(view.state, keep_under=key.hex(), keep_s=ttl_s)
         self.views[view.id] = replace(view, state=state)
 
-    def tell(self, level: UUID, event: Event) -> None:
-        """Something happened to a level."""
-        self._events.append((level, event))
-
     def run(self) -> None:
         """Work out all that follows, up to a bound: then the levels that have not heard everything look themselves."""
         while self._events and len(self._jobs) < MOST:
@@ -162,53 +118,6 @@ class Plan:
                 self._jobs[new[level]] = replace(self._jobs[new[level]], place="queued")
             else:
                 self._parked[level] = 0.0
-
-    @property
-    def taken(self) -> list[Placed]:
-        """The new jobs that the worker takes at once."""
-        ended = {end.id for end in self._ends}
-        return [placed for placed in self._jobs if placed.place == "running" and placed.job.id not in ended]
-
-    def wanted(self) -> Advance:
-        """What has to happen together."""
-        runs = [
-            Run(
-                id=level,
-                workspace_id=self.views[level].workspace_id,
-                expected=version,
-                state=self.views[level].state,
-            )
-            for level, version in self._changed.items()
-        ]
-        ended = {end.id for end in self._ends}
-        new = {placed.job.id for placed in self._jobs}
-        jobs = [self._parked_at_once(placed) for placed in self._jobs]
-        return Advance(
-            held=self._held,
-            runs=runs,
-            ends=[replace(end, fresh=True) if end.id in new else end for end in self._ends],
-            jobs=[replace(placed, place="none") if placed.job.id in ended else placed for placed in jobs],
-            items=list(self._items.values()),
-            parked=[(level, wait_s) for level, wait_s in self._parked.items() if level not in ended | new],
-            asks=[ask for level, ask in self._asks.items() if level not in ended],
-            settled=self._settled,
-        )
-
-    def _parked_at_once(self, placed: Placed) -> Placed:
-        """A level that waits for answers until then, from when it comes into being."""
-        wait_s = self._parked.get(placed.job.id)
-        if wait_s is None or placed.place != "waiting":
-            return placed
-        return replace(placed, job=replace(placed.job, delay_s=wait_s), place="parked")
-
-    def committed(self) -> dict[UUID, View]:
-        """The levels as they are once all of it has happened."""
-        return {
-            level: replace(view, version=1 if (before := self._changed[level]) is None else before + 1)
-            if level in self._changed
-            else view
-            for level, view in self.views.items()
-        }
 
     def _advance(self, view: View, event: Event) -> None:
         around = Around(view, self._values, self.views.get)
@@ -415,26 +324,6 @@ class Plan:
             return given
         fields = jsontext.object_fields(self._values.kept_text(given))
         return self._values.kept(jsontext.build_object({**fields, "iter": iteration}))
-
-    def _place(self, placed: Placed, *, here: bool) -> None:
-        """`here`: the worker takes it whatever its tag, and whether it has room or not."""
-        job = placed.job
-        is_free = job.delay_s <= 0 and job.concurrency_key is None
-        if is_free and (here or (job.tag in self._tags and self._take > 0)):
-            self._take -= 1
-            placed = replace(placed, place="running")
-        self._jobs.append(placed)
-
-    def _end(self, end: End, child_of: tuple[UUID, str, int] | None) -> None:
-        self._ends.append(end)
-        self.results[end.id] = end.result
-        self._values.add_result(end.id, end.result, child_of=child_of)
-
-    @staticmethod
-    def _child_of(parent: UUID | None, step: str | None, index: int | None) -> tuple[UUID, str, int] | None:
-        if parent is None or step is None or index is None:
-            return None
-        return parent, step, index
 
 
 def _fresh(job: NewJob, status: str, result: Kept) -> End:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from tidemill.db.flow_runs import Advance, Asked, Placed, Settled, WorkflowStep
+from tidemill.db.flow_runs import Asked, Placed, Settled, WorkflowStep
 from tidemill.db.intake import NewJob
 from tidemill.db.pool import Json
 from tidemill.db.queue import ClaimedJob
@@ -27,7 +27,7 @@ from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import DeployedScript, Identity, Step, SubFlow
 from tidemill.model.ids import new_id
-from tidemill.worker.flows.known import Known, Memo, WantAnswers, answer_of
+from tidemill.worker.flows.known import WantAnswers, answer_of
 from tidemill.worker.flows.plan import Plan
 from tidemill.worker.flows.steps import job_of_step, level_job
 from tidemill.worker.flows.views import View
@@ -57,12 +57,6 @@ class Suspended:
 class WorkflowPlan(Plan):
     """A `Plan` in which levels may be workflows."""
 
-    def __init__(
-        self, views: dict[UUID, View], known: Known, memo: Memo, *, tags: frozenset[str], take: int, inline_bytes: int
-    ) -> None:
-        super().__init__(views, known, memo, tags=tags, take=take, inline_bytes=inline_bytes)
-        self._steps: list[WorkflowStep] = []
-
     def suspend(self, job: ClaimedJob, suspended: Suspended) -> None:
         """A round of a workflow that the worker holds has ended."""
         self.hold(job)
@@ -86,10 +80,6 @@ class WorkflowPlan(Plan):
             self._set(view, pending=waits.tasks)
         else:
             self._parked[view.id] = waits.sleep_s or 0.0
-
-    def wanted(self) -> Advance:
-        """See `Plan.wanted`."""
-        return replace(super().wanted(), steps=self._steps)
 
     def _advance(self, view: View, event: Event) -> None:
         rounds = view.state.rounds
