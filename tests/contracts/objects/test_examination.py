@@ -1,5 +1,6 @@
 """A store is tried out step by step, and each step says what to mend."""
 
+import asyncio
 import socket
 
 import pytest
@@ -9,12 +10,14 @@ from tests.contracts.objects.http_server import answering
 from tests.object_servers import ObjectServers
 from tests.processes import free_port
 from tidemill.engine.egress import EVERYWHERE
-from tidemill.model.errors import Conflict
+from tidemill.model.errors import Conflict, Unsupported
 from tidemill.stores import connection_tests
 from tidemill.stores.objects.examination import _CONTENT, Outcome, S3Test, examine
-from tidemill.stores.objects.port import ObjectStore
+from tidemill.stores.objects.port import ObjectStore, Remote
 from tidemill.stores.objects.s3.store import S3Store
 
+WAYS = ["connect", "encrypt what is sent"]
+S3_WAYS = [*WAYS, "find the bucket in its region", "address the bucket"]
 STEPS = [
     "list objects",
     "write an object",
@@ -30,7 +33,8 @@ STEPS = [
 async def test_a_store_that_is_fine_passes_all_steps(store: ObjectStore) -> None:
     steps = [step async for step in examine(store)]
     lacking = set() if store.can.signed_urls else {"read by a signed address"}
-    assert [step.name for step in steps] == [name for name in STEPS if name not in lacking]
+    ways = S3_WAYS if isinstance(store, S3Store) else WAYS if isinstance(store, Remote) else []
+    assert [step.name for step in steps] == [*ways, *(name for name in STEPS if name not in lacking)]
     assert {step.outcome for step in steps} == {Outcome.FINE}
     assert await all_keys(store) == []
 
@@ -82,7 +86,7 @@ async def test_what_a_server_lacks_is_told_and_no_failure() -> None:
         )
         outcomes = {step.name: step.outcome async for step in examine(store)}
         await store.close()
-    assert outcomes == dict.fromkeys(STEPS, Outcome.FINE) | {"write on a condition": Outcome.UNSUPPORTED}
+    assert outcomes == dict.fromkeys([*S3_WAYS, *STEPS], Outcome.FINE) | {"write on a condition": Outcome.UNSUPPORTED}
 
 
 async def test_a_server_that_is_silent_does_not_hold_up_a_test() -> None:
@@ -98,3 +102,68 @@ class Hasty(S3Test):
     """It would wait for longer."""
 
     limit_s = 0.2
+
+
+REGION = b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-north-7</Region></Error>"
+MOVED = b"<Error><Code>PermanentRedirect</Code><Endpoint>data.elsewhere.example</Endpoint></Error>"
+
+
+async def first_failure(**value: object) -> tuple[str, Outcome, str]:
+    """Of the steps on the way to the bucket; nothing comes behind one that failed."""
+    store = S3Store.open({"bucket": "data", "accessKey": "a", "secretKey": "b", **value}, egress=EVERYWHERE)
+    steps = [step async for step in examine(store)]
+    await store.close()
+    return steps[-1].name, steps[-1].outcome, steps[-1].advice
+
+
+@pytest.mark.parametrize(
+    ("answer", "step", "advice"),
+    [
+        ((400, REGION, b""), "find the bucket in its region", "set region to eu-north-7"),
+        ((301, b"", b"x-amz-bucket-region: ap-1\r\n"), "find the bucket in its region", "set region to ap-1"),
+        ((301, MOVED, b""), "address the bucket", "pathStyle to false"),
+        ((200, b"<ListAllMyBucketsResult/>", b""), "address the bucket", "set pathStyle to true"),
+    ],
+)
+async def test_the_way_to_the_bucket_is_tried_first(answer: tuple[int, bytes, bytes], step: str, advice: str) -> None:
+    async with answering(lambda head, _: (200, b"", b"") if head.startswith(b"HEAD / ") else answer) as origin:
+        name, outcome, told = await first_failure(endPoint=origin, pathStyle=True)
+    assert (name, outcome) == (step, Outcome.FAILED)
+    assert advice in told
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ({"endPoint": "http://nowhere.invalid", "pathStyle": True}, "check endPoint"),
+        ({"endPoint": "http://nowhere.invalid", "pathStyle": False}, "set pathStyle to true"),
+        ({"endPoint": "http://127.0.0.1:1"}, "refuses connections"),
+    ],
+)
+async def test_a_server_that_is_not_there_is_told_at_once(value: dict[str, object], advice: str) -> None:
+    name, outcome, told = await first_failure(**value)
+    assert (name, outcome) == ("connect", Outcome.FAILED)
+    assert advice in told
+
+
+async def test_tls_that_does_not_fit_is_told_with_the_field_to_mend() -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        name, _, told = await first_failure(endPoint=f"https://127.0.0.1:{port}", useSSL=True)
+    assert name == "connect"
+    assert "is useSSL right?" in told
+
+
+async def test_what_is_sent_in_the_clear_is_told() -> None:
+    store = S3Store.open(
+        {"bucket": "data", "endPoint": "http://192.0.2.1", "accessKey": "a", "secretKey": "b"}, egress=EVERYWHERE
+    )
+    ways = dict(store.ways())
+    with pytest.raises(Unsupported, match="set useSSL"):
+        await ways["encrypt what is sent"]()
+    await store.close()

@@ -21,7 +21,7 @@ from tidemill.model.errors import (
     Unsupported,
 )
 from tidemill.stores.objects import open_store
-from tidemill.stores.objects.port import CREATE, ObjectStore, Part
+from tidemill.stores.objects.port import CREATE, ObjectStore, Part, Remote
 from tidemill.stores.objects.remote.bodies import Held
 from tidemill.stores.objects.remote.connections import Connections, NotConnected
 from tidemill.stores.objects.remote.http import tls_context
@@ -30,7 +30,6 @@ PROBES: Final = ".tidemill-probe-"
 """What keys of an examination begin with; each is removed at its end."""
 LIMIT_S: Final = 10.0
 _MOST_SKEW_S: Final = 60.0
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _CONTENT: Final = b"Tidemill tries out whether it can use this storage."
 
 
@@ -57,6 +56,11 @@ async def examine(store: ObjectStore, *, egress: Egress = EVERYWHERE) -> AsyncGe
     Nothing is written where the store cannot be listed or written; nothing is left.
     """
     key = PROBES + secrets.token_hex(8)
+    for name, act in store.ways() if isinstance(store, Remote) else ():
+        reached = await _try(name, act)
+        yield reached
+        if reached.outcome is Outcome.FAILED:
+            return
     yield await _try("list objects", lambda: _list(store))
     written = await _try("write an object", lambda: _write(store, key))
     if written.outcome is not Outcome.FINE:
@@ -212,8 +216,6 @@ async def _read_signed(store: ObjectStore, key: str, egress: Egress) -> None:
         raise StorageMisconfigured(
             f"{place.netloc} answers a signed address with {response.status}: check region, pathStyle and clocks."
         )
-    if place.scheme == "http" and place.hostname not in _LOOPBACK:
-        raise Unsupported(f"what goes to {place.netloc} is not encrypted: set useSSL where the storage has TLS.")
 
 
 async def _delete(store: ObjectStore, key: str) -> None:

@@ -5,7 +5,7 @@ other, and none is changed on its way. A store that cannot keep a key says so (`
 Byte order of the UTF-8 of the key is the order of every listing.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -288,6 +288,18 @@ class ObjectStore(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and files."""
+        ...
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """A store that is reached by a network."""
+
+    def ways(self) -> Sequence[tuple[str, Callable[[], Awaitable[None]]]]:
+        """What has to be right before an object can be reached: each by its name, to be tried in this order.
+
+        Raises what is wrong, with the field to mend; `Unsupported` where it works, but should not be left so.
+        """
         ...
 
 

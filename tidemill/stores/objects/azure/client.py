@@ -18,6 +18,7 @@ from tidemill.stores.objects.remote.bodies import Body, Held
 from tidemill.stores.objects.remote.connections import Response
 from tidemill.stores.objects.remote.http import Answer, Http, Request
 from tidemill.stores.objects.remote.identity import Prove
+from tidemill.stores.objects.remote.ways import Ways, ways_of
 from tidemill.stores.renewed import Now
 
 Query = Sequence[tuple[str, str]]
@@ -61,6 +62,10 @@ class AzureClient:
         if not 200 <= answer.status < 300:
             raise error_of(answer, self.config, what)
         return answer
+
+    def ways(self) -> Ways:
+        """See `Remote.ways`."""
+        return ways_of(self._http)
 
     async def head(self, key: str) -> ObjectInfo:
         """See `ObjectStore.head`."""

@@ -34,6 +34,7 @@ from tidemill.stores.objects.remote.hidden import check_visible
 from tidemill.stores.objects.remote.identity import Prove, nobody
 from tidemill.stores.objects.remote.pages import sort_out
 from tidemill.stores.objects.remote.together import each
+from tidemill.stores.objects.remote.ways import Ways
 from tidemill.stores.renewed import Now, utc_now
 
 MAX_PUT_BYTES: Final = 4000 * 1024**2
@@ -69,6 +70,10 @@ class AzureStore:
     def can(self) -> Capabilities:
         """Azure reads paths as folders of a disk, so some keys cannot be kept."""
         return Capabilities(signed_urls=bool(self._config.access_key), any_key=False)
+
+    def ways(self) -> Ways:
+        """See `Remote.ways`."""
+        return self._client.ways()
 
     async def head(self, key: str) -> ObjectInfo:
         """See `ObjectStore.head`."""

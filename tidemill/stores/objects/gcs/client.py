@@ -15,6 +15,7 @@ from tidemill.stores.objects.remote.bodies import Body, Held
 from tidemill.stores.objects.remote.connections import Response
 from tidemill.stores.objects.remote.headers import attribute_headers, read_info
 from tidemill.stores.objects.remote.http import Answer, Http, Request, escape
+from tidemill.stores.objects.remote.ways import Ways, ways_of
 from tidemill.stores.renewed import Now
 
 METADATA: Final = "x-goog-meta-"
@@ -98,6 +99,10 @@ class GcsClient:
     async def list_page(self, query: Query) -> Any:
         """The parsed answer to a listing."""
         return json.loads((await self.call("GET", self._objects, what="list objects", query=query)).body)
+
+    def ways(self) -> Ways:
+        """See `Remote.ways`."""
+        return ways_of(self._http)
 
     async def head(self, key: str) -> ObjectInfo:
         """See `ObjectStore.head`."""

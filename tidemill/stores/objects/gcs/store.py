@@ -34,6 +34,7 @@ from tidemill.stores.objects.remote.http import escape
 from tidemill.stores.objects.remote.identity import Prove, nobody
 from tidemill.stores.objects.remote.pages import sort_out
 from tidemill.stores.objects.remote.together import each
+from tidemill.stores.objects.remote.ways import Ways
 from tidemill.stores.renewed import Now, utc_now
 
 
@@ -57,6 +58,10 @@ class GcsStore:
     def can(self) -> Capabilities:
         """Keys are kept but for a few that Google forbids."""
         return Capabilities(signed_urls=self._config.account is not None, any_key=False)
+
+    def ways(self) -> Ways:
+        """See `Remote.ways`."""
+        return self._client.ways()
 
     async def head(self, key: str) -> ObjectInfo:
         """See `ObjectStore.head`."""

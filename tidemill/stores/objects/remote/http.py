@@ -8,16 +8,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from tidemill.engine.egress import EVERYWHERE, Egress
-from tidemill.model.errors import AddressClosed, StorageMisconfigured, Unavailable
+from tidemill.model.errors import AddressClosed, StorageMisconfigured, Unavailable, Unsupported
 from tidemill.stores.objects.remote.bodies import Body, Held
 from tidemill.stores.objects.remote.connections import Connections, NotConnected, Response
 
 ATTEMPTS: Final = 3
 _PAUSE_S: Final = 0.1
 _WORTH_ANOTHER_TRY: Final = frozenset({429, 500, 502, 503, 504})
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -80,6 +81,22 @@ class Http:
             StorageMisconfigured: TLS fails, or it is where the server may not go.
         """
         return await self.rest(await self.open(request))
+
+    async def connect(self) -> None:
+        """Whether the server is there, and is who it says: an answer of whatever kind; raises as `fetch` does."""
+        try:
+            response = await self._send(Request(method="HEAD", path="/"))
+        except AddressClosed as error:
+            raise StorageMisconfigured(f"{error} Else change endPoint.") from error
+        except OSError as error:
+            raise self.explained(error) from error
+        response.close()
+
+    async def encrypt(self) -> None:
+        """Raises Unsupported where what is sent can be read on its way."""
+        place = urlsplit(self.origin)
+        if place.scheme == "http" and place.hostname not in _LOOPBACK:
+            raise Unsupported(f"what goes to {place.netloc} is in the clear: set useSSL where the storage has TLS.")
 
     async def rest(self, response: Response, *, most_bytes: int | None = None) -> Answer:
         """The answer with its body, or with about so much of it; `response` is closed. Raises as `fetch` does."""

@@ -11,16 +11,17 @@ from urllib.parse import unquote
 from tidemill.engine import sigv4
 from tidemill.engine.egress import Egress
 from tidemill.engine.signing_keys import SigningKeys
-from tidemill.model.errors import NotFound, RangeUnsatisfiable, TidemillError
+from tidemill.model.errors import NotFound, RangeUnsatisfiable, StorageMisconfigured, TidemillError, Unavailable
 from tidemill.stores.objects.port import ObjectInfo
 from tidemill.stores.objects.remote.bodies import EMPTY, Body, Held
 from tidemill.stores.objects.remote.connections import Response
 from tidemill.stores.objects.remote.headers import read_info
 from tidemill.stores.objects.remote.http import Answer, Http, Request
+from tidemill.stores.objects.remote.ways import Ways, is_unknown_host, ways_of
 from tidemill.stores.objects.remote.xml import parse
 from tidemill.stores.objects.s3.config import S3Config
 from tidemill.stores.objects.s3.credentials import Credentials
-from tidemill.stores.objects.s3.errors import error_of
+from tidemill.stores.objects.s3.errors import error_of, is_elsewhere, other_region, region_of
 from tidemill.stores.objects.s3.headers import METADATA
 from tidemill.stores.renewed import Now
 
@@ -88,6 +89,43 @@ class S3Client:
             return response
         answer = await self._http.rest(response, most_bytes=64 * 1024)
         raise error_of(answer, self.config, what)
+
+    def ways(self) -> Ways:
+        """See `Remote.ways`."""
+        (connect, _), *others = ways_of(self._http)
+        return [
+            (connect, self._connect),
+            *others,
+            ("find the bucket in its region", self._region),
+            ("address the bucket", self._style),
+        ]
+
+    async def _connect(self) -> None:
+        try:
+            await self._http.connect()
+        except Unavailable as error:
+            if self.config.path_style or not is_unknown_host(error):
+                raise
+            raise Unavailable(
+                f"{error} Where the storage has no host for each bucket, set pathStyle to true."
+            ) from error
+
+    async def _region(self) -> None:
+        if region := region_of(await self._look(), self.config):
+            raise other_region(region, self.config)
+
+    async def _style(self) -> None:
+        answer = await self._look()
+        if is_elsewhere(answer):
+            raise error_of(answer, self.config, "list objects")
+        if 200 <= answer.status < 300 and b"<ListAllMyBucketsResult" in answer.body[:1000]:
+            raise StorageMisconfigured(
+                f"{self.config.host} does not know the bucket by the name of the host: set pathStyle to true."
+            )
+
+    async def _look(self) -> Answer:
+        """The answer to a small listing, whatever it is."""
+        return await self._http.fetch(self._request("GET", None, [("list-type", "2"), ("max-keys", "1")], {}, EMPTY))
 
     async def head(self, key: str) -> ObjectInfo:
         """See `ObjectStore.head`."""

@@ -83,12 +83,26 @@ def error_of(answer: Answer, config: S3Config, what: str) -> TidemillError:
     if advice is not None:
         return advice(answer, failure, config)
     if answer.status in (301, 307, 400) and (region := failure.region or _region(answer, config)):
-        return _other_region(region, config)
-    if answer.status in (301, 302, 307, 308):
+        return other_region(region, config)
+    if is_elsewhere(answer):
         return StorageMisconfigured(f"{config.host} sends on to another address: check endPoint and region.")
     kind = _CODES.get(failure.code) or _STATUSES.get(answer.status)
     kind = kind or (Unavailable if answer.status >= 500 else StorageMisconfigured)
     return kind(f"Could not {what}: {config.host} {_said(answer, failure, config)}.")
+
+
+def is_elsewhere(answer: Answer) -> bool:
+    """Whether it is an answer of a server that has the bucket under another address."""
+    return answer.status in (301, 302, 307, 308)
+
+
+def region_of(answer: Answer, config: S3Config) -> str:
+    """The region that an answer sends to, "" where there is nothing to mend."""
+    if 200 <= answer.status < 300:
+        return ""
+    failure = parse_failure(answer.body)
+    region = failure.region or _region(answer, config)
+    return "" if region == config.region else region
 
 
 def _said(answer: Answer, failure: Failure, config: S3Config) -> str:
@@ -136,7 +150,8 @@ def _clock(answer: Answer, failure: Failure, config: S3Config) -> TidemillError:
     )
 
 
-def _other_region(region: str, config: S3Config) -> TidemillError:
+def other_region(region: str, config: S3Config) -> TidemillError:
+    """What it means that the bucket is in that region."""
     return StorageMisconfigured(
         f"The bucket {config.bucket!r} is in the region {region} and not in {config.region}: set region to {region}."
     )
@@ -144,7 +159,7 @@ def _other_region(region: str, config: S3Config) -> TidemillError:
 
 def _redirect(answer: Answer, failure: Failure, config: S3Config) -> TidemillError:
     if region := failure.region or _region(answer, config):
-        return _other_region(region, config)
+        return other_region(region, config)
     place = f" at {failure.endpoint}" if failure.endpoint else ""
     return StorageMisconfigured(
         f"The bucket {config.bucket!r} is reached elsewhere{place}: set endPoint and region to where it is, "
@@ -159,7 +174,7 @@ def _region(answer: Answer, config: S3Config) -> str:
 
 def _malformed(answer: Answer, failure: Failure, config: S3Config) -> TidemillError:
     if failure.region:
-        return _other_region(failure.region, config)
+        return other_region(failure.region, config)
     return StorageDenied(f"{config.endpoint.authority} cannot read the signature: {_KEYS_WRONG}, and region.")
 
 

@@ -34,6 +34,7 @@ from tidemill.stores.objects.remote.headers import read_etag, read_time
 from tidemill.stores.objects.remote.identity import Prove, nobody
 from tidemill.stores.objects.remote.pages import sort_out
 from tidemill.stores.objects.remote.parts import part_bytes
+from tidemill.stores.objects.remote.ways import Ways
 from tidemill.stores.objects.s3 import listing
 from tidemill.stores.objects.s3.client import S3Client
 from tidemill.stores.objects.s3.conditions import OTHER, Conditions, Learned, Style
@@ -93,6 +94,10 @@ class S3Store:
         with suppress(Unsupported):
             await self._conditions.for_delete(OTHER)
         return self._conditions.learned
+
+    def ways(self) -> Ways:
+        """See `Remote.ways`."""
+        return self._client.ways()
 
     async def head(self, key: str) -> ObjectInfo:
         """See `ObjectStore.head`."""
