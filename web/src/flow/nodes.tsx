@@ -87,7 +87,7 @@ function StepNode({ data: { part } }: NodeProps<PartNode>) {
           <code aria-hidden className="shrink-0 rounded bg-sunken px-1 text-[11px] text-muted">{step.id}</code>
         )}
       </button>
-      {detail && <div className="nodrag nopan absolute bottom-1 left-9">{detail}</div>}
+      {detail && <div className="nodrag nopan pointer-events-none absolute bottom-1 left-9 flex h-4 items-center [&_button]:pointer-events-auto">{detail}</div>}
       <Ends />
     </div>
   );

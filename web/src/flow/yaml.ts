@@ -96,14 +96,17 @@ function checkStep(step: unknown, tell: Tell, ids: Map<string, unknown>): void {
   if (type === "branchone" && value.has("default")) checkSteps(value.get("default", true), value, tell, ids);
 }
 
-/** The line of what a JSON pointer into the flow's value leads to, or of the nearest thing around it. */
-export function lineOf(text: string, pointer: string): number {
+/** For each JSON pointer into the flow's value the line of what it leads to, or of the nearest thing around that. */
+export function linesOf(text: string, pointers: readonly string[]): number[] {
+  if (pointers.length === 0) return [];
   const lines = new LineCounter();
   const document = parse(text, lines);
-  const path: (string | number)[] = ["value", ...pointer.split("/").slice(1).map((part) => (/^\d+$/.test(part) ? Number(part) : part.replaceAll("~1", "/").replaceAll("~0", "~")))];
-  for (; path.length; path.pop()) {
-    const node = document.getIn(path, true);
-    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
-  }
-  return 1;
+  return pointers.map((pointer) => {
+    const path: (string | number)[] = ["value", ...pointer.split("/").slice(1).map((part) => (/^\d+$/.test(part) ? Number(part) : part.replaceAll("~1", "/").replaceAll("~0", "~")))];
+    for (; path.length; path.pop()) {
+      const node = document.getIn(path, true);
+      if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+    }
+    return 1;
+  });
 }

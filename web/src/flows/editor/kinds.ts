@@ -91,8 +91,9 @@ const ON_FAILURE = `def main(error: dict):
 
 export const failureStep = (): Step => ({ id: FAILURE, value: { type: "rawscript", language: "python3", content: ON_FAILURE, input_transforms: { error: { type: "javascript", expr: "error" } } } });
 
-const BEFORE = `def preprocessor(event: dict):
-    return {}
+const BEFORE = `def preprocessor(event):
+    # event has kind, body, query and headers; what is given back is the input of the flow
+    return event["body"]
 `;
 
 export const preprocessorStep = (): Step => ({ id: PREPROCESSOR, value: { type: "rawscript", language: "python3", content: BEFORE, input_transforms: {} } });

@@ -38,11 +38,12 @@ export function StepPanel({ step, onChange, acts }: StepFormProps & { acts: Step
   const isApart = step.id === FAILURE || step.id === PREPROCESSOR;
   const { type } = step.value;
   const runs = type === "rawscript" || type === "script" || type === "flow";
+  const isAsked = runs && step.id !== PREPROCESSOR; // that is called with the event alone
   const tabs: Tab<View>[] = [
     { id: "code", label: runs ? "What it runs" : isContainer(step) ? "How it goes" : "About", content: <What step={step} onChange={onChange} /> },
-    ...(runs ? [{ id: "inputs" as const, label: "Arguments", content: <div className="p-3">{view === "inputs" && <InputsForm step={step} onInputs={(inputs, mark) => runs && onChange({ ...step, value: { ...step.value, input_transforms: inputs } as Step["value"] }, mark)} />}</div> }] : []),
+    ...(isAsked ? [{ id: "inputs" as const, label: "Arguments", content: <div className="p-3">{view === "inputs" && <InputsForm step={step} onInputs={(inputs, mark) => runs && onChange({ ...step, value: { ...step.value, input_transforms: inputs } as Step["value"] }, mark)} />}</div> }] : []),
     { id: "settings", label: "Settings", content: view === "settings" && <StepSettings step={step} onChange={onChange} /> },
-    { id: "try", label: "Try it", content: view === "try" && <TryStep step={step} onTestUpTo={isApart ? undefined : acts.onTestUpTo} /> },
+    ...(step.id === PREPROCESSOR ? [] : [{ id: "try" as const, label: "Try it", content: view === "try" && <TryStep step={step} onTestUpTo={isApart ? undefined : acts.onTestUpTo} /> }]),
   ];
   return (
     <div className="flex min-w-0 flex-col gap-3">
@@ -74,6 +75,7 @@ export function StepPanel({ step, onChange, acts }: StepFormProps & { acts: Step
           </Button>
         </div>
       </div>
+      {step.id === PREPROCESSOR && <p className="text-[13px] text-muted">It is called with what a webhook sends. Runs and tests in the browser have the arguments already, and go without it.</p>}
       <Tabs label="The step" value={tabs.some((each) => each.id === view) ? view : "code"} onChange={setView} tabs={tabs} />
     </div>
   );

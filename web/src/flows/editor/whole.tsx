@@ -32,7 +32,7 @@ export function Whole({ flow, change, act }: WholeProps) {
               <p className="text-[13px] text-muted">What is asked of whoever runs the flow. Steps see them as flow_input. Steps are added by + in the graph.</p>
               <SchemaEditor noun="argument" schema={flow.schema} onChange={(schema, mark) => change((now) => ({ ...now, schema }), mark)} />
               <div className="border-t border-line pt-3">
-                <Check on={flow.value.preprocessor_module !== undefined} onChange={(on) => act((now) => ({ ...now, preprocessor_module: on ? preprocessorStep() : undefined }))} hint="A step before the flow that makes its arguments of what a trigger sends.">
+                <Check on={flow.value.preprocessor_module !== undefined} onChange={(on) => act((now) => ({ ...now, preprocessor_module: on ? preprocessorStep() : undefined }))} hint="A step before the flow that makes its arguments out of what a webhook sends.">
                   Preprocessor
                 </Check>
               </div>
