@@ -11,7 +11,15 @@ from tidemill.model.connection_url import recognise_url
 from tidemill.model.schema_check import check_schema
 from tidemill.model.value_check import validate_value
 
-__all__ = ["CatalogueType", "catalogue", "check_schema", "recognise_url", "secret_fields", "validate_value"]
+__all__ = [
+    "CatalogueType",
+    "catalogue",
+    "check_schema",
+    "recognise_url",
+    "secret_fields",
+    "unknown_fields",
+    "validate_value",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,14 @@ def catalogue() -> Mapping[str, CatalogueType]:
     texts = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.name.endswith(".json")}
     read = [_read(json.loads(texts[name])) for name in sorted(texts)]
     return MappingProxyType({found.name: found for found in read})
+
+
+def unknown_fields(type_name: str, value: Mapping[str, object]) -> tuple[str, ...]:
+    """Names of fields that mean nothing to a type of the catalogue, sorted; () for types that are not in it."""
+    known = catalogue().get(type_name)
+    properties = known.schema.get("properties", {}) if known else value
+    assert isinstance(properties, Mapping)
+    return tuple(sorted(set(value) - set(properties)))
 
 
 def _read(raw: dict[str, object]) -> CatalogueType:

@@ -69,6 +69,12 @@ async def test_a_test_of_a_resource_says_what_to_mend(
     assert "a-wrong-secret" not in str(raised.value)
 
 
+async def test_fields_that_mean_nothing_are_told(object_servers: ObjectServers) -> None:
+    value = {**object_servers.get("ceph").new_bucket(), "regoin": "eu-1", "note": "ours"}
+    told = await connection_tests.tester_of("s3", EVERYWHERE).test(value)
+    assert "passes it over: note, regoin." in told
+
+
 async def test_what_a_server_lacks_is_told_and_no_failure() -> None:
     """Of one that takes everything and ignores conditions."""
 

@@ -13,7 +13,8 @@ from tidemill.model.errors import AlreadyExists, Conflict, NotFound
 from tidemill.model.identity import Principal
 from tidemill.model.object_address import DEFAULT, Address, check_storage_name, named
 from tidemill.server.objects.service import Objects
-from tidemill.stores.objects.examination import Outcome, Step, examine
+from tidemill.server.objects.way import RESOURCE_TYPES
+from tidemill.stores.objects.examination import Outcome, Step, examine, passed_over
 
 EXAMINATION_S: Final = 30.0
 
@@ -74,8 +75,8 @@ async def examine_storage(objects: Objects, caller: Principal, name: str, *, egr
         StorageMisconfigured: it leads nowhere.
     """
     require_admin(caller)
-    steps: list[Step] = []
     async with objects.storage(caller, Address(named(name))) as storage:
+        steps = [passed_over(storage.kind, storage.passed_over)] if storage.kind in RESOURCE_TYPES else []
         try:
             rule = EVERYWHERE if storage.kind == storages.INSTANCE else egress
             steps_of = examine(storage.store, egress=rule)

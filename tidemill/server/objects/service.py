@@ -317,7 +317,12 @@ class Objects:
             lambda: open_way(self._opener, caller.workspace, at, way=way),
         )
         storage = Storage(
-            address=at.at(""), kind=way.kind, store=opened.store, rules=way.rules, read_only=way.read_only
+            address=at.at(""),
+            kind=way.kind,
+            store=opened.store,
+            rules=way.rules,
+            read_only=way.read_only,
+            passed_over=way.passed_over,
         )
 
         async def release() -> None:

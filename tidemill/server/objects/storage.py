@@ -45,6 +45,7 @@ class Storage:
         address: that of the empty key; `address.at(key)` is an object's.
         kind: `instance`, `local` or the type of the resource behind it.
         rules: what decides on keys; None where the caller reaches the bucket by a resource that it may read.
+        passed_over: names of fields of the resource behind it that mean nothing.
         read_only: whether the caller may only read: the resource is public, and not open to it otherwise.
     """
 
@@ -53,6 +54,7 @@ class Storage:
     store: ObjectStore
     rules: Rules | None
     read_only: bool = False
+    passed_over: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

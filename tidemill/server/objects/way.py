@@ -20,6 +20,7 @@ from tidemill.model.errors import InterpolationFailed, NotFound, StorageMisconfi
 from tidemill.model.identity import Principal, Role
 from tidemill.model.object_address import DEFAULT, Address, is_storage_name
 from tidemill.model.path import parse_path
+from tidemill.model.resource_type import unknown_fields
 from tidemill.server.objects.storage import label_of
 from tidemill.server.shared_look_ups import SharedLookUps
 from tidemill.stores.objects.port import ObjectStore
@@ -67,6 +68,7 @@ class Way:
     rules: Rules | None
     config: Hashable = field(repr=False)
     read_only: bool = False
+    passed_over: tuple[str, ...] = ()
     root_path: str | None = None
     value: bytes = field(default=b"", repr=False)
 
@@ -132,7 +134,13 @@ class Ways:
         owner = Principal(email=f"storage {name}", workspace=workspace, role=Role.ADMIN)
         value, sources = await self._resolved(owner, found.resource_value, label)
         _check_type(label, found.resource_path, found.resource_type)
-        way = Way(kind=found.resource_type, rules=rules, config=(found.resource_type, value), value=value)
+        way = Way(
+            kind=found.resource_type,
+            rules=rules,
+            config=(found.resource_type, value),
+            passed_over=_passed_over(found.resource_type, value),
+            value=value,
+        )
         return found.versions, sources, way
 
     async def _by_resource(self, caller: Principal, at: Address) -> Way:
@@ -223,6 +231,11 @@ def subject_of(workspace: str, at: Address) -> str:
     if at.resource:
         return f"resource::{workspace}::{at.resource}"
     return f"storage::{workspace}::{at.storage or DEFAULT}"
+
+
+def _passed_over(kind: str, raw: bytes) -> tuple[str, ...]:
+    value = msgspec.json.decode(raw)
+    return unknown_fields(kind, value) if isinstance(value, dict) else ()
 
 
 def _check_type(label: str, path: str, resource_type: str) -> None:

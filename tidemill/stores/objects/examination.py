@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from tidemill.model.errors import (
     TidemillError,
     Unsupported,
 )
+from tidemill.model.resource_type import unknown_fields
 from tidemill.stores.objects import open_store
 from tidemill.stores.objects.port import CREATE, ObjectStore, Part, Remote
 from tidemill.stores.objects.remote.bodies import Held
@@ -79,7 +80,18 @@ async def examine(store: ObjectStore, *, egress: Egress = EVERYWHERE) -> AsyncGe
     yield removed
 
 
-async def summed_up(store: ObjectStore, *, egress: Egress, limit_s: float = LIMIT_S) -> str:
+def passed_over(kind: str, names: Sequence[str]) -> Step:
+    """The step that tells of fields of a resource of this kind that mean nothing."""
+    if not names:
+        return Step("understand every field", Outcome.FINE)
+    shown = ", ".join(name[:60] for name in names[:10])
+    advice = f"a resource of type {kind} has no such field, and passes it over: {shown}."
+    return Step("understand every field", Outcome.UNSUPPORTED, advice)
+
+
+async def summed_up(
+    store: ObjectStore, *, egress: Egress, before: Sequence[Step] = (), limit_s: float = LIMIT_S
+) -> str:
     """What came of an examination, in a sentence or some.
 
     Raises:
@@ -87,7 +99,7 @@ async def summed_up(store: ObjectStore, *, egress: Egress, limit_s: float = LIMI
     """
     try:
         async with asyncio.timeout(limit_s):
-            steps = [step async for step in examine(store, egress=egress)]
+            steps = [*before, *[step async for step in examine(store, egress=egress)]]
     except TimeoutError as error:
         raise Conflict(
             f"The storage took longer than {limit_s:g} seconds: check endPoint, port and firewalls."
@@ -118,7 +130,8 @@ class BucketTest:
         except StorageMisconfigured as error:
             raise Conflict(str(error)) from error
         try:
-            return await summed_up(store, egress=self._egress, limit_s=self.limit_s)
+            fields = passed_over(self.kind, unknown_fields(self.kind, value))
+            return await summed_up(store, egress=self._egress, before=[fields], limit_s=self.limit_s)
         finally:
             await store.close()
 
