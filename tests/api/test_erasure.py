@@ -4,6 +4,8 @@ import pytest
 
 from tests.api.at_work import W, Worker, deploy, run
 from tests.api.conftest import Api
+from tests.api.suspended import suspended
+from tidemill.db.prune import remove_jobs
 from tidemill.db.queries import inline
 from tidemill.scheduler.erase import WAITED_S, erase_used
 
@@ -36,3 +38,13 @@ async def test_a_run_is_erased_after_a_while(api: Api, settings: dict[str, objec
     assert (gone["result"], gone["deleted"], gone.get("args")) == (None, True, None)
     assert (await api.developer.get(f"{W}/jobs_u/completed/get/{kept}")).json()["result"] == {"n": 1}
     assert await erase_used(database) == 0
+
+
+async def test_what_belongs_to_a_flow_that_waits_is_kept_however_old_it_is(api: Api) -> None:
+    asking = await suspended(api, api.developer)
+    database = api.parts.database
+    await database.single.execute(AGED, id=asking.step, age_s=90 * 86400.0)
+    assert await remove_jobs(database, days=30) == 0
+    assert (await api.developer.get(f"{W}/jobs_u/get/{asking.step}")).status_code == 200
+    await api.developer.post(f"{W}/jobs_u/queue/cancel/{asking.flow}", json={})
+    assert await remove_jobs(database, days=30) == 1

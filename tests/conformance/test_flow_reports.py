@@ -93,3 +93,12 @@ def test_flows_are_shared(http: httpx.Client, ran: str) -> None:
     assert http.get(f"acls/get/{place}").json() == {"g/all": False}
     assert http.post(f"acls/remove/{place}", json={"owner": "g/all"}).status_code == 200
     assert http.get(f"acls/get/{place}").json() == {}
+
+
+def test_the_status_of_a_flow_tells_what_it_keeps(http: httpx.Client) -> None:
+    content = "import wmill\ndef main():\n    wmill.set_flow_user_state('seen', {'n': 1})\n"
+    value = {"type": "rawscript", "language": "python3", "content": content, "input_transforms": {}}
+    flow = {"path": "u/admin/keeps_a_state", "summary": "", "value": {"modules": [{"id": "a", "value": value}]}}
+    assert http.post("flows/create", json=flow).status_code == 201
+    job = ended(http, http.post("jobs/run/f/u/admin/keeps_a_state", json={}).text)
+    assert (job["success"], job["flow_status"]["user_states"]) == (True, {"seen": {"n": 1}}), job["result"]

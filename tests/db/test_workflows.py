@@ -1,5 +1,6 @@
 """What steps of workflows gave: kept once, sealed, by the attempt that runs, and through a rotation of keys."""
 
+import json
 from uuid import UUID
 
 import pytest
@@ -95,3 +96,16 @@ async def test_what_cannot_be_kept_is_refused(kept: Kept) -> None:
     for key in ("", "x" * 501, "a\0b"):
         with pytest.raises(BadRequest):
             await kept.keep(key, b"1")
+
+
+async def test_a_task_whose_job_was_deleted_has_failed(kept: Kept) -> None:
+    """Nobody waits for it for ever."""
+    await kept.database.single.execute(
+        inline(
+            "insert into workflow_step (job_id, key, workspace_id, kind, child, round) "
+            f"values ('{JOB}', 'gone', '{WORKSPACE}', 'task', gen_random_uuid(), 1)"
+        )
+    )
+    assert (await workflows.waits(kept.database.single, JOB)).tasks == 0
+    failure = json.loads((await kept.values())["gone"])
+    assert (failure["__wmill_error"], failure["message"]) == (True, "Task 'gone' failed.")

@@ -355,6 +355,12 @@ async def user_state(statements: Statements, workspace: str, flow: UUID, *, key:
     return value
 
 
+async def user_states(statements: Statements, workspace: str, flow: UUID) -> dict[str, bytes]:
+    """All that the flow keeps: JSON text by key."""
+    rows = await statements.fetch_all(_SQL["user_states"], workspace_id=workspace, root_job=flow)
+    return {row["key"]: row["value"] for row in rows}
+
+
 async def set_user_state(tx: Transaction, workspace: str, flow: UUID, *, key: str, value: Json) -> None:
     """Keep a value under a key of a flow."""
     await tx.execute(_SQL["set_user_state"], workspace_id=workspace, root_job=flow, key=key, value=value)

@@ -150,22 +150,23 @@ async def keep_step(
             "make it a task."
         )
     async with database.transaction(workspace) as tx:
-        held = await tx.fetch_optional(_SQL["hold"], job_id=job, workspace_id=workspace, attempt=attempt)
-        if held is None:
-            raise LeaseLost(f"Attempt {attempt} of job {job} does not run any more.")
-        if await tx.fetch_value(_SQL["count"], job_id=job) >= workflow.MOST_STEPS:
-            raise TooLarge(f"A workflow has at most {workflow.MOST_STEPS} steps.")
         sealed, key_id = await keyring.seal(tx, given.value, place=_place(workspace, job, given.key))
-        await tx.execute(
+        kept = await tx.fetch_one(
             _SQL["keep_step"],
             job_id=job,
             workspace_id=workspace,
+            attempt=attempt,
+            most=workflow.MOST_STEPS,
             key=given.key,
             sealed=sealed,
             key_id=key_id,
             started_at=given.started_at,
             duration_ms=given.duration_ms,
         )
+        if not kept["runs"]:
+            raise LeaseLost(f"Attempt {attempt} of job {job} does not run any more.")
+        if not kept["is_left"]:
+            raise TooLarge(f"A workflow has at most {workflow.MOST_STEPS} steps.")
 
 
 async def timeline(statements: Statements, workspace: str, job: UUID, *, limit: int) -> list[TimelineRow]:

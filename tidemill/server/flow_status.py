@@ -1,6 +1,6 @@
 """How far a flow is, as the wire has it: `FlowStatus`, and the modules that its job runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,7 +24,13 @@ def not_begun(job: UUID) -> FlowState:
 
 
 def flow_status(
-    job: UUID, value: bytes, state: FlowState, *, children: Sequence[ChildRow], approvers: Sequence[Approver]
+    job: UUID,
+    value: bytes,
+    state: FlowState,
+    *,
+    children: Sequence[ChildRow],
+    approvers: Sequence[Approver],
+    user_states: Mapping[str, bytes],
 ) -> bytes:
     """The JSON text of a `FlowStatus`; `value` is the OpenFlow value that the level `job` runs a part of."""
     flow = read_flow(value)
@@ -40,7 +46,7 @@ def flow_status(
     status: dict[str, Any] = {
         "step": _position(state),
         "modules": modules,
-        "user_states": {},
+        "user_states": {key: msgspec.Raw(each) for key, each in user_states.items()},
         "failure_module": _apart(level.failure, state.failure, by_step),
         "retry": _retry(state),
     }

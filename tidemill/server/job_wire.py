@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from tidemill.db import approvals, flow_runs, workflows
+from tidemill.db import approvals, flow_runs, jobs, workflows
 from tidemill.db.approvals import Approver
 from tidemill.db.jobs import Job, ListedJob, WholeJob
 from tidemill.db.scripts import hash_text
@@ -153,7 +153,9 @@ async def _add_flow(parts: Parts, job: WholeJob, shown: AnyJob, *, with_code: bo
         return
     children = await flow_runs.children(parts.database.single, job.workspace_id, job.id, limit=MOST_CHILDREN)
     approvers = await _approvers(parts, job, state)
-    shown.flow_status = Raw(flow_status(job.id, value, state, children=children, approvers=approvers))
+    kept = await jobs.user_states(parts.database.single, job.workspace_id, job.id)
+    status = flow_status(job.id, value, state, children=children, approvers=approvers, user_states=kept)
+    shown.flow_status = Raw(status)
     if isinstance(shown, QueuedJob) and state.steps and state.steps[-1].status is StepStatus.EVENTS:
         shown.suspend = state.steps[-1].required
     if with_code:

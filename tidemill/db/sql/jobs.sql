@@ -311,6 +311,10 @@ where j.workspace_id = :workspace_id and j.id = :id;
 -- What a flow keeps under a key.
 select value from flow_user_state where workspace_id = :workspace_id and root_job = :root_job and key = :key;
 
+-- name: user_states
+-- All that a flow keeps.
+select key, value from flow_user_state where workspace_id = :workspace_id and root_job = :root_job order by key;
+
 -- name: set_user_state
 -- Keep a value under a key of a flow.
 insert into flow_user_state (workspace_id, root_job, key, value)

@@ -12,9 +12,11 @@ select pg_advisory_xact_lock(hashtextextended('tidemill months', 0));
 call make_month(now() + make_interval(months => :months::int));
 
 -- name: old_jobs
--- Hold up to :batch jobs that ended more than :days days ago, but for those that somebody changes just now.
-select id from job_completed where completed_at < now() - make_interval(days => :days::int)
-order by id limit :batch for update skip locked;
+-- Hold up to :batch jobs that ended more than :days days ago, but for those that somebody changes just now, and for what
+-- belongs to flows and workflows that have not ended: they may still need it.
+select id from job_completed c where completed_at < now() - make_interval(days => :days::int)
+  and not exists (select from job j join job_queue q on q.id = j.root_job where j.id = c.id)
+order by id limit :batch for update of c skip locked;
 
 -- name: remove_jobs
 -- Remove jobs that are held, with all that belongs to them.

@@ -8,11 +8,12 @@ on conflict (job_id) do nothing;
 select job_id from flow_run where workspace_id = :workspace_id and job_id = :job_id and state -> 'rounds' is not null;
 
 -- name: steps
--- What a workflow has come to, but for the tasks that the round :round started. `done` says whether it has a value.
+-- What a workflow has come to, but for the tasks that the round :round started. `done` says whether it has a value; a
+-- task that somebody has deleted has none, and never will.
 select s.key, s.kind, s.sealed, s.value, s.child, c.status, c.result, c.result_object,
-  case s.kind when 'step' then true when 'task' then c.id is not null when 'sleep' then s.until <= now()
+  case s.kind when 'step' then true when 'task' then q.id is null when 'sleep' then s.until <= now()
     else s.value is not null end as done
-from workflow_step s left join job_completed c on c.id = s.child
+from workflow_step s left join job_completed c on c.id = s.child left join job_queue q on q.id = s.child
 where s.job_id = :job_id and (s.kind <> 'task' or s.round is distinct from :round::int)
 order by s.started_at, s.key;
 
@@ -23,27 +24,28 @@ select args, args_object from job where id = :job_id;
 -- name: waits
 -- What a workflow waits for: tasks that have not ended, the end of a sleep, and the answer to an approval.
 select
-  (select count(*) from workflow_step s where s.job_id = :job_id and s.kind = 'task'
-    and not exists (select from job_completed c where c.id = s.child)) as tasks,
+  (select count(*) from workflow_step s join job_queue q on q.id = s.child
+    where s.job_id = :job_id and s.kind = 'task') as tasks,
   (select extract(epoch from max(s.until) - now())::float8 from workflow_step s
     where s.job_id = :job_id and s.kind = 'sleep' and s.until > now()) as sleep_s,
   a.step as approval, a.asks, extract(epoch from a.expires_at - now())::float8 as left_s
 from (select) as always left join flow_approval a on a.level_id = :job_id;
 
--- name: hold
--- Hold a running attempt, so that nobody takes it away before the transaction ends.
-select id from job_queue
-where id = :job_id and workspace_id = :workspace_id and attempt = :attempt and state = 'running' for share;
-
 -- name: keep_step
--- Keep what a step of a workflow gave. Of a step that is there already the first value stays.
-insert into workflow_step (job_id, key, workspace_id, kind, sealed, key_id, started_at, duration_ms)
-values (:job_id, :key, :workspace_id, 'step', :sealed, :key_id, coalesce(:started_at, now()), :duration_ms)
-on conflict (job_id, key) do nothing;
-
--- name: count
--- How many steps a workflow has come to.
-select count(*) from workflow_step where job_id = :job_id;
+-- Keep what a step of a workflow gave, while the attempt holds its lease, and nobody takes that away before the
+-- transaction ends. Of a step that is there already the first value stays. Says whether the attempt runs, and whether
+-- there was room for one more.
+with held as materialized (
+  select id from job_queue
+  where id = :job_id and workspace_id = :workspace_id and attempt = :attempt and state = 'running' for share),
+room as materialized (select count(*) < :most::int as is_left from workflow_step where job_id = :job_id),
+kept as (
+  insert into workflow_step (job_id, key, workspace_id, kind, sealed, key_id, started_at, duration_ms)
+  select held.id, :key, :workspace_id, 'step', :sealed, :key_id::int, coalesce(:started_at::timestamptz, now()),
+    :duration_ms::bigint
+  from held cross join room where room.is_left
+  on conflict (job_id, key) do nothing)
+select exists (select from held) as runs, is_left from room;
 
 -- name: timeline
 -- What a workflow has come to, in the order of its start: what it waited for, and how long that took.
