@@ -8,6 +8,7 @@ import json
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -97,6 +98,36 @@ def start_valkey(folder: Path, processes: Processes) -> KeyServer:
     if not found:
         raise Missing("Valkey is not installed: run python tests/prepare.py")
     return _start(str(found[0]), folder, processes)
+
+
+def start_cluster(folder: Path, processes: Processes) -> list[KeyServer]:
+    """Three servers of Redis that share the keys, each with a third of the slots."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise Missing("redis-server is not on this machine (Debian: apt-get install redis-server)")
+    nodes = [(KeyServer(free_port()), free_port()) for _ in range(3)]
+    for server, bus_port in nodes:
+        place = folder / str(server.port)
+        place.mkdir()
+        options = ["--port", str(server.port), "--bind", "127.0.0.1", "--dir", str(place), "--save", ""]
+        options += ["--requirepass", PASSWORD, "--masterauth", PASSWORD, "--cluster-enabled", "yes"]
+        processes.start([program, *options, "--cluster-port", str(bus_port)])
+        wait_for_port(server.port, processes)
+    first = nodes[0][0]
+    for index, (server, bus_port) in enumerate(nodes):
+        server.ask("CLUSTER", "ADDSLOTSRANGE", index * 5462, min(index * 5462 + 5461, 16383))
+        first.ask("CLUSTER", "MEET", "127.0.0.1", server.port, bus_port)
+    deadline = time.monotonic() + 60
+    while not all(_knows_all(server) for server, _ in nodes):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the servers of the cluster do not find each other")
+        time.sleep(0.1)
+    return [server for server, _ in nodes]
+
+
+def _knows_all(server: KeyServer) -> bool:
+    told = server.ask("CLUSTER", "INFO").decode()
+    return "cluster_state:ok" in told and "cluster_known_nodes:3" in told and "cluster_size:3" in told
 
 
 def _start(program: str, folder: Path, processes: Processes) -> KeyServer:

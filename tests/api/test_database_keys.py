@@ -9,7 +9,7 @@ import pytest
 from tests.api.conftest import Api
 from tests.api.exploring import all_pages, ask, put_resource
 from tests.database_servers import DatabaseServers
-from tests.key_servers import KeyServer, start_redis, start_valkey, upstash
+from tests.key_servers import KeyServer, start_cluster, start_redis, start_valkey, upstash
 
 TOKEN = "rest-token-4711"
 MANY = 1200
@@ -170,3 +170,26 @@ async def test_changes_hit_what_was_seen_or_nothing(api: Api, store: tuple[KeySe
     delete = {"schema": "", "table": "keys", "kind": "delete", "row": row}
     assert "Change 1" in await ask(client, "change", changes=[delete], status=409)
     assert "ends" in await ask(client, "change", changes=[on("line", "insert", value="x", index=4)], status=400)
+
+
+async def test_keys_of_a_cluster_are_listed_over_all_its_servers(api: Api, database_servers: DatabaseServers) -> None:
+    nodes = database_servers.get("redis-cluster", start_cluster)
+    client = await put_resource(api, "redis", nodes[0].resource())
+    keys: dict[str, Any] = {"schema": "", "table": "keys"}
+    made = [{**keys, "kind": "insert", "values": {"key": f"k{n}", "value": "x"}} for n in range(60)]
+    for change in made:
+        await ask(client, "change", changes=[change])
+    assert all(0 < server.ask("DBSIZE") < 60 for server in nodes)
+    assert (await ask(client, "tables"))["tables"][0]["rows"] == 60
+    found = await all_pages(client, **keys, limit=10)
+    assert sorted(row[0] for row in found) == sorted(f"k{n}" for n in range(60))
+    assert {row[1] for row in found} == {"string"}
+    some = await all_pages(client, **keys, limit=10, query="k1?")
+    assert sorted(row[0] for row in some) == [f"k1{n}" for n in range(10)]
+    text = await ask(client, "rows", schema="key", table="k59")
+    assert text["rows"] == [[0, "x"]]
+    other = [{**keys, "kind": "insert", "values": {"key": f"new{n}", "value": "x"}} for n in range(9)]
+    assert "common {tag}" in await ask(client, "change", changes=other, status=501)
+    tagged = [{**keys, "kind": "insert", "values": {"key": f"{{one}}{n}", "value": "x"}} for n in range(3)]
+    await ask(client, "change", changes=tagged)
+    assert "Begin with the first page" in await ask(client, "rows", **keys, after=["10.0.0.1:6379 0"], status=400)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidemill.engine.keys.checked import Check, How, Planned, digest
-from tidemill.engine.keys.replies import Double, Map, Reply, Set, Simple
+from tidemill.engine.keys.replies import Double, Map, Reply, Set, Simple, Verbatim
 from tidemill.engine.keys.values import word
 from tidemill.model.errors import BadRequest, Unsupported
 
@@ -86,6 +86,8 @@ def text_of(reply: Reply) -> bytes:
             return reply
         case Simple() | Double():
             return reply.text.encode()
+        case Verbatim():
+            return reply.content
         case int():
             return str(reply).encode()
     return b""

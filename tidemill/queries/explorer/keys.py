@@ -17,6 +17,7 @@ from tidemill.engine.sql.definitions import Step
 from tidemill.model.column import Column, DataType, Kind
 from tidemill.model.errors import BadRequest, Conflict, NotFound, QueryFailed, Unsupported
 from tidemill.queries.explorer.key_changes import LENGTHS, of_key, of_member
+from tidemill.queries.explorer.key_cluster import masters_of, place_of
 from tidemill.queries.explorer.port import (
     MOST_CHANGES,
     MOST_ROWS,
@@ -68,8 +69,8 @@ class KeyExplorer:
     async def tables(self) -> list[TableName]:
         """See `Explorer.tables`. There is one: the list of the keys, each of which is a table of the schema `key`."""
         async with self._session() as session:
-            (count,) = await _run(session, [(b"DBSIZE",)])
-        return [TableName(schema="", name=KEYS, kind=KEYS, rows=count if isinstance(count, int) else None, comment="")]
+            count = await _count(session)
+        return [TableName(schema="", name=KEYS, kind=KEYS, rows=count, comment="")]
 
     async def table(self, schema: str, name: str) -> Table:
         """See `Explorer.table`."""
@@ -100,6 +101,11 @@ class KeyExplorer:
             planned = [await _planned(session, each) for each in changes]
             keys = sorted({words[1] for each in planned for words in each.commands})
             (told,) = await session.run([script(planned, keys, is_trial=is_trial)], max_bytes=MOST_BYTES)
+        if isinstance(told, Failure) and told.kind == "CROSSSLOT":
+            raise Unsupported(
+                "The keys of these changes are on several servers of the cluster, which cannot be changed together: "
+                "apply them one after the other, or give the keys a common {tag}. Nothing was changed."
+            )
         if isinstance(told, Failure):
             raise QueryFailed(f"{told.text}. A store takes nothing back: look what has been done before it.")
         if told != 0:
@@ -198,10 +204,12 @@ async def _kind(session: KeySession, key: bytes) -> str:
 
 async def _keys(session: KeySession, page: Page, after: bytes) -> Rows:
     """A page of a SCAN: as many keys as were asked for, or some more, or fewer where few of many match."""
-    await _refuse_cluster(session)
     scan = _scan_of(page)
+    place = place_of(await masters_of(session), after)
+    if place.master:
+        await session.go_to(place.master.host, place.master.port)
     names: dict[bytes, None] = {}
-    cursor = after or b"0"
+    cursor = place.cursor
     for _ in range(_MOST_STEPS):
         (told,) = await _run(session, [(b"SCAN", cursor, *scan, b"COUNT", b"%d" % _step(page))])
         at, found = items(told)
@@ -210,6 +218,7 @@ async def _keys(session: KeySession, page: Page, after: bytes) -> Rows:
         if cursor == b"0" or len(names) >= page.limit:
             break
     keys = await _looked_at(session, list(names))
+    following = place.after(cursor)
     return Rows(
         columns=_wire_columns(_COLUMNS),
         cells=[
@@ -218,9 +227,9 @@ async def _keys(session: KeySession, page: Page, after: bytes) -> Rows:
         ],
         versions=[each.version for each in keys],
         row_names=None,
-        after=None if cursor == b"0" else [_raw(cursor)],
-        has_more=cursor != b"0",
-        sql=typed((b"SCAN", after or b"0", *scan)),
+        after=[_raw(following)] if following else None,
+        has_more=bool(following),
+        sql=typed((b"SCAN", place.cursor, *scan)),
     )
 
 
@@ -259,10 +268,15 @@ def _pattern(wanted: Filter) -> bytes:
     raise BadRequest(f"The filter of {wanted.column!r} knows =, begins and contains.")
 
 
-async def _refuse_cluster(session: KeySession) -> None:
-    (told,) = await session.run([(b"INFO", b"cluster")], max_bytes=MOST_BYTES)
-    if b"cluster_enabled:1" in to_json(told).encode():
-        raise Unsupported("The keys of a cluster are on many servers, and cannot be listed yet: open one by its name.")
+async def _count(session: KeySession) -> int:
+    """All keys; of a cluster those of each of its servers."""
+    counts = await _run(session, [(b"DBSIZE",)])
+    if masters := await masters_of(session):
+        counts = []
+        for each in masters:
+            await session.go_to(each.host, each.port)
+            counts += await _run(session, [(b"DBSIZE",)])
+    return sum(count for count in counts if isinstance(count, int))
 
 
 async def _looked_at(session: KeySession, names: Sequence[bytes]) -> list[_Key]:

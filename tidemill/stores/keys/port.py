@@ -41,6 +41,14 @@ class KeySession(Protocol):
             QueryFailed: the reply is none of both, or an error.
         """
 
+    async def go_to(self, host: str, port: int) -> None:
+        """Go on at another server of the cluster, with the same login.
+
+        Raises:
+            AddressClosed, ConnectionFailed: it cannot be reached.
+            Unsupported: there are no servers to choose from.
+        """
+
     async def writers(self, commands: Sequence[Words]) -> Mapping[int, str]:
         """Which of the commands may change data, by their place; the value is the name. Nothing is run."""
 

@@ -155,6 +155,11 @@ class RedisSession:
                     return
                 yield batch
 
+    async def go_to(self, host: str, port: int) -> None:
+        """See `KeySession.go_to`."""
+        if Node(host, port) != self.connection.node:
+            await self._move(Node(host, port))
+
     async def writers(self, commands: Sequence[Words]) -> Mapping[int, str]:
         """See `KeySession.writers`."""
         names = [full_name(words) for words in commands]

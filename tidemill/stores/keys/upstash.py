@@ -14,7 +14,7 @@ import aiohttp
 from tidemill.engine.egress import Egress
 from tidemill.engine.keys.reading import full_name, only_reads
 from tidemill.engine.keys.replies import Double, Failure, Reply, Simple
-from tidemill.model.errors import AddressClosed, BadRequest, ConnectionFailed, QueryFailed, TooLarge
+from tidemill.model.errors import AddressClosed, BadRequest, ConnectionFailed, QueryFailed, TooLarge, Unsupported
 from tidemill.stores.guarded_connector import GuardedConnector
 from tidemill.stores.keys.port import Words
 
@@ -139,6 +139,10 @@ class UpstashSession:
         if isinstance(told, dict) and "error" in told:
             raise QueryFailed(str(told["error"]))
         return [_reply(each) for each in _list(told)]
+
+    async def go_to(self, host: str, port: int) -> None:
+        """See `KeySession.go_to`."""
+        raise Unsupported("Upstash's REST API is one server.")
 
     async def stream(self, command: Words) -> AsyncIterator[Sequence[Reply]]:
         """See `KeySession.stream`. The API gives a reply in one piece, up to the size that the plan allows."""

@@ -69,7 +69,7 @@ export function Console({ workspace, resource, language, can, tables }: ConsoleP
           <Button small icon={<HistoryIcon size={13} aria-hidden />} aria-pressed={isHistory} onClick={() => setHistory(!isHistory)}>
             History
           </Button>
-          <span className="hidden min-w-0 flex-1 truncate text-[13px] text-muted lg:block">Ctrl Enter. Each statement counts at once, with the rights of the resource’s user.</span>
+          <span className={cls("hidden min-w-0 flex-1 truncate text-[13px] text-muted", !isHistory && "xl:block")}>Ctrl Enter. Each statement counts at once, with the rights of the resource’s user.</span>
           {run.data && (
             <span className="ml-auto text-[13px] text-muted">
               {run.data.rows !== null && `${run.data.rows.toLocaleString()} ${run.data.rows === 1 ? "row" : "rows"}, `}

@@ -82,7 +82,9 @@ function Line({ entry, take, run, forget: forgetIt }: { entry: Entry; take: (con
       </button>
       <p className="mt-1 flex items-center gap-1.5 text-xs text-muted">
         <Ago at={entry.ran_at} /> · {duration(entry.duration_ms)}
-        {entry.rows !== null && <span>· {entry.rows.toLocaleString()} rows</span>}
+        {entry.rows !== null && <span>
+            · {entry.rows.toLocaleString()} {entry.rows === 1 ? "row" : "rows"}
+          </span>}
         {entry.is_cut && <span>· beginning</span>}
         <span className="flex-1" />
         <IconButton label="Run again" className="!h-6" disabled={entry.is_cut} onClick={() => run(entry.content)}>

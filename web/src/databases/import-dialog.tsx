@@ -62,7 +62,7 @@ export function ImportDialog({ workspace, resource, place, columns, onClose, onI
       <div className="flex flex-col gap-3">
         <div className="grid gap-3 sm:grid-cols-2">
           <Field label="File">
-            {(given) => <input {...given} type="file" accept=".csv,.json,.jsonl,.ndjson,.parquet" className="text-[13px]" onChange={(event) => event.target.files?.[0] && void take(event.target.files[0], formatOf(event.target.files[0].name))} />}
+            {(given) => <input {...given} type="file" accept=".csv,.json,.jsonl,.ndjson,.parquet" className="text-[13px] file:mr-2 file:h-8 file:rounded-md file:border file:border-solid file:border-line-strong file:bg-panel file:px-3 file:font-medium file:text-ink" onChange={(event) => event.target.files?.[0] && void take(event.target.files[0], formatOf(event.target.files[0].name))} />}
           </Field>
           <Field label="Format">
             {(given) => (
