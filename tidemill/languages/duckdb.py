@@ -110,6 +110,8 @@ def _refuse_annotations(annotations: Annotations) -> None:
         raise Unsupported("-- prepare is not for DuckDB: what a script gives shows when it is run.")
     if annotations.is_read_only:
         raise Unsupported("-- read_only is not for DuckDB: attach databases with the option READ_ONLY.")
+    if annotations.role:
+        raise Unsupported("-- role is not for DuckDB: the resource of a database that is attached names its user.")
 
 
 def _value(declared: Declared, given: Mapping[str, bytes]) -> tuple[str, bytes]:
