@@ -7,6 +7,7 @@ from typing import Final
 from bench.figures import Figure
 from bench.instance import Instance
 from bench.measures import (
+    beside,
     cold,
     databases,
     enqueue,
@@ -38,6 +39,7 @@ MEASURES: Final = {
     "warm": Measure("isolated Python jobs a second, a process each from a parked interpreter", warm.measure),
     "flows": Measure("flows against bare loops; wide loops, large results, sleeping flows", flows.measure),
     "latency": Measure("from the request to the result on an idle system", latency.measure),
+    "beside": Measure("the same beside what hangs and prints", beside.measure),
     "idle": Measure("transactions a second with nothing to do", idle.measure),
     "memory": Measure("memory of server and worker at rest", memory.measure),
     "objects": Measure("objects through the S3 endpoint, against the server behind it", objects.measure),

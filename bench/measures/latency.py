@@ -23,11 +23,11 @@ async def _warm(instance: Instance, quick: bool) -> list[Figure]:
     try:
         async with instance.server(), instance.worker(), instance.client() as client:
             path = await deploy(client, "u/admin/warm")
-            await _times(client, path, 20)
+            await times_of(client, path, 20)
             await bare(instance, [loop], 20)
             for _ in range(rounds):
                 raw.append((await bare(instance, [loop], count))[1] * 1000)
-                times = await _times(client, path, count)
+                times = await times_of(client, path, count)
                 p50.append(statistics.median(times))
                 p99.append(_p99(times))
     finally:
@@ -52,11 +52,11 @@ async def _cold(instance: Instance, quick: bool) -> list[Figure]:
     try:
         async with instance.server(), instance.worker(warm_sandboxes="0"), instance.client() as client:
             path = await deploy(client, "u/admin/cold")
-            await _times(client, path, 3)
+            await times_of(client, path, 3)
             await started(bwrap, 3)
             for _ in range(rounds):
                 raw.append(statistics.median((await started(bwrap, count))[1]) * 1000)
-                times = await _times(client, path, count)
+                times = await times_of(client, path, count)
                 p50.append(statistics.median(times))
                 p99.append(_p99(times))
     finally:
@@ -74,7 +74,7 @@ async def _cold(instance: Instance, quick: bool) -> list[Figure]:
     ]  # fmt: skip
 
 
-async def _times(client: Connection, path: str, count: int) -> list[float]:
+async def times_of(client: Connection, path: str, count: int) -> list[float]:
     """Milliseconds of each of `count` requests that wait for their result."""
     times = []
     for _ in range(count):
