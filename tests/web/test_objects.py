@@ -155,6 +155,8 @@ async def test_admin_adds_rules_and_removes_a_storage(page: Page, api: httpx.Cli
     await page.get_by_role("button", name="Rules of lake").click()
     await page.get_by_role("button", name="Add a rule").click()
     await page.get_by_label("Pattern 10").fill("open/**")
+    await page.get_by_label("What holds for a key").fill("u/admin/report.csv")
+    await expect(page.get_by_role("list", name="Rights").get_by_role("listitem").first).to_contain_text("read")
     await assert_accessible(page)
     await picture(page, "storage-rules")
     await page.get_by_role("button", name="Save").click()

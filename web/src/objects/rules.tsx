@@ -5,9 +5,11 @@ import { useState } from "react";
 
 import { Button, IconButton } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { Input } from "@/ui/field";
+import { Field, Input } from "@/ui/field";
+import { useSettled } from "@/ui/settled";
 import { Failure } from "@/ui/states";
 
+import { Rights } from "./details";
 import { setStorage, shownName, type Rule, type Storage } from "./queries";
 
 const WORDS = ["read", "write", "delete", "list"];
@@ -61,6 +63,7 @@ export function RulesDialog({ workspace, storage, all, onClose }: { workspace: s
           </li>
         ))}
       </ol>
+      <Explained workspace={workspace} storage={storage.name} />
       {saved.error && (
         <div className="-mx-4">
           <Failure error={saved.error} />
@@ -79,5 +82,23 @@ export function RulesDialog({ workspace, storage, all, onClose }: { workspace: s
         </Button>
       </div>
     </Dialog>
+  );
+}
+
+/** What the rules that are saved say of a key, and which of them decides. */
+function Explained({ workspace, storage }: { workspace: string; storage: string }) {
+  const [key, setKey] = useState("");
+  const settled = useSettled(key);
+  return (
+    <div className="mt-4 flex flex-col gap-1 rounded-md border border-line p-3">
+      <Field label="What holds for a key" hint="By the rules as they are saved now.">
+        {(given) => <Input {...given} className="font-mono" placeholder="u/ann/report.csv" value={key} onChange={(event) => setKey(event.target.value)} />}
+      </Field>
+      {settled && (
+        <div className="-mx-3 -mb-3">
+          <Rights workspace={workspace} at={{ storage, key: settled }} />
+        </div>
+      )}
+    </div>
   );
 }
