@@ -25,7 +25,7 @@ export function useRunLook(workspace: string, flow: string | undefined, running:
     isIdle,
     lookOf(id) {
       const run = steps.get(id);
-      const ms = run?.job === undefined ? undefined : took.get(run.job);
+      const ms = run?.job === undefined || run.children ? undefined : took.get(run.job); // the job of a loop is its last iteration
       return { state: run?.state ?? "waiting", note: ms === undefined || run?.state === "running" ? undefined : duration(ms) };
     },
     detailOf(step: Step) {

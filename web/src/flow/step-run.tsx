@@ -195,7 +195,7 @@ function Restart({ workspace, flow, value, step, standing, run }: { workspace: s
           <Button small type="submit" busy={restarted.isPending}>
             From {isLoop(step) ? "iteration" : "branch"}
           </Button>
-          <Input type="number" aria-label={isLoop(step) ? "Iteration to begin at" : "Branch to begin at"} min={1} max={children.jobs.length} required value={chosen ?? children.picked + 1} onChange={(event) => setChosen(event.target.valueAsNumber || undefined)} className="!h-7 !w-16" />
+          <Input type="number" aria-label={isLoop(step) ? "Iteration to begin at" : "Branch to begin at"} min={1} max={children.jobs.length} required value={chosen ?? children.picked + 1} onChange={(event) => setChosen(event.target.valueAsNumber || undefined)} className="!h-7 !w-24" />
         </form>
       )}
     </div>
