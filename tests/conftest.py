@@ -4,6 +4,7 @@
 Tests under tests/db run on each kind of server; the others on the embedded one.
 """
 
+import gc
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,6 +25,11 @@ from tests.postgres import (
 )
 from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401
 from tidemill.db.pool import Database
+
+
+def pytest_collection_finish() -> None:
+    """What is there now, thousands of tests and what they import, is not looked at again whenever garbage is."""
+    gc.freeze()
 
 
 def new_server(kind: str) -> Embedded | System:
