@@ -124,6 +124,28 @@ async def test_what_follows_a_long_body_is_another_request() -> None:
         assert await answer(reader) == expected("/e", b"")
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"content-length: 5\r\ntransfer-encoding: chunked",
+        b"transfer-encoding: chunked\r\ncontent-length: 5",
+        b"content-length: 5\r\ncontent-length: 6",
+        b"content-length: 5, 5",
+        b"content-length: +5",
+        b"content-length: 0x5",
+        b"content-length : 5",
+    ],
+)
+async def test_a_length_that_others_may_read_otherwise_is_refused(fields: bytes) -> None:
+    """C15: nobody in front takes for a body what is a request here, or the other way round."""
+    app = App()
+    async with served(app) as (reader, writer):
+        writer.write(b"PUT /a HTTP/1.1\r\nhost: x\r\n%b\r\n\r\nabcdeGET /b HTTP/1.1\r\nhost: x\r\n\r\n" % fields)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+        assert b"/b " not in await reader.read()
+    assert app.headers == []
+
+
 async def test_requests_that_are_sent_ahead_are_answered_in_their_order() -> None:
     async with served(App()) as (reader, writer):
         for name in (b"a", b"b", b"c"):
