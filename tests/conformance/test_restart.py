@@ -65,6 +65,12 @@ def ended(http: httpx.Client, job_id: str) -> dict[str, Any]:
     return job
 
 
+def begun(http: httpx.Client, job_id: str) -> None:
+    ends_at = time.monotonic() + WAIT_S
+    while not http.get(f"jobs_u/get/{job_id}").json()["flow_status"]["modules"][0].get("job"):
+        assert time.monotonic() < ends_at
+
+
 def result(http: httpx.Client, job_id: str) -> Any:
     job = ended(http, job_id)
     assert job["success"], job["result"]
@@ -163,6 +169,7 @@ def test_a_place_that_there_is_not_is_refused(http: httpx.Client, ran: tuple[str
     assert http.post(f"jobs/restart/f/{step}", json={"step_id": "a"}).status_code == 400
     waits = {"modules": [{**who("ask"), "suspend": {"required_events": 1}}, who("b")]}
     open_flow = http.post("jobs/run/preview_flow", json={"value": waits, "args": {}}).text
+    begun(http, open_flow)
     assert http.post(f"jobs/restart/f/{open_flow}", json={"step_id": "ask"}).status_code == 409
     http.post(f"jobs_u/queue/cancel/{open_flow}", json={})
     ended(http, open_flow)
