@@ -338,6 +338,20 @@ async def _cancel(tx: Transaction, job_id: UUID, wish: jobs.Cancel) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverdueFlow:
+    """A flow that has run for longer than it may."""
+
+    id: UUID
+    workspace_id: str
+    timeout_s: int
+
+
+async def overdue_flows(statements: Statements) -> list[OverdueFlow]:
+    """Some of the flows whose time limit is over, those that began first."""
+    return await statements.fetch_all(_SQL["overdue_flows"], OverdueFlow)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expired:
     """A job whose worker was lost, and what became of it: `restarted`, `failed`, `quarantined` or `canceled`."""
 

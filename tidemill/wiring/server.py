@@ -22,6 +22,7 @@ from tidemill.previews.readers import Readers
 from tidemill.queries.runners import Runners
 from tidemill.scheduler.erase import erase_used
 from tidemill.scheduler.loop import Chore, run_chores
+from tidemill.scheduler.overdue import end_overdue
 from tidemill.scheduler.pack_logs import Packing, pack_logs
 from tidemill.scheduler.prune import Retention, prune
 from tidemill.scheduler.rescue import rescue
@@ -48,6 +49,7 @@ from tidemill.wiring.objects import Stores
 from tidemill.wiring.protocol import ResettingProtocol
 
 RESCUE_S = 5.0
+OVERDUE_S = 10.0
 ERASE_S = 5.0
 PRUNE_S = 3600.0
 SCRUB_S = 3600.0
@@ -133,6 +135,7 @@ def application(settings: Settings, parts: Parts) -> ASGIApp:
     packing = Packing(inline_units=settings.inline_log_units, age_s=settings.log_pack_after_s)
     chores = [
         Chore("rescue", min(RESCUE_S, settings.lease_s / 6), lambda: rescue(database, lease_s=settings.lease_s)),
+        Chore("end overdue flows", OVERDUE_S, lambda: end_overdue(database)),
         Chore("erase what was used", ERASE_S, lambda: erase_used(database)),
         Chore("prune", PRUNE_S, lambda: prune(database, values, retention)),
         Chore("pack logs", PACK_S, lambda: pack_logs(parts.logs, packing)),

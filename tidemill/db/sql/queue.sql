@@ -184,6 +184,15 @@ order by q.heartbeat_at
 limit 100
 for update of q skip locked;
 
+-- name: overdue_flows
+-- Flows that began longer ago than their time limit.
+select q.id, q.workspace_id, j.timeout_s
+from job_queue q join job j on j.id = q.id
+where j.kind in ('flow', 'flowpreview', 'singlestepflow') and j.timeout_s is not null
+  and q.started_at < now() - make_interval(secs => j.timeout_s)
+order by q.started_at
+limit 100;
+
 -- name: requeue
 -- Give a job that :worker ran back to the queue, due at :run_at, and note how its attempt ended. The caller has locked it.
 with freed as (

@@ -233,6 +233,7 @@ class Plan(Collected):
             script_path=version.path,
             tag=version.tag or view.tag,
             delay_s=start.delay_s,
+            timeout_s=start.timeout_s or version.settings.get("timeout"),
             cache_ttl_s=start.step.cache_ttl_s or definition.flow.cache_ttl_s,
         )
         inherited = msgspec.json.decode(job.options.raw, type=dict[str, msgspec.Raw])
