@@ -397,3 +397,13 @@ async def test_each_access_to_the_bytes_is_noted(api: Api, objects: Objects, dev
         ("u/dev", "write", "s3:///u/dev/b", 5),
         ("u/dev", "delete", "s3:///u/dev/b", None),
     ]
+
+
+async def test_what_of_a_query_means_nothing_is_named(api: Api) -> None:
+    """A misspelt filter filters nothing. It is no refusal: clients send what other servers know."""
+    listing = "/api/w/main/job_helpers/list_stored_files"
+    told = await api.developer.get(listing, params={"max_keys": 10, "prefx": "u/dev/", "später": ""})
+    assert told.status_code == 200
+    assert told.headers["x-tidemill-passed-over"] == "prefx, sp%C3%A4ter"
+    fine = await api.developer.get(listing, params={"max_keys": 10, "prefix": "u/dev/"})
+    assert "x-tidemill-passed-over" not in fine.headers

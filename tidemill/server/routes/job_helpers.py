@@ -9,15 +9,15 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.objects.answers import DEFAULT_TYPE, object_answer
 from tidemill.server.objects.asked import Place, place_asked
 from tidemill.server.objects.incoming import announced_bytes, attributes_asked, body_of, made_key
 from tidemill.server.parts import Caller, InParts
+from tidemill.server.watchful_route import WatchfulRoute
 from tidemill.server.wire import ERRORS, TEXT, json_answer, returns, text_answer
 from tidemill.stores.objects.port import NO_ATTRIBUTES, Attributes
 
-router = APIRouter(tags=["helpers"], responses=ERRORS, route_class=LazyRoute)
+router = APIRouter(tags=["helpers"], responses=ERRORS, route_class=WatchfulRoute)
 
 _HELPERS: Final = "/api/w/{workspace}/job_helpers"
 InPlace = Annotated[Place, Depends(place_asked)]

@@ -10,15 +10,15 @@ from starlette.responses import Response, StreamingResponse
 from tidemill.model.errors import BadRequest, TidemillError
 from tidemill.model.identity import Principal
 from tidemill.model.object_address import Address, named
-from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.objects.asked import Place
 from tidemill.server.objects.service import Objects
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.routes.job_helpers import InPlace
+from tidemill.server.watchful_route import WatchfulRoute
 from tidemill.server.wire import ERRORS, accepts, json_answer, json_body, returns
 from tidemill.stores.objects.port import ALWAYS, CREATE, PAGE
 
-router = APIRouter(tags=["helpers"], responses=ERRORS, route_class=LazyRoute)
+router = APIRouter(tags=["helpers"], responses=ERRORS, route_class=WatchfulRoute)
 
 _HELPERS: Final = "/api/w/{workspace}/job_helpers"
 MOST_KEYS: Final = 100_000

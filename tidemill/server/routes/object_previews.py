@@ -13,15 +13,15 @@ from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.model.identity import Principal
 from tidemill.model.object_address import Address
 from tidemill.previews.table import Page
-from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.previews.files import DEFAULT_BYTES, part_as_text
 from tidemill.server.previews.looking import Place, Seen, looking
 from tidemill.server.previews.questions import InPaging, InWanted, Paging, Wanted
 from tidemill.server.previews.shapes import Described, RowCount, Table, WindmillFile, WindmillTable
+from tidemill.server.watchful_route import WatchfulRoute
 from tidemill.server.wire import ERRORS, json_answer, returns
 
-router = APIRouter(tags=["job_helpers"], responses=ERRORS, route_class=LazyRoute)
+router = APIRouter(tags=["job_helpers"], responses=ERRORS, route_class=WatchfulRoute)
 
 _W: Final = "/api/w/{workspace}/job_helpers"
 _CSV: Final[dict[str, Any]] = {

@@ -12,14 +12,14 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.objects.incoming import announced_bytes, attributes_asked, body_of, made_key
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.routes.job_helpers import InPlace, Key
+from tidemill.server.watchful_route import WatchfulRoute
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 from tidemill.stores.objects.port import ALWAYS, CREATE, MIN_PART_BYTES, Attributes
 
-router = APIRouter(tags=["uploads"], responses=ERRORS, route_class=LazyRoute)
+router = APIRouter(tags=["uploads"], responses=ERRORS, route_class=WatchfulRoute)
 
 _UPLOADS: Final = "/api/w/{workspace}/object_uploads"
 SUGGESTED_PART_BYTES: Final = 16 * 1024 * 1024

@@ -17,12 +17,12 @@ from tidemill.model.errors import BadRequest, TidemillError
 from tidemill.model.identity import Principal
 from tidemill.model.object_address import split_place
 from tidemill.server.jobs_seen import require_job
-from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import MAX_PER_PAGE
 from tidemill.server.parts import Caller, InParts, Parts
+from tidemill.server.watchful_route import WatchfulRoute
 from tidemill.server.wire import ERRORS, json_answer, returns
 
-router = APIRouter(tags=["storages"], responses=ERRORS, route_class=LazyRoute)
+router = APIRouter(tags=["storages"], responses=ERRORS, route_class=WatchfulRoute)
 
 LARGEST_ID: Final = 2**63 - 1
 CHUNK: Final = 1000

@@ -16,15 +16,15 @@ from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.model.errors import BadRequest, Denied
 from tidemill.model.identity import Principal
 from tidemill.model.object_address import DEFAULT, Address, named
-from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.objects.manage import create_storage, delete_storage, examine_storage, require_admin
 from tidemill.server.objects.settings import WireRule, WireStorages, from_wire, mismatches
 from tidemill.server.objects.usage import Amount, count, refresh
 from tidemill.server.parts import Caller, InParts, Parts, actor_of
+from tidemill.server.watchful_route import WatchfulRoute
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 from tidemill.stores.objects.examination import Outcome
 
-router = APIRouter(tags=["storages"], responses=ERRORS, route_class=LazyRoute)
+router = APIRouter(tags=["storages"], responses=ERRORS, route_class=WatchfulRoute)
 
 _W: Final = "/api/w/{workspace}"
 

@@ -9,15 +9,15 @@ from starlette.responses import Response
 
 from tidemill.model.errors import NotFound
 from tidemill.model.identity import Principal
-from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.objects.asked import Place
 from tidemill.server.objects.service import Objects
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.routes.job_helpers import InPlace, Key
+from tidemill.server.watchful_route import WatchfulRoute
 from tidemill.server.wire import ERRORS, json_answer, returns
 from tidemill.stores.objects.port import PAGE, Folder, ObjectInfo
 
-router = APIRouter(tags=["helpers"], responses=ERRORS, route_class=LazyRoute)
+router = APIRouter(tags=["helpers"], responses=ERRORS, route_class=WatchfulRoute)
 
 _HELPERS: Final = "/api/w/{workspace}/job_helpers"
 _MOST_SEARCHED: Final = 20
