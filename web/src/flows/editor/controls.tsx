@@ -49,7 +49,7 @@ export function Section({ title, hint, on, onToggle, children }: { title: string
 export function Segments<Id extends string>({ label, value, onChange, options }: { label: string; value: Id; onChange: (id: Id) => void; options: readonly (readonly [Id, string])[] }) {
   const name = useId();
   return (
-    <div role="radiogroup" aria-label={label} className="inline-flex self-start rounded-md border border-line bg-sunken p-0.5">
+    <div role="radiogroup" aria-label={label} className="inline-flex w-fit rounded-md border border-line bg-sunken p-0.5">
       {options.map(([id, words]) => (
         <label key={id} className={cls("cursor-pointer rounded px-2 py-0.5 text-xs font-medium has-focus-visible:outline-2 has-focus-visible:outline-accent", value === id ? "bg-panel text-ink shadow-xs" : "text-muted hover:text-ink")}>
           <input type="radio" name={name} className="sr-only" checked={value === id} onChange={() => onChange(id)} />
