@@ -1,5 +1,7 @@
 """Routes that are looked into late answer as any other, and none hides a fault."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from typing import Annotated, Any
 
@@ -9,7 +11,9 @@ from fastapi import FastAPI, Query
 from fastapi.routing import APIRoute, APIRouter
 from starlette.responses import JSONResponse, Response
 
+from tidemill.server.app import _routed, make_document
 from tidemill.server.lazy_route import Later, LazyRoute
+from tidemill.server.policy import POLICIES
 from tidemill.server.routes import ROUTERS, s3_proxy
 
 
@@ -78,3 +82,10 @@ def test_every_declared_route_waits_and_is_sound(router: APIRouter) -> None:
     for route in router.routes:
         assert isinstance(route, LazyRoute), f"{route} is to be declared with route_class=LazyRoute"
         assert route.whole().path == route.path
+
+
+def test_who_asks_for_the_document_at_once_gets_the_whole_of_it() -> None:
+    application = _routed(POLICIES)
+    with ThreadPoolExecutor(4) as threads:
+        told = set(threads.map(lambda _: json.dumps(application.openapi()), range(4)))
+    assert told == {json.dumps(make_document())}
