@@ -99,6 +99,10 @@ async def test_script_becomes_a_flow_that_a_schedule_runs(page: Page, api: httpx
     await page.get_by_role("tab", name="Schedules").click()
     await expect(page.get_by_role("list", name="Schedules")).to_contain_text("u/admin/levels_flow")
     api.delete("schedules/delete/u/admin/levels_flow")
+    await page.get_by_role("link", name="Home").click()
+    await expect(page.get_by_text("u/admin/levels").first).to_be_visible()
+    await assert_accessible(page)
+    await picture(page, "home")
 
 
 async def test_fault_in_a_script_is_shown_where_it_is_written(page: Page) -> None:
