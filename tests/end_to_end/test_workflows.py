@@ -355,3 +355,32 @@ def test_a_workflow_in_a_preview_and_as_a_step_of_a_flow(workspace: Workspace) -
     ]
     job = workspace.ended(workspace.post("jobs/run/preview_flow", {"value": {"modules": steps}, "args": {"n": 5}}))
     assert job["result"] == 11
+
+
+SIBLINGS = """
+import asyncio
+from wmill import TaskError, task, workflow
+
+@task(concurrency_limit=1, concurrency_key="siblings", priority=10)
+async def fails():
+    raise ValueError("no")
+
+@task(concurrency_limit=1, concurrency_key="siblings")
+async def works():
+    return "done"
+
+@workflow
+async def main():
+    try:
+        await asyncio.gather(fails(), works())
+    except TaskError:
+        return "caught"
+"""
+
+
+def test_a_task_does_not_see_what_became_of_those_started_with_it(workspace: Workspace) -> None:
+    """It starts after the other has failed, and must still come to its own function."""
+    job = workspace.ended(workspace.start(workspace.deploy(SIBLINGS)))
+    assert job["result"] == "caught"
+    told = {each["name"]: each["success"] for each in job["workflow_as_code_status"].values()}
+    assert told == {"fails": False, "works": True}
