@@ -40,11 +40,12 @@ def test_changes_of_a_flow_and_of_levels_below_are_told_until_it_ends(http: http
         if status(http, job)[0].get("flow_jobs"):
             break
     (level,) = status(http, job)[0]["flow_jobs"]
-    for told in events(http, job, level):
-        if level in told.get("jobs", []) and status(http, level)[1]["type"] == "WaitingForEvents":
-            break
+    looked = events(http, job, level)
+    assert set(next(looked)["jobs"]) == {job, level}  # first how everything stands
+    while status(http, level)[1]["type"] != "WaitingForEvents":
+        next(looked)
     seen = events(http, job, level)
-    assert set(next(seen)["jobs"]) == {job, level}
+    next(seen)
     assert http.post(f"jobs/flow/resume/{job}", json={}).status_code == 201
     rest = list(seen)
     assert any(level in told.get("jobs", []) for told in rest)
