@@ -10,13 +10,13 @@ import { PageHead, Panel } from "@/ui/panel";
 import { Shown } from "@/ui/states";
 import { Ago, duration } from "@/ui/time";
 
-import { recentRuns, recentScripts, type Run } from "./queries";
+import { recentRuns, recentlyDeployed, type Run } from "./queries";
 
 const BUTTON = "inline-flex h-8 items-center gap-1.5 rounded-md bg-accent px-3 font-medium text-accent-ink hover:brightness-110";
 
 export function HomePage() {
   const workspace = useWorkspace();
-  const scripts = useQuery(recentScripts(workspace));
+  const scripts = useQuery(recentlyDeployed(workspace));
   const member = useQuery(memberQuery(workspace));
   const runs = useQuery(recentRuns(workspace));
   const isNew = scripts.data !== undefined && runs.data?.length === 0;
@@ -32,18 +32,21 @@ export function HomePage() {
       />
       <div className="grid gap-4 px-4 pb-8 lg:grid-cols-2 lg:px-6">
         {isNew && <Doors workspace={workspace} />}
-        <Panel title="Scripts" flush actions={<More to="/w/$workspace/scripts" workspace={workspace} />}>
-          <Shown query={scripts} what="the scripts">
+        <Panel title="Scripts and flows" flush actions={<More to="/w/$workspace/scripts" workspace={workspace} />}>
+          <Shown query={scripts} what="what was deployed">
             {(found) => (
               <ul>
                 {found.map((each) => (
-                  <li key={each.path} className="border-b border-line last:border-0">
-                    <Link to="/w/$workspace/scripts/p/$" params={{ workspace, _splat: each.path }} className="flex items-center gap-3 px-3 py-2 hover:bg-sunken">
+                  <li key={`${each.language} ${each.path}`} className="border-b border-line last:border-0">
+                    <Link to={each.isFlow ? "/w/$workspace/flows/p/$" : "/w/$workspace/scripts/p/$"} params={{ workspace, _splat: each.path }} className="flex items-center gap-3 px-3 py-2 hover:bg-sunken">
                       <span className="min-w-0 flex-1">
                         <span className="block truncate font-medium">{each.summary || each.path}</span>
                         <span className="block truncate font-mono text-xs text-muted">{each.path}</span>
                       </span>
                       <span className="text-xs text-muted">{each.language}</span>
+                      <span className="w-20 text-right text-xs text-muted">
+                        <Ago at={each.at} />
+                      </span>
                     </Link>
                   </li>
                 ))}

@@ -2,10 +2,22 @@ import { queryOptions } from "@tanstack/react-query";
 
 import { api, data } from "@/api/client";
 
-export const recentScripts = (workspace: string) =>
+const SHOWN = 10;
+
+/** What was deployed last, scripts and flows together. */
+export const recentlyDeployed = (workspace: string) =>
   queryOptions({
     queryKey: ["scripts", workspace, "recent"],
-    queryFn: () => data(api.GET("/api/w/{workspace}/scripts/list", { params: { path: { workspace }, query: { per_page: 8, without_description: true } } })),
+    queryFn: async () => {
+      const params = { path: { workspace }, query: { per_page: SHOWN, without_description: true } };
+      const [scripts, flows] = await Promise.all([data(api.GET("/api/w/{workspace}/scripts/list", { params })), data(api.GET("/api/w/{workspace}/flows/list", { params }))]);
+      return [
+        ...scripts.map(({ path, summary, language, created_at }) => ({ isFlow: false, path, summary, language: language as string, at: created_at })),
+        ...flows.map(({ path, summary, edited_at }) => ({ isFlow: true, path, summary, language: "flow", at: edited_at })),
+      ]
+        .sort((one, other) => (one.at < other.at ? 1 : -1))
+        .slice(0, SHOWN);
+    },
   });
 
 export const recentRuns = (workspace: string) =>
