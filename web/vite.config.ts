@@ -13,6 +13,7 @@ export default defineConfig({
     outDir: "../tidemill/server/static/app",
     emptyOutDir: true,
     assetsInlineLimit: 0, // the content security policy lets nothing in from data: URLs but images
+    rollupOptions: { input: ["index.html", "plot.html"] }, // the page, and the frame that draws plots
     target: "es2022",
     chunkSizeWarningLimit: 900,
   },

@@ -6,6 +6,7 @@ import httpx
 
 from tests.api.conftest import Api
 from tidemill.db import queue
+from tidemill.db.pool import Json
 from tidemill.db.queue import ClaimedJob, Ended
 
 W = "/api/w/main"
@@ -33,6 +34,7 @@ class Worker:
 
     def __init__(self, api: Api, name: str = "worker-1") -> None:
         self.name = name
+        self._database = api.parts.database
         self._single = api.parts.database.single
         self._values = api.parts.values
         self._held: dict[UUID, ClaimedJob] = {}
@@ -52,6 +54,14 @@ class Worker:
         assert units is not None
         self._ends[job_id, stream] = start + units
         await queue.wake(self._single, queue.JOB_CHANNEL, str(job_id))
+
+    async def fail_for_now(self, job_id: UUID, error: bytes) -> None:
+        """Let an attempt of a started job fail, so that another follows at once."""
+        job = self._held.pop(job_id)
+        given = await queue.put_back(
+            self._database, job, worker=self.name, end_reason="error", error=Json(error), retried=True
+        )
+        assert given is not None
 
     async def end(self, job_id: UUID, result: bytes = b'"done"', *, status: str = "success") -> None:
         """End a job, starting it first where it waits."""

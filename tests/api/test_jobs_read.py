@@ -29,6 +29,22 @@ async def test_a_job_is_queued_then_running_then_completed(api: Api) -> None:
     assert completed["started_at"] <= completed["completed_at"]
 
 
+async def test_attempts_before_the_last_are_told(api: Api) -> None:
+    await deploy(api.developer)
+    worker, job_id = Worker(api), await run(api.developer, retry='{"constant": {"attempts": 2, "seconds": 0}}')
+    url = f"{W}/jobs/attempts/{job_id}"
+    assert (await api.developer.get(url)).json() == []
+    await worker.start(job_id)
+    await worker.fail_for_now(job_id, b'{"error": {"name": "Busy", "message": "not yet"}}')
+    await worker.start(job_id)
+    await worker.end(job_id)
+    (first,) = (await api.developer.get(url)).json()
+    assert (first["attempt"], first["worker"], first["end_reason"]) == (1, "worker-1", "error")
+    assert first["error"] == {"error": {"name": "Busy", "message": "not yet"}}
+    assert first["started_at"] <= first["ended_at"]
+    assert (await api.developer.get(f"{W}/jobs/attempts/{uuid4()}")).status_code == 404
+
+
 async def test_the_result_is_there_once_it_has_ended(api: Api) -> None:
     await deploy(api.developer)
     worker, job_id = Worker(api), await run(api.developer)

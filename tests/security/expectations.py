@@ -139,6 +139,7 @@ ELSEWHERE: Final = {
 
 _NO_ID: Final = "00000000-0000-7000-8000-000000000000"
 NOT_ABOUT_THINGS: Final[Mapping[str, Mapping[str, str]]] = {
+    "GET /run/{id}": {"id": _NO_ID},
     "GET /api/w/{workspace}/users/is_owner/{path:path}": {"path:path": "u/dev/x"},
     "PUT /api/w/{workspace}/object_uploads/part/{id}/{number}": {"id": _NO_ID, "number": "1"},
     "GET /api/w/{workspace}/object_uploads/parts/{id}": {"id": _NO_ID},
@@ -147,8 +148,8 @@ NOT_ABOUT_THINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "DELETE /api/w/{workspace}/object_links/revoke/{id}": {"id": _NO_ID},
     "DELETE /api/w/{workspace}/databases/history/{id}": {"id": "1"},
 }
-"""Reviewed: they answer from the name alone (uploads, links, histories: from the key or the maker, before the id), not
-from what is there. Route -> what it is filled with."""
+"""Reviewed: they answer from the name alone (runs: a link to their page; uploads, links, histories: from the key or the
+maker, before the id), not from what is there. Route -> what it is filled with."""
 
 
 def placeholders(route: str) -> list[str]:

@@ -434,6 +434,7 @@ def _jobs(seeded: Seeded) -> dict[str, Call]:
         "POST jobs/completed/delete/{id}": Call(at={"id": seeded.erased}),
         "POST jobs/delete": Call(body=[seeded.waiting[3]]),
         "GET jobs/queue/position/{scheduled_for}": Call(at={"scheduled_for": time.time_ns() // 1_000_000}),
+        "GET jobs/attempts/{id}": Call(at={"id": seeded.ended}),
         "GET jobs/queue/scheduled_for/{id}": Call(at={"id": seeded.waiting[4]}),
         "POST jobs/queue/run_now/{id}": Call(at={"id": seeded.waiting[4]}),
         "GET jobs/worker_is_draining/{id}": Call(at=running),

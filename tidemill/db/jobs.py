@@ -117,6 +117,18 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A start of a job that ended and was followed by another. `error` is what it raised, as JSON text."""
+
+    attempt: int
+    worker: str | None
+    started_at: datetime | None
+    ended_at: datetime
+    end_reason: str
+    error: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What decides who may see a job."""
 
@@ -214,6 +226,11 @@ async def seen(statements: Statements, workspace: str, job_id: UUID) -> Seen | N
 async def all_seen(statements: Statements, workspace: str, ids: list[UUID]) -> list[Seen]:
     """As `seen`, for those of `ids` that are there."""
     return await statements.fetch_all(_SQL["targets"], Seen, workspace_id=workspace, ids=ids)
+
+
+async def attempts(statements: Statements, workspace: str, job_id: UUID) -> list[Attempt]:
+    """The attempts of the job that ended before its last, the first one first."""
+    return await statements.fetch_all(_SQL["attempts"], Attempt, workspace_id=workspace, id=job_id)
 
 
 async def workspace_of(database: Database, job_id: UUID) -> str | None:

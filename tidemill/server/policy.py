@@ -84,6 +84,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /": public(),
     "GET /sign-in": public(),
     "GET /w/{page:path}": public(),
+    "GET /run/{id}": public(),
     "GET /assets/{name}": public(),
     # probes
     "GET /api/version": public(),
@@ -427,6 +428,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/jobs/completed/count": member("jobs:read"),
     "GET /api/w/{workspace}/jobs/completed/count_jobs": member("jobs:read"),
     "GET /api/w/{workspace}/jobs/queue/position/{scheduled_for}": member("jobs:read"),
+    "GET /api/w/{workspace}/jobs/attempts/{id}": member("jobs:read"),
     "GET /api/w/{workspace}/jobs/queue/scheduled_for/{id}": member("jobs:read"),
     "POST /api/w/{workspace}/jobs/queue/run_now/{id}": member("jobs:write", writes=True),
     "GET /api/w/{workspace}/jobs/worker_is_draining/{id}": member("jobs:read"),

@@ -254,6 +254,11 @@ group by concurrency_key order by concurrency_key limit 1000;
 select coalesce(w.draining, false) as draining from job_queue q join worker w on w.name = q.worker
 where q.workspace_id = :workspace_id and q.id = :id;
 
+-- name: attempts
+-- The attempts of a job that ended before its last, the first one first.
+select attempt, worker, started_at, ended_at, end_reason, error from job_attempt
+where workspace_id = :workspace_id and job_id = :id order by attempt, ended_at;
+
 -- name: set_progress
 -- How far a running job is, in per cent.
 update job_queue set progress = :percent where workspace_id = :workspace_id and id = :id and state = 'running'

@@ -24,6 +24,17 @@ _POLICY: Final = (
     "media-src 'self' blob:; font-src 'self'; connect-src 'self'; frame-src 'self' blob:; worker-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_PLOT_FRAME: Final = "plot.html"
+_PLOT_POLICY: Final = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "font-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+"""Of the frame that draws what scripts describe as plots: without an origin, it reaches no data and no server."""
+_PLOT_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": _PLOT_POLICY,
+    "X-Frame-Options": "SAMEORIGIN",
+}
 _NONCE: Final = "__NONCE__"
 _YEAR: Final = "public, max-age=31536000, immutable"
 _STATIC: Final = resources.files("tidemill.server") / "static"
@@ -50,12 +61,13 @@ def _assets(folder: Traversable) -> dict[str, Asset]:
     }
 
 
-def _page() -> str:
-    built = _STATIC / "app" / "index.html"
+def _page(name: str) -> str:
+    built = _STATIC / "app" / name
     return (built if built.is_file() else _STATIC / "unbuilt.html").read_text()
 
 
-PAGE: Final = _page()
+PAGE: Final = _page("index.html")
+PLOT_FRAME: Final = _page(_PLOT_FRAME)
 ASSETS: Final = _assets(_STATIC / "app" / "assets")
 
 
@@ -75,11 +87,13 @@ async def page() -> Response:
 
 @router.get("/assets/{name}", response_class=Response)
 async def asset(request: Request, name: str) -> Response:
-    """What the page is made of."""
+    """What the page is made of. Its frames have no origin, so that any may load it."""
+    if name == _PLOT_FRAME:
+        return Response(PLOT_FRAME, headers=_PLOT_HEADERS, media_type="text/html")
     found = ASSETS.get(name)
     if found is None:
         raise NotFound(f"There is nothing at {request.url.path[:200]!r}.")
-    headers = {"Cache-Control": _YEAR, "Vary": "Accept-Encoding"}
+    headers = {"Cache-Control": _YEAR, "Vary": "Accept-Encoding", "Access-Control-Allow-Origin": "*"}
     if found.compressed is None or "gzip" not in request.headers.get("accept-encoding", ""):
         return Response(found.body, headers=headers, media_type=found.media_type)
     return Response(found.compressed, headers={**headers, "Content-Encoding": "gzip"}, media_type=found.media_type)

@@ -101,19 +101,31 @@ const flow = createRoute({ getParentRoute: () => workspace, path: "/flows/p/$", 
 
 const editFlow = createRoute({ getParentRoute: () => workspace, path: "/flows/edit/$", component: lazyRouteComponent(() => import("@/flows/editor-page"), "EditFlowPage") });
 
+/** Which runs are shown; `from` and `to` in the reader's own zone, `args` and `result` as JSON that they contain. */
 export interface RunsSearch {
   path?: string;
-  state?: "queued" | "running" | "success" | "failure" | "canceled";
+  state?: "queued" | "running" | "suspended" | "success" | "failure" | "canceled" | "skipped";
   by?: string;
+  kind?: "scripts" | "flows" | "dependencies" | "all";
+  worker?: string;
+  tag?: string;
+  schedule?: string;
+  label?: string;
+  args?: string;
+  result?: string;
   from?: string;
   to?: string;
+}
+
+/** The router reads what looks like JSON; these are texts of JSON. */
+function jsonTexts(search: Record<string, unknown>, ...names: string[]): Record<string, unknown> {
+  return { ...search, ...Object.fromEntries(names.filter((name) => search[name] !== undefined && typeof search[name] !== "string").map((name) => [name, JSON.stringify(search[name])])) };
 }
 
 const runs = createRoute({
   getParentRoute: () => workspace,
   path: "/runs",
-  validateSearch: (search: Record<string, unknown>): RunsSearch =>
-    Object.fromEntries(["path", "state", "by", "from", "to"].filter((key) => typeof search[key] === "string" && search[key]).map((key) => [key, search[key]])),
+  validateSearch: (search: Record<string, unknown>): RunsSearch => texts(jsonTexts(search, "args", "result"), "path", "state", "by", "kind", "worker", "tag", "schedule", "label", "args", "result", "from", "to") as RunsSearch,
   component: lazyRouteComponent(() => import("@/runs/list-page"), "RunsPage"),
 });
 

@@ -1,13 +1,12 @@
 /** Who, what, to what, when: kept in the URL. */
 import { useQuery } from "@tanstack/react-query";
 import { Download, X } from "lucide-react";
-import { useEffect, useState } from "react";
 
 import type { AuditSearch } from "@/app/router";
 import { Button, buttonClass } from "@/ui/button";
 import { Input, Select } from "@/ui/field";
+import { SettledInput } from "@/ui/settled-input";
 import { Switch } from "@/ui/switch";
-import { useSettled } from "@/ui/settled";
 
 import { exportUrl, usernamesQuery, type Filter } from "./queries";
 import { KINDS, kindOf, OPERATIONS } from "./words";
@@ -60,24 +59,12 @@ export function Filters({ workspace, filter, isAdmin, isSuperadmin, narrow, clea
   );
 }
 
-/** A text that narrows the list once one stops typing. */
-function Typed({ label, list, value, set, className }: { label: string; list?: readonly string[]; value: string | undefined; set: (text: string) => void; className: string }) {
-  const [text, setText] = useState(value ?? "");
-  const [from, setFrom] = useState(value);
-  if (value !== from) {
-    setFrom(value);
-    setText(value ?? "");
-  }
-  const settled = useSettled(text, 300);
-  useEffect(() => {
-    if (settled !== (value ?? "")) set(settled);
-    // Only what was typed sets it: `value` may change from elsewhere.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [settled]);
+/** With names to choose from, where there are some. */
+function Typed({ label, list, ...rest }: { label: string; list?: readonly string[]; value: string | undefined; set: (text: string) => void; className: string }) {
   const id = `audit-${label.replaceAll(" ", "-")}`;
   return (
     <>
-      <Input type="search" aria-label={label} placeholder={label} className={className} list={list ? id : undefined} value={text} onChange={(event) => setText(event.target.value)} />
+      <SettledInput label={label} list={list ? id : undefined} {...rest} />
       {list && (
         <datalist id={id}>
           {list.map((each) => (

@@ -2,6 +2,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Square } from "lucide-react";
+import type { ReactNode } from "react";
 
 import { cancelJob, type Job } from "@/job/queries";
 import { StateBadge, stateOf } from "@/job/state";
@@ -12,7 +13,7 @@ import { Ago, duration } from "@/ui/time";
 
 import { FlowRun } from "./run";
 
-export default function FlowRunPage({ workspace, job }: { workspace: string; job: Job }) {
+export default function FlowRunPage({ workspace, job, actions }: { workspace: string; job: Job; actions?: ReactNode }) {
   const canceled = useMutation({ mutationFn: () => cancelJob(workspace, job.id) });
   const isDeployed = job.job_kind === "flow" && job.script_path !== undefined;
   return (
@@ -32,6 +33,7 @@ export default function FlowRunPage({ workspace, job }: { workspace: string; job
         }
         actions={
           <>
+            {actions}
             {job.parent_job && (
               <Link to="/w/$workspace/runs/$id" params={{ workspace, id: job.parent_job }} className={buttonClass()}>
                 What started it

@@ -2,7 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Square } from "lucide-react";
+import { useState } from "react";
 
+import { ResultHead } from "@/results/head";
 import { ResultView } from "@/results/view";
 import { Button } from "@/ui/button";
 import { Panel } from "@/ui/panel";
@@ -11,14 +13,15 @@ import { bytes, duration } from "@/ui/time";
 
 import { useLiveJob } from "./live";
 import { LogView } from "./log";
-import { cancelJob, jobQuery, resultQuery } from "./queries";
+import { cancelJob, jobQuery, resultQuery, resultUrl } from "./queries";
 import { StateBadge, stateOf } from "./state";
 
 export function JobPanels({ workspace, id, linked = false }: { workspace: string; id: string; linked?: boolean }) {
   const live = useLiveJob(workspace, id);
   const job = useQuery(jobQuery(workspace, id));
   const isDone = live.completed || job.data?.type === "CompletedJob";
-  const result = useQuery({ ...resultQuery(workspace, id), enabled: isDone });
+  const [whole, setWhole] = useState(false);
+  const result = useQuery({ ...resultQuery(workspace, id, { whole }), enabled: isDone, placeholderData: (before) => before });
   const state = job.data && isDone === (job.data.type === "CompletedJob") ? stateOf(job.data) : isDone ? "success" : live.running ? "running" : "queued";
   const facts = job.data?.type === "CompletedJob" ? [duration(job.data.duration_ms ?? 0), job.data.mem_peak ? `${bytes(job.data.mem_peak * 1024)} peak` : ""].filter(Boolean).join(" · ") : "";
   return (
@@ -48,7 +51,13 @@ export function JobPanels({ workspace, id, linked = false }: { workspace: string
         {live.progress !== undefined && !isDone && <progress value={live.progress} max={100} className="mb-2 w-full accent-(--accent)" />}
         {isDone ? (
           <Shown query={result} what="the result">
-            {(text) => <ResultView text={text} name={`result-${id.slice(0, 8)}`} />}
+            {({ text, isWhole }) =>
+              isWhole ? (
+                <ResultView text={text} name={`result-${id.slice(0, 8)}`} />
+              ) : (
+                <ResultHead text={text} url={resultUrl(workspace, id)} name={`result-${id.slice(0, 8)}.json`} busy={result.isFetching} loadAll={() => setWhole(true)} />
+              )
+            }
           </Shown>
         ) : live.stream ? (
           <pre className="whitespace-pre-wrap">{live.stream}</pre>

@@ -17,13 +17,46 @@ export const jobQuery = (workspace: string, id: string) =>
 
 export type Job = Awaited<ReturnType<NonNullable<ReturnType<typeof jobQuery>["queryFn"]>>>;
 
-/** The whole result as text: numbers are shown with the digits that they were written with. */
-export const resultQuery = (workspace: string, id: string) =>
+/** Of a larger result only so much is loaded before somebody asks for all of it; in bytes. */
+export const HEAD_BYTES = 4_000_000;
+
+export interface Result {
+  text: string;
+  /** False: `text` is how it begins. */
+  isWhole: boolean;
+}
+
+export function resultUrl(workspace: string, id: string): string {
+  return workspaceUrl(workspace, "jobs_u/completed/get_result", id);
+}
+
+/** The result as text, for numbers are shown with the digits that they were written with. */
+export const resultQuery = (workspace: string, id: string, { whole = false } = {}) =>
   queryOptions({
-    queryKey: jobKeys.result(workspace, id),
+    queryKey: [...jobKeys.result(workspace, id), whole] as const,
     staleTime: Infinity,
-    queryFn: async () => (await request(workspaceUrl(workspace, "jobs_u/completed/get_result", id))).text(),
+    queryFn: async (): Promise<Result> => {
+      const answer = await request(resultUrl(workspace, id));
+      return whole ? { text: await answer.text(), isWhole: true } : headOf(answer.body!, HEAD_BYTES);
+    },
   });
+
+/** The first `most` bytes of a stream as text; what comes behind is not fetched. */
+export async function headOf(stream: ReadableStream<Uint8Array>, most: number): Promise<Result> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    size += part.value.length;
+    if (size > most) {
+      await reader.cancel();
+      return { text: text + decoder.decode(part.value.subarray(0, part.value.length - (size - most)), { stream: true }), isWhole: false };
+    }
+    text += decoder.decode(part.value, { stream: true });
+  }
+  return { text: text + decoder.decode(), isWhole: true };
+}
 
 export const argsQuery = (workspace: string, id: string) =>
   queryOptions({

@@ -110,6 +110,23 @@ export function asTable(value: Json): Table | null {
   return { columns, rows: objects.map((row) => columns.map((column) => row[column] ?? null)) };
 }
 
+/** Degrees; `radius` and `stroke` in pixels. `lat`, `lon` and `zoom` are where it opens; without them all markers are in view. */
+export interface Marker {
+  lat: number;
+  lon: number;
+  title: string;
+  radius: number;
+  color: string;
+  stroke: number;
+}
+
+export interface GeoMap {
+  lat: number | undefined;
+  lon: number | undefined;
+  zoom: number | undefined;
+  markers: Marker[];
+}
+
 export type Shape =
   | { kind: "table"; table: Table }
   | { kind: "error"; name: string; message: string; stack: string }
@@ -117,6 +134,9 @@ export type Shape =
   | { kind: "image"; media: string; base64: string }
   | { kind: "file"; filename: string; base64: string }
   | { kind: "object"; storage: string; key: string }
+  | { kind: "pdf"; base64: string }
+  | { kind: "map"; map: GeoMap }
+  | { kind: "plot"; library: "vega" | "plotly"; spec: unknown }
   | { kind: "several"; items: Json[] }
   | { kind: "text"; text: string }
   | { kind: "json" };
@@ -134,6 +154,8 @@ export function shapeOf(value: Json): Shape {
     const { name, message, stack } = value.error;
     return { kind: "error", name: typeof name === "string" ? name : "Error", message: message as string, stack: typeof stack === "string" ? stack : "" };
   }
+  const plot = plotOf(value);
+  if (plot) return plot;
   const s3 = text("s3");
   if (s3 !== undefined) return { kind: "object", storage: text("storage") ?? "", key: s3 };
   const keys = Object.keys(value);
@@ -143,12 +165,42 @@ export function shapeOf(value: Json): Shape {
   if (key === "render_all" && Array.isArray(held)) return { kind: "several", items: held };
   if (key === "table-row-object" || key === "table-row" || key === "table-col") return tableOf(key, held);
   if (key === "file" && isObject(held) && typeof held.content === "string") return { kind: "file", filename: typeof held.filename === "string" ? held.filename : "file", base64: held.content };
+  if (key === "map" && isObject(held)) return { kind: "map", map: mapOf(held) };
   const image = isObject(held) && typeof held.content === "string" ? held.content : typeof held === "string" ? held : undefined;
   if (image === undefined) return { kind: "json" };
   if (IMAGES[key]) return { kind: "image", media: IMAGES[key], base64: image };
+  if (key === "pdf") return { kind: "pdf", base64: image };
   if (key === "svg" || key === "html") return { kind: key, text: image };
   if (key === "markdown" || key === "md") return { kind: "markdown", text: image };
   return { kind: "json" };
+}
+
+/** A specification of Vega or Vega-Lite names its schema; a figure of Plotly has `data` and `layout` and little else. */
+function plotOf(value: { [key: string]: Json }): Shape | null {
+  const { $schema, data, layout } = value;
+  if (typeof $schema === "string" && /^https?:\/\/vega\.github\.io\/schema\/vega(-lite)?\//.test($schema)) return { kind: "plot", library: "vega", spec: plain(value) };
+  const isFigure = Array.isArray(data) && data.every(isObject) && isObject(layout) && Object.keys(value).every((key) => ["data", "layout", "frames", "config"].includes(key));
+  return isFigure ? { kind: "plot", library: "plotly", spec: plain(value) } : null;
+}
+
+/** As JavaScript has it: for programs that count with numbers. */
+function plain(value: Json): unknown {
+  return JSON.parse(write(value, 0)) as unknown;
+}
+
+function mapOf(held: { [key: string]: Json }): GeoMap {
+  const number = (value: Json | undefined): number | undefined => (value instanceof Digits ? Number(value.text) : undefined);
+  const markers = (Array.isArray(held.markers) ? held.markers.filter(isObject) : []).flatMap((each) => {
+    const [lat, lon] = [number(each.lat), number(each.lon)];
+    if (lat === undefined || lon === undefined) return [];
+    return [{ lat, lon, title: show(each.title), radius: number(each.radius) ?? 5, color: typeof each.color === "string" ? each.color : "", stroke: number(each.strokeWidth) ?? 1 }];
+  });
+  return { lat: number(held.lat), lon: number(held.lon), zoom: number(held.zoom), markers };
+}
+
+/** What base64 holds. */
+export function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 }
 
 function tableOf(key: string, held: Json): Shape {
@@ -164,6 +216,23 @@ function tableOf(key: string, held: Json): Shape {
   }
   const table = asTable(held);
   return table ? { kind: "table", table } : { kind: "json" };
+}
+
+/** The whole items at the head of a list whose text breaks off; null for what is no list, or has not one whole item. */
+export function firstItems(text: string): Json[] | null {
+  const start = /^\s*\[/.exec(text)?.[0].length;
+  if (start === undefined) return null;
+  let depth = 0;
+  let end = -1;
+  for (let at = start; at < text.length; at++) {
+    const char = text[at]!;
+    if (char === '"') {
+      for (at++; at < text.length && text[at] !== '"'; at++) if (text[at] === "\\") at++;
+    } else if (char === "{" || char === "[") depth++;
+    else if (char === "}" || char === "]") depth--;
+    else if (char === "," && depth === 0) end = at;
+  }
+  return end < 0 ? null : (parse(text.slice(0, end) + "]") as Json[]);
 }
 
 /** A value in a cell. */

@@ -9,9 +9,12 @@ import { DataGrid, type GridSort } from "@/ui/data-grid";
 import { saveFile } from "@/ui/save-file";
 import { Loading } from "@/ui/states";
 
-import { csvOf, Digits, isObject, parse, shapeOf, show, write, type Json, type Table } from "./shape";
+import { bytesOf, csvOf, Digits, isObject, parse, shapeOf, show, write, type Json, type Table } from "./shape";
 
 const ObjectResult = lazy(() => import("@/object/result"));
+const Plot = lazy(() => import("@/plots/plot"));
+const MapView = lazy(() => import("./map"));
+const PdfView = lazy(() => import("./pdf"));
 const MOST_SHOWN_CHARS = 200_000;
 
 export function ResultView({ text, name = "result" }: { text: string; name?: string }) {
@@ -66,7 +69,7 @@ function Meant({ value, name }: { value: Json; name: string }) {
       return <img alt="Result" className="max-h-[60vh] max-w-full" src={`data:${shape.media};base64,${shape.base64}`} />;
     case "file":
       return (
-        <Button onClick={() => saveFile(new Blob([Uint8Array.from(atob(shape.base64), (char) => char.charCodeAt(0))]), shape.filename)}>
+        <Button onClick={() => saveFile(new Blob([bytesOf(shape.base64)]), shape.filename)}>
           Download {shape.filename}
         </Button>
       );
@@ -74,6 +77,24 @@ function Meant({ value, name }: { value: Json; name: string }) {
       return (
         <Suspense fallback={<Loading what="the object" />}>
           <ObjectResult storage={shape.storage} objectKey={shape.key} />
+        </Suspense>
+      );
+    case "plot":
+      return (
+        <Suspense fallback={<Loading what="the plot" />}>
+          <Plot library={shape.library} spec={shape.spec} name={name} />
+        </Suspense>
+      );
+    case "map":
+      return (
+        <Suspense fallback={<Loading what="the map" />}>
+          <MapView map={shape.map} />
+        </Suspense>
+      );
+    case "pdf":
+      return (
+        <Suspense fallback={<Loading what="the document" />}>
+          <PdfView base64={shape.base64} name={name} />
         </Suspense>
       );
     case "several":

@@ -7,9 +7,13 @@ import { useWorkspace } from "@/app/workspace";
 import { JobPanels } from "@/job/panel";
 import { argsQuery, jobQuery, type Job } from "@/job/queries";
 import { ResultView } from "@/results/view";
+import { buttonClass } from "@/ui/button";
 import { PageHead, Panel } from "@/ui/panel";
 import { Loading, Shown } from "@/ui/states";
 import { Ago, bytes, duration } from "@/ui/time";
+
+import { RunAgain } from "./again";
+import { Attempts, Touched } from "./traces";
 
 const FlowRunPage = lazy(() => import("@/flow/run-page"));
 const FLOWS = ["flow", "flowpreview", "singlestepflow", "flownode"];
@@ -18,44 +22,65 @@ export function RunPage() {
   const workspace = useWorkspace();
   const { id } = useParams({ from: "/w/$workspace/runs/$id" });
   const job = useQuery(jobQuery(workspace, id));
-  const args = useQuery(argsQuery(workspace, id));
   return (
     <Shown query={job} what="the run">
       {(found) =>
         FLOWS.includes(found.job_kind) ? (
           <Suspense fallback={<Loading what="the flow" />}>
-            <FlowRunPage workspace={workspace} job={found} />
+            <FlowRunPage workspace={workspace} job={found} actions={found.job_kind !== "flownode" && <RunAgain workspace={workspace} job={found} />} />
           </Suspense>
         ) : (
-        <>
-          <PageHead
-            title={found.script_path ?? found.job_kind}
-            hint={<code>{id}</code>}
-            actions={
-              found.script_path && (
-                <Link to="/w/$workspace/scripts/p/$" params={{ workspace, _splat: found.script_path }} className="inline-flex h-8 items-center rounded-md border border-line-strong bg-panel px-3 font-medium hover:bg-sunken">
-                  Open the script
-                </Link>
-              )
-            }
-          />
-          <div className="grid items-start gap-4 px-4 pb-8 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)] lg:px-6">
-            <JobPanels workspace={workspace} id={id} />
-            <div className="flex min-w-0 flex-col gap-4">
-              <Panel title="About">
-                <Facts job={found} />
-              </Panel>
-              <Panel title="Arguments">
-                <Shown query={args} what="the arguments">
-                  {(text) => <ResultView text={text} name="arguments" />}
-                </Shown>
-              </Panel>
-            </div>
-          </div>
-        </>
+          <ScriptRun workspace={workspace} job={found} />
         )
       }
     </Shown>
+  );
+}
+
+function ScriptRun({ workspace, job }: { workspace: string; job: Job }) {
+  const args = useQuery(argsQuery(workspace, job.id));
+  return (
+    <>
+      <PageHead
+        title={job.script_path ?? job.job_kind}
+        hint={<code>{job.id}</code>}
+        actions={
+          <>
+            {(job.job_kind === "script" || job.job_kind === "preview") && <RunAgain workspace={workspace} job={job} />}
+            {job.parent_job && (
+              <Link to="/w/$workspace/runs/$id" params={{ workspace, id: job.parent_job }} className={buttonClass()}>
+                What started it
+              </Link>
+            )}
+            {job.schedule_path && (
+              <Link to="/w/$workspace/schedules/p/$" params={{ workspace, _splat: job.schedule_path }} className={buttonClass()}>
+                Its schedule
+              </Link>
+            )}
+            {job.job_kind === "script" && job.script_path && (
+              <Link to="/w/$workspace/scripts/p/$" params={{ workspace, _splat: job.script_path }} className={buttonClass()}>
+                Open the script
+              </Link>
+            )}
+          </>
+        }
+      />
+      <div className="grid items-start gap-4 px-4 pb-8 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)] lg:px-6">
+        <JobPanels workspace={workspace} id={job.id} />
+        <div className="flex min-w-0 flex-col gap-4">
+          <Panel title="About">
+            <Facts job={job} />
+          </Panel>
+          <Panel title="Arguments">
+            <Shown query={args} what="the arguments">
+              {(text) => <ResultView text={text} name="arguments" />}
+            </Shown>
+          </Panel>
+          <Attempts workspace={workspace} id={job.id} />
+          <Touched key={job.type} workspace={workspace} id={job.id} />
+        </div>
+      </div>
+    </>
   );
 }
 
