@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from tests.api.at_work import W, Worker, deploy
-from tests.api.conftest import Api
+from tests.api.conftest import BASE_URL, Api, no_lifespan
 from tidemill.server import job_stream
+from tidemill.server.app import make_app
 
 URL = f"{W}/jobs/run/p/u/dev/hello"
 WAIT = f"{W}/jobs/run_wait_result/p/u/dev/hello"
@@ -309,10 +310,10 @@ async def test_a_shape_that_is_not_allowed_is_told(api: Api, control: dict[str, 
 
 async def test_waiting_too_long_names_the_job_which_goes_on(api: Api) -> None:
     await deploy(api.developer)
-    api.app._app.state.parts = replace(  # type: ignore[attr-defined]
-        api.parts, options=replace(api.parts.options, wait_result_timeout_s=0)
-    )
-    answer = await api.developer.post(WAIT, json={})
+    impatient = replace(api.parts, options=replace(api.parts.options, wait_result_timeout_s=0))
+    transport = httpx.ASGITransport(make_app(impatient, no_lifespan))
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=api.developer.headers) as client:
+        answer = await client.post(WAIT, json={})
     assert answer.status_code == 504
     (job,) = (await api.developer.get(f"{W}/jobs/queue/list")).json()
     assert job["id"] in answer.text
