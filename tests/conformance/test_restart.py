@@ -175,3 +175,65 @@ def test_a_place_that_there_is_not_is_refused(http: httpx.Client, ran: tuple[str
     ended(http, open_flow)
     answer = http.post(f"jobs/restart/f/{open_flow}", json={"step_id": "b"})
     assert (answer.status_code, "start from an earlier step" in answer.text) == (409, True), answer.text
+
+
+def asks(step_id: str, **suspend: object) -> dict[str, object]:
+    """A step after which the flow waits for an approval."""
+    return {**who(step_id), "suspend": {"required_events": 1, **suspend}}
+
+
+def answer(http: httpx.Client, job_id: str, step: dict[str, Any], *, approved: bool = True) -> None:
+    """Ada answers what a flow asks after a step, once it does."""
+    ends_at = time.monotonic() + WAIT_S
+    while "suspend" not in http.get(f"jobs_u/get/{job_id}").json():
+        assert time.monotonic() < ends_at
+        http.get(f"jobs_u/getupdate/{job_id}", params={"running": "true"})
+    status = http.get(f"jobs_u/get/{job_id}").json()["flow_status"]
+    job = next(each["job"] for each in status["modules"] if each["id"] == step["id"])
+    urls = http.get(f"jobs/resume_urls/{job}/1", params={"approver": "ada"}).json()
+    done = httpx.post(urls["resume" if approved else "cancel"], json={"size": 1.5})
+    assert done.status_code == 201, done.text
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_step_behind_an_approval_sees_the_answers_of_the_run_before(http: httpx.Client, inside: bool) -> None:
+    ask, see = asks("ask"), gives("see", "JSON.stringify([resume.size, resumes, approvers])")
+    steps = [ask, see, who("end")]
+    branch = {"id": "in", "value": {"type": "branchall", "branches": [{"modules": steps}]}}
+    value = {"modules": [branch] if inside else steps}
+    job_id = http.post("jobs/run/preview_flow", json={"value": value, "args": {}}).text
+    begun(http, job_id)
+    level = http.get(f"jobs_u/get/{job_id}").json()["flow_status"]["modules"][0]["flow_jobs"][0] if inside else job_id
+    answer(http, level, ask)
+    ended(http, job_id)
+    at = {"step_id": "see"}
+    place = {"step_id": "in", "branch_or_iteration_n": 0, "nested_path": [at]} if inside else at
+    for _ in range(2):
+        job_id = again(http, job_id, **place)
+        assert ended(http, job_id)["success"]
+        level = ended(http, job_id)["flow_status"]["modules"][0]["flow_jobs"][0] if inside else job_id
+        modules = ended(http, level)["flow_status"]["modules"]
+        seen = json.loads(http.get(f"jobs_u/completed/get_result/{modules[1]['job']}").json())
+        assert seen == [1.5, [{"size": 1.5}], ["ada"]]
+        assert modules[0]["approvers"] == [{"resume_id": 1, "approver": "ada"}]
+
+
+def test_a_refusal_that_a_flow_went_on_with_is_seen_again(http: httpx.Client) -> None:
+    ask = asks("ask", continue_on_disapprove_timeout=True)
+    value = {"modules": [ask, gives("see", "resume.error.message")]}
+    job_id = http.post("jobs/run/preview_flow", json={"value": value, "args": {}}).text
+    answer(http, job_id, ask, approved=False)
+    told = ended(http, job_id)["result"]
+    assert "disapproved by ada" in told
+    assert ended(http, again(http, job_id, step_id="see"))["result"] == told
+
+
+def test_starting_again_does_not_get_around_an_approval(http: httpx.Client) -> None:
+    ask = asks("ask")
+    refused = http.post("jobs/run/preview_flow", json={"value": {"modules": [ask, who("b")]}, "args": {}}).text
+    answer(http, refused, ask, approved=False)
+    stopped = {"modules": [{**ask, "stop_after_if": {"expr": "true"}}, who("b")]}
+    for job_id in (refused, http.post("jobs/run/preview_flow", json={"value": stopped, "args": {}}).text):
+        ended(http, job_id)
+        told = http.post(f"jobs/restart/f/{job_id}", json={"step_id": "b"})
+        assert (told.status_code, "start from an earlier step" in told.text) == (409, True), told.text

@@ -1,5 +1,6 @@
 """Flows that wait for answers: what they ask, and what was answered."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -87,6 +88,7 @@ class Given:
 class Approver:
     """Who approved what a step asked for."""
 
+    level: UUID
     step: str
     resume_id: int
     approver: str
@@ -150,9 +152,9 @@ async def answers(statements: Statements, workspace: str, level: UUID, *, step: 
     return await statements.fetch_all(_SQL["answers"], Given, workspace_id=workspace, level=level, step=step)
 
 
-async def approvers(statements: Statements, workspace: str, level: UUID) -> list[Approver]:
-    """Who approved what the steps of a level asked for."""
-    return await statements.fetch_all(_SQL["approvers"], Approver, workspace_id=workspace, level=level)
+async def approvers(statements: Statements, workspace: str, levels: Collection[UUID]) -> list[Approver]:
+    """Who approved what the steps of some levels asked for."""
+    return await statements.fetch_all(_SQL["approvers"], Approver, workspace_id=workspace, levels=list(levels))
 
 
 def _answer(row: dict[str, object]) -> Answer:

@@ -29,7 +29,6 @@ from tidemill.server.parts import Parts
 from tidemill.server.run_flows import of_flow
 
 MOST_CHILDREN: Final = 10_000
-_OVER: Final = frozenset({StepStatus.SUCCESS, StepStatus.FAILURE})
 
 
 class At(msgspec.Struct, kw_only=True):
@@ -122,7 +121,11 @@ async def again_of(statements: Statements, workspace: str, job_id: UUID, path: S
     level = level_of(flow, state.place, job_id, {step.id: step for step in all_steps(flow)})
     index = _index(level, at.step_id)
     done = state.steps[:index]
-    if len(done) < index or any(each.status not in _OVER for each in done):
+    last = len(state.steps) - 1
+    if len(done) < index or not all(
+        _got_past(step, each, is_last=number == last)
+        for number, (step, each) in enumerate(zip(level.steps, done, strict=False))
+    ):
         raise Conflict(f"The run did not get as far as '{at.step_id}': start from an earlier step.")
     for each in level.steps[:index]:
         if each.delete_after_use:
@@ -177,10 +180,19 @@ async def _inside(
     return msgspec.structs.replace(again, inner=await again_of(statements, workspace, child, inner))
 
 
+def _got_past(step: Step, state: StepState, *, is_last: bool) -> bool:
+    """Whether a run may have gone on behind `step`; `is_last`: it did not begin another."""
+    if state.status is StepStatus.FAILURE:
+        return not is_last
+    asks = step.suspend is not None and step.suspend.required > 0 and not state.skipped
+    return state.status is StepStatus.SUCCESS and (state.verdict is not None or not asks)
+
+
 def _kept(state: StepState, level: UUID) -> StepState:
     """A step that has ended below `level`, as another level has it."""
     kept = () if state.children is None else _parts(state, level, state.children.started)
-    return msgspec.structs.replace(state, kept=kept, failed=())
+    answered = None if state.verdict is None else state.answered or level
+    return msgspec.structs.replace(state, kept=kept, failed=(), answered=answered)
 
 
 def _parts(state: StepState, level: UUID, count: int) -> tuple[tuple[UUID, int], ...]:

@@ -42,7 +42,7 @@ def flow_status(
         _module(step, state.steps[number] if number < len(state.steps) else None, by_step.get(step.id, []))
         for number, step in enumerate(level.steps)
     ]
-    _add_approvals(modules, state, approvers)
+    _add_approvals(modules, job, state, approvers)
     status: dict[str, Any] = {
         "step": _position(state),
         "modules": modules,
@@ -56,11 +56,13 @@ def flow_status(
     return msgspec.json.encode(status)
 
 
-def _add_approvals(modules: list[dict[str, Any]], state: FlowState, approvers: Sequence[Approver]) -> None:
+def _add_approvals(modules: list[dict[str, Any]], level: UUID, state: FlowState, approvers: Sequence[Approver]) -> None:
     """Who approved, and what is waited for: the wire tells that of the step behind the one that asks."""
-    for module in modules:
+    for module, step in zip(modules, state.steps, strict=False):
         given = [
-            {"resume_id": each.resume_id, "approver": each.approver} for each in approvers if each.step == module["id"]
+            {"resume_id": each.resume_id, "approver": each.approver}
+            for each in approvers
+            if each.step == module["id"] and each.level == (step.answered or level)
         ]
         if given:
             module["approvers"] = given

@@ -164,9 +164,8 @@ async def _add_flow(parts: Parts, job: WholeJob, shown: AnyJob, *, with_code: bo
 
 async def _approvers(parts: Parts, job: WholeJob, state: FlowState) -> Sequence[Approver]:
     """Who has approved what its steps asked for; nothing is looked up where none did."""
-    if not any(each.verdict is not None for each in state.steps):
-        return ()
-    return await approvals.approvers(parts.database.single, job.workspace_id, job.id)
+    levels = {each.answered or job.id for each in state.steps if each.verdict is not None}
+    return await approvals.approvers(parts.database.single, job.workspace_id, levels) if levels else ()
 
 
 def listed(job: ListedJob, *, with_type: bool) -> AnyJob:

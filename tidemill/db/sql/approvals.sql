@@ -60,7 +60,7 @@ where workspace_id = :workspace_id and ((level_id = :level and step = :step) or 
 order by id;
 
 -- name: approvers
--- Who approved what the steps of a level asked for, the first one first.
-select used_step as step, resume_id, approver from flow_answer
-where workspace_id = :workspace_id and used_level = :level and approved
+-- Who approved what the steps of some levels asked for, the first one first.
+select used_level as level, used_step as step, resume_id, approver from flow_answer
+where workspace_id = :workspace_id and used_level = any(:levels) and approved
 order by id;

@@ -132,6 +132,15 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """How waiting for approvals after `step` has ended. `level`: the one that counted the answers."""
+
+    level: UUID
+    step: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
     """What an expression sees at one point, beside what is around the level.
 
@@ -139,14 +148,14 @@ class Names:
         previous: where the previous result lies; None: it is the input of the flow.
         results: where the result of a step of this level lies; None where it has none.
         values: further names: JSON texts, or where they lie.
-        approved: the last step before that was waited for approvals after, and how that ended.
+        approval: what was answered after the last step before that asked for approvals.
         input: where the input of the flow lies that its preprocessor has made; None: it is as it was sent.
     """
 
     previous: Ref | None
     results: Callable[[str], Ref | None]
     values: Mapping[str, bytes | Ref] = field(default_factory=dict)
-    approved: tuple[str, Verdict] | None = None
+    approval: Approval | None = None
     input: Ref | None = None
 
 

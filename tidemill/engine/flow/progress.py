@@ -4,8 +4,8 @@ from typing import Final
 
 import msgspec
 
-from tidemill.engine.flow.commands import Command, Finish, Names, Record, Surroundings
-from tidemill.engine.flow.state import FlowState, Level, Ref, ResultOf, StepState, Verdict, result_of
+from tidemill.engine.flow.commands import Approval, Command, Finish, Names, Record, Surroundings
+from tidemill.engine.flow.state import FlowState, Level, Ref, ResultOf, StepState, result_of
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import Expression, Inputs, Static, Step, Stop, Transform
@@ -59,14 +59,16 @@ class Progress:
             previous=self.previous(before=before),
             results=results,
             values=values or {},
-            approved=self._approved(before=before),
+            approval=self._approval(before=before),
             input=None if (made_by := self.state.preprocessed_by) is None else ResultOf(made_by),
         )
 
-    def _approved(self, *, before: int) -> tuple[str, Verdict] | None:
+    def _approval(self, *, before: int) -> Approval | None:
         for index in reversed(range(min(before, len(self.state.steps)))):
-            if (verdict := self.state.steps[index].verdict) is not None:
-                return self.level.steps[index].id, verdict
+            state = self.state.steps[index]
+            if state.verdict is not None:
+                level = state.answered or self.level.id
+                return Approval(level=level, step=self.level.steps[index].id, verdict=state.verdict)
         return None
 
     def record(self, result: bytes | Ref | None, *, succeeded: bool = True) -> None:

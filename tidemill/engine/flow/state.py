@@ -75,6 +75,7 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         branch: the index of the chosen branch; the default comes behind the others.
         failed: the jobs of earlier tries.
         required: how many approvals the level waits for, after the step has ended; `verdict`: how that ended.
+        answered: the level that counted the answers, if that is one of a flow that was started before this one.
     """
 
     status: StepStatus = StepStatus.PROGRESS
@@ -86,6 +87,7 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     skipped: bool = False
     required: int = 0
     verdict: Verdict | None = None
+    answered: UUID | None = None
 
 
 class Again(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -153,10 +153,11 @@ class Around:
 
     def _approval(self, name: str, names: Names) -> bytes | None:
         """What was answered after the last step before that asked for approvals."""
-        if names.approved is None:
+        approval = names.approval
+        if approval is None:
             return None
-        step, verdict = names.approved
-        return value_of(name, verdict, self._values.answers(self._view.id, step), step=step)
+        answers = self._values.answers(approval.level, approval.step)
+        return value_of(name, approval.verdict, answers, step=approval.step)
 
     def _error(self, names: Names) -> bytes | None:
         """What went wrong, with the step where it did."""
