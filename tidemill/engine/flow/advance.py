@@ -25,7 +25,7 @@ from tidemill.engine.flow.commands import (
     Started,
     Surroundings,
 )
-from tidemill.engine.flow.progress import Progress, error_json
+from tidemill.engine.flow.progress import Progress, error_json, place_in
 from tidemill.engine.flow.state import Again, Children, FlowState, Level, Ref, ResultOf, StepState, Verdict
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
@@ -331,7 +331,7 @@ class _Run(Progress):
         if isinstance(step.kind, InlineScript | DeployedScript | SubFlow):
             args = self.args(step, inputs, names)
             if step is self.level.preprocessor:
-                sent = self.around.evaluate("flow_input", names, place=step.place)
+                sent = self.around.evaluate("flow_input", names, place=place_in(step, ""))
                 args = {**jsontext.object_fields(sent), **args}
             self.commands.append(Start(job=job, step=step, args=args))
         else:

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from tidemill.engine.flow.commands import Answered, Names
-from tidemill.engine.flow.progress import Progress, error_json
+from tidemill.engine.flow.progress import Progress, error_json, place_in
 from tidemill.engine.flow.state import Verdict
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
@@ -69,7 +69,7 @@ def groups_of(run: Progress, suspend: Suspend, names: Names) -> tuple[str, ...] 
     """
     if suspend.groups is None:
         return None
-    place = f"{run.step.place}/suspend/user_groups_required"
+    place = place_in(run.step, "/suspend/user_groups_required")
     return group_names(run.value(suspend.groups, names, place), place)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from tidemill.engine.flow.commands import Ended, Enter, KeepItems, Names
-from tidemill.engine.flow.progress import Progress
+from tidemill.engine.flow.progress import Progress, place_in
 from tidemill.engine.flow.state import AT_ONCE, Again, Children, ResultOf
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import BranchAll, ForLoop, Step, WhileLoop
@@ -73,7 +73,7 @@ def take(run: Progress, event: Ended, children: Children) -> bool:
 
 def _keep_items(run: Progress, step: Step, kind: ForLoop, names: Names) -> list[msgspec.Raw]:
     """Evaluate and keep what a loop goes through."""
-    text = run.value(kind.iterator, names, f"{step.place}/value/iterator")
+    text = run.value(kind.iterator, names, place_in(step, "/value/iterator"))
     try:
         items = msgspec.json.decode(text, type=list[msgspec.Raw])
     except msgspec.DecodeError as error:

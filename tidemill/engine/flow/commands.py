@@ -148,6 +148,7 @@ class Names:
         previous: where the previous result lies; None: it is the input of the flow.
         results: where the result of a step of this level lies; None where it has none.
         values: further names: JSON texts, or where they lie.
+        params: those arguments of the step that stand in it as JSON texts, for the expressions of the others.
         approval: what was answered after the last step before that asked for approvals.
         input: where the input of the flow lies that its preprocessor has made; None: it is as it was sent.
     """
@@ -155,6 +156,7 @@ class Names:
     previous: Ref | None
     results: Callable[[str], Ref | None]
     values: Mapping[str, bytes | Ref] = field(default_factory=dict)
+    params: Mapping[str, bytes] = field(default_factory=dict)
     approval: Approval | None = None
     input: Ref | None = None
 

@@ -1,11 +1,12 @@
 """A level of a flow while something happens to it: the state so far, what is to be done, what expressions see."""
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from tidemill.engine.flow.commands import Approval, Command, Finish, Names, Record, Surroundings
-from tidemill.engine.flow.state import FlowState, Level, Ref, ResultOf, StepState, result_of
+from tidemill.engine.flow.state import FlowState, Gathered, Level, Ref, ResultOf, StepState, result_of
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import Expression, Inputs, Static, Step, Stop, Transform
@@ -91,17 +92,20 @@ class Progress:
     def stops(self, stop: Stop, result: Ref | None, where: str) -> bool:
         """Whether the condition of an early stop holds for `result`."""
         values: dict[str, bytes | Ref] = {"result": b"null" if result is None else result}
+        if (children := self.now.children) is not None:
+            values["all_iters"] = Gathered(self.level.id, self.step.id, children.started, self.now.kept)
         names = self.names(before=len(self.state.steps) - 1, values=values)
         return self.holds(stop.condition, names, self.step, where)
 
     def args(self, step: Step, inputs: Inputs, names: Names) -> dict[str, bytes]:
         """The arguments of a step's job, as JSON texts."""
-        place = f"{step.place}/value/input_transforms"
+        params = {name: each.value for name, each in inputs.items() if isinstance(each, Static)}
+        names = replace(names, params=params)
         return {
-            name: transform.value
-            if isinstance(transform, Static)
-            else self.around.argument(transform.text, names, place=f"{place}/{name}")
-            for name, transform in inputs.items()
+            name: each.value
+            if isinstance(each, Static)
+            else self.around.argument(each.text, names, place=place_in(step, f"/value/input_transforms/{name}"))
+            for name, each in inputs.items()
         }
 
     def value(self, transform: Transform, names: Names, place: str) -> bytes:
@@ -114,7 +118,7 @@ class Progress:
 
     def holds(self, text: str, names: Names, step: Step, where: str) -> bool:
         """Whether a condition of a step holds."""
-        return self.is_true(text, names, step.place + where)
+        return self.is_true(text, names, place_in(step, where))
 
     def is_true(self, text: str, names: Names, place: str) -> bool:
         """Whether an expression gives what JavaScript takes for true."""
@@ -124,16 +128,21 @@ class Progress:
         """A number that a transform gives; None for none and for null."""
         if transform is None:
             return None
-        raw = self.value(transform, names, step.place + where)
+        raw = self.value(transform, names, place_in(step, where))
         value = jsontext.loads(raw)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_DELAY_S:
             raise ExpressionFailed(
-                f"{step.place}{where} of step '{step.id}' must give a number from 0 to {_MAX_DELAY_S}; "
+                f"{place_in(step, where)} must give a number from 0 to {_MAX_DELAY_S}; "
                 f"it gave {raw[:60].decode(errors='replace')}."
             )
         return float(value)
+
+
+def place_in(step: Step, where: str) -> str:
+    """Where something stands in a step, for messages."""
+    return f"{step.place}{where} of step '{step.id}'"
 
 
 def error_json(name: str, message: str) -> bytes:

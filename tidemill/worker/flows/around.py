@@ -87,6 +87,8 @@ class Around:
                 return self._all_results(names)
             case "flow_env":
                 return jsontext.build_object(self._view.definition.flow.environment)
+            case "params":
+                return jsontext.build_object(names.params)
             case "error":
                 return self._error(names)
             case "resume" | "resumes" | "approvers":
