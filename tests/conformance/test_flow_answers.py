@@ -76,3 +76,19 @@ def test_what_a_flow_asks_for_and_is_not_there_is_refused(http: httpx.Client, wa
     nothing = dict.fromkeys(wanted)
     taken = http.post("jobs/run/preview_flow", json={"value": {"modules": [who("a")], **nothing}, "args": {}})
     assert taken.status_code == 201
+
+
+def test_one_version_is_waited_for_and_followed(http: httpx.Client) -> None:
+    path = "u/admin/versions"
+    for text in ("'old'", "'new'"):
+        flow = {"path": path, "summary": "", "value": {"modules": [gives("a", text)]}}
+        answer = http.post("flows/create" if text == "'old'" else f"flows/update/{path}", json=flow)
+        assert answer.status_code in {200, 201}, answer.text
+    newest, first = (each["id"] for each in http.get(f"flows/history/p/{path}").json())
+    assert http.post(f"jobs/run_wait_result/f/{path}", json={}).json() == "new"
+    assert http.get(f"jobs/run_wait_result/f/{path}").json() == "new"
+    assert http.post(f"jobs/run_wait_result/fv/{first}", json={}).json() == "old"
+    assert http.get(f"jobs/run_wait_result/fv/{newest}").json() == "new"
+    with http.stream("POST", f"jobs/run_and_stream/fv/{first}", json={}) as answer:
+        told = [json.loads(line[6:]) for line in answer.iter_lines() if line.startswith("data: ")]
+    assert (told[-1]["completed"], told[-1]["only_result"]) == (True, "old")
