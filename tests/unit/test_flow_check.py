@@ -69,6 +69,13 @@ def found(*modules: dict[str, Any], facts: Facts | None = None, **flow: Any) -> 
         ),
         ([chosen("o", "false;", "flow_input.x")], [("unreachable_branch", "/modules/0/value/branches/0")]),
         ([loop("l", identity("i"), over=[])], [("unreachable_step", "/modules/0/value/iterator")]),
+        ([loop("l", identity("i"), over=" [ ];")], [("unreachable_step", "/modules/0/value/iterator")]),
+        (
+            [{**loop("l", identity("i")), "stop_after_all_iters_if": {"expr": "true"}}, script("b")],
+            [("unreachable_step", "/modules/1")],
+        ),
+        ([{**loop("l", identity("i")), "stop_after_if": {"expr": "true"}}, script("b")], []),
+        ([script("a", stop_after_all_iters_if={"expr": "true"}), script("b")], []),
     ],
 )
 def test_steps_and_branches(modules: list[dict[str, Any]], expected: list[tuple[str, str]]) -> None:
@@ -83,6 +90,11 @@ def test_steps_and_branches(modules: list[dict[str, Any]], expected: list[tuple[
         ([script("a", inputs={"v": "Object.keys(flow_input)"})], []),
         ([script("a", inputs={"v": "previous_result"})], []),
         ([identity("a")], []),
+        ([], []),
+        ([loop("l", identity("a"))], []),
+        ([chosen("o", "1 > 0")], []),
+        ([script("a", skip_if={"expr": "1 > 0"})], []),
+        ([script("a"), identity("b")], [("unused_argument", ""), ("unused_argument", "")]),
         (
             [script("a", inputs={"v": "flow_input"}), script("b", inputs={"v": "flow_input.z"})],
             [("unknown_argument", "/modules/1/value/input_transforms/v")],
@@ -92,6 +104,16 @@ def test_steps_and_branches(modules: list[dict[str, Any]], expected: list[tuple[
 )
 def test_arguments(modules: list[dict[str, Any]], expected: list[tuple[str, str]]) -> None:
     assert found(*modules, facts=Facts(arguments=["x", "y"])) == expected
+
+
+def test_a_preprocessor_sees_what_was_sent() -> None:
+    before = script("preprocessor", inputs={"event": "flow_input.body"})
+    step = script("a", inputs={"v": "flow_input.x"})
+    assert found(step, preprocessor_module=before, facts=Facts(arguments=["x"])) == []
+
+
+def test_what_the_constants_of_a_flow_name_is_looked_for() -> None:
+    assert found(identity("a"), flow_env={"db": "$res:f/gone/db", "n": 1}) == [("missing_resource", "/flow_env/db")]
 
 
 def test_what_is_missing_is_told_where_it_is_named() -> None:

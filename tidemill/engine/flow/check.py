@@ -6,13 +6,16 @@ from typing import Final
 
 from tidemill.engine.flow.written import Written, expressions_of, names_in, passes_input_on, references_in, statics_of
 from tidemill.model.flow import (
+    BranchAll,
     BranchOne,
     DeployedScript,
     Flow,
     ForLoop,
     Static,
     Step,
+    Stop,
     SubFlow,
+    Transform,
     WhileLoop,
     all_steps,
     inner_steps,
@@ -103,14 +106,20 @@ def _named_paths(flow: Flow) -> Iterator[tuple[str, str, str]]:
             case SubFlow():
                 yield "flow", step.kind.path, f"{step.place}/value/path"
         for value, place in statics_of(step):
-            for kind, path in sorted(references_in(value)):
-                yield "variable" if kind == "var" else "resource", path, place
+            yield from _references(value, place)
+    for name, value in flow.environment.items():
+        yield from _references(value, f"/flow_env/{name}")
     for written in expressions_of(flow):
         named = names_in(written.text)
         for path in sorted(named.variables):
             yield "variable", path, written.place
         for path in sorted(named.resources):
             yield "resource", path, written.place
+
+
+def _references(value: bytes, place: str) -> Iterator[tuple[str, str, str]]:
+    for kind, path in sorted(references_in(value)):
+        yield "variable" if kind == "var" else "resource", path, place
 
 
 def _of_paths(flow: Flow, there: Paths) -> Iterator[Finding]:
@@ -131,15 +140,24 @@ def _of_order(steps: tuple[Step, ...]) -> Iterator[Finding]:
     for number, step in enumerate(steps):
         yield from _of_branches(step)
         rest = steps[number + 1 :]
-        is_loop = isinstance(step.kind, ForLoop | WhileLoop)
-        if rest and step.stop is not None and not is_loop and _text(step.stop.condition) in _ALWAYS:
+        if rest and any(_text(stop.condition) in _ALWAYS for stop in _stops_after(step)):
             message = f"Step '{step.id}' always stops here, so that '{rest[0].id}' and what follows never runs."
             yield Finding("unreachable_step", rest[0].place, message)
 
 
+def _stops_after(step: Step) -> list[Stop]:
+    """The conditions that may end the level behind a step: that of a loop is looked at after each iteration."""
+    is_loop = isinstance(step.kind, ForLoop | WhileLoop)
+    stops = (
+        None if is_loop else step.stop,
+        step.stop_after_all if is_loop or isinstance(step.kind, BranchAll) else None,
+    )
+    return [stop for stop in stops if stop is not None]
+
+
 def _of_branches(step: Step) -> Iterator[Finding]:
     kind = step.kind
-    if isinstance(kind, ForLoop) and isinstance(kind.iterator, Static) and kind.iterator.value.split() == [b"[]"]:
+    if isinstance(kind, ForLoop) and _goes_through_nothing(kind.iterator):
         yield Finding("unreachable_step", f"{step.place}/value/iterator", f"The loop '{step.id}' goes through nothing.")
     if not isinstance(kind, BranchOne):
         return
@@ -157,14 +175,21 @@ def _of_branches(step: Step) -> Iterator[Finding]:
         yield Finding("unreachable_branch", place, f"The default is never taken: branch {always} always is.")
 
 
+def _goes_through_nothing(iterator: Transform) -> bool:
+    text = iterator.value.decode() if isinstance(iterator, Static) else iterator.text
+    return "".join(text.split()).strip(";") == "[]"
+
+
 def _unreachable(place: str, number: int, why: str) -> Finding:
     return Finding("unreachable_branch", place, f"Branch {number} is never chosen: {why}.")
 
 
 def _of_arguments(flow: Flow, arguments: Collection[str]) -> Iterator[Finding]:
     used: set[str] = set()
-    is_whole = passes_input_on(flow)
+    is_whole = passes_input_on(flow.steps)
     for written in expressions_of(flow):
+        if written.place.startswith("/preprocessor_module"):
+            continue  # it sees what was sent
         named = names_in(written.text)
         is_whole = is_whole or named.inputs is None or (written.is_first and named.previous)
         inputs = named.inputs or frozenset()

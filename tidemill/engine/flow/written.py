@@ -160,6 +160,10 @@ def _transforms_of(step: Step) -> Iterator[tuple[Transform, str]]:
         yield step.timeout_s, f"{step.place}/timeout"
 
 
-def passes_input_on(flow: Flow) -> bool:
-    """Whether the input of the flow becomes a result as it is."""
-    return bool(flow.steps) and isinstance(flow.steps[0].kind, Identity)
+def passes_input_on(steps: tuple[Step, ...]) -> bool:
+    """Whether the input of the flow may become the result of `steps`, its first ones or those inside of such a one."""
+    if not steps:
+        return True
+    first = steps[0]
+    is_passed = isinstance(first.kind, Identity) or first.skip_if is not None
+    return is_passed or any(passes_input_on(inner) for inner in inner_steps(first))
