@@ -27,6 +27,7 @@ _LARGE_BYTES: Final = 64 * 1024
 _ROUNDS: Final = 200
 _LITERAL_STARTS: Final = tuple('0123456789-"tfn[{')
 _DEFAULT_LIMITS: Final = Limits()
+_NOTHING: Final[Mapping[Need, bytes | None]] = {}
 
 
 class Run(Protocol):
@@ -56,7 +57,7 @@ def evaluate(
     try:
         return _evaluated(expression, have, run, limits)
     except ExpressionFailed as error:
-        raise ExpressionFailed(_told(expression, place, str(error), have)) from error
+        raise failure(expression, error, place=place, have=have) from error
 
 
 def needs_parsing(expression: str) -> bool:
@@ -76,7 +77,7 @@ def check_syntax(expression: str, *, parse: Callable[[str], None], place: str = 
         _check_source(expression)
         parse(expression)
     except ExpressionFailed as error:
-        raise ExpressionFailed(_told(expression, place, str(error), {})) from error
+        raise failure(expression, error, place=place) from error
 
 
 def _evaluated(expression: str, have: Mapping[Need, bytes | None], run: Run, limits: Limits) -> bytes | Needs:
@@ -146,9 +147,12 @@ def _check_source(expression: str) -> None:
         raise ExpressionFailed(f"It has more than {MAX_SOURCE_CHARS} characters.")
 
 
-def _told(expression: str, place: str, why: str, have: Mapping[Need, bytes | None]) -> str:
+def failure(
+    expression: str, why: ExpressionFailed, *, place: str, have: Mapping[Need, bytes | None] = _NOTHING
+) -> ExpressionFailed:
+    """`why`, told with place and expression; also for who cannot give what `evaluate` asks for."""
     shown = " ".join(expression.split())
     shown = shown if len(shown) <= 200 else shown[:200] + "..."
     missing = sorted(str(need) for need, raw in have.items() if raw is None)
     hint = f" Without a value: {', '.join(missing)}." if missing else ""
-    return f"{f'{place}: ' if place else ''}the expression `{shown}` cannot be evaluated. {why}{hint}"
+    return ExpressionFailed(f"{f'{place}: ' if place else ''}the expression `{shown}` cannot be evaluated. {why}{hint}")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from tidemill.engine.expressions.evaluation import evaluate
+from tidemill.engine.expressions.evaluation import evaluate, failure
 from tidemill.engine.expressions.javascript import Given, Limits, Touched
 from tidemill.engine.expressions.need import Need, NeedKind, Needs
 from tidemill.engine.flow.approval import value_of
@@ -39,8 +39,10 @@ class Around:
         """See `Surroundings.evaluate`."""
         have: dict[Need, bytes | None] = {}
         while isinstance(answer := evaluate(text, have, run=self._run, place=place), Needs):
-            for need in answer.wanted:
-                have[need.whole] = self._value(need, names)
+            try:
+                have |= {need.whole: self._value(need, names) for need in answer.wanted}
+            except ExpressionFailed as error:
+                raise failure(text, error, place=place) from error
         return answer
 
     def argument(self, text: str, names: Names, *, place: str) -> bytes:
