@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -130,6 +131,12 @@ async def test_a_schedule_is_kept_as_it_was_written(api: Api, passing: Time) -> 
         "/api/schedules/preview", json={"schedule": "0 30 2 * * MON", "timezone": "Europe/Paris"}
     )
     assert preview.json() == next_ten
+    [(due,)] = await passing.rows("select scheduled_for from schedule_occurrence where state = 'due'")
+    assert due == datetime.fromisoformat(next_ten[0])
+    assert {moment.astimezone(ZoneInfo("Europe/Paris")).hour for moment in map(datetime.fromisoformat, next_ten)} <= {
+        2,
+        3,
+    }
     assert (await api.developer.get(f"{W}/schedules/exists/{PATH}")).json() is True
     assert (await api.developer.get(f"{W}/schedules/exists/u/dev/none")).json() is False
 
@@ -185,6 +192,17 @@ async def test_it_comes_once_and_the_next_one_is_there(api: Api, passing: Time, 
     assert [(run["id"], run["success"]) for run in listed["jobs"]] == [(str(job), True)]
     audited = await passing.rows("select operation, username from audit where operation = 'jobs.run'")
     assert audited == [("jobs.run", "dev")]
+
+
+async def test_its_runs_have_its_tag_and_its_retries(api: Api, passing: Time, worker: Worker) -> None:
+    await create(api.developer, tag="custom", retry={"constant": {"attempts": 1, "seconds": 0}})
+    await passing.fire()
+    [job] = await passing.jobs()
+    assert (await worker.start(job)).tag == "custom"
+    await worker.fail_for_now(job, b'{"error": {"name": "E"}}')
+    await passing.schedules.turn()
+    assert await passing.states() == [("running", "")]
+    assert await passing.rows(f"select retry -> 'constant' ->> 'attempts' from job where id = '{job}'") == [("1",)]
 
 
 async def test_two_servers_start_each_occurrence_once(api: Api, passing: Time) -> None:
