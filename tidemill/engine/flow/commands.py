@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
-from tidemill.engine.flow.state import Again, FlowState, Ref, Verdict
+from tidemill.engine.flow.state import Again, Approval, FlowState, Ref
 from tidemill.model.flow import Step
 
 
@@ -129,15 +129,6 @@ class Change:
 
     state: FlowState
     commands: tuple[Command, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
-    """How waiting for approvals after `step` has ended. `level`: the one that counted the answers."""
-
-    level: UUID
-    step: str
-    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

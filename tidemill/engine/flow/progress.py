@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
-from tidemill.engine.flow.commands import Approval, Command, Finish, Names, Record, Surroundings
-from tidemill.engine.flow.state import FlowState, Gathered, Level, Ref, ResultOf, StepState, result_of
+from tidemill.engine.flow.commands import Command, Finish, Names, Record, Surroundings
+from tidemill.engine.flow.state import FlowState, Gathered, Level, Ref, ResultOf, StepState, approval_of, result_of
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import Expression, Inputs, Static, Step, Stop, Transform
@@ -60,17 +60,9 @@ class Progress:
             previous=self.previous(before=before),
             results=results,
             values=values or {},
-            approval=self._approval(before=before),
+            approval=approval_of(self.level, self.state.steps[:before]),
             input=None if (made_by := self.state.preprocessed_by) is None else ResultOf(made_by),
         )
-
-    def _approval(self, *, before: int) -> Approval | None:
-        for index in reversed(range(min(before, len(self.state.steps)))):
-            state = self.state.steps[index]
-            if state.verdict is not None:
-                level = state.answered or self.level.id
-                return Approval(level=level, step=self.level.steps[index].id, verdict=state.verdict)
-        return None
 
     def record(self, result: bytes | Ref | None, *, succeeded: bool = True) -> None:
         """The step is over without a worker; that it has ended is told as of any other job."""

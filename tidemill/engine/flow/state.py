@@ -45,6 +45,15 @@ class Verdict(StrEnum):
     TIMED_OUT = "timed_out"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """How waiting for approvals after `step` has ended. `level`: the one that counted the answers."""
+
+    level: UUID
+    step: str
+    verdict: Verdict
+
+
 class Children(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """How far the children of a loop or of parallel branches are.
 
@@ -194,6 +203,15 @@ def result_of(level: UUID, step: Step, state: StepState) -> Ref | None:
     if children is not None and children.first_failed is not None:
         return ResultOf(children.first_failed)
     return None if state.job is None else ResultOf(state.job)
+
+
+def approval_of(level: Level, steps: tuple[StepState, ...]) -> Approval | None:
+    """How waiting has ended after the last of the first steps of a level, `steps`, that asked for approvals."""
+    for index in reversed(range(len(steps))):
+        verdict = steps[index].verdict
+        if verdict is not None:
+            return Approval(level=steps[index].answered or level.id, step=level.steps[index].id, verdict=verdict)
+    return None
 
 
 def new_state(place: Place, before: Ref | None = None) -> FlowState:

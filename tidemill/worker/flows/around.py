@@ -15,7 +15,7 @@ from tidemill.engine.expressions.javascript import Given, Limits, Touched
 from tidemill.engine.expressions.need import Need, NeedKind, Needs
 from tidemill.engine.flow.approval import value_of
 from tidemill.engine.flow.commands import Names
-from tidemill.engine.flow.state import Ref, ResultOf, result_of
+from tidemill.engine.flow.state import Ref, ResultOf, approval_of, result_of
 from tidemill.evaluators.messages import question_of
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
@@ -136,16 +136,19 @@ class Around:
         """Where the result of a step lies: of this level, or of one around it in the same flow."""
         if (found := names.results(step)) is not None:
             return found
-        view = self._view
-        while view.id != view.state.place.source and view.parent is not None:
-            above = self._view_at(view.parent)
-            if above is None:
-                return None
-            view = above
-            for number, state in enumerate(view.state.steps):
-                if view.level.steps[number].id == step:
-                    return result_of(view.id, view.level.steps[number], state)
+        above = self._above(self._view)
+        while above is not None:
+            for number, state in enumerate(above.state.steps):
+                if above.level.steps[number].id == step:
+                    return result_of(above.id, above.level.steps[number], state)
+            above = self._above(above)
         return None
+
+    def _above(self, view: View) -> View | None:
+        """The level around one in the same flow."""
+        if view.id == view.state.place.source or view.parent is None:
+            return None
+        return self._view_at(view.parent)
 
     def _all_results(self, names: Names) -> bytes:
         found: dict[str, bytes] = {}
@@ -156,10 +159,13 @@ class Around:
         return jsontext.build_object(found)
 
     def _approval(self, name: str, names: Names) -> bytes | None:
-        """What was answered after the last step before that asked for approvals."""
-        approval = names.approval
-        if approval is None:
-            return None
+        """What was answered after the last step before that asked for approvals, in this level or around it."""
+        approval, view = names.approval, self._view
+        while approval is None:
+            above = self._above(view)
+            if above is None:
+                return None
+            approval, view = approval_of(above.level, above.state.steps), above
         answers = self._values.answers(approval.level, approval.step)
         return value_of(name, approval.verdict, answers, step=approval.step)
 
