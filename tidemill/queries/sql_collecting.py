@@ -7,7 +7,7 @@ from typing import Final
 
 from tidemill.engine.cell_json import RowEncoder, ScalarEncoder
 from tidemill.engine.sql.annotations import Annotations, Collection
-from tidemill.model.errors import TooLarge
+from tidemill.model.errors import QueryFailed, TooLarge
 from tidemill.stores.databases.port import Result, Session, Statement
 
 BATCH_ROWS: Final = 1000
@@ -52,8 +52,7 @@ class Collector:
         mode = self.annotations.collection
         text = self.annotations.big_numbers_as_text
         if not result.columns:
-            await drain(result)
-            return b"null" if mode.is_first_row else b"[]"
+            return await self._without_columns(result)
         encoder = (ScalarEncoder if mode.is_scalar else RowEncoder)(result.columns, big_numbers_as_text=text)
         if mode.is_first_row:
             return await self._first(result, encoder)
@@ -62,6 +61,19 @@ class Collector:
             parts.append(self._counted(encoder.objects(rows), len(rows)))
             await asyncio.sleep(0)  # heartbeats and other jobs go on meanwhile
         return b"[" + b",".join(parts) + b"]"
+
+    async def _without_columns(self, result: Result) -> bytes:
+        """Of what gives no rows; `select from t` gives some in PostgreSQL, each of which is an empty object."""
+        mode = self.annotations.collection
+        parts: list[bytes] = []
+        async for rows in result.batches(BATCH_ROWS):
+            if mode.is_scalar:
+                raise QueryFailed("A row of the result has no column whose value could be taken: select one.")
+            if mode.is_first_row:
+                return b"{}"
+            parts.append(self._counted(b",".join([b"{}"] * len(rows)), len(rows)))
+            await asyncio.sleep(0)
+        return b"null" if mode.is_first_row else b"[" + b",".join(parts) + b"]"
 
     async def _first(self, result: Result, encoder: RowEncoder | ScalarEncoder) -> bytes:
         async for rows in result.batches(1):

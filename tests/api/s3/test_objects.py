@@ -118,6 +118,30 @@ async def test_ranges(client: Any, wanted: str, found: bytes, told: str | None) 
     assert (head.get("ContentRange"), head["ContentLength"]) == (told, len(found))
 
 
+@pytest.mark.parametrize(
+    ("ranges", "status"),
+    [
+        ("0-0," * 10_000, 200),
+        ("0-," * 10_000, 200),
+        (",".join(f"{at}-{at}" for at in range(10_000)), 400),
+    ],
+    ids=["one byte", "the whole", "a longer head"],
+)
+async def test_ten_thousand_ranges_are_answered_by_one_object_or_refused(s3: S3, ranges: str, status: int) -> None:
+    """The object is sent once, however often its bytes are asked for; a head that is too long is not read on."""
+    client = s3.client(await s3.credentials("ada"))
+    content = b"x" * 100_000
+    await put(client, "k", content)
+    signed = await run(client.generate_presigned_url, "get_object", Params={"Bucket": BUCKET, "Key": "k"})
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(signed, headers={"Range": f"bytes={ranges.rstrip(',')}"})
+        assert answer.status_code == status
+        assert "multipart" not in answer.headers.get("content-type", "")
+        if status == 200:
+            assert answer.content == content
+        assert (await http.get(signed)).content == content, "and others are answered as before"
+
+
 @pytest.mark.parametrize("wanted", ["bytes=5-", "bytes=99-100", "bytes=-0"])
 async def test_a_range_behind_the_end_is_refused(client: Any, wanted: str) -> None:
     await put(client, "k")

@@ -95,6 +95,39 @@ def test_pointers_become_addresses_and_are_quoted_where_duckdb_binds_nothing() -
     assert bound["arguments"]["more"] == {"type": "varchar[]", "json": '["s3://_default_/it\'s.parquet"]'}
 
 
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("return_last_result", ("last_statement_all_rows", False)),
+        ("result_collection=legacy", ("legacy", False)),
+        ("result_collection=all_statements_first_row_scalar", ("all_statements_first_row_scalar", False)),
+        ("transaction", ("last_statement_all_rows", True)),
+        ("a remark", ("last_statement_all_rows", False)),
+    ],
+)
+def test_lines_before_the_script_say_what_is_collected(line: str, wanted: tuple[str, bool]) -> None:
+    found = plan(f"-- {line}\nselect 1; select 2")
+    assert (found["collection"], found["is_transaction"]) == wanted
+
+
+def test_a_way_to_collect_that_is_not_known_is_named() -> None:
+    with pytest.raises(InvalidScript, match="There is no result_collection 'some'"):
+        launch("-- result_collection=some\nselect 1")
+
+
+def test_each_type_has_its_schema() -> None:
+    wanted: dict[str, Any] = {
+        "integer": "integer", "hugeint": "integer", "double": "number", "decimal(10,2)": "number", "bool": "boolean",
+        "date": "date", "timestamptz": "date-time", "timestamp_ns": "date-time", "blob": "base64", "json": "object",
+        "date[]": "array", "varchar": "string", "interval": "string", "s3object": "resource-s3_object",
+    }  # fmt: skip
+    for name, form in wanted.items():
+        (argument,) = DuckDb().signature(f"-- $a ({name})\nselect $a").parameters
+        schema = argument.value_schema
+        found = schema.get("format") or ("base64" if "contentEncoding" in schema else schema.get("type"))
+        assert (argument.name, found) == ("a", form), name
+
+
 def test_text_argument_that_names_the_default_storage_leads_to_it() -> None:
     content = "-- $path (text)\nselect $path from read_parquet($path)"
     text = only(content, {"path": "s3:///it's"})

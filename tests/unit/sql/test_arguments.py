@@ -51,6 +51,70 @@ def test_a_declaration_says_name_type_and_default(line: str, wanted: tuple[str, 
 
 
 @pytest.mark.parametrize(
+    ("language", "text", "wanted"),
+    [
+        ("postgresql", "-- $3 c\n-- $1 a = null\nselect $1, $3, $2", ["c", "a", "$2"]),
+        ("postgresql", "-- %%t%%\n-- $1 a\nselect $1 from %%t%%", ["a", "t"]),
+        ("mysql", "-- :a (varchar(20)) = 'x'\n-- :Big (bigint) = 5\nselect :a, :Big", ["a", "Big"]),
+        ("mysql", "-- ? b (int)\n-- ? a (int)\nselect ?, ?", ["b", "a"]),
+        ("mssql", "-- @P2 b (int)\n-- @P1 a (int)\nselect @P1, @P2", ["b", "a"]),
+        ("bigquery", "-- @b (date)\n-- @a (int64[])\nselect @a, @b", ["b", "a"]),
+        ("snowflake", "-- ? a (int)\nselect ?;\n-- ? b (int)\n-- ? a (int)\nselect ?, ?", ["a", "b"]),
+        ("oracledb", "-- :b (date)\n-- :a (number)\nselect :a, :b from dual", ["b", "a"]),
+        ("duckdb", "-- $b (date)\n-- $a (integer[])\nselect $a, $b", ["b", "a"]),
+    ],
+)
+def test_arguments_are_shown_in_the_order_of_the_text_and_names_last(
+    language: str, text: str, wanted: list[str]
+) -> None:
+    assert [name for name, *_ in shown(text, language)] == wanted
+
+
+DECLARING = {
+    "postgresql": "$1 a", "mysql": ":a", "mssql": "@P1 a", "bigquery": "@a", "snowflake": "? a", "oracledb": ":a",
+    "duckdb": "$a",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", sorted(DECLARING))
+@pytest.mark.parametrize(
+    ("type_name", "default", "wanted"),
+    [
+        ("int", "5", b"5"),
+        ("bigint", "9223372036854775807", b"9223372036854775807"),
+        ("float", "1.50", b"1.50"),
+        ("int", "null", b"null"),
+        ("date", "Null", b"null"),
+        ("date", "2024-02-29", b'"2024-02-29"'),
+        ("varchar(20)", "'5'", b'"5"'),
+        ("varchar(20)", "5", b'"5"'),
+        ("unheard_of", "1.5", b'"1.5"'),
+        ("s3object", "null", b"null"),
+    ],
+)
+def test_each_dialect_reads_defaults_by_type(language: str, type_name: str, default: str, wanted: bytes) -> None:
+    assert shown(f"-- {DECLARING[language]} ({type_name}) = {default}\nselect 1", language) == [
+        ("a", type_name, wanted)
+    ]
+
+
+@pytest.mark.parametrize("language", sorted(DECLARING))
+def test_a_missing_argument_is_an_error_in_each_dialect(language: str) -> None:
+    """Never an empty text, nor a zero."""
+    declared = DECLARING[language]
+    content = f"-- {declared} (int)\nselect {declared.removesuffix(' a')}"
+    with pytest.raises(BadRequest, match="The argument a is missing"):
+        bound(content, {}, language)
+    assert [arguments for _, arguments in bound(content, {"a": b"null"}, language)] == [{"a": None}]
+
+
+def test_numbers_of_sql_server_with_gaps_count_by_their_order() -> None:
+    assert bound("-- @P7 b (int)\n-- @P3 a (int)\nselect @P1, @P2", {"a": b"1", "b": b"2"}, "mssql") == [
+        ("select @P1, @P2", {"b": b"2", "a": b"1"})
+    ]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "select '\n-- $1 name (text)\n'",

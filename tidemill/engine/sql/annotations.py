@@ -150,9 +150,9 @@ def _big_numbers(found: re.Match[str]) -> dict[str, object]:
 
 _READERS: Final = (
     (re.compile(r"database\s+(?P<path>(?:\$res:|res://)?[ufg]/\S+|(?:datatable|ducklake)(?:://\S*)?)"), _database),
-    (re.compile(r"result_collection\s*=\s*(?P<mode>\S+)"), _collection),
+    (re.compile(r"result_collection\s*=\s*(?P<mode>.*)"), _collection),
     (re.compile(r"return_last_result"), lambda _: {"collection": Collection.LAST_ALL_ROWS}),
-    (re.compile(r"s3(?P<options>(?:\s+\w+=\S+)*)"), _streaming),
+    (re.compile(r"s3(?:\s+(?P<options>\w*\s*=.*))?"), _streaming),
     (re.compile(r"transaction"), lambda _: {"is_transaction": True}),
     (re.compile(r"read_only|ApplicationIntent\s*=\s*ReadOnly", re.IGNORECASE), lambda _: {"is_read_only": True}),
     (re.compile(r"prepare"), lambda _: {"is_prepare": True}),

@@ -42,7 +42,7 @@ _OWN: Final[Mapping[str, Mapping[str, Schema]]] = {
         (_BYTES, "bytea"),
     ),
     "mysql": _table(
-        (_INTEGER, "year unsigned"),
+        (_INTEGER, "year uint unsigned"),
         (_BOOLEAN, "bit"),
         (_JSON, "json"),
         (_BYTES, "binary varbinary blob tinyblob mediumblob longblob"),

@@ -82,7 +82,7 @@ class Result(Protocol):
     """What one statement gives, while its session stays open."""
 
     columns: tuple[Column, ...]
-    """Empty for a statement that gives no rows."""
+    """Empty for a statement that gives no rows, or rows without columns."""
 
     affected: int | None
     """Rows changed; None where the database does not tell, or not before the rows are read."""

@@ -53,6 +53,7 @@ class Copies(Protocol):
 
 
 LookUp = Callable[[Collection[int]], Awaitable[dict[int, UserType]]]
+_ROWS: Final = frozenset({ExecStatus.TUPLES_OK, ExecStatus.TUPLES_CHUNK, ExecStatus.SINGLE_TUPLE})
 _COPIES: Final = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
 _OPEN: Final = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
 _BEGINS: Final = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*+(?:begin|start\s+transaction)\b", re.IGNORECASE | re.DOTALL)
@@ -251,7 +252,7 @@ class PostgresSession:
         columns, loaders = self._columns(first, found)
         result = PostgresResult(self.connection, statement, held, columns=columns, oids=loaders)
         self._open = result
-        if not columns:
+        if first.status not in _ROWS:
             await result.skip()
         return result
 
