@@ -237,3 +237,22 @@ def test_starting_again_does_not_get_around_an_approval(http: httpx.Client) -> N
         ended(http, job_id)
         told = http.post(f"jobs/restart/f/{job_id}", json={"step_id": "b"})
         assert (told.status_code, "start from an earlier step" in told.text) == (409, True), told.text
+
+
+def test_what_a_loop_inside_gave_is_kept_too(http: httpx.Client) -> None:
+    inner: dict[str, object] = {
+        "id": "inner",
+        "value": {
+            "type": "forloopflow",
+            "iterator": {"type": "static", "value": [1, 2]},
+            "modules": [who("each")],
+            "skip_failures": False,
+        },
+    }
+    see = gives("see", "JSON.stringify(results.inner)")
+    branch = {"id": "in", "value": {"type": "branchall", "branches": [{"modules": [inner, see]}]}}
+    job_id = http.post("jobs/run/preview_flow", json={"value": {"modules": [branch]}, "args": {}}).text
+    assert ended(http, job_id)["success"]
+    place = {"step_id": "in", "branch_or_iteration_n": 0, "nested_path": [{"step_id": "see"}]}
+    new = again(http, job_id, **place)
+    assert ended(http, new)["result"] == ended(http, job_id)["result"]

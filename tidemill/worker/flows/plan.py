@@ -272,6 +272,7 @@ class Plan(Collected):
             self._begin(below, again=enter.again)
 
     def _begin(self, below: View, *, again: Again | None = None) -> None:
+        self._values.add_level(below.id)
         self.views[below.id] = below
         self._changed[below.id] = None
         self.tell(below.id, Started(again=again))

@@ -38,6 +38,7 @@ class PlanValues:
         self._memo = memo
         self._inline_bytes = inline_bytes
         self._results: dict[UUID, Kept] = {}
+        self._levels: set[UUID] = set()
         self._children: dict[tuple[UUID, str], dict[int, UUID]] = {}
         self._items: dict[tuple[UUID, str], list[msgspec.Raw]] = {}
         self._answers: dict[tuple[UUID, str], tuple[Answer, ...]] = {}
@@ -48,6 +49,10 @@ class PlanValues:
         if child_of is not None:
             level, step, index = child_of
             self._children.setdefault((level, step), {})[index] = job
+
+    def add_level(self, level: UUID) -> None:
+        """A level comes into being with this plan: its id is another one at the next try."""
+        self._levels.add(level)
 
     def add_items(self, level: UUID, step: str, items: list[msgspec.Raw]) -> None:
         """A loop begins with this plan."""
@@ -128,7 +133,18 @@ class PlanValues:
         ours = self._children.get((ref.flow, ref.step), {})
         if all(index in ours for index in range(ref.count)):
             return [self._results[ours[index]] for index in range(ref.count)]
-        loaded = cast("dict[int, Kept]", answer_of(self._memo, WantGathered(ref)))
+        stored = _kept_part(ref) if ref.flow in self._levels else ref
+        loaded: dict[int, Kept] = {}
+        if stored is not None:
+            loaded = cast("dict[int, Kept]", answer_of(self._memo, WantGathered(stored)))
         return [
             self._results[ours[index]] if index in ours else loaded.get(index, Kept()) for index in range(ref.count)
         ]
+
+
+def _kept_part(ref: Gathered) -> Gathered | None:
+    """What lies below earlier levels; None: nothing does."""
+    if not ref.earlier:
+        return None
+    *others, (level, end) = ref.earlier
+    return Gathered(level, ref.step, min(end, ref.count), tuple(others))
