@@ -281,6 +281,8 @@ async def test_a_stream_that_fails_leaves_nothing(warehouse: httpx.AsyncClient, 
         ("-- s3\n-- result_collection=last_statement_first_row\nselect 1 as a", "leave out result_collection"),
         ("-- s3\nselect 1 as a, 2 as a", "Two columns"),
         ("-- s3 storage=nowhere\nselect 1 as a", "nowhere"),
+        ("-- s3 prefix=u/ada/x\nselect 1 as a", "u/ada/x"),
+        ("-- s3 prefix=a/../b\nselect 1 as a", "a/../b"),
         ("-- s3 format=parquet\nselect 'infinity'::timestamp as t", "The column 't'"),
     ],
 )

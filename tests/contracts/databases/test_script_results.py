@@ -1,8 +1,11 @@
 """What scripts ask for and give on real servers, a row of a table for each: forms of results, arguments, objects."""
 
+import io
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.contracts.databases import mariadb, mssql, postgres
@@ -16,28 +19,31 @@ SERVERS = {"postgresql": postgres.embedded, "mysql": mariadb.resource, "mssql": 
 NOWHERE = {"host": "192.0.2.1", "port": 1, "user": "u", "dbname": "d", "database": "d", "password": "p"}
 
 
+@asynccontextmanager
 async def opened(language: str, servers: DatabaseServers) -> AsyncIterator[Runs]:
     host = QueryHost({"f/data/db": SERVERS[language](servers), "f/data/nowhere": NOWHERE})
     runner = SqlRunner(EVERYWHERE)
-    yield Runs(language, runner, host)
-    await runner.close()
+    try:
+        yield Runs(language, runner, host)
+    finally:
+        await runner.close()
 
 
 @pytest.fixture(params=list(SERVERS))
 async def runs(request: pytest.FixtureRequest, database_servers: DatabaseServers) -> AsyncIterator[Runs]:
-    async for each in opened(request.param, database_servers):
+    async with opened(request.param, database_servers) as each:
         yield each
 
 
 @pytest.fixture
 async def on_postgres(database_servers: DatabaseServers) -> AsyncIterator[Runs]:
-    async for each in opened("postgresql", database_servers):
+    async with opened("postgresql", database_servers) as each:
         yield each
 
 
 @pytest.fixture
 async def on_mariadb(database_servers: DatabaseServers) -> AsyncIterator[Runs]:
-    async for each in opened("mysql", database_servers):
+    async with opened("mysql", database_servers) as each:
         yield each
 
 
@@ -86,7 +92,7 @@ async def test_each_mode_has_its_form(runs: Runs, line: str, of_three: object, o
 async def test_a_batch_of_sql_server_gives_a_list_for_each_result_set(
     database_servers: DatabaseServers, line: str, wanted: bytes
 ) -> None:
-    async for on_mssql in opened("mssql", database_servers):
+    async with opened("mssql", database_servers) as on_mssql:
         script = f"-- database f/data/db\n-- {line}\n{ROWS}; {NONE}; {LAST}"
         assert await on_mssql.raw(script) == wanted, "as it is written: the columns are in their order"
 
@@ -279,3 +285,94 @@ async def test_a_number_that_is_not_declared_has_the_type_of_its_cast(
     on_postgres: Runs, used: str, given: object, wanted: object
 ) -> None:
     assert await on_postgres(f"-- database f/data/db\nselect {used} as v", {"$1": given}) == [{"v": wanted}]
+
+
+BODIES = {
+    "postgresql": "create or replace function pg_temp.twice(n int) returns int language plpgsql as $body$\n"
+    "begin\n  -- it's; fine\n  return n * 2;\nend; $body$;\nselect pg_temp.twice(4) as n, $$a;b$$ as t",
+    "mysql": "create or replace function twice(n int) returns int deterministic begin declare m int; "
+    "set m = n * 2; return m; end;\nselect twice(4) as n, 'a;b' as t",
+}
+
+
+@pytest.mark.parametrize("language", sorted(BODIES))
+async def test_bodies_of_routines_are_not_split(database_servers: DatabaseServers, language: str) -> None:
+    async with opened(language, database_servers) as each:
+        assert await each(f"-- database f/data/db\n{BODIES[language]}") == [{"n": 8, "t": "a;b"}]
+
+
+async def test_prepare_tells_of_each_statement_its_columns_or_what_is_wrong(runs: Runs) -> None:
+    parts = ["select 1 as a, 'x' as b", "select * from nowhere_at_all"]
+    script = "-- database f/data/db\n-- prepare\n" + SPLIT[runs.language].join(parts)
+    first, second = await runs(script)
+    assert [each["name"] for each in first["columns"]] == ["a", "b"]
+    assert all(each["type"] for each in first["columns"])
+    assert "nowhere_at_all" in second["error"]
+    assert runs.host.touches == [("database", "f/data/db", False)], "nothing is written"
+
+
+async def test_parquet_is_streamed_with_types(runs: Runs) -> None:
+    script = "-- database f/data/db\n-- s3 format=parquet prefix=p\nselect 1 as z, 'x' as a union all select 2, null"
+    pointer = await runs(script, job_id="j")
+    assert pointer == {"s3": "p/j.parquet"}
+    table = pq.read_table(io.BytesIO(runs.host.objects["p/j.parquet"]))
+    assert table.column_names == ["z", "a"]
+    assert table.sort_by("z").to_pylist() == [{"z": 1, "a": "x"}, {"z": 2, "a": None}]
+
+
+OUTPUTS: dict[str, list[tuple[str, str]]] = {
+    "postgresql": [
+        ("9223372036854775807::int8", "9223372036854775807"),
+        ("7::int2", "7"),
+        ("'NaN'::float8", '"NaN"'),
+        ("'-Infinity'::float4", '"-Infinity"'),
+        ("1.50::numeric(5,2)", "1.50"),
+        ("'2024-01-02 03:04:05'::timestamp", '"2024-01-02 03:04:05"'),
+        ("'2024-01-02 03:04:05.678'::timestamp", '"2024-01-02 03:04:05.678"'),
+        ("'2024-01-02 03:04:05+02'::timestamptz", '"2024-01-02 01:04:05 UTC"'),
+        ("'2024-01-02'::date", '"2024-01-02"'),
+        ("'03:04:05'::time", '"03:04:05"'),
+        ("'03:04:05+02'::timetz", '"03:04:05+02:00"'),
+        ("'1 mon 2 days 3 seconds'::interval", '"P1M2DT3S"'),
+        ("'\\x00ff'::bytea", '"\\\\x00ff"'),
+        ("'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'::uuid", '"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"'),
+        ("'10.0.0.1'::inet", '"10.0.0.1"'),
+        ("b'1'::bit(1)", "true"),
+        ("b'0101'", '"0101"'),
+        ("'{\"a\": 1.10}'::json", '{"a": 1.10}'),
+        ("array[1, null]", "[1,null]"),
+        ("array[['a'], ['b']]", '[["a"],["b"]]'),
+        ("pg_sleep(0)", "null"),
+        ("'(1,2)'::point", '"(1,2)"'),
+        ("'x'::tsvector", "\"'x'\""),
+        ("null::date", "null"),
+        ("true", "true"),
+    ],
+    "mysql": [
+        ("9223372036854775807", "9223372036854775807"),
+        ("cast(18446744073709551615 as unsigned)", "18446744073709551615"),
+        ("cast(1.50 as decimal(5,2))", "1.50"),
+        ("0.5e0", "0.5"),
+        ("cast('2024-01-02' as date)", '"2024-01-02"'),
+        ("cast('03:04:05' as time)", '"03:04:05"'),
+        ("cast('2024-01-02 03:04:05' as datetime)", '"2024-01-02 03:04:05"'),
+        ("cast('2024-01-02 03:04:05.678' as datetime(3))", '"2024-01-02 03:04:05.678"'),
+        ("x'00ff'", '"AP8="'),
+        ("cast('ab' as binary)", '"YWI="'),
+        ("'\N{SNOWMAN}'", '"\N{SNOWMAN}"'),
+        ("null", "null"),
+    ],
+}
+"""Expression -> the JSON that a script gives of it, byte by byte."""
+
+
+@pytest.mark.parametrize(
+    ("language", "expression", "wanted"),
+    [(language, *each) for language, rows in OUTPUTS.items() for each in rows],
+)
+async def test_a_value_has_its_form_in_the_result(
+    database_servers: DatabaseServers, language: str, expression: str, wanted: str
+) -> None:
+    async with opened(language, database_servers) as each:
+        found = await each.raw(f"-- database f/data/db\nselect {expression} as v")
+        assert found.decode() == f'[{{"v":{wanted}}}]'

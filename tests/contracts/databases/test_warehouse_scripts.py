@@ -1,6 +1,7 @@
 """Scripts for BigQuery and Snowflake as a job runs them: several statements, arguments, results, objects."""
 
 import io
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -60,6 +61,45 @@ select id, note from {warehouse.place} order by id;
     identity, note = warehouse.names("id", "note")
     assert rows == [{identity: 1, note: "it's; -- \N{SNOWMAN}"}, {identity: 2, note: None}]
     assert warehouse.runs.host.touches == [("database", "f/data/db", True)]
+
+
+ROWS, NONE, LAST = (
+    "select 1 as b, 'x' as a",
+    "select 3 as c from (select 1 as n) as t where n = 0",
+    "select 5 as z, 4 as a",
+)
+MODES: list[tuple[str, str, str]] = [
+    ("", '[{"z":5,"a":4}]', "[]"),
+    ("return_last_result", '[{"z":5,"a":4}]', "[]"),
+    ("result_collection=last_statement_all_rows", '[{"z":5,"a":4}]', "[]"),
+    ("result_collection=last_statement_first_row", '{"z":5,"a":4}', "null"),
+    ("result_collection=last_statement_all_rows_scalar", "[5]", "[]"),
+    ("result_collection=last_statement_first_row_scalar", "5", "null"),
+    ("result_collection=all_statements_all_rows", '[[{"b":1,"a":"x"}],[],[{"z":5,"a":4}]]', "[[]]"),
+    ("result_collection=all_statements_first_row", '[{"b":1,"a":"x"},null,{"z":5,"a":4}]', "[null]"),
+    ("result_collection=all_statements_all_rows_scalar", "[[1],[],[5]]", "[[]]"),
+    ("result_collection=all_statements_first_row_scalar", "[1,null,5]", "[null]"),
+    ("result_collection=legacy", '[[{"b":1,"a":"x"}],[],[{"z":5,"a":4}]]', "[]"),
+]
+"""The line of the script -> the result of three statements, and that of one without rows."""
+
+
+async def test_each_mode_has_its_form(warehouse: Warehouse) -> None:
+    for line, of_three, of_none in MODES:
+        head = f"-- database f/data/db\n-- {line}\n"
+        found = (await warehouse.runs.raw(f"{head}{ROWS};\n{NONE};\n{LAST}")).decode()
+        wanted = re.sub('"[abz]":', lambda name: name[0].upper(), of_three) if warehouse.upper else of_three
+        assert (line, found) == (line, wanted)
+        assert (line, (await warehouse.runs.raw(head + NONE)).decode()) == (line, of_none)
+
+
+async def test_an_object_is_bound_as_the_text_of_its_json(warehouse: Warehouse) -> None:
+    warehouse.runs.host.objects.update({"two.jsonl": b'{"n":1.10}\n{"n":2}\n', "t.csv": b"n,who\n1,ann\n"})
+    script = f"-- database f/data/db\n-- {'? rows' if warehouse.upper else '@rows'} (s3object)\nselect {{}} as v"
+    script = script.format("?" if warehouse.upper else "@rows")
+    (name,) = warehouse.names("v")
+    for key, wanted in (("two.jsonl", '[{"n":1.10},{"n":2}]'), ("t.csv", '[{"n":1,"who":"ann"}]')):
+        assert await warehouse.runs(script, {"rows": {"s3": key}}) == [{name: wanted}]
 
 
 async def test_rows_are_streamed_to_an_object(warehouse: Warehouse) -> None:

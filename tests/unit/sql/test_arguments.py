@@ -108,6 +108,20 @@ def test_a_missing_argument_is_an_error_in_each_dialect(language: str) -> None:
     assert [arguments for _, arguments in bound(content, {"a": b"null"}, language)] == [{"a": None}]
 
 
+@pytest.mark.parametrize(
+    ("language", "json_type"),
+    [
+        ("postgresql", "json"), ("mysql", "json"), ("mssql", "nvarchar(max)"), ("bigquery", "string"),
+        ("snowflake", "varchar"), ("oracledb", "clob"),
+    ],
+)  # fmt: skip
+def test_an_object_is_bound_as_what_the_dialect_takes_json_in(language: str, json_type: str) -> None:
+    declared = DECLARING[language]
+    script = read_script(f"-- {declared} (s3object)\nselect {declared.removesuffix(' a')}", language)
+    (found,) = bind(script, {"a": b"[]"}, {})
+    assert [(each.name, each.type_name, each.value) for each in found.arguments] == [("a", json_type, b"[]")]
+
+
 def test_numbers_of_sql_server_with_gaps_count_by_their_order() -> None:
     assert bound("-- @P7 b (int)\n-- @P3 a (int)\nselect @P1, @P2", {"a": b"1", "b": b"2"}, "mssql") == [
         ("select @P1, @P2", {"b": b"2", "a": b"1"})
