@@ -19,6 +19,7 @@ from tidemill.engine.flow.state import Ref, ResultOf, approval_of, result_of
 from tidemill.evaluators.messages import question_of
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
+from tidemill.model.flow import StepStatus
 from tidemill.model.ids import new_id
 from tidemill.worker.flows.values import PlanValues
 from tidemill.worker.flows.views import View
@@ -140,7 +141,8 @@ class Around:
         while above is not None:
             for number, state in enumerate(above.state.steps):
                 if above.level.steps[number].id == step:
-                    return result_of(above.id, above.level.steps[number], state)
+                    is_around = state.status is StepStatus.PROGRESS
+                    return None if is_around else result_of(above.id, above.level.steps[number], state)
             above = self._above(above)
         return None
 
