@@ -256,3 +256,19 @@ def test_what_a_loop_inside_gave_is_kept_too(http: httpx.Client) -> None:
     place = {"step_id": "in", "branch_or_iteration_n": 0, "nested_path": [{"step_id": "see"}]}
     new = again(http, job_id, **place)
     assert ended(http, new)["result"] == ended(http, job_id)["result"]
+
+
+def test_a_flow_inside_goes_on_behind_what_it_was_told(http: httpx.Client) -> None:
+    told = {"id": "told", "value": {"type": "identity"}, "suspend": {"required_events": 1}}
+    see = gives("see", "JSON.stringify([results.a, resume.size, flow_input.n])")
+    body = {"path": "u/admin/inside", "summary": "", "value": {"modules": [who("a"), told, see]}}
+    assert http.post("flows/create", json=body).status_code == 201
+    inputs = {"n": {"type": "static", "value": 7}}
+    sub = {"id": "sub", "value": {"type": "flow", "path": "u/admin/inside", "input_transforms": inputs}}
+    job_id = http.post("jobs/run/preview_flow", json={"value": {"modules": [sub]}, "args": {}}).text
+    begun(http, job_id)
+    inside = http.get(f"jobs_u/get/{job_id}").json()["flow_status"]["modules"][0]["job"]
+    answer(http, inside, told)
+    old = result(http, job_id)
+    assert old[1:] == [1.5, 7]
+    assert result(http, again(http, job_id, step_id="sub", nested_path=[{"step_id": "see"}])) == old
