@@ -96,6 +96,15 @@ async def test_arguments_are_bound_by_their_types(warehouse: httpx.AsyncClient) 
     ]
 
 
+async def test_variables_of_jobs_are_put_in_and_are_empty_where_there_is_no_job(warehouse: httpx.AsyncClient) -> None:
+    text = (
+        "select '%%WM_WORKSPACE%%' as w, '%%WM_USERNAME%%' as u, '%%WM_SCHEDULE_PATH%%' as s, '%%WM_FLOW_PATH%%' as f"
+    )
+    assert await result(warehouse, text) == [{"w": "main", "u": "dev", "s": "", "f": ""}]
+    secret = "select '%%WM_TOKEN%%' as t, '%%WM_NOTHING%%' as n"
+    assert await result(warehouse, secret) == [{"t": "%%WM_TOKEN%%", "n": "%%WM_NOTHING%%"}]
+
+
 async def test_numbers_keep_their_digits(warehouse: httpx.AsyncClient) -> None:
     text = (
         "select 9007199254740993::int8 as i, 1.50::numeric as d, 0.1234567890123456789::numeric as l, "

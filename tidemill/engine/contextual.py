@@ -41,6 +41,8 @@ _DESCRIPTIONS: Final = {
     "WM_FLOW_PATH": "In flows: the path of the flow.",
     "WM_FLOW_STEP_ID": "In flows: the id of the step.",
 }
+NAMES: Final = frozenset(_DESCRIPTIONS)
+"""All that a job may have; in some circumstances it lacks a few."""
 
 
 def contextual_variables(example: JobContext) -> list[Contextual]:

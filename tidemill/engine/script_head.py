@@ -27,6 +27,7 @@ _ARGUMENT: Final = re.compile(r"([A-Za-z_]\w*)[ \t]*\([ \t]*(\w+(?:\[\])?)[ \t]*
 _DATABASE: Final = re.compile(r"database[ \t]+(\S+)")
 _STREAMED: Final = re.compile(r"s3(?:[ \t]+(.*))?")
 _OPTION: Final = re.compile(r"([a-z_][a-z0-9_]*)(?:=(\S*))?", re.ASCII)
+_SET: Final = re.compile(r"([a-z_][a-z0-9_]*)[ \t]*=[ \t]*(.*)", re.ASCII)
 _PATH: Final = re.compile(r"(?:\$res:|res://)?([uf]/\S+)")
 
 
@@ -106,7 +107,7 @@ def read_head(content: str, dialect: Dialect) -> Head:
             database = _database(match[1], number, database)
         elif match := _STREAMED.fullmatch(text):
             streamed = _streamed(match[1] or "", number)
-        elif match := _OPTION.fullmatch(text):
+        elif match := _option_in(text, dialect):
             options.update(_option(match, number, dialect))
     else:
         number += 1
@@ -180,6 +181,12 @@ def _streamed(text: str, line: int) -> Streamed:
     if parts["format"] not in FORMATS:
         raise InvalidScript(f"Line {line}: the format is one of {', '.join(FORMATS)}, not {parts['format'][:40]!r}.")
     return Streamed(**parts)
+
+
+def _option_in(text: str, dialect: Dialect) -> re.Match[str] | None:
+    """An option, with blanks around its `=` where there is one of that name: other texts with blanks are remarks."""
+    found = _SET.fullmatch(text)
+    return found if found and found[1] in dialect.options else _OPTION.fullmatch(text)
 
 
 def _option(match: re.Match[str], line: int, dialect: Dialect) -> dict[str, str]:

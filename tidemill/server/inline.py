@@ -114,7 +114,7 @@ async def _resolved(parts: Parts, acting: Principal, args: bytes, *, but_databas
 
 
 def _contextual(parts: Parts, acting: Principal, path: str) -> dict[str, str]:
-    """The variables of a job, as far as there are some without one."""
+    """The variables of a job but its token; without a job many of them are empty."""
     context = JobContext(
         workspace=acting.workspace,
         token="",
@@ -128,7 +128,7 @@ def _contextual(parts: Parts, acting: Principal, path: str) -> dict[str, str]:
         scheduled_for=datetime.now(UTC),
         script_path=path,
     )
-    return {name: value for name, value in job_environment(context).items() if value}
+    return {name: value for name, value in job_environment(context).items() if name != "WM_TOKEN"}
 
 
 @asynccontextmanager

@@ -12,7 +12,8 @@ from tests.contracts.databases import mariadb, mssql, postgres
 from tests.database_servers import DatabaseServers
 from tests.query_host import QueryHost, Runs
 from tidemill.engine.egress import EVERYWHERE
-from tidemill.model.errors import BadRequest, InvalidScript, QueryFailed, TidemillError
+from tidemill.model.errors import BadRequest, InvalidScript, QueryFailed, TidemillError, TooLarge
+from tidemill.queries import pointed
 from tidemill.queries.sql import SqlRunner
 
 SERVERS = {"postgresql": postgres.embedded, "mysql": mariadb.resource, "mssql": mssql.front}
@@ -216,6 +217,33 @@ async def test_an_object_is_bound_as_json(runs: Runs, key: str, content: bytes, 
     assert await runs(script, {"rows": {"s3": key}}) == [{"t": wanted}]
 
 
+@pytest.mark.parametrize(
+    ("key", "content", "told"),
+    [
+        ("late.jsonl", b'{"n":1}\n{no}\n', "late.jsonl of the argument rows cannot be read"),
+        ("twice.csv", b"a,a\n1,2\n", "two columns have one name"),
+        ("long.csv", b"a\n1,2\n", "row 1 has 2 cells"),
+        ("twice.json", b'{"a": 1, "a": 2}', "cannot be read"),
+        ("no.parquet", b"a,b\n1,2\n", "cannot be read"),
+    ],
+)
+async def test_an_object_that_is_not_what_its_name_says_is_told(
+    on_postgres: Runs, key: str, content: bytes, told: str
+) -> None:
+    on_postgres.host.objects[key] = content
+    with pytest.raises(BadRequest, match=told):
+        await on_postgres("-- database f/data/db\n-- $1 rows (s3object)\nselect $1", {"rows": {"s3": key}})
+
+
+async def test_an_object_that_is_too_large_names_the_way_out(
+    on_postgres: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pointed, "MOST_BYTES", 100)
+    on_postgres.host.objects["large.csv"] = b"a\n" + b"1\n" * 100
+    with pytest.raises(TooLarge, match="more than 100 bytes: load it with DuckDB"):
+        await on_postgres("-- database f/data/db\n-- $1 r (s3object)\nselect $1", {"r": {"s3": "large.csv"}})
+
+
 async def test_json_functions_unpack_an_object(on_mariadb: Runs) -> None:
     on_mariadb.host.objects["rows.csv"] = b"id,who\n1,ann\n2,\n"
     script = (
@@ -376,3 +404,42 @@ async def test_a_value_has_its_form_in_the_result(
     async with opened(language, database_servers) as each:
         found = await each.raw(f"-- database f/data/db\nselect {expression} as v")
         assert found.decode() == f'[{{"v":{wanted}}}]'
+
+
+GIVEN: list[tuple[str, object, str | None]] = [
+    ("text[]", ["a", None], "{a,NULL}"),
+    ("text[]", ["a", 1], None),
+    ("int[]", [1, True], None),
+    ("numeric[]", [1, "2.5"], None),
+    ("jsonb[]", [1, {"a": 1}], '{1,"{\\"a\\": 1}"}'),
+    ("bool", 1, "true"),
+    ("int", "5", "5"),
+    ("int", 5.5, None),
+    ("smallint", 40000, None),
+    ("real", 1, "1"),
+    ("text", True, "true"),
+    ("text", 5, "5"),
+    ("text", {"a": 1}, '{"a": 1}'),
+    ("bytea", "AP8=", "\\x00ff"),
+    ("bytea", "%", None),
+    ("date", "2024-01-02T03:04:05.678Z", "2024-01-02"),
+    ("date", "01/02/2024", None),
+    ("time", "soon", None),
+    ("timestamp", "2024-01-02T03:04:05.678Z", "2024-01-02 03:04:05.678"),
+    ("timestamp", "", None),
+    ("timestamptz", "2024-01-02T03:04:05+02:00", "2024-01-02 01:04:05+00"),
+    ("timestamptz", "tomorrow", None),
+]
+"""Declared type, argument -> the text that Postgres has of it; None where it is refused: never an epoch nor a cut."""
+
+
+@pytest.mark.parametrize(("type_name", "given", "wanted"), GIVEN)
+async def test_an_argument_arrives_as_it_is_or_is_refused(
+    on_postgres: Runs, type_name: str, given: object, wanted: str | None
+) -> None:
+    script = f"-- database f/data/db\n-- $1 a ({type_name})\nselect $1::text as v"
+    if wanted is not None:
+        assert await on_postgres(script, {"a": given}) == [{"v": wanted}]
+        return
+    with pytest.raises(BadRequest, match="'a'"):
+        await on_postgres(script, {"a": given})

@@ -159,6 +159,7 @@ def test_numbers_in_lists_keep_their_digits() -> None:
         ("# transaction\n# pipeline\nPING", "leave `pipeline` out"),
         ("# replies=loud\nPING", "replies is one of"),
         ("# result_collection=last_statement_all_rows\nPING", "result_collection is one of last, all"),
+        ("# result_collection = first\nPING", "result_collection is one of last, all"),
         ("# n (int) = x\nGET $n", "the default does not fit"),
         ("GET a\0", "NUL"),
     ],

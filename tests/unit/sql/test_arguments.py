@@ -266,6 +266,8 @@ def test_names_are_put_in_only_as_names() -> None:
             bound(text, {"table": b'"users"', "col": wrong})
     with pytest.raises(BadRequest, match="must be one of users, orders"):
         bound(text, {"table": b'"user"', "col": b'"id"'})
+    with pytest.raises(BadRequest, match="argument t "):
+        bound("-- %%t%% users/a-b\nselect 1 from %%t%%", {"t": b'"a-b"'})
     with pytest.raises(BadRequest, match="WM_EMAIL"):
         bound("select '%%WM_EMAIL%%'", {})
 

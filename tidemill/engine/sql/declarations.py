@@ -236,7 +236,8 @@ def _size(written: list[str], taken: int) -> int:
     return taken if closing is None else closing + 1
 
 
-_INTERPOLATED: Final = re.compile(r"\s*%%(?P<name>[A-Za-z_]\w*)%%(?:\s+(?P<choices>\w+(?:\s*/\s*\w+)*))?\s*")
+_CHOICES: Final = r"\w+|[^\s/]+(?:\s*/\s*[^\s/]+)+"
+_INTERPOLATED: Final = re.compile(rf"\s*%%(?P<name>[A-Za-z_]\w*)%%(?:\s+(?P<choices>{_CHOICES}))?\s*")
 
 
 def _interpolated(lines: list[tuple[int, str]]) -> list[Declared]:

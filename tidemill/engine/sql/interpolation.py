@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from tidemill.engine.contextual import NAMES
 from tidemill.engine.sql.declarations import Declared
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest
@@ -11,13 +12,14 @@ from tidemill.model.errors import BadRequest
 MAX_CHARS: Final = 255
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _HARMLESS: Final = re.compile(r"(?!.*(?:--|//|/\*))[A-Za-z0-9_.@/+:-]*")
+_VARIABLES: Final = frozenset(name for name in NAMES if name.startswith("WM_")) - {"WM_TOKEN"}
 _USED: Final = re.compile(r"%%(\w+)%%")
 
 
 def interpolate(
     text: str, declared: Iterable[Declared], args: Mapping[str, bytes], contextual: Mapping[str, str]
 ) -> str:
-    """`text` with the names put in that its arguments give, and `%%WM_…%%` from `contextual`.
+    """`text` with the names put in that its arguments give, and `%%WM_…%%` from `contextual`; "" for one that it lacks.
 
     Raises:
         BadRequest: a value is missing, is no name, or is not among the choices; the message names the argument.
@@ -30,8 +32,8 @@ def interpolate(
         name = found[1]
         if name in values:
             return values[name]
-        if name.startswith("WM_") and name in contextual:
-            return _harmless(name, contextual[name])
+        if name in _VARIABLES or (name.startswith("WM_") and name in contextual):
+            return _harmless(name, contextual.get(name, ""))
         return found[0]
 
     return _USED.sub(put_in, text)
