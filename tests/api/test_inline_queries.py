@@ -264,6 +264,23 @@ async def test_rows_are_streamed_to_workspace_storage(warehouse: httpx.AsyncClie
     )
 
 
+async def test_rows_go_to_another_storage_and_come_from_there(api: Api, warehouse: httpx.AsyncClient) -> None:
+    body = {"large_file_storage": {"secondary_storage": {"lake": {"public_resource": False}}}}
+    assert (await api.admin.post(f"{W}/workspaces/edit_large_file_storage_config", json=body)).is_success
+    pointer = await result(
+        warehouse, "-- s3 prefix=u/dev/out storage=lake\nselect 1 as n union all select 2 order by 1"
+    )
+    assert isinstance(pointer, dict)
+    assert pointer["storage"] == "lake"
+    assert await stored(warehouse, pointer) == b'{"n":1}\n{"n":2}\n'
+    assert await keys(warehouse) == [], "nothing in the default one"
+    taken = "-- $1 rows (s3object)\nselect $1::text as t"
+    for given in (pointer, f"s3://lake/{pointer['s3']}"):
+        assert await result(warehouse, taken, rows=given) == [{"t": '[{"n":1},{"n":2}]'}]
+    missing = await inline_query(warehouse, taken, rows={"s3": pointer["s3"]})
+    assert missing.headers["x-tidemill-error"] == "not_found"
+
+
 @pytest.mark.parametrize("form", ["json", "csv", "parquet"])
 async def test_a_stream_that_fails_leaves_nothing(warehouse: httpx.AsyncClient, postgres: Postgres, form: str) -> None:
     late = "select 1 / (200000 - n) as x from generate_series(1, 200000) n"

@@ -110,6 +110,28 @@ def test_lines_before_the_script_say_what_is_collected(line: str, wanted: tuple[
     assert (found["collection"], found["is_transaction"]) == wanted
 
 
+@pytest.mark.parametrize(
+    ("declared", "args", "wanted"),
+    [
+        ("(integer) = null", {}, "null"),
+        ("(integer) = NULL", {"a": 5}, "5"),
+        ("(date) = 2024-02-29", {}, '"2024-02-29"'),
+        ("(integer[]) = [1, null]", {}, "[1, null]"),
+        ("(text) = 'it''s'", {}, '"it\'s"'),
+        ("(text) = 5", {"a": None}, "null"),
+        ("", {"a": "x"}, '"x"'),
+    ],
+)
+def test_a_default_stands_in_for_what_is_not_given(declared: str, args: dict[str, Any], wanted: str) -> None:
+    assert plan(f"-- $a {declared}\nselect $a", args)["arguments"]["a"]["json"] == wanted
+
+
+@pytest.mark.parametrize("declared", ["", "(integer)"])
+def test_an_argument_without_a_default_that_is_not_given_is_named(declared: str) -> None:
+    with pytest.raises(BadRequest, match="The argument a is missing"):
+        launch(f"-- $a {declared}\nselect $a")
+
+
 def test_a_way_to_collect_that_is_not_known_is_named() -> None:
     with pytest.raises(InvalidScript, match="There is no result_collection 'some'"):
         launch("-- result_collection=some\nselect 1")
