@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 
 from tests.database_servers import DatabaseServers, database_servers_of_session
 from tests.object_servers import ObjectServers, object_servers_of_session
@@ -25,6 +26,9 @@ from tests.postgres import (
 )
 from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401
 from tidemill.db.pool import Database
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")  # a machine with other work is slow, and not wrong
 
 
 def pytest_collection_finish() -> None:
