@@ -57,7 +57,15 @@ const workspace = createRoute({
 
 const home = createRoute({ getParentRoute: () => workspace, path: "/", component: lazyRouteComponent(() => import("@/home/page"), "HomePage") });
 
-const scripts = createRoute({ getParentRoute: () => workspace, path: "/scripts", component: lazyRouteComponent(() => import("@/scripts/list-page"), "ScriptsPage") });
+export interface ItemsSearch {
+  q?: string;
+  owner?: string;
+  type?: string;
+}
+
+const itemsSearch = (search: Record<string, unknown>): ItemsSearch => texts(search, "q", "owner", "type");
+
+const scripts = createRoute({ getParentRoute: () => workspace, path: "/scripts", validateSearch: itemsSearch, component: lazyRouteComponent(() => import("@/scripts/list-page"), "ScriptsPage") });
 
 const newScript = createRoute({
   getParentRoute: () => workspace,
@@ -72,7 +80,13 @@ const newScript = createRoute({
 
 const script = createRoute({ getParentRoute: () => workspace, path: "/scripts/p/$", component: lazyRouteComponent(() => import("@/scripts/script-page"), "ScriptPage") });
 
-const editScript = createRoute({ getParentRoute: () => workspace, path: "/scripts/edit/$", component: lazyRouteComponent(() => import("@/scripts/editor-page"), "EditScriptPage") });
+const editScript = createRoute({
+  getParentRoute: () => workspace,
+  path: "/scripts/edit/$",
+  /** `version`: the hash of an older version to begin with. */
+  validateSearch: (search: Record<string, unknown>): { version?: string } => numbersToo(search, "version"),
+  component: lazyRouteComponent(() => import("@/scripts/editor-page"), "EditScriptPage"),
+});
 
 /** What is looked for among the flows, and in which order they stand. */
 export interface FlowsSearch {
@@ -131,12 +145,6 @@ const runs = createRoute({
 
 const run = createRoute({ getParentRoute: () => workspace, path: "/runs/$id", component: lazyRouteComponent(() => import("@/runs/run-page"), "RunPage") });
 
-export interface ItemsSearch {
-  q?: string;
-  owner?: string;
-  type?: string;
-}
-
 /** The parameters of `names` that are texts and not empty. */
 function texts<Name extends string>(search: Record<string, unknown>, ...names: Name[]): Partial<Record<Name, string>> {
   return Object.fromEntries(names.filter((name) => typeof search[name] === "string" && search[name]).map((name) => [name, search[name]])) as Partial<Record<Name, string>>;
@@ -146,8 +154,6 @@ function texts<Name extends string>(search: Record<string, unknown>, ...names: N
 function numbersToo<Name extends string>(search: Record<string, unknown>, ...names: Name[]): Partial<Record<Name, string>> {
   return texts(Object.fromEntries(Object.entries(search).map(([name, value]) => [name, typeof value === "number" ? String(value) : value])), ...names);
 }
-
-const itemsSearch = (search: Record<string, unknown>): ItemsSearch => texts(search, "q", "owner", "type");
 
 const resources = createRoute({ getParentRoute: () => workspace, path: "/resources", validateSearch: itemsSearch, component: lazyRouteComponent(() => import("@/resources/list-page"), "ResourcesPage") });
 

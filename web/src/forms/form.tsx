@@ -1,20 +1,32 @@
 /** A form made from a JSON schema. */
 import Form, { type IChangeEvent } from "@rjsf/core";
-import type { FieldProps, FieldTemplateProps, ObjectFieldTemplateProps, RJSFSchema, UiSchema, ArrayFieldItemTemplateProps, ArrayFieldTemplateProps } from "@rjsf/utils";
+import type { FieldProps, FieldTemplateProps, WidgetProps, ObjectFieldTemplateProps, RJSFSchema, UiSchema, ArrayFieldItemTemplateProps, ArrayFieldTemplateProps } from "@rjsf/utils";
 import { Plus, X } from "lucide-react";
-import { useMemo, type Ref } from "react";
+import { lazy, Suspense, useMemo, type Ref } from "react";
 
 import { ObjectInput, type Pointer } from "@/object/picker";
+import { ObjectsInput } from "@/object/several";
 import { Button, IconButton } from "@/ui/button";
 
+import { FilesInput } from "./files";
 import { validator } from "./validator";
-import { CheckWidget, ChoiceWidget, DateTimeWidget, DateWidget, FileWidget, JsonWidget, LongTextWidget, ResourceWidget, SecretWidget, TextWidget } from "./widgets";
+import { CheckWidget, ChoiceWidget, DateTimeWidget, DateWidget, FileWidget, JsonWidget, LongTextWidget, ResourceWidget, SecretWidget, SqlWidget, TextWidget } from "./widgets";
 
 type Schema = RJSFSchema & { order?: string[]; password?: boolean; contentEncoding?: string };
 
 const WIDGETS = { TextWidget, TextareaWidget: LongTextWidget, PasswordWidget: SecretWidget, CheckboxWidget: CheckWidget, SelectWidget: ChoiceWidget, CheckboxesWidget: ChoiceWidget, DateTimeWidget, DateWidget };
 
 const OBJECT = "resource-s3_object";
+
+const Cron = lazy(() => import("./cron")); // the words for patterns are large, and few forms ask for one
+
+function CronWidget(props: WidgetProps) {
+  return (
+    <Suspense fallback={<TextWidget {...props} />}>
+      <Cron {...props} />
+    </Suspense>
+  );
+}
 
 /** Which widget a schema wants. */
 export function uiOf(schema: Schema): UiSchema {
@@ -26,13 +38,18 @@ export function uiOf(schema: Schema): UiSchema {
     if (schema.order) ui["ui:order"] = [...schema.order.filter((name) => schema.properties?.[name] !== undefined), "*"];
     return ui;
   }
+  const items = schema.type === "array" ? (schema.items as Schema | undefined) : undefined;
+  if (items?.format === OBJECT) return { "ui:field": "StoredObjectsField" };
+  if (items?.contentEncoding === "base64") return { "ui:field": "FilesField" };
   if (schema.type === "array" && schema.items && typeof schema.items === "object" && !Array.isArray(schema.items)) return { items: uiOf(schema.items as Schema) };
   if (schema.type === "object" || schema.type === undefined || Array.isArray(schema.type)) return { "ui:field": "JsonField" };
   if (schema.contentEncoding === "base64") return { "ui:widget": FileWidget };
-  if (schema.password) return { "ui:widget": "password" };
+  if (schema.password || schema.format === "password") return { "ui:widget": "password" };
   if (schema.format === "date-time") return { "ui:widget": "date-time" };
   if (schema.format === "date") return { "ui:widget": "date" };
   if (schema.format === "textarea") return { "ui:widget": "textarea" };
+  if (schema.format === "sql") return { "ui:widget": SqlWidget };
+  if (schema.format === "cron") return { "ui:widget": CronWidget };
   return {};
 }
 
@@ -57,11 +74,25 @@ function StoredObjectField({ fieldPathId, formData, onChange, disabled }: FieldP
   return <ObjectInput id={fieldPathId.$id} value={formData as Pointer | undefined} onChange={(value) => onChange(value, fieldPathId.path)} disabled={disabled} />;
 }
 
+function StoredObjectsField({ fieldPathId, formData, onChange, disabled, name, schema }: FieldProps) {
+  return <ObjectsInput id={fieldPathId.$id} title={schema.title ?? name} value={formData as Pointer[] | undefined} onChange={(value) => onChange(value, fieldPathId.path)} disabled={disabled} />;
+}
+
+function FilesField({ fieldPathId, formData, onChange, disabled }: FieldProps) {
+  return <FilesInput id={fieldPathId.$id} value={formData as string[] | undefined} onChange={(value) => onChange(value, fieldPathId.path)} disabled={disabled} />;
+}
+
 function JsonField({ fieldPathId, formData, onChange, disabled }: FieldProps) {
   return <JsonWidget id={fieldPathId.$id} value={formData as unknown} onChange={(value: unknown) => onChange(value, fieldPathId.path)} disabled={disabled} />;
 }
 
-function Labelled({ id, label, required, rawDescription, rawErrors, children, schema, hidden, displayLabel }: FieldTemplateProps) {
+/** What an item of a list is called: rjsf gives "shops-1" where a schema says nothing. */
+function titleOf(title: string | undefined, path: readonly (string | number)[]): string | undefined {
+  const at = path.at(-1);
+  return typeof at === "number" && title ? title.replace(new RegExp(`-${at + 1}$`), ` ${at + 1}`) : title;
+}
+
+function Labelled({ id, label, fieldPathId, required, rawDescription, rawErrors, children, schema, hidden, displayLabel }: FieldTemplateProps) {
   if (hidden) return <div className="hidden">{children}</div>;
   const isGroup = schema.type === "object" && schema.properties !== undefined;
   if (isGroup || schema.type === "boolean") {
@@ -72,12 +103,13 @@ function Labelled({ id, label, required, rawDescription, rawErrors, children, sc
       </div>
     );
   }
+  const isItem = typeof fieldPathId.path.at(-1) === "number";
   return (
     <div className="flex flex-col gap-1">
       {(displayLabel ?? true) || label ? (
-        <label htmlFor={id} className="text-[13px] font-medium">
-          {label}
-          {required && <span className="text-bad"> *</span>}
+        <label htmlFor={id} className={isItem ? "sr-only" : "text-[13px] font-medium"}>
+          {titleOf(label, fieldPathId.path)}
+          {required && !isItem && <span className="text-bad"> *</span>}
         </label>
       ) : null}
       {children}
@@ -97,7 +129,7 @@ function Group({ title, description, properties, fieldPathId }: ObjectFieldTempl
   if (isRoot) return fields;
   return (
     <fieldset className="rounded-md border border-line p-3">
-      <legend className="px-1 text-[13px] font-medium">{title}</legend>
+      <legend className="px-1 text-[13px] font-medium">{titleOf(title, fieldPathId.path)}</legend>
       {description && <p className="mb-2 text-[13px] text-muted">{description}</p>}
       {fields}
     </fieldset>
@@ -130,7 +162,7 @@ function Item({ children, buttonsProps, hasToolbar }: ArrayFieldItemTemplateProp
   );
 }
 
-const FIELDS = { StoredObjectField, ResourceField, JsonField };
+const FIELDS = { StoredObjectField, StoredObjectsField, FilesField, ResourceField, JsonField };
 
 interface SchemaFormProps {
   schema: Schema;
@@ -169,9 +201,20 @@ export function withoutEmpty(schema: Schema, value: Record<string, unknown>): Re
   return Object.fromEntries(members.filter(([, member]) => member !== undefined));
 }
 
+/** What a widget cannot read is no value, and the checks see values only: such a field says so by `data-fault`. */
+function unread(form: string): HTMLElement | null {
+  return document.getElementById(form)?.querySelector<HTMLElement>("[data-fault]") ?? null;
+}
+
 export function SchemaForm({ schema, value, onChange, onSubmit, onRefused, id, disabled, fillsDefaults = true, ref }: SchemaFormProps) {
   const checked = useMemo(() => plain(schema), [schema]);
   const ui = useMemo(() => ({ ...withFormats(schema, uiOf(schema)), "ui:submitButtonOptions": { norender: true } }), [schema]);
+  function submit() {
+    const fault = unread(id);
+    if (fault === null) return onSubmit?.();
+    fault.focus();
+    onRefused?.();
+  }
   return (
     <Form
       ref={ref}
@@ -188,7 +231,7 @@ export function SchemaForm({ schema, value, onChange, onSubmit, onRefused, id, d
       noHtml5Validate
       disabled={disabled}
       onChange={(event: IChangeEvent) => onChange(fillsDefaults ? (event.formData as Record<string, unknown>) : withoutEmpty(schema, event.formData as Record<string, unknown>))}
-      onSubmit={onSubmit}
+      onSubmit={submit}
       onError={() => onRefused?.()}
     />
   );

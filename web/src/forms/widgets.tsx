@@ -5,9 +5,12 @@ import { Eye, EyeOff } from "lucide-react";
 import { useState, type ChangeEvent } from "react";
 
 import { useWorkspace } from "@/app/workspace";
+import { Editor } from "@/editor";
 import { IconButton } from "@/ui/button";
 import { INPUT, Input, Select, TextArea } from "@/ui/field";
+import { bytes } from "@/ui/time";
 
+import { base64Of, sizeOf } from "./base64";
 import { resourcesOfType } from "./queries";
 
 export function TextWidget({ id, value, onChange, required, readonly, disabled, placeholder, schema, rawErrors }: WidgetProps) {
@@ -112,15 +115,22 @@ export function DateWidget({ id, value, onChange, required, disabled }: WidgetPr
 export function FileWidget({ id, onChange, required, disabled, value }: WidgetProps) {
   async function read(event: ChangeEvent<HTMLInputElement>) {
     const file = event.target.files?.[0];
-    if (!file) return onChange(undefined);
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    let text = "";
-    for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-    onChange(btoa(text));
+    onChange(file && (await base64Of(file)));
   }
+  const text = typeof value === "string" ? value : "";
   return (
     <div className="flex flex-col gap-1">
       <input id={id} type="file" className={INPUT} required={required && !value} disabled={disabled} onChange={(event) => void read(event)} />
+      {text && <p className="text-[13px] text-muted">{bytes(sizeOf(text))} are filled in.</p>}
+    </div>
+  );
+}
+
+/** A statement, with its words in colours. */
+export function SqlWidget({ id, value, onChange, disabled, label }: WidgetProps) {
+  return (
+    <div id={id} className="h-40 overflow-hidden rounded-md border border-line-strong focus-within:outline-2 focus-within:outline-accent">
+      <Editor label={label} language="postgresql" value={(value as string | undefined) ?? ""} readOnly={disabled ?? false} onChange={(text) => onChange(text || undefined)} />
     </div>
   );
 }
@@ -159,7 +169,7 @@ export function JsonWidget({ id, value, onChange, disabled }: Pick<WidgetProps, 
   }
   return (
     <div>
-      <TextArea id={id} rows={4} className="font-mono" spellCheck={false} value={text} disabled={disabled} placeholder="JSON" aria-invalid={fault ? true : undefined} aria-describedby={fault ? `${id}-fault` : undefined} onChange={(event) => read(event.target.value)} />
+      <TextArea id={id} rows={4} className="font-mono" spellCheck={false} value={text} disabled={disabled} placeholder="JSON" aria-invalid={fault ? true : undefined} data-fault={fault || undefined} aria-describedby={fault ? `${id}-fault` : undefined} onChange={(event) => read(event.target.value)} />
       {fault && (
         <p id={`${id}-fault`} className="text-[13px] text-bad">
           {fault}

@@ -32,6 +32,8 @@ interface ItemsViewProps<T extends Item> {
   filters?: ReactNode;
   create?: ReactNode;
   keep?: (item: T) => boolean;
+  /** What its row begins with; its path then stands below in the place of its description. */
+  name?: (item: T) => string;
   icon: (item: T) => ReactNode;
   badges: (item: T) => ReactNode;
   empty: ReactNode;
@@ -39,16 +41,16 @@ interface ItemsViewProps<T extends Item> {
 
 const ownerOf = (path: string) => path.split("/").slice(0, 2).join("/");
 
-export function ItemsView<T extends Item>({ title, hint, query, search, onSearch, open, filters, create, keep, icon, badges, empty }: ItemsViewProps<T>) {
+export function ItemsView<T extends Item>({ title, hint, query, search, onSearch, open, filters, create, keep, name, icon, badges, empty }: ItemsViewProps<T>) {
   const wanted = (search.q ?? "").toLowerCase();
   const all = query.data ?? [];
-  const owners = [...new Set(all.map((each) => ownerOf(each.path)))].sort();
+  const owners = [...new Set([...(search.owner ? [search.owner] : []), ...all.map((each) => ownerOf(each.path))])].sort();
   const found = all.filter((each) => `${each.path} ${each.description}`.toLowerCase().includes(wanted) && (!search.owner || ownerOf(each.path) === search.owner) && (keep?.(each) ?? true));
   return (
     <div className="flex h-full flex-col">
       <PageHead title={title} hint={hint} actions={create} />
       <div className="flex flex-wrap items-center gap-2 px-4 pb-3 lg:px-6">
-        <Input type="search" aria-label="Filter" placeholder="Filter by path or description" className="!w-64 max-w-full" value={search.q ?? ""} onChange={(event) => onSearch({ ...search, q: event.target.value || undefined })} />
+        <Input type="search" aria-label="Filter" placeholder={`Filter by path or ${name ? "summary" : "description"}`} className="!w-64 max-w-full" value={search.q ?? ""} onChange={(event) => onSearch({ ...search, q: event.target.value || undefined })} />
         <Select aria-label="Owner" className="!w-44 font-mono" value={search.owner ?? ""} onChange={(event) => onSearch({ ...search, owner: event.target.value || undefined })}>
           <option value="">All owners</option>
           {owners.map((each) => (
@@ -82,8 +84,8 @@ export function ItemsView<T extends Item>({ title, hint, query, search, onSearch
                   <>
                     <span className="mr-3 flex size-8 shrink-0 items-center justify-center rounded-md bg-sunken text-muted">{icon(each)}</span>
                     <span className="min-w-0 flex-1">
-                      <span className="block truncate font-medium">{each.path}</span>
-                      <span className="block truncate text-[13px] text-muted">{each.description.split("\n")[0] || "–"}</span>
+                      <span className="block truncate font-medium">{name ? name(each) : each.path}</span>
+                      {name ? <span className="block truncate font-mono text-xs text-muted">{each.path}</span> : <span className="block truncate text-[13px] text-muted">{each.description.split("\n")[0] || "–"}</span>}
                     </span>
                     <span className="ml-3 flex shrink-0 gap-1.5">{badges(each)}</span>
                     <span className="hidden w-28 text-right text-[13px] text-muted sm:block">

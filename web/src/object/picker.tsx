@@ -27,9 +27,18 @@ interface ObjectInputProps {
   value: Pointer | undefined;
   onChange: (value: Pointer | undefined) => void;
   disabled?: boolean;
+  /** Where no label stands beside it. */
+  label?: string;
 }
 
-export function ObjectInput({ id, value, onChange, disabled }: ObjectInputProps) {
+/** Uploads a file to a place of its own in the default storage. */
+export async function send(workspace: string, file: File, sent: (share: number) => void): Promise<Pointer> {
+  const at = { storage: DEFAULT, key: `windmill_uploads/${crypto.randomUUID()}/${file.name}` };
+  await upload({ workspace, at, file, sent: (bytes) => sent(bytes / (file.size || 1)), signal: new AbortController().signal });
+  return pointerOf(at);
+}
+
+export function ObjectInput({ id, value, onChange, disabled, label }: ObjectInputProps) {
   const workspace = useWorkspace();
   const [text, setText] = useState(() => (value ? addressOf(atOf(value)) : ""));
   const [isLooking, setLooking] = useState(false);
@@ -48,13 +57,11 @@ export function ObjectInput({ id, value, onChange, disabled }: ObjectInputProps)
     setFault(isRight ? "" : "An address is s3://<storage>/<key>, or s3:///<key> in the default storage.");
     onChange(at?.key ? pointerOf(at) : undefined);
   }
-  async function send(file: File | undefined) {
+  async function take(file: File | undefined) {
     if (!file) return;
-    const at = { storage: DEFAULT, key: `windmill_uploads/${crypto.randomUUID()}/${file.name}` };
     setSent(0);
     try {
-      await upload({ workspace, at, file, sent: (bytes) => setSent(bytes / (file.size || 1)), signal: new AbortController().signal });
-      put(at);
+      put(atOf(await send(workspace, file, setSent)));
     } catch (error) {
       setFault(wordsOf(error));
     } finally {
@@ -64,14 +71,14 @@ export function ObjectInput({ id, value, onChange, disabled }: ObjectInputProps)
   return (
     <div className="flex flex-col gap-1">
       <div className="flex gap-1">
-        <Input id={id} className="font-mono" spellCheck={false} placeholder="s3:///folder/file.csv" value={text} disabled={disabled} aria-invalid={fault ? true : undefined} aria-describedby={fault ? `${id}-fault` : undefined} onChange={(event) => type(event.target.value)} />
+        <Input id={id} className="font-mono" spellCheck={false} placeholder="s3:///folder/file.csv" value={text} disabled={disabled} aria-label={label} aria-invalid={fault ? true : undefined} data-fault={fault || undefined} aria-describedby={fault ? `${id}-fault` : undefined} onChange={(event) => type(event.target.value)} />
         <IconButton label="Look for an object" className="!h-8" disabled={disabled} onClick={() => setLooking(true)}>
           <FolderSearch size={15} aria-hidden />
         </IconButton>
         <IconButton label="Upload a file" className="!h-8" disabled={disabled} busy={sent !== undefined} onClick={() => input.current?.click()}>
           <Upload size={15} aria-hidden />
         </IconButton>
-        <input ref={input} type="file" className="hidden" aria-hidden data-testid={`${id}-file`} onChange={(event) => void send(event.target.files?.[0])} />
+        <input ref={input} type="file" className="hidden" aria-hidden data-testid={`${id}-file`} onChange={(event) => void take(event.target.files?.[0])} />
       </div>
       {sent !== undefined && <progress aria-label="Sent" value={sent} className="w-full accent-(--accent)" />}
       {fault && (

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 
+import { onClock, wordsOf } from "@/cron/words";
+
 import { changeOf, creation, draftOf, emptyDraft, faultsOf } from "./draft";
 import type { Schedule } from "./queries";
-import { onClock, wordsOf } from "./words";
 
 const STORED = {
   path: "f/etl/nightly",

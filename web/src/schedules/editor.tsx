@@ -2,6 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 
+import { usePreview } from "@/cron/queries";
+import { knowsZone } from "@/cron/words";
 import { ValueEditor } from "@/items/value-editor";
 import { Field } from "@/ui/field";
 import { Panel } from "@/ui/panel";
@@ -10,10 +12,9 @@ import { Failure, Loading, NotSaved, wordsOf } from "@/ui/states";
 
 import { faultsOf, type Draft, type Faults } from "./draft";
 import { Around, When } from "./fields";
-import { NextOccurrences, usePreview } from "./occurrences";
+import { NextOccurrences } from "./occurrences";
 import { schemaQuery } from "./queries";
 import { TargetSelect } from "./target-select";
-import { knowsZone } from "./words";
 
 /** The form that a button saves, wherever it stands. */
 export const FORM = "schedule-form";

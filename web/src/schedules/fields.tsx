@@ -1,12 +1,12 @@
 /** What can be said of a schedule: when it comes, and what happens around its runs. */
 import type { ReactNode } from "react";
 
+import { PATTERNS, wordsOf } from "@/cron/words";
 import { Field, Input, Select } from "@/ui/field";
 import { Panel } from "@/ui/panel";
 
 import type { Draft, Faults, Repeats } from "./draft";
 import { TargetSelect } from "./target-select";
-import { PATTERNS, wordsOf } from "./words";
 
 export interface FieldsProps {
   draft: Draft;

@@ -4,6 +4,7 @@ import { CalendarClock, Plus } from "lucide-react";
 import { useRef } from "react";
 
 import { useWorkspace } from "@/app/workspace";
+import { wordsOf } from "@/cron/words";
 import { Badge } from "@/ui/badge";
 import { buttonClass } from "@/ui/button";
 import { cls } from "@/ui/class";
@@ -14,7 +15,6 @@ import { Empty, Shown } from "@/ui/states";
 import { Switch } from "@/ui/switch";
 
 import { scheduleKeys, schedulesQuery, setEnabled, type Listed } from "./queries";
-import { wordsOf } from "./words";
 
 const ROW_PX = 60;
 

@@ -1,26 +1,20 @@
 /** When a schedule comes next, and what became of it when it came. */
-import { useInfiniteQuery, useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 
+import type { Preview } from "@/cron/queries";
+import { knowsZone, onClock } from "@/cron/words";
 import { Badge, type Tone } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { Panel } from "@/ui/panel";
 import { Failure, Loading } from "@/ui/states";
 import { exact, relative } from "@/ui/time";
 
-import { occurrencesQuery, previewQuery } from "./queries";
-import { knowsZone, onClock } from "./words";
+import { occurrencesQuery } from "./queries";
 
 const TONES: Record<string, Tone> = { success: "good", failure: "bad", canceled: "warn", missed: "bad", running: "accent", asking: "accent" };
 const WORDS: Record<string, string> = { due: "next", asking: "to be decided" };
-
-export type Preview = UseQueryResult<string[]>;
-
-/** The moments of a pattern that has stood still; `preview.error` is to be shown beside the pattern. */
-export function usePreview(cron: string, timezone: string): Preview {
-  return useQuery({ ...previewQuery(cron, timezone), enabled: cron !== "" && timezone !== "" });
-}
 
 export function NextOccurrences({ preview, timezone, note }: { preview: Preview; timezone: string; note?: string }) {
   const zone = knowsZone(timezone) ? timezone : "UTC";

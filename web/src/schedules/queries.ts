@@ -38,16 +38,6 @@ export const scheduleQuery = (workspace: string, path: string) =>
     },
   });
 
-/** The next ten moments of a pattern; the server says what is wrong with it. */
-export const previewQuery = (schedule: string, timezone: string) =>
-  queryOptions({
-    queryKey: ["schedule preview", schedule, timezone] as const,
-    staleTime: 10_000,
-    refetchInterval: (query) => (query.state.status === "success" ? 15_000 : false),
-    retry: false,
-    queryFn: () => data(api.POST("/api/schedules/preview", { body: { schedule, timezone } })),
-  });
-
 export const occurrencesQuery = (workspace: string, path: string) =>
   infiniteQueryOptions({
     queryKey: scheduleKeys.occurrences(workspace, path),

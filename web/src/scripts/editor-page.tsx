@@ -1,9 +1,10 @@
 /** Writes a script: the form follows its signature as one types, a test runs what stands there, deploying makes a version. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useBlocker, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { FlaskConical, Rocket } from "lucide-react";
-import { useDeferredValue, useState } from "react";
+import { useDeferredValue, useState, type ReactNode } from "react";
 
+import { ApiError } from "@/api/client";
 import { memberQuery } from "@/app/session";
 import { useWorkspace } from "@/app/workspace";
 import { Editor } from "@/editor";
@@ -16,24 +17,28 @@ import { Dialog } from "@/ui/dialog";
 import { Field, Input, Select } from "@/ui/field";
 import { PageHead, Panel } from "@/ui/panel";
 import { Failure, Shown } from "@/ui/states";
+import { Ago } from "@/ui/time";
 import { toast } from "@/ui/toast";
 
-import { deploy, inferQuery, scriptKeys, scriptQuery, type Draft } from "./queries";
+import { useDraft } from "./drafting";
+import { asBefore, deploy, inferQuery, scriptKeys, scriptQuery, versionQuery, type Draft, type Version } from "./queries";
 import { EXAMPLE, LANGUAGE_NAMES, STARTERS } from "./starters";
+import { shortOf } from "./versions";
 
 export function NewScriptPage() {
   const workspace = useWorkspace();
   const { language = "python3", example, object } = useSearch({ from: "/w/$workspace/scripts/new" });
   const member = useQuery(memberQuery(workspace));
   const at = object === undefined ? null : readAddress(object);
+  const content = example ? EXAMPLE : at ? duckdbQuery(at) : (STARTERS[language] ?? "");
   return (
     <Shown query={member} what="your account">
       {({ username }) => (
         <ScriptEditor
           key={`${workspace} ${language} ${object ?? ""}`}
           workspace={workspace}
-          draft={{ path: `u/${username}/${example ? "tides" : "my_script"}`, summary: example ? "Water levels" : "", language, content: example ? EXAMPLE : at ? duckdbQuery(at) : (STARTERS[language] ?? "") }}
-          isNew
+          begun={{ path: `u/${username}/${example ? "tides" : "my_script"}`, summary: example ? "Water levels" : "", language, content }}
+          keptAs={`${username} new ${example ? "example" : language} ${object ?? ""}`}
         />
       )}
     </Shown>
@@ -43,18 +48,52 @@ export function NewScriptPage() {
 export function EditScriptPage() {
   const workspace = useWorkspace();
   const path = useParams({ from: "/w/$workspace/scripts/edit/$" })._splat ?? "";
-  const script = useQuery({ ...scriptQuery(workspace, path), staleTime: Infinity });
+  const { version } = useSearch({ from: "/w/$workspace/scripts/edit/$" });
+  const member = useQuery(memberQuery(workspace));
+  const script = useQuery({ ...scriptQuery(workspace, path), staleTime: Infinity, refetchOnMount: "always" });
+  const older = useQuery({ ...versionQuery(workspace, version ?? ""), enabled: version !== undefined });
   return (
     <Shown query={script} what="the script">
-      {(found) => <ScriptEditor key={found.hash} workspace={workspace} draft={{ path, summary: found.summary, language: found.language, content: found.content, parent_hash: found.hash }} isNew={false} />}
+      {(newest) => (
+        <Shown query={member} what="your account">
+          {({ username }) =>
+            version === undefined ? (
+              <Editing key={`${path} ${newest.hash}`} workspace={workspace} newest={newest} from={newest} keptAs={`${username} ${path}`} />
+            ) : (
+              <Shown query={older} what="the version">
+                {(from) => <Editing key={`${path} ${newest.hash} ${from.hash}`} workspace={workspace} newest={newest} from={from} keptAs={`${username} ${path} ${from.hash}`} />}
+              </Shown>
+            )
+          }
+        </Shown>
+      )}
     </Shown>
   );
 }
 
+function Editing({ workspace, newest, from, keptAs }: { workspace: string; newest: Version; from: Version; keptAs: string }) {
+  const [begun] = useState({ ...asBefore(from), path: newest.path, parent_hash: newest.hash });
+  return <ScriptEditor workspace={workspace} begun={begun} newest={newest.hash} from={from.hash} keptAs={keptAs} />;
+}
+
 const FORM = "test-form";
 
-function ScriptEditor({ workspace, draft: begun, isNew }: { workspace: string; draft: Draft; isNew: boolean }) {
-  const [draft, setDraft] = useState(begun);
+interface ScriptEditorProps {
+  workspace: string;
+  begun: Draft;
+  /** The newest version; undefined of a new script. */
+  newest?: string;
+  /** The version that the editor begins with. */
+  from?: string;
+  /** Under which name the draft is kept. */
+  keptAs: string;
+}
+
+function ScriptEditor({ workspace, begun: given, newest, from, keptAs }: ScriptEditorProps) {
+  const [begun] = useState(given);
+  const isNew = newest === undefined;
+  const { draft, setDraft, cannotKeep, found, discard, finish } = useDraft(workspace, keptAs, begun);
+  useBlocker({ shouldBlockFn: () => !window.confirm("Your draft could not be kept in this browser. Leave it all the same?"), enableBeforeUnload: cannotKeep, disabled: !cannotKeep });
   const [args, setArgs] = useState<Record<string, unknown>>({});
   const [job, setJob] = useState<string>();
   const [deploying, setDeploying] = useState(false);
@@ -96,6 +135,14 @@ function ScriptEditor({ workspace, draft: begun, isNew }: { workspace: string; d
           </>
         }
       />
+      {found ? (
+        <Notice action={<Button small onClick={discard}>{isNew ? "Begin anew" : "Back to what is deployed"}</Button>}>
+          This is your draft of <Ago at={found.at} />, which is not deployed.
+          {!isNew && found.draft.parent_hash !== newest && " Another version was deployed since it was begun."}
+        </Notice>
+      ) : (
+        from !== newest && <Notice>It begins with version {shortOf(from ?? "")}, and will be a new version on top of the newest.</Notice>
+      )}
       <div className="grid min-h-0 flex-1 gap-4 px-4 pb-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)] lg:px-6">
         <Panel flush className="min-h-96">
           <Editor label="Source of the script" value={draft.content} language={draft.language} onChange={(now) => setDraft((before) => ({ ...before, content: now }))} onRun={submit} onSave={() => setDeploying(true)} />
@@ -114,8 +161,17 @@ function ScriptEditor({ workspace, draft: begun, isNew }: { workspace: string; d
           {job && <JobPanels key={job} workspace={workspace} id={job} linked />}
         </div>
       </div>
-      <Deploy open={deploying} onClose={() => setDeploying(false)} workspace={workspace} draft={draft} onDraft={setDraft} isNew={isNew} />
+      <Deploy open={deploying} onClose={() => setDeploying(false)} workspace={workspace} draft={draft} onDraft={setDraft} isNew={isNew} onDeployed={finish} />
     </div>
+  );
+}
+
+function Notice({ children, action }: { children: ReactNode; action?: ReactNode }) {
+  return (
+    <p role="status" className="mx-4 mb-3 flex flex-wrap items-center gap-3 rounded-md border border-line bg-panel px-3 py-2 lg:mx-6">
+      <span className="min-w-0 flex-1">{children}</span>
+      {action}
+    </p>
   );
 }
 
@@ -126,28 +182,31 @@ interface DeployProps {
   draft: Draft;
   onDraft: (draft: Draft) => void;
   isNew: boolean;
+  onDeployed: () => void;
 }
 
-function Deploy({ open, onClose, workspace, draft, onDraft, isNew }: DeployProps) {
+function Deploy({ open, onClose, workspace, draft, onDraft, isNew, onDeployed }: DeployProps) {
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [message, setMessage] = useState("");
   const deployed = useMutation({
     meta: { quiet: true },
-    mutationFn: () => deploy(workspace, { ...draft, deployment_message: message }),
+    mutationFn: (isOnTop: boolean) => deploy(workspace, { ...draft, deployment_message: message, ...(isOnTop ? { auto_parent: true } : {}) }),
     onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: scriptKeys.list(workspace) });
+      onDeployed();
+      await queries.invalidateQueries({ queryKey: scriptKeys.all(workspace) });
       toast("good", `${draft.path} is deployed.`);
       await navigate({ to: "/w/$workspace/scripts/p/$", params: { workspace, _splat: draft.path } });
     },
   });
+  const isOutrun = !isNew && deployed.error instanceof ApiError && deployed.error.code === "conflict";
   return (
     <Dialog open={open} onClose={onClose} title="Deploy a version" hint="Runs by path use it from now on; older versions stay, each with its runs.">
       <form
         className="flex flex-col gap-3"
         onSubmit={(event) => {
           event.preventDefault();
-          deployed.mutate();
+          deployed.mutate(false);
         }}
       >
         <Field label="Path" hint="u/<you>/… is yours, f/<folder>/… is shared as the folder says.">
@@ -155,7 +214,17 @@ function Deploy({ open, onClose, workspace, draft, onDraft, isNew }: DeployProps
         </Field>
         <Field label="Summary">{(given) => <Input {...given} value={draft.summary} onChange={(event) => onDraft({ ...draft, summary: event.target.value })} />}</Field>
         <Field label="What has changed">{(given) => <Input {...given} value={message} placeholder="For the list of versions" onChange={(event) => setMessage(event.target.value)} />}</Field>
-        {deployed.error && <Failure error={deployed.error} />}
+        {isOutrun ? (
+          <div role="alert" className="rounded-md border border-warn/40 bg-warn-soft p-3">
+            <p className="font-medium">Somebody deployed another version meanwhile.</p>
+            <p>Look at it on the page of the script, under Versions. If you deploy yours, it is the newest, and theirs stays in the list.</p>
+            <Button small className="mt-2" busy={deployed.isPending} onClick={() => deployed.mutate(true)}>
+              Deploy mine all the same
+            </Button>
+          </div>
+        ) : (
+          deployed.error && <Failure error={deployed.error} what="It was not deployed" />
+        )}
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>Not yet</Button>
           <Button type="submit" look="primary" busy={deployed.isPending}>

@@ -3,6 +3,7 @@ import { queryOptions } from "@tanstack/react-query";
 import { api, data, request, workspaceUrl } from "@/api/client";
 
 export const scriptKeys = {
+  all: (workspace: string) => ["scripts", workspace] as const,
   list: (workspace: string) => ["scripts", workspace] as const,
   one: (workspace: string, path: string) => ["scripts", workspace, "one", path] as const,
   history: (workspace: string, path: string) => ["scripts", workspace, "history", path] as const,
@@ -15,11 +16,18 @@ export const scriptsQuery = (workspace: string) =>
     queryFn: () => data(api.GET("/api/w/{workspace}/scripts/list", { params: { path: { workspace }, query: { per_page: 1000, without_description: true, include_without_main: true } } })),
   });
 
+export type Listed = Awaited<ReturnType<NonNullable<ReturnType<typeof scriptsQuery>["queryFn"]>>>[number];
+
 export const scriptQuery = (workspace: string, path: string) =>
   queryOptions({
     queryKey: scriptKeys.one(workspace, path),
     queryFn: () => data(api.GET("/api/w/{workspace}/scripts/get/p/{path}", { params: { path: { workspace, path } } })),
   });
+
+export type Version = Awaited<ReturnType<NonNullable<ReturnType<typeof scriptQuery>["queryFn"]>>>;
+
+/** Whether its packages are still looked for. */
+export const isLocking = (script: Version): boolean => script.lock === undefined && !script.lock_error_logs;
 
 export const historyQuery = (workspace: string, path: string) =>
   queryOptions({
@@ -51,18 +59,37 @@ export const inferQuery = (workspace: string, language: string, content: string)
     },
   });
 
-export interface Draft {
+/** What a version has beside its source; the server takes it under the same names. */
+const SETTINGS = [
+  "description", "kind", "tag", "labels", "on_worker_loss", "is_template", "envs", "concurrent_limit", "concurrency_time_window_s", "concurrency_key", "cache_ttl", "cache_ignore_s3_path",
+  "dedicated_worker", "ws_error_handler_muted", "priority", "restart_unless_cancelled", "timeout", "delete_after_use", "delete_after_secs", "auto_kind", "assets",
+] as const;
+
+export interface Draft extends Partial<Pick<Version, (typeof SETTINGS)[number]>> {
   path: string;
   summary: string;
   content: string;
   language: string;
   parent_hash?: string;
-  deployment_message?: string;
+}
+
+/** A draft that holds what `version` does. Its form and its lock are made anew. */
+export function asBefore(version: Version): Draft {
+  const settings = Object.fromEntries(SETTINGS.map((name) => [name, version[name]]).filter(([, value]) => value !== undefined));
+  return { path: version.path, summary: version.summary, content: version.content, language: version.language, ...settings };
+}
+
+interface Deployment extends Draft {
+  deployment_message: string;
+  lock?: string;
+  schema?: unknown;
+  /** Follow whatever version is the newest. */
+  auto_parent?: boolean;
 }
 
 /** Deploys a version; gives its hash. */
-export async function deploy(workspace: string, draft: Draft): Promise<string> {
-  const answer = await request(workspaceUrl(workspace, "scripts/create"), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ description: "", schema: null, ...draft }) });
+export async function deploy(workspace: string, deployment: Deployment): Promise<string> {
+  const answer = await request(workspaceUrl(workspace, "scripts/create"), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ description: "", schema: null, ...deployment }) });
   return answer.text();
 }
 

@@ -1,4 +1,4 @@
-/** A deployed script: its form, its last run here, its source and versions. */
+/** A deployed script: its form, its last run here, its source, lock and versions. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Archive, CalendarClock, Pencil, Play, Workflow } from "lucide-react";
@@ -17,14 +17,16 @@ import { PageHead, Panel } from "@/ui/panel";
 import { Empty, Shown } from "@/ui/states";
 import { Ago } from "@/ui/time";
 
-import { archive, historyQuery, scriptKeys, scriptQuery } from "./queries";
+import { Lock } from "./lock";
+import { archive, isLocking, scriptKeys, scriptQuery } from "./queries";
+import { shortOf, Versions } from "./versions";
 
 const FORM = "run-form";
 
 export function ScriptPage() {
   const workspace = useWorkspace();
   const path = useParams({ from: "/w/$workspace/scripts/p/$" })._splat ?? "";
-  const script = useQuery(scriptQuery(workspace, path));
+  const script = useQuery({ ...scriptQuery(workspace, path), refetchInterval: ({ state }) => state.data !== undefined && isLocking(state.data) && 2_000 });
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [args, setArgs] = useState<Record<string, unknown>>({});
@@ -39,7 +41,7 @@ export function ScriptPage() {
             title={found.summary || path}
             hint={
               <span className="flex flex-wrap items-center gap-2">
-                <code>{path}</code> <Badge>{found.language}</Badge> version {found.hash.slice(0, 8)}, <Ago at={found.created_at} /> by {found.created_by}
+                <code>{path}</code> <Badge>{found.language}</Badge> version {shortOf(found.hash)}, <Ago at={found.created_at} /> by {found.created_by}
               </span>
             }
             actions={
@@ -54,7 +56,7 @@ export function ScriptPage() {
                 <Link to="/w/$workspace/schedules/new" params={{ workspace }} search={{ target: `script/${path}` }} className={buttonClass()}>
                   <CalendarClock size={15} aria-hidden /> Schedule
                 </Link>
-                <Link to="/w/$workspace/scripts/edit/$" params={{ workspace, _splat: path }} className="inline-flex h-8 items-center gap-1.5 rounded-md border border-line-strong bg-panel px-3 font-medium hover:bg-sunken">
+                <Link to="/w/$workspace/scripts/edit/$" params={{ workspace, _splat: path }} className={buttonClass()}>
                   <Pencil size={15} aria-hidden /> Edit
                 </Link>
                 <Button look="primary" type="submit" form={FORM} icon={<Play size={15} aria-hidden />} busy={run.isPending}>
@@ -63,7 +65,7 @@ export function ScriptPage() {
               </>
             }
           />
-          {found.lock_error_logs && <p className="mx-6 mb-3 rounded-md border border-bad/40 bg-bad-soft p-3 whitespace-pre-wrap">{found.lock_error_logs}</p>}
+          {found.lock_error_logs && <p className="mx-4 mb-3 rounded-md border border-bad/40 bg-bad-soft px-3 py-2 lg:mx-6">Its packages could not be found: the lock below says why.</p>}
           <div className="grid items-start gap-4 px-4 pb-8 lg:grid-cols-2 lg:px-6">
             <div className="flex min-w-0 flex-col gap-4">
               <Panel title="Arguments">
@@ -74,7 +76,8 @@ export function ScriptPage() {
                   <Editor label="Source" readOnly value={found.content} language={found.language} />
                 </div>
               </Panel>
-              <Versions workspace={workspace} path={path} />
+              <Lock script={found} />
+              <Versions workspace={workspace} now={found} />
             </div>
             {job ? (
               <JobPanels key={job} workspace={workspace} id={job} linked />
@@ -119,28 +122,5 @@ function Arguments({ schema, value, onChange, onSubmit }: ArgumentsProps) {
       {names.length === 0 && <p className="text-muted">It takes no arguments.</p>}
       <SchemaForm id={FORM} schema={{ type: "object", ...schema }} value={value} onChange={onChange} onSubmit={onSubmit} />
     </div>
-  );
-}
-
-function Versions({ workspace, path }: { workspace: string; path: string }) {
-  const history = useQuery(historyQuery(workspace, path));
-  return (
-    <Panel title="Versions" flush>
-      <Shown query={history} what="the versions">
-        {(versions) => (
-          <ul>
-            {versions.map((each) => (
-              <li key={each.script_hash} className="flex items-center gap-3 border-b border-line px-3 py-2 last:border-0">
-                <code className="text-xs">{each.script_hash.slice(0, 12)}</code>
-                <span className="min-w-0 flex-1 truncate text-muted">{each.deployment_msg ?? ""}</span>
-                <span className="text-[13px] text-muted">
-                  {each.created_by}, {each.created_at && <Ago at={each.created_at} />}
-                </span>
-              </li>
-            ))}
-          </ul>
-        )}
-      </Shown>
-    </Panel>
   );
 }
