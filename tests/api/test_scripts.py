@@ -37,6 +37,13 @@ async def test_what_has_no_value_is_absent_and_what_clients_compare_is_there(api
     assert {script["starred"], script["is_draft"], script["is_template"], script["has_preprocessor"]} == {False}
 
 
+async def test_variables_of_the_environment_hold_no_nul(api: Api) -> None:
+    body = {"path": "u/dev/hello", "summary": "", "content": SOURCE, "language": "python3", "envs": ["A=\0"]}
+    answer = await api.developer.post(f"{W}/scripts/create", json=body)
+    assert answer.status_code == 400
+    assert "$.envs[0] holds the character NUL" in answer.text
+
+
 async def test_settings_come_back_as_they_were_sent(api: Api) -> None:
     settings = {
         "envs": ["A", "B"],

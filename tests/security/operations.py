@@ -256,7 +256,7 @@ def _people(seeded: Seeded) -> dict[str, Call]:
         "POST acls/remove/{kind}/{path}": Call(at=script, body={"owner": "u/op"}),
         "POST imports/windmill": Call(
             body={"url": "http://127.0.0.1:9", "workspace": "main", "token": "t"},
-            status=409,
+            status=424,
             why="there is no Windmill to be asked",
         ),
         "GET audit/get/{id}": Call(at={"id": seeded.audit_id}),

@@ -35,7 +35,11 @@ KEYS = [
     "u/admin/link/secret",
     "a" * 1000 + "/../../etc/passwd",
 ]
-MACHINE = re.compile(r"/dev/urandom|/proc/(self|\d+)/mountinfo|/sys/devices/system/cpu/online")
+MACHINE = re.compile(
+    r"/dev/urandom|/proc/(self|\d+)/(mountinfo|cgroup)|/sys/devices/system/cpu/online"
+    r"|/sys/fs/cgroup/cpu(/cpu\.cfs_(period|quota)_us)?"
+)
+"""What libraries ask about the machine when they are first used: randomness, and how many processors they may have."""
 CALL = re.compile(r'^\d+ +\w+\((?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 """A system call with a path: the folder that it is relative to, and the path."""
 

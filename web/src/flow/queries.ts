@@ -47,7 +47,10 @@ export function useRunning(workspace: string, flow: string | undefined, picks: P
   const value = flow === undefined ? undefined : known(flow)?.value;
   const standing: Standing = value && flow !== undefined ? standingOf(value, flow, known, picks) : { steps: new Map(), levels: [] };
   const jobs = flow === undefined ? [] : [flow, ...standing.levels];
-  const all = useQueries({ queries: jobs.map((job) => levelQuery(workspace, job, job === flow)) });
+  const isOver = flow !== undefined && (known(flow)?.hasEnded ?? false);
+  // The end of a level may be told after the end of the flow closed the line: what stood still then is asked for.
+  const stragglers = (query: { state: { data?: LevelJob } }) => isOver && query.state.data?.hasEnded === false && STRAGGLERS_EVERY_MS;
+  const all = useQueries({ queries: jobs.map((job) => ({ ...levelQuery(workspace, job, job === flow), refetchInterval: stragglers })) });
   const hasEnded = all[0]?.data?.hasEnded ?? false;
   useChanges(workspace, flow, standing.levels, hasEnded);
   return { ...standing, hasEnded, value, error: all.find((each) => each.error)?.error };
@@ -57,6 +60,7 @@ export function useRunning(workspace: string, flow: string | undefined, picks: P
 const MOST_LEVELS = 64;
 const LEVELS_EVERY_MS = 150;
 const WHOLE_EVERY_MS = 700;
+const STRAGGLERS_EVERY_MS = 300;
 
 /** Loads anew what the server says has changed, until the flow has ended. */
 function useChanges(workspace: string, flow: string | undefined, levels: string[], hasEnded: boolean) {
