@@ -93,6 +93,13 @@ async def test_what_a_job_touched_is_told_to_those_who_see_the_job(api: Api) -> 
     hidden = await api.developer.get(URL, params={"job": job_id})
     assert hidden.status_code == 404
     assert await listed(job, job=job_id) == [("u/ada", "u/ada/a")]
+    api.parts.access_log.note_other(caller, "database", "u/ada/shop", "write")
+    api.parts.access_log.note_other(caller, "variable", "u/ada/word", "read")
+    both = (await api.admin.get(URL, params={"job": job_id})).json()["accesses"]
+    assert [(each["kind"], each["address"]) for each in both] == [
+        ("database", "u/ada/shop"), ("object", "s3:///u/ada/a"),
+    ]  # fmt: skip
+    assert await listed(api.admin) == [("u/ada", "u/ada/a")]
 
 
 async def test_what_was_touched_by_a_resource_is_told_to_those_who_may_read_it(api: Api) -> None:

@@ -100,6 +100,21 @@ async def test_older_version_is_edited_and_keeps_its_settings(page: Page, api: h
     assert (now["content"], now["timeout"]) == (FIRST, 55)
 
 
+async def test_what_was_said_of_the_form_by_hand_stays(page: Page, api: httpx.Client) -> None:
+    path = "u/admin/hinted"
+    schema = {"type": "object", "properties": {"city": {"type": "string", "format": "textarea"}}}
+    deploy(api, path, FIRST, schema=schema)
+    await page.goto(f"/w/main/scripts/edit/{path}")
+    await expect(page.locator("textarea#root_city")).to_be_visible()
+    await retype(page, "def main(city: str = 'Emden', days: int = 3):\n    return city\n")
+    await page.get_by_role("button", name="Deploy", exact=True).click()
+    await page.get_by_role("dialog").get_by_role("button", name="Deploy", exact=True).click()
+    await page.wait_for_url(f"**/scripts/p/{path}")
+    properties = newest(api, path)["schema"]["properties"]
+    assert properties["city"] == {"type": "string", "default": "Emden", "format": "textarea"}
+    assert properties["days"]["default"] == 3
+
+
 async def test_draft_is_kept_and_does_not_write_over_what_others_deployed(page: Page, api: httpx.Client) -> None:
     path = "u/admin/drafted"
     deploy(api, path, FIRST)

@@ -12,6 +12,7 @@ from tidemill.db.queries import queries
 _SQL: Final = queries("object_access")
 
 Access = Literal["read", "write", "delete"]
+Kind = Literal["object", "database", "resource"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Record:
     id: int
     at: datetime
     job_id: UUID | None
+    kind: Kind
     actor: str
     address: str
     access: Access
@@ -43,7 +45,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which accesses are wanted; None is no restriction. `prefix` is what the address starts with."""
+    """Which accesses are wanted; None is no restriction. `prefix` is what the address starts with.
+
+    With a job, those to databases and resources are wanted, too.
+    """
 
     address: str | None = None
     prefix: str | None = None
@@ -71,7 +76,7 @@ async def record(statements: Statements, touched: Sequence[Touched]) -> None:
 async def page(tx: Transaction, workspace: str, wanted: Filter, *, before: int | None, limit: int) -> list[Record]:
     """Up to `limit` accesses before the record `before` (None: from the newest), newest first."""
     return await tx.fetch_all(
-        _SQL.page,
+        _SQL.page if wanted.job_id is None else _SQL.page_of_job,
         Record,
         workspace=workspace,
         before=before,

@@ -9,12 +9,24 @@ where exists (select from workspace w where w.id = touched.workspace_id)
 order by place;
 
 -- name: page
--- Up to :limit accesses before the record :before, newest first.
-select id, at, job_id, actor, address, access, size_bytes from storage_access
+-- Up to :limit accesses to objects before the record :before, newest first.
+select id, at, job_id, kind, actor, address, access, size_bytes from storage_access
 where workspace_id = :workspace and kind = 'object' and (:before::bigint is null or id < :before)
   and (:address::text is null or address = :address)
   and (:lowest::text is null or (address collate "C" >= :lowest and starts_with(address, :lowest)))
   and (:job::uuid is null or job_id = :job)
+  and (:actor::text is null or actor = :actor)
+  and (:access::text is null or access = :access)
+  and (:since::timestamptz is null or at >= :since)
+order by id desc limit :limit;
+
+-- name: page_of_job
+-- Up to :limit accesses of a job to objects, databases and resources before the record :before, newest first.
+select id, at, job_id, kind, actor, address, access, size_bytes from storage_access
+where workspace_id = :workspace and kind in ('object', 'database', 'resource') and (:before::bigint is null or id < :before)
+  and (:address::text is null or address = :address)
+  and (:lowest::text is null or (address collate "C" >= :lowest and starts_with(address, :lowest)))
+  and job_id = :job
   and (:actor::text is null or actor = :actor)
   and (:access::text is null or access = :access)
   and (:since::timestamptz is null or at >= :since)

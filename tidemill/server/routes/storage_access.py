@@ -1,4 +1,4 @@
-"""Who touched which object, and which objects a job touched."""
+"""Who touched which object, and what a job touched."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from tidemill.db import object_access
-from tidemill.db.object_access import Access, Filter, Record
+from tidemill.db.object_access import Access, Filter, Kind, Record
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.model.errors import BadRequest, TidemillError
@@ -33,10 +33,14 @@ IsOpen = Callable[[str], bool]
 
 
 class ObjectAccess(msgspec.Struct):
-    """An access. `size_bytes` is what was asked for or written; null where it is not known."""
+    """An access: to an object, or of a job to a database or resource at its path.
+
+    `size_bytes` is what was asked for or written; null where it is not known.
+    """
 
     id: int
     at: datetime
+    kind: Kind
     address: str
     access: Access
     actor: str
@@ -58,7 +62,7 @@ async def list_accesses(
     caller: Caller,
     address: Annotated[str | None, Query(description="One object, as in s3://<storage>/<key>.")] = None,
     prefix: Annotated[str | None, Query(description="What the address starts with.")] = None,
-    job: Annotated[str | None, Query(description="What this job touched; needs the right to see it.")] = None,
+    job: Annotated[str | None, Query(description="What this job touched, databases and resources too.")] = None,
     actor: Annotated[str | None, Query(description="As in u/ann.")] = None,
     access: Access | None = None,
     after: Annotated[datetime | None, Query(description="Since this time.")] = None,
@@ -123,5 +127,5 @@ def _nothing(_key: str) -> bool:
 
 def _told(record: Record) -> ObjectAccess:
     return ObjectAccess(
-        record.id, record.at, record.address, record.access, record.actor, record.job_id, record.size_bytes
+        record.id, record.at, record.kind, record.address, record.access, record.actor, record.job_id, record.size_bytes
     )

@@ -143,7 +143,13 @@ const runs = createRoute({
   component: lazyRouteComponent(() => import("@/runs/list-page"), "RunsPage"),
 });
 
-const run = createRoute({ getParentRoute: () => workspace, path: "/runs/$id", component: lazyRouteComponent(() => import("@/runs/run-page"), "RunPage") });
+const run = createRoute({
+  getParentRoute: () => workspace,
+  path: "/runs/$id",
+  /** `step`: which step of a flow is looked at. */
+  validateSearch: (search: Record<string, unknown>): { step?: string } => numbersToo(search, "step"),
+  component: lazyRouteComponent(() => import("@/runs/run-page"), "RunPage"),
+});
 
 /** The parameters of `names` that are texts and not empty. */
 function texts<Name extends string>(search: Record<string, unknown>, ...names: Name[]): Partial<Record<Name, string>> {

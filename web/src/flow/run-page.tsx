@@ -1,6 +1,6 @@
 /** The page of a run that is a flow, or a level of one. */
 import { useMutation } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Square } from "lucide-react";
 import type { ReactNode } from "react";
 
@@ -15,6 +15,9 @@ import { FlowRun } from "./run";
 
 export default function FlowRunPage({ workspace, job, actions }: { workspace: string; job: Job; actions?: ReactNode }) {
   const canceled = useMutation({ mutationFn: () => cancelJob(workspace, job.id) });
+  const { step } = useSearch({ from: "/w/$workspace/runs/$id" });
+  const navigate = useNavigate();
+  const choose = (next: string | undefined) => void navigate({ to: "/w/$workspace/runs/$id", params: { workspace, id: job.id }, search: next === undefined ? {} : { step: next }, replace: true, resetScroll: false });
   const isDeployed = job.job_kind === "flow" && job.script_path !== undefined;
   return (
     <>
@@ -53,7 +56,7 @@ export default function FlowRunPage({ workspace, job, actions }: { workspace: st
         }
       />
       <div className="px-4 pb-8 lg:px-6">
-        <FlowRun key={job.id} workspace={workspace} id={job.id} />
+        <FlowRun key={job.id} workspace={workspace} id={job.id} kept={{ step, choose }} />
       </div>
     </>
   );

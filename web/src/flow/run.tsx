@@ -21,9 +21,18 @@ import { Timeline } from "./timeline";
 
 type View = "timeline" | "logs";
 
-export function FlowRun({ workspace, id }: { workspace: string; id: string }) {
+interface FlowRunProps {
+  workspace: string;
+  id: string;
+  /** The step that is looked at, and how to look at another, where the page keeps it. */
+  kept?: { step: string | undefined; choose: (step: string | undefined) => void };
+}
+
+export function FlowRun({ workspace, id, kept }: FlowRunProps) {
   const [picks, setPicks] = useState<Record<string, number>>({});
-  const [selected, setSelected] = useState<string>(INPUT);
+  const [own, setOwn] = useState<string>(INPUT);
+  const selected = kept ? (kept.step ?? INPUT) : own;
+  const setSelected = kept ? (step: string) => kept.choose(step === INPUT ? undefined : step) : setOwn;
   const [view, setView] = useState<View>("timeline");
   const running = useRunning(workspace, id, picks);
   const pick = (step: string, index: number) => setPicks((before) => ({ ...before, [step]: index }));
@@ -43,7 +52,7 @@ export function FlowRun({ workspace, id }: { workspace: string; id: string }) {
         {chosen ? (
           <StepRunPanel key={chosen.id} workspace={workspace} flow={id} value={value} step={chosen} standing={running} hasEnded={running.hasEnded} onPick={(index) => pick(chosen.id, index)} />
         ) : (
-          <Whole workspace={workspace} id={id} />
+          <Whole workspace={workspace} id={id} canCancel={kept === undefined} />
         )}
       </div>
       <Tabs<View>
@@ -59,7 +68,7 @@ export function FlowRun({ workspace, id }: { workspace: string; id: string }) {
   );
 }
 
-function Whole({ workspace, id }: { workspace: string; id: string }) {
+function Whole({ workspace, id, canCancel }: { workspace: string; id: string; canCancel: boolean }) {
   const args = useQuery(argsQuery(workspace, id));
   return (
     <div className="flex min-w-0 flex-col gap-3">
@@ -68,7 +77,7 @@ function Whole({ workspace, id }: { workspace: string; id: string }) {
           {(text) => <ResultView text={text} name="arguments" />}
         </Shown>
       </Panel>
-      <JobPanels workspace={workspace} id={id} />
+      <JobPanels workspace={workspace} id={id} canCancel={canCancel} />
     </div>
   );
 }

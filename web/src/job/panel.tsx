@@ -16,7 +16,15 @@ import { LogView } from "./log";
 import { cancelJob, jobQuery, resultQuery, resultUrl } from "./queries";
 import { StateBadge, stateOf } from "./state";
 
-export function JobPanels({ workspace, id, linked = false }: { workspace: string; id: string; linked?: boolean }) {
+interface JobPanelsProps {
+  workspace: string;
+  id: string;
+  linked?: boolean;
+  /** False where the page has a button for it already. */
+  canCancel?: boolean;
+}
+
+export function JobPanels({ workspace, id, linked = false, canCancel = true }: JobPanelsProps) {
   const live = useLiveJob(workspace, id);
   const job = useQuery(jobQuery(workspace, id));
   const isDone = live.completed || job.data?.type === "CompletedJob";
@@ -40,7 +48,7 @@ export function JobPanels({ workspace, id, linked = false }: { workspace: string
                 Open the run
               </Link>
             )}
-            {!isDone && (
+            {!isDone && canCancel && (
               <Button small icon={<Square size={13} aria-hidden />} onClick={() => void cancelJob(workspace, id)}>
                 Cancel
               </Button>

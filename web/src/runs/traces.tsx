@@ -1,4 +1,4 @@
-/** What a run left behind beside its result: attempts that failed, objects that it read and wrote. */
+/** What a run left behind beside its result: attempts that failed, objects and databases that it read and wrote. */
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
@@ -44,7 +44,7 @@ export function Attempts({ workspace, id }: { workspace: string; id: string }) {
   );
 }
 
-/** Nothing for a run that touched no object. */
+/** Nothing for a run that touched none. */
 export function Touched({ workspace, id }: { workspace: string; id: string }) {
   const touched = useInfiniteQuery(touchedQuery(workspace, id));
   const found = touched.data?.pages.flatMap((page) => page.accesses) ?? [];
@@ -53,7 +53,7 @@ export function Touched({ workspace, id }: { workspace: string; id: string }) {
     <Panel title="Storage touched" flush>
       <ul className="max-h-72 overflow-auto">
         {found.map((each) => {
-          const at = readAddress(each.address);
+          const at = each.kind === "object" ? readAddress(each.address) : null;
           return (
             <li key={each.id} className="flex items-center gap-2 border-b border-line px-3 py-1.5 text-[13px] last:border-0">
               <Badge tone={each.access === "read" ? "neutral" : each.access === "write" ? "accent" : "warn"}>{each.access}</Badge>
@@ -61,10 +61,14 @@ export function Touched({ workspace, id }: { workspace: string; id: string }) {
                 <Link to="/w/$workspace/storages/$storage" params={{ workspace, storage: at.storage }} search={{ key: at.key }} title={each.address} className="min-w-0 flex-1 truncate text-accent hover:underline">
                   {each.address}
                 </Link>
-              ) : (
+              ) : each.kind === "object" ? (
                 <span className="min-w-0 flex-1 truncate" title={each.address}>
                   {each.address}
                 </span>
+              ) : (
+                <Link to={each.kind === "database" ? "/w/$workspace/databases/p/$" : "/w/$workspace/resources/p/$"} params={{ workspace, _splat: each.address }} className="min-w-0 flex-1 truncate text-accent hover:underline">
+                  {each.kind} {each.address}
+                </Link>
               )}
               {each.size_bytes !== null && <span className="shrink-0 text-muted tabular-nums">{bytes(each.size_bytes)}</span>}
             </li>

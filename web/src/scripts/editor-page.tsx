@@ -21,6 +21,7 @@ import { Ago } from "@/ui/time";
 import { toast } from "@/ui/toast";
 
 import { useDraft } from "./drafting";
+import { withHints } from "./hints";
 import { asBefore, deploy, inferQuery, scriptKeys, scriptQuery, versionQuery, type Draft, type Version } from "./queries";
 import { EXAMPLE, LANGUAGE_NAMES, STARTERS } from "./starters";
 import { shortOf } from "./versions";
@@ -73,7 +74,7 @@ export function EditScriptPage() {
 
 function Editing({ workspace, newest, from, keptAs }: { workspace: string; newest: Version; from: Version; keptAs: string }) {
   const [begun] = useState({ ...asBefore(from), path: newest.path, parent_hash: newest.hash });
-  return <ScriptEditor workspace={workspace} begun={begun} newest={newest.hash} from={from.hash} keptAs={keptAs} />;
+  return <ScriptEditor workspace={workspace} begun={begun} newest={newest.hash} from={from} keptAs={keptAs} />;
 }
 
 const FORM = "test-form";
@@ -84,7 +85,7 @@ interface ScriptEditorProps {
   /** The newest version; undefined of a new script. */
   newest?: string;
   /** The version that the editor begins with. */
-  from?: string;
+  from?: Version;
   /** Under which name the draft is kept. */
   keptAs: string;
 }
@@ -99,6 +100,8 @@ function ScriptEditor({ workspace, begun: given, newest, from, keptAs }: ScriptE
   const [deploying, setDeploying] = useState(false);
   const content = useDeferredValue(draft.content);
   const inferred = useQuery({ ...inferQuery(workspace, draft.language, content), placeholderData: (before) => before });
+  const before = from?.schema as Record<string, unknown> | null | undefined;
+  const hinted = inferred.data && withHints(inferred.data.schema, before);
   const test = useMutation({
     mutationFn: () => runPreview(workspace, { language: draft.language, content: draft.content, path: draft.path, args }),
     onSuccess: setJob,
@@ -141,7 +144,7 @@ function ScriptEditor({ workspace, begun: given, newest, from, keptAs }: ScriptE
           {!isNew && found.draft.parent_hash !== newest && " Another version was deployed since it was begun."}
         </Notice>
       ) : (
-        from !== newest && <Notice>It begins with version {shortOf(from ?? "")}, and will be a new version on top of the newest.</Notice>
+        from && from.hash !== newest && <Notice>It begins with version {shortOf(from.hash)}, and will be a new version on top of the newest.</Notice>
       )}
       <div className="grid min-h-0 flex-1 gap-4 px-4 pb-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)] lg:px-6">
         <Panel flush className="min-h-96">
@@ -156,12 +159,12 @@ function ScriptEditor({ workspace, begun: given, newest, from, keptAs }: ScriptE
             ) : (
               Object.keys((inferred.data?.schema.properties as object | undefined) ?? {}).length === 0 && <p className="text-muted">It takes no arguments.</p>
             )}
-            {inferred.data && <SchemaForm id={FORM} schema={{ type: "object", ...inferred.data.schema }} value={args} onChange={setArgs} onSubmit={() => test.mutate()} />}
+            {inferred.data && <SchemaForm id={FORM} schema={{ type: "object", ...(hinted ?? inferred.data.schema) }} value={args} onChange={setArgs} onSubmit={() => test.mutate()} />}
           </Panel>
           {job && <JobPanels key={job} workspace={workspace} id={job} linked />}
         </div>
       </div>
-      <Deploy open={deploying} onClose={() => setDeploying(false)} workspace={workspace} draft={draft} onDraft={setDraft} isNew={isNew} onDeployed={finish} />
+      <Deploy open={deploying} onClose={() => setDeploying(false)} workspace={workspace} draft={draft} before={before} onDraft={setDraft} isNew={isNew} onDeployed={finish} />
     </div>
   );
 }
@@ -180,18 +183,23 @@ interface DeployProps {
   onClose: () => void;
   workspace: string;
   draft: Draft;
+  /** The form of the version that it began with. */
+  before: Record<string, unknown> | null | undefined;
   onDraft: (draft: Draft) => void;
   isNew: boolean;
   onDeployed: () => void;
 }
 
-function Deploy({ open, onClose, workspace, draft, onDraft, isNew, onDeployed }: DeployProps) {
+function Deploy({ open, onClose, workspace, draft, before, onDraft, isNew, onDeployed }: DeployProps) {
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [message, setMessage] = useState("");
   const deployed = useMutation({
     meta: { quiet: true },
-    mutationFn: (isOnTop: boolean) => deploy(workspace, { ...draft, deployment_message: message, ...(isOnTop ? { auto_parent: true } : {}) }),
+    mutationFn: async (isOnTop: boolean) => {
+      const schema = before ? withHints((await queries.fetchQuery(inferQuery(workspace, draft.language, draft.content))).schema, before) : undefined;
+      return deploy(workspace, { ...draft, deployment_message: message, schema: schema ?? null, ...(isOnTop ? { auto_parent: true } : {}) });
+    },
     onSuccess: async () => {
       onDeployed();
       await queries.invalidateQueries({ queryKey: scriptKeys.all(workspace) });

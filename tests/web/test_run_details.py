@@ -1,0 +1,50 @@
+"""A run's page: the step that is looked at is in its address, it is canceled in one place, what it touched is named."""
+
+import re
+
+import httpx
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.web.axe import assert_accessible
+from tests.web.conftest import TIMEOUT_MS, picture
+
+pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_step_of_a_flow_run_is_in_the_address_and_there_is_one_cancel(page: Page, api: httpx.Client) -> None:
+    first = {"type": "rawscript", "language": "bash", "content": "echo began", "input_transforms": {}}
+    waits = {"type": "rawscript", "language": "bash", "content": "sleep 600", "input_transforms": {}}
+    value = {"modules": [{"id": "a", "value": first}, {"id": "b", "value": waits}]}
+    body = {"path": "u/admin/waits_long", "summary": "", "value": value}
+    assert api.post("flows/create", json=body).status_code == 201
+    job = api.post("jobs/run/f/u/admin/waits_long", json={}).text
+    await page.goto(f"/w/main/runs/{job}?step=nowhere")
+    await page.get_by_role("heading", name="Arguments").wait_for()
+    await expect(page.get_by_role("button", name="Cancel")).to_have_count(1)
+    graph = page.get_by_role("group", name="Graph of the run")
+    await graph.get_by_role("button", name=re.compile("^Step a.*succeeded")).click(timeout=TIMEOUT_MS)
+    await expect(page).to_have_url(re.compile(r"\?step=a$"))
+    await page.reload()
+    await expect(page.get_by_role("log")).to_contain_text("began")
+    await expect(page.get_by_role("heading", name="Arguments")).to_have_count(0)
+    await assert_accessible(page)
+    await page.get_by_role("button", name="Cancel").click()
+    await expect(page.get_by_text("canceled").first).to_be_visible(timeout=TIMEOUT_MS)
+
+
+async def test_resources_that_a_run_read_are_named(page: Page, api: httpx.Client) -> None:
+    resource = {"path": "u/admin/touched_db", "value": {"host": "h"}, "resource_type": "postgresql"}
+    assert api.post("resources/create", json=resource).status_code == 201
+    source = "import wmill\n\ndef main(path: str):\n    return wmill.get_resource(path)['host']\n"
+    for path in ("u/admin/touched_db", "u/admin/no_such_resource"):
+        body = {"content": source, "language": "python3", "args": {"path": path}}
+        job = api.post("jobs/run/preview", json=body).text
+        await page.goto(f"/w/main/runs/{job}")
+        await expect(page.get_by_text(re.compile("^(success|failure)$")).first).to_be_visible(timeout=TIMEOUT_MS)
+        touched = page.get_by_role("link", name="resource u/admin/touched_db")
+        await expect(touched).to_have_count(1 if path.endswith("touched_db") else 0)
+    await page.go_back()
+    await page.get_by_role("link", name="resource u/admin/touched_db").wait_for()
+    await assert_accessible(page)
+    await picture(page, "run-touched")
