@@ -111,7 +111,7 @@ async def test_what_was_said_of_the_form_by_hand_stays(page: Page, api: httpx.Cl
     await page.get_by_role("dialog").get_by_role("button", name="Deploy", exact=True).click()
     await page.wait_for_url(f"**/scripts/p/{path}")
     properties = newest(api, path)["schema"]["properties"]
-    assert properties["city"] == {"type": "string", "default": "Emden", "format": "textarea"}
+    assert (properties["city"]["default"], properties["city"]["format"]) == ("Emden", "textarea")
     assert properties["days"]["default"] == 3
 
 
