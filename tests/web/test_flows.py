@@ -165,7 +165,7 @@ async def test_flow_is_written_in_the_graph_tested_and_deployed(page: Page, api:
     await page.get_by_role("menuitem", name="Bash").click()
     await page.get_by_role("button", name="Test", exact=True).click()
     await page.get_by_role("button", name="Add to names").click()
-    await page.get_by_label("names-1").fill("Ada")
+    await page.get_by_label("names 1", exact=True).fill("Ada")
     await page.get_by_role("button", name="Run the test").click()
     await expect(graph.get_by_role("button", name=re.compile("^Step c:.*succeeded"))).to_be_visible(timeout=TIMEOUT_MS)
     await assert_accessible(page)
