@@ -52,6 +52,14 @@ def api(tidemill: Tidemill) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def empty(api: httpx.Client, tidemill: Tidemill) -> str:
+    """A workspace in which nothing is, whatever other tests have made."""
+    answer = api.post(f"{tidemill.url}/api/workspaces/create", json={"id": "void", "name": "Void"})
+    assert answer.status_code in {201, 409}, answer.text
+    return "void"  # behind "main" in the order of names, so that the start page leads there as before
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Headless Chromium."""

@@ -59,12 +59,15 @@ def deploy(api: httpx.Client, path: str, value: dict[str, Any], **more: Any) -> 
     assert answer.status_code == 201, answer.text
 
 
-async def test_flow_is_found_run_and_watched(page: Page, api: httpx.Client) -> None:
-    await page.get_by_role("link", name="Flows").click()
+async def test_first_flow_is_offered_where_there_is_none(page: Page, empty: str) -> None:
+    await page.goto(f"/w/{empty}/flows")
     await expect(page.get_by_role("heading", name="No flow yet")).to_be_visible()
     await assert_accessible(page)
+
+
+async def test_flow_is_found_run_and_watched(page: Page, api: httpx.Client) -> None:
     deploy(api, "u/admin/orders", orders(), schema=SCHEMA, summary="Count the orders of all shops")
-    await page.reload()
+    await page.get_by_role("link", name="Flows").click()
     await page.get_by_role("list", name="Flows").get_by_role("link", name="Count the orders").click()
     graph = page.get_by_role("group", name="Graph of the flow")
     await graph.get_by_role("button", name="Step count: Count orders").click()

@@ -4,7 +4,6 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -39,14 +38,6 @@ ARCHIVE = {
     "f/imported/later.script.json": {"summary": "Its source is lost"},
     "f/imported/front.app.json": {"summary": "An app", "value": {}},
 }
-
-
-@pytest.fixture(autouse=True)
-def emptied(api: httpx.Client) -> Iterator[None]:
-    """Other tests of this Tidemill begin with empty lists of flows and schedules."""
-    yield
-    for gone in ("schedules/delete/f/imported/nightly", "flows/delete/f/imported/all", "flows/delete/f/pulled/greet"):
-        assert api.delete(gone).status_code in {200, 404}
 
 
 def packed(files: dict[str, object]) -> bytes:

@@ -20,10 +20,13 @@ def deploy(api: httpx.Client, path: str, content: str) -> None:
     assert answer.status_code == 201, answer.text
 
 
+async def test_first_schedule_is_offered_where_there_is_none(page: Page, empty: str) -> None:
+    await page.goto(f"/w/{empty}/schedules")
+    await expect(page.get_by_role("heading", name="No schedule yet")).to_be_visible()
+
+
 async def test_schedule_is_made_from_its_form_comes_and_is_switched_off(page: Page, api: httpx.Client) -> None:
     deploy(api, "u/admin/import_orders", SOURCE)
-    await page.get_by_role("link", name="Schedules").click()
-    await expect(page.get_by_role("heading", name="No schedule yet")).to_be_visible()
     await page.goto("/w/main/scripts/p/u/admin/import_orders")
     await page.get_by_role("link", name="Schedule", exact=True).click()
     upcoming = page.get_by_role("list", name="Next occurrences").get_by_role("listitem")
@@ -63,7 +66,7 @@ async def test_schedule_is_made_from_its_form_comes_and_is_switched_off(page: Pa
     past = page.get_by_role("list", name="Occurrences", exact=True)
     await expect(past.get_by_text("success").first).to_be_visible(timeout=TIMEOUT_MS)
     await page.get_by_role("link", name="Schedules").click()
-    row = page.get_by_role("list", name="Schedules").get_by_role("listitem")
+    row = page.get_by_role("list", name="Schedules").get_by_role("listitem").filter(has_text="import_orders")
     await expect(row.get_by_role("img")).to_have_accessible_name(re.compile(r"^0 of the last \d+ runs failed"))
     await row.get_by_role("switch").click()
     await expect(row.get_by_role("switch")).to_have_attribute("aria-checked", "false")
