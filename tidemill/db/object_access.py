@@ -75,16 +75,17 @@ async def record(statements: Statements, touched: Sequence[Touched]) -> None:
 
 async def page(tx: Transaction, workspace: str, wanted: Filter, *, before: int | None, limit: int) -> list[Record]:
     """Up to `limit` accesses before the record `before` (None: from the newest), newest first."""
+    of_job = {} if wanted.job_id is None else {"job": wanted.job_id}
     return await tx.fetch_all(
-        _SQL.page if wanted.job_id is None else _SQL.page_of_job,
+        _SQL.page_of_job if of_job else _SQL.page,
         Record,
         workspace=workspace,
         before=before,
         limit=limit,
         address=wanted.address,
         lowest=wanted.prefix,
-        job=wanted.job_id,
         actor=wanted.actor,
         access=wanted.access,
         since=wanted.since,
+        **of_job,
     )

@@ -14,7 +14,6 @@ select id, at, job_id, kind, actor, address, access, size_bytes from storage_acc
 where workspace_id = :workspace and kind = 'object' and (:before::bigint is null or id < :before)
   and (:address::text is null or address = :address)
   and (:lowest::text is null or (address collate "C" >= :lowest and starts_with(address, :lowest)))
-  and (:job::uuid is null or job_id = :job)
   and (:actor::text is null or actor = :actor)
   and (:access::text is null or access = :access)
   and (:since::timestamptz is null or at >= :since)

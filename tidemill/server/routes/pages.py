@@ -5,6 +5,7 @@ run in the page, and nothing can frame it.
 """
 
 import secrets
+from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -41,22 +42,31 @@ _STATIC: Final = resources.files("tidemill.server") / "static"
 
 
 class Asset:
-    """A file as it is sent: its bytes, the same compressed where that is less, its media type."""
+    """A file as it is sent, read when somebody first asks for it: the library of plots alone has 5 MB."""
 
-    def __init__(self, body: bytes, compressed: bytes | None, media_type: str) -> None:
-        self.body = body
-        self.compressed = compressed
+    def __init__(self, file: Traversable, compressed: Traversable | None, media_type: str) -> None:
+        self._file, self._compressed = file, compressed
         self.media_type = media_type
+
+    @cached_property
+    def body(self) -> bytes:
+        """Its bytes."""
+        return self._file.read_bytes()
+
+    @cached_property
+    def compressed(self) -> bytes | None:
+        """The same by gzip, where that is less."""
+        return None if self._compressed is None else self._compressed.read_bytes()
 
 
 def _assets(folder: Traversable) -> dict[str, Asset]:
     """The built files by name; their names tell their content, so that browsers may keep them for ever."""
     if not folder.is_dir():
         return {}
-    found = {each.name: each.read_bytes() for each in folder.iterdir()}
+    found = {each.name: each for each in folder.iterdir()}
     return {
-        name: Asset(body, found.get(f"{name}.gz"), _KINDS[suffix])
-        for name, body in found.items()
+        name: Asset(file, found.get(f"{name}.gz"), _KINDS[suffix])
+        for name, file in found.items()
         if (suffix := name[name.rfind(".") :]) in _KINDS
     }
 
@@ -93,7 +103,13 @@ async def asset(request: Request, name: str) -> Response:
     found = ASSETS.get(name)
     if found is None:
         raise NotFound(f"There is nothing at {request.url.path[:200]!r}.")
+    takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+    try:
+        compressed = found.compressed if takes_gzip else None
+        body = found.body if compressed is None else compressed
+    except FileNotFoundError:
+        raise NotFound(f"{name} was built anew since this server began: restart the server.") from None
     headers = {"Cache-Control": _YEAR, "Vary": "Accept-Encoding", "Access-Control-Allow-Origin": "*"}
-    if found.compressed is None or "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(found.body, headers=headers, media_type=found.media_type)
-    return Response(found.compressed, headers={**headers, "Content-Encoding": "gzip"}, media_type=found.media_type)
+    if compressed is not None:
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, headers=headers, media_type=found.media_type)
