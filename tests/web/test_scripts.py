@@ -54,7 +54,9 @@ async def test_scripts_are_found_by_words_and_owner_in_the_url(page: Page, api: 
 
 async def test_versions_are_compared_and_restored_with_all_that_they_had(page: Page, api: httpx.Client) -> None:
     path = "u/admin/versioned"
-    old = deploy(api, path, FIRST, description="Says a city", timeout=77, deployment_message="as it was")
+    form = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 2**60 + 1}}}
+    more = {"description": "Says a city", "timeout": 77, "schema": form}
+    old = deploy(api, path, FIRST, **more, deployment_message="as it was")
     deploy(api, path, SECOND, deployment_message="louder")
     await page.goto(f"/w/main/scripts/p/{path}")
     versions = page.get_by_role("list", name="Versions").get_by_role("listitem")
@@ -70,6 +72,7 @@ async def test_versions_are_compared_and_restored_with_all_that_they_had(page: P
     await expect(versions.first).to_contain_text(f"As in version {old[:8]}")
     now = newest(api, path)
     assert (now["content"], now["description"], now["timeout"]) == (FIRST, "Says a city", 77)
+    assert now["schema"] == form  # with every digit
 
 
 async def test_restoring_over_a_version_that_is_not_seen_yet_is_refused(page: Page, api: httpx.Client) -> None:

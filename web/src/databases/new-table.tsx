@@ -5,13 +5,13 @@ import { useState } from "react";
 import { read } from "@/items/json";
 import { isObject } from "@/results/shape";
 import { Button, IconButton } from "@/ui/button";
-import { Dialog } from "@/ui/dialog";
 import { Field, Input, TextArea } from "@/ui/field";
 
 import { ColumnFields } from "./column-fields";
 import { DefineReview } from "./define-review";
 import { lackOf, NEW_COLUMN, type ColumnDraft } from "./definitions";
 import type { Place, Step } from "./queries";
+import { StepForm } from "./step-form";
 
 interface NewTableProps {
   workspace: string;
@@ -38,45 +38,30 @@ export function NewTable(props: NewTableProps) {
   }
   if (steps) return <DefineReview workspace={workspace} resource={resource} title={`New ${isCollection ? "collection" : "table"} ${name}`} steps={steps} onClose={() => setSteps(undefined)} onApplied={() => onMade({ schema, table: name })} />;
   return (
-    <Dialog open onClose={onClose} wide title={isCollection ? "New collection" : "New table"}>
-      <form
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!lack) review();
-        }}
-      >
-        <div className="grid gap-3 sm:grid-cols-2">
-          <Field label={isCollection ? "Database" : "Schema"}>
-            {(given) => (
-              <>
-                <Input {...given} list="schemas" value={schema} onChange={(event) => setSchema(event.target.value)} />
-                <datalist id="schemas">
-                  {schemas.map((each) => (
-                    <option key={each} value={each} />
-                  ))}
-                </datalist>
-              </>
-            )}
-          </Field>
-          <Field label="Name">{(given) => <Input {...given} value={name} onChange={(event) => setName(event.target.value)} />}</Field>
-        </div>
-        {isCollection ? (
-          <Field label="Validator" hint="A JSON object, such as a $jsonSchema that documents must fit. Empty: anything goes in.">
-            {(given) => <TextArea {...given} rows={5} className="font-mono text-[13px]" value={validator} onChange={(event) => setValidator(event.target.value)} />}
-          </Field>
-        ) : (
-          <ColumnList language={language} columns={columns} onColumns={setColumns} />
-        )}
-        {lack && <p className="text-[13px] text-muted">{lack}</p>}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Not yet</Button>
-          <Button type="submit" look="primary" disabled={lack !== ""}>
-            Look at the statement
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <StepForm title={isCollection ? "New collection" : "New table"} lack={lack} onClose={onClose} onDone={review}>
+      <div className="grid gap-3 sm:grid-cols-2">
+        <Field label={isCollection ? "Database" : "Schema"}>
+          {(given) => (
+            <>
+              <Input {...given} list="schemas" value={schema} onChange={(event) => setSchema(event.target.value)} />
+              <datalist id="schemas">
+                {schemas.map((each) => (
+                  <option key={each} value={each} />
+                ))}
+              </datalist>
+            </>
+          )}
+        </Field>
+        <Field label="Name">{(given) => <Input {...given} value={name} onChange={(event) => setName(event.target.value)} />}</Field>
+      </div>
+      {isCollection ? (
+        <Field label="Validator" hint="A JSON object, such as a $jsonSchema that documents must fit. Empty: anything goes in.">
+          {(given) => <TextArea {...given} rows={5} className="font-mono text-[13px]" value={validator} onChange={(event) => setValidator(event.target.value)} />}
+        </Field>
+      ) : (
+        <ColumnList language={language} columns={columns} onColumns={setColumns} />
+      )}
+    </StepForm>
   );
 }
 

@@ -1,50 +1,18 @@
 /** Forms whose answers are steps of a definition; what they come to is looked at before anything is run. */
-import { useState, type ReactNode } from "react";
+import { useState } from "react";
 
 import { read } from "@/items/json";
 import { isObject } from "@/results/shape";
-import { Button } from "@/ui/button";
-import { Dialog } from "@/ui/dialog";
 import { Field, Input, TextArea } from "@/ui/field";
 
 import { ColumnFields } from "./column-fields";
 import { columnSteps, lackOf, type ColumnDraft } from "./definitions";
 import type { Step } from "./queries";
+import { StepForm } from "./step-form";
 
 interface Where {
   schema: string;
   table: string;
-}
-
-interface FormProps {
-  title: string;
-  lack: string;
-  onClose: () => void;
-  onDone: () => void;
-  children: ReactNode;
-}
-
-function StepForm({ title, lack, onClose, onDone, children }: FormProps) {
-  return (
-    <Dialog open onClose={onClose} wide title={title}>
-      <form
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!lack) onDone();
-        }}
-      >
-        {children}
-        {lack && <p className="text-[13px] text-muted">{lack}</p>}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Not yet</Button>
-          <Button type="submit" look="primary" disabled={lack !== ""}>
-            Look at the statement
-          </Button>
-        </div>
-      </form>
-    </Dialog>
-  );
 }
 
 interface ColumnDialogProps {

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 
+import { readValue, writeValue } from "@/results/value";
+
 import { aroundOf, changeStep, duplicate, freshId, idsOf, insert, move, namedAnew, placeOf, remove, rename, shift, sightOf, stepAt, upTo } from "./edit";
-import { readValue, stepOf, writeValue, type FlowValue, type Step } from "./model";
+import { stepOf, type FlowValue, type Step } from "./model";
 
 const leaf = (id: string, expr = "flow_input.x"): Step => ({ id, value: { type: "rawscript", language: "bash", content: "results.a", input_transforms: { x: { type: "javascript", expr } } } });
 

@@ -1,8 +1,5 @@
 /** A flow as the wire has it (OpenFlow). Members that are not known here are kept as they are. */
-import { Digits, isObject, parse, write, type Json } from "@/results/shape";
-
-/** JSON, in which only those numbers are `Digits` that a browser would write differently. */
-export type Value = null | boolean | number | string | Digits | Value[] | { [key: string]: Value };
+import type { Value } from "@/results/value";
 
 export interface Static {
   type: "static";
@@ -171,31 +168,6 @@ export interface Flow {
 export const FAILURE = "failure";
 export const PREPROCESSOR = "preprocessor";
 export const EMPTY_SCHEMA: Schema = { type: "object", properties: {}, required: [], order: [] };
-
-/** JSON text as values; numbers that would lose something stay as they were written. */
-export function readValue(text: string): Value {
-  return plain(parse(text));
-}
-
-function plain(value: Json): Value {
-  if (value instanceof Digits) return String(Number(value.text)) === value.text ? Number(value.text) : value;
-  if (Array.isArray(value)) return value.map(plain);
-  if (isObject(value)) return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plain(member)]));
-  return value;
-}
-
-/** JSON text with every digit; members that are undefined are left out, as JSON.stringify does. */
-export function writeValue(value: unknown): string {
-  return write(defined(value) as Json);
-}
-
-function defined(value: unknown): unknown {
-  if (value === undefined) return null;
-  if (value === null || typeof value !== "object" || value instanceof Digits) return value;
-  if (Array.isArray(value)) return value.map(defined);
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(members.map(([key, member]) => [key, defined(member)]));
-}
 
 /** The same flow with every list there, also those that were left out because they are empty. */
 export function normal(value: FlowValue): FlowValue {

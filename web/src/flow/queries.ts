@@ -4,8 +4,9 @@ import { useEffect } from "react";
 
 import { api, data, request, workspaceUrl } from "@/api/client";
 import { jobKeys } from "@/job/queries";
+import { readValue } from "@/results/value";
 
-import { normal, readValue, type FlowValue } from "./model";
+import { normal, type FlowValue } from "./model";
 import { paced } from "./paced";
 import { standingOf, type FlowStatus, type Level, type Picks, type RestartAt, type Standing } from "./status";
 

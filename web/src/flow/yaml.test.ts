@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 
-import { readValue, writeValue, type Flow, type FlowValue } from "./model";
+import { readValue, writeValue } from "@/results/value";
+
+import type { Flow, FlowValue } from "./model";
 import { linesOf, readYaml, writeYaml } from "./yaml";
 
 const VALUE = readValue('{"modules": [{"id": "a", "value": {"type": "rawscript", "language": "python3", "content": "def main():\\n    return 1\\n", "input_transforms": {"n": {"type": "static", "value": 9007199254740993}, "m": {"type": "static", "value": 1.10}, "t": {"type": "static", "value": "12"}, "e": {"type": "static", "value": [1, -2.5, true, null, "yes"]}}}}]}') as unknown as FlowValue;

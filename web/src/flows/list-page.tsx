@@ -6,6 +6,7 @@ import { useMemo, useRef } from "react";
 
 import { useWorkspace } from "@/app/workspace";
 import { StateBadge, stateOf } from "@/job/state";
+import { ownerOf } from "@/items/owner";
 import { Button, buttonClass } from "@/ui/button";
 import { Input, Select } from "@/ui/field";
 import { PageHead } from "@/ui/panel";
@@ -14,7 +15,7 @@ import { Empty, Shown } from "@/ui/states";
 import { Ago } from "@/ui/time";
 import { toast } from "@/ui/toast";
 
-import { arranged, ORDERS, ownerOf } from "./order";
+import { arranged, ORDERS } from "./order";
 import { flowKeys, flowsQuery, lastRunsQuery, setArchived, type Listed, type Run } from "./queries";
 import { RowMenu } from "./row-menu";
 

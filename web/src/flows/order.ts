@@ -1,4 +1,6 @@
 /** Which flows a list shows, and in which order. */
+import { ownerOf } from "@/items/owner";
+
 export const ORDERS: Record<string, string> = { edited: "Changed last", ran: "Run last", path: "By path", summary: "By summary" };
 
 interface Item {
@@ -6,8 +8,6 @@ interface Item {
   summary: string;
   edited_at: string;
 }
-
-export const ownerOf = (path: string): string => path.split("/").slice(0, 2).join("/");
 
 interface Wanted {
   q?: string;

@@ -1,7 +1,8 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { api, data, request, workspaceUrl } from "@/api/client";
-import { EMPTY_SCHEMA, normal, readValue, writeValue, type Flow, type FlowValue, type Schema } from "@/flow/model";
+import { EMPTY_SCHEMA, normal, type Flow, type FlowValue, type Schema } from "@/flow/model";
+import { readValue, writeValue } from "@/results/value";
 
 const JSON_BODY = { "Content-Type": "application/json" };
 

@@ -8,6 +8,8 @@ import { PageHead } from "@/ui/panel";
 import { Empty, Shown } from "@/ui/states";
 import { Ago } from "@/ui/time";
 
+import { ownerOf } from "./owner";
+
 interface Item {
   path: string;
   description: string;
@@ -39,7 +41,6 @@ interface ItemsViewProps<T extends Item> {
   empty: ReactNode;
 }
 
-const ownerOf = (path: string) => path.split("/").slice(0, 2).join("/");
 
 export function ItemsView<T extends Item>({ title, hint, query, search, onSearch, open, filters, create, keep, name, icon, badges, empty }: ItemsViewProps<T>) {
   const wanted = (search.q ?? "").toLowerCase();

@@ -1,7 +1,7 @@
 /** A draft of a script, kept in this browser while it differs from what is deployed. */
 import { useCallback, useEffect, useRef, useState } from "react";
 
-import { useSettled } from "@/ui/settled";
+import { useKeeping } from "@/ui/keeping";
 
 import type { Draft } from "./queries";
 
@@ -51,19 +51,7 @@ export function useDraft(workspace: string, name: string, begun: Draft) {
     if (isSame(latest.current, begun)) localStorage.removeItem(keyOf(workspace, name));
     else setCannotKeep(!keep(workspace, name, latest.current));
   }, [workspace, name, begun]);
-  const settled = useSettled(draft, 300);
-  const isFirst = useRef(true);
-  useEffect(() => {
-    if (isFirst.current) isFirst.current = false;
-    else save();
-  }, [settled, save]);
-  useEffect(() => {
-    window.addEventListener("pagehide", save);
-    return () => {
-      window.removeEventListener("pagehide", save);
-      save();
-    };
-  }, [save]);
+  useKeeping(draft, save);
   return {
     draft,
     setDraft,

@@ -9,20 +9,20 @@ import { memberQuery } from "@/app/session";
 import { useWorkspace } from "@/app/workspace";
 import { Editor } from "@/editor";
 import { SchemaForm } from "@/forms/form";
+import { DeployDialog } from "@/items/deploy-dialog";
 import { JobPanels } from "@/job/panel";
 import { runPreview } from "@/job/queries";
 import { duckdbQuery, readAddress } from "@/object/address";
 import { Button } from "@/ui/button";
-import { Dialog } from "@/ui/dialog";
 import { Field, Input, Select } from "@/ui/field";
 import { PageHead, Panel } from "@/ui/panel";
-import { Failure, Shown } from "@/ui/states";
+import { Shown } from "@/ui/states";
 import { Ago } from "@/ui/time";
 import { toast } from "@/ui/toast";
 
 import { useDraft } from "./drafting";
 import { withHints } from "./hints";
-import { asBefore, deploy, inferQuery, scriptKeys, scriptQuery, versionQuery, type Draft, type Version } from "./queries";
+import { asBefore, deploy, inferExactly, inferQuery, scriptKeys, scriptQuery, versionQuery, type Draft, type Version } from "./queries";
 import { EXAMPLE, LANGUAGE_NAMES, STARTERS } from "./starters";
 import { shortOf } from "./versions";
 
@@ -197,7 +197,7 @@ function Deploy({ open, onClose, workspace, draft, before, onDraft, isNew, onDep
   const deployed = useMutation({
     meta: { quiet: true },
     mutationFn: async (isOnTop: boolean) => {
-      const schema = before ? withHints((await queries.fetchQuery(inferQuery(workspace, draft.language, draft.content))).schema, before) : undefined;
+      const schema = before ? withHints((await inferExactly(workspace, draft.language, draft.content)).schema, before) : undefined;
       return deploy(workspace, { ...draft, deployment_message: message, schema: schema ?? null, ...(isOnTop ? { auto_parent: true } : {}) });
     },
     onSuccess: async () => {
@@ -209,37 +209,23 @@ function Deploy({ open, onClose, workspace, draft, before, onDraft, isNew, onDep
   });
   const isOutrun = !isNew && deployed.error instanceof ApiError && deployed.error.code === "conflict";
   return (
-    <Dialog open={open} onClose={onClose} title="Deploy a version" hint="Runs by path use it from now on; older versions stay, each with its runs.">
-      <form
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          deployed.mutate(false);
-        }}
-      >
-        <Field label="Path" hint="u/<you>/… is yours, f/<folder>/… is shared as the folder says.">
-          {(given) => <Input {...given} className="font-mono" required value={draft.path} readOnly={!isNew} onChange={(event) => onDraft({ ...draft, path: event.target.value })} />}
-        </Field>
-        <Field label="Summary">{(given) => <Input {...given} value={draft.summary} onChange={(event) => onDraft({ ...draft, summary: event.target.value })} />}</Field>
-        <Field label="What has changed">{(given) => <Input {...given} value={message} placeholder="For the list of versions" onChange={(event) => setMessage(event.target.value)} />}</Field>
-        {isOutrun ? (
-          <div role="alert" className="rounded-md border border-warn/40 bg-warn-soft p-3">
-            <p className="font-medium">Somebody deployed another version meanwhile.</p>
-            <p>Look at it on the page of the script, under Versions. If you deploy yours, it is the newest, and theirs stays in the list.</p>
-            <Button small className="mt-2" busy={deployed.isPending} onClick={() => deployed.mutate(true)}>
-              Deploy mine all the same
-            </Button>
-          </div>
-        ) : (
-          deployed.error && <Failure error={deployed.error} what="It was not deployed" />
-        )}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Not yet</Button>
-          <Button type="submit" look="primary" busy={deployed.isPending}>
-            Deploy
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <DeployDialog
+      open={open}
+      onClose={onClose}
+      what="script"
+      hint="Runs by path use it from now on; older versions stay, each with its runs."
+      summary={draft.summary}
+      onSummary={(summary) => onDraft({ ...draft, summary })}
+      message={message}
+      onMessage={setMessage}
+      error={deployed.error}
+      isOutrun={isOutrun}
+      busy={deployed.isPending}
+      deploy={(isOnTop) => deployed.mutate(isOnTop)}
+    >
+      <Field label="Path" hint="u/<you>/… is yours, f/<folder>/… is shared as the folder says.">
+        {(given) => <Input {...given} className="font-mono" required value={draft.path} readOnly={!isNew} onChange={(event) => onDraft({ ...draft, path: event.target.value })} />}
+      </Field>
+    </DeployDialog>
   );
 }

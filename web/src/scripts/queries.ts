@@ -1,6 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { api, data, request, workspaceUrl } from "@/api/client";
+import { readValue, writeValue } from "@/results/value";
 
 export const scriptKeys = {
   all: (workspace: string) => ["scripts", workspace] as const,
@@ -39,12 +40,16 @@ export const versionQuery = (workspace: string, hash: string) =>
   queryOptions({
     queryKey: scriptKeys.version(workspace, hash),
     staleTime: Infinity,
-    queryFn: () => data(api.GET("/api/w/{workspace}/scripts/get/h/{hash}", { params: { path: { workspace, hash } } })),
+    queryFn: async () => readValue(await (await request(workspaceUrl(workspace, "scripts/get/h", hash))).text()) as unknown as Version,
   });
 
 export interface Inferred {
   schema: Record<string, unknown>;
   description?: string;
+}
+
+async function infer(workspace: string, language: string, content: string): Promise<Response> {
+  return request(workspaceUrl(workspace, "scripts/infer_schema"), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ language, content }) });
 }
 
 /** The form that a source asks for, by parsing only. */
@@ -53,11 +58,13 @@ export const inferQuery = (workspace: string, language: string, content: string)
     queryKey: ["infer", workspace, language, content],
     staleTime: Infinity,
     retry: false,
-    queryFn: async (): Promise<Inferred> => {
-      const answer = await request(workspaceUrl(workspace, "scripts/infer_schema"), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ language, content }) });
-      return (await answer.json()) as Inferred;
-    },
+    queryFn: async () => (await (await infer(workspace, language, content)).json()) as Inferred,
   });
+
+/** As `inferQuery` tells, with numbers as they stand in the source: for what is stored. */
+export async function inferExactly(workspace: string, language: string, content: string): Promise<Inferred> {
+  return readValue(await (await infer(workspace, language, content)).text()) as unknown as Inferred;
+}
 
 /** What a version has beside its source; the server takes it under the same names. */
 const SETTINGS = [
@@ -89,7 +96,7 @@ interface Deployment extends Draft {
 
 /** Deploys a version; gives its hash. */
 export async function deploy(workspace: string, deployment: Deployment): Promise<string> {
-  const answer = await request(workspaceUrl(workspace, "scripts/create"), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ description: "", schema: null, ...deployment }) });
+  const answer = await request(workspaceUrl(workspace, "scripts/create"), { method: "POST", headers: { "Content-Type": "application/json" }, body: writeValue({ description: "", schema: null, ...deployment }) });
   return answer.text();
 }
 

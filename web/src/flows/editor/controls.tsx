@@ -1,7 +1,8 @@
 /** Controls of the editor's forms. */
 import { useId, type ReactNode } from "react";
 
-import type { Transform, Value } from "@/flow/model";
+import type { Transform } from "@/flow/model";
+import type { Value } from "@/results/value";
 import { cls } from "@/ui/class";
 import { Field, Input } from "@/ui/field";
 import { Switch } from "@/ui/switch";

@@ -1,8 +1,9 @@
 /** A draft with its undo, kept in this browser while it differs from what is deployed. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
-import { writeValue, type Flow } from "@/flow/model";
-import { useSettled } from "@/ui/settled";
+import type { Flow } from "@/flow/model";
+import { writeValue } from "@/results/value";
+import { useKeeping } from "@/ui/keeping";
 
 import { begin, changed, redone, undone } from "./history";
 import { forget, keep, kept, type Kept } from "./keep";
@@ -44,20 +45,7 @@ export function useDraft(workspace: string, name: string, begun: Begun) {
       setCannotKeep(!done);
     }
   }, [workspace, name, original, begun.path]);
-  const settled = useSettled(flow, 300);
-  const settledPath = useSettled(path, 300);
-  const isFirst = useRef(true);
-  useEffect(() => {
-    if (isFirst.current) isFirst.current = false;
-    else save();
-  }, [settled, settledPath, save]);
-  useEffect(() => {
-    window.addEventListener("pagehide", save);
-    return () => {
-      window.removeEventListener("pagehide", save);
-      save();
-    };
-  }, [save]);
+  useKeeping(useMemo(() => [flow, path], [flow, path]), save);
 
   const change: Change = useCallback((by, mark) => {
     const at = Date.now();

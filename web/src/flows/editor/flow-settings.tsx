@@ -1,5 +1,6 @@
 /** What can be said of a flow as a whole. */
-import type { Flow, FlowValue, Value } from "@/flow/model";
+import type { Flow, FlowValue } from "@/flow/model";
+import type { Value } from "@/results/value";
 import { Field, Input, Select, TextArea } from "@/ui/field";
 
 import { NumberField, Section } from "./controls";

@@ -2,10 +2,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 
-import { inputsOf, type Inputs, type Property, type Schema, type Step, type Transform, type Value } from "@/flow/model";
-import { writeValue } from "@/flow/model";
+import { inputsOf, type Inputs, type Property, type Schema, type Step, type Transform } from "@/flow/model";
 import { SchemaForm } from "@/forms/form";
 import { Digits } from "@/results/shape";
+import { writeValue, type Value } from "@/results/value";
 import { Badge } from "@/ui/badge";
 import { IconButton } from "@/ui/button";
 import { Loading } from "@/ui/states";

@@ -1,7 +1,7 @@
 /** A JSON value as text, taken over whenever it can be read. */
 import { useState } from "react";
 
-import { readValue, writeValue, type Value } from "@/flow/model";
+import { readValue, writeValue, type Value } from "@/results/value";
 import { Field, TextArea } from "@/ui/field";
 
 export function JsonField({ label, value, onChange, hint }: { label: string; value: Value | undefined; onChange: (value: Value) => void; hint?: string }) {

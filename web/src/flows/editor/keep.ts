@@ -1,5 +1,6 @@
 /** Drafts that are not deployed, kept in this browser: of each person, workspace and flow one. */
-import { readValue, writeValue, type Flow } from "@/flow/model";
+import type { Flow } from "@/flow/model";
+import { readValue, writeValue } from "@/results/value";
 
 export interface Kept {
   flow: Flow;

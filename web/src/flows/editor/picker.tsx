@@ -4,7 +4,8 @@ import { ChevronRight } from "lucide-react";
 import { useState, type ReactNode } from "react";
 
 import { sightOf } from "@/flow/edit";
-import { FAILURE, nameOf, readValue, type Step, type Value } from "@/flow/model";
+import { FAILURE, nameOf, type Step } from "@/flow/model";
+import { readValue, type Value } from "@/results/value";
 import { argsQuery } from "@/job/queries";
 import { Digits } from "@/results/shape";
 import { cls } from "@/ui/class";

@@ -2,7 +2,8 @@
 import { ArrowDown, ArrowUp, Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 
-import type { Property, Schema, Value } from "@/flow/model";
+import type { Property, Schema } from "@/flow/model";
+import type { Value } from "@/results/value";
 import { Button, IconButton } from "@/ui/button";
 import { Field, Input, Select } from "@/ui/field";
 

@@ -3,7 +3,8 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { FlaskConical } from "lucide-react";
 import { useState } from "react";
 
-import { isContainer, readValue, writeValue, type Schema, type Step, type Value } from "@/flow/model";
+import { isContainer, type Schema, type Step } from "@/flow/model";
+import { readValue, writeValue, type Value } from "@/results/value";
 import { runFlow } from "@/flow/queries";
 import { SchemaForm } from "@/forms/form";
 import { JobPanels } from "@/job/panel";

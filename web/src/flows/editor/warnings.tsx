@@ -6,7 +6,8 @@ import { useMemo, useState } from "react";
 import { ApiError } from "@/api/client";
 import { stepAt } from "@/flow/edit";
 import { INPUT } from "@/flow/layout";
-import { writeValue, type Flow } from "@/flow/model";
+import type { Flow } from "@/flow/model";
+import { writeValue } from "@/results/value";
 import { cls } from "@/ui/class";
 import { useSettled } from "@/ui/settled";
 

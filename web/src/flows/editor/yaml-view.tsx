@@ -3,7 +3,8 @@ import { useEffect, useMemo, useRef, useState } from "react";
 
 import { Editor } from "@/editor";
 import type { Mark } from "@/editor/code";
-import { writeValue, type Flow } from "@/flow/model";
+import type { Flow } from "@/flow/model";
+import { writeValue } from "@/results/value";
 import { linesOf, readYaml, writeYaml } from "@/flow/yaml";
 import { useSettled } from "@/ui/settled";
 
