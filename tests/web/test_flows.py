@@ -135,7 +135,7 @@ async def test_flow_is_found_run_and_watched(page: Page, api: httpx.Client) -> N
 
 async def test_flow_is_written_in_the_graph_tested_and_deployed(page: Page, api: httpx.Client) -> None:
     await page.goto("/w/main/flows")
-    await page.get_by_role("link", name="New flow").click()
+    await page.get_by_role("link", name="New flow").first.click()
     await page.get_by_role("button", name="Add an argument").click()
     await page.get_by_label("Name", exact=True).fill("names")
     await page.keyboard.press("Enter")
