@@ -3,16 +3,15 @@
 `python -m bench.raw.query_server DSN` says `ready`, then its port, and ends with stdin.
 """
 
-import asyncio
 import json
 import sys
 
 import psycopg
-import uvicorn
 import uvloop
 from starlette.types import Receive, Scope, Send
 
 from bench.raw.queries import SMALL
+from bench.raw.serving import serve
 
 
 async def main() -> None:
@@ -30,16 +29,7 @@ async def main() -> None:
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", size)]})
             await send({"type": "http.response.body", "body": result})
 
-        settings = {"log_config": None, "access_log": False, "lifespan": "off", "timeout_keep_alive": 600}
-        server = uvicorn.Server(uvicorn.Config(answer, port=0, **settings))  # type: ignore[arg-type]
-        serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        print("ready", flush=True)
-        print(server.servers[0].sockets[0].getsockname()[1], flush=True)
-        await asyncio.to_thread(sys.stdin.read)
-        server.should_exit = True
-        await serving
+        await serve(answer, says_port=True, access_log=False, lifespan="off", timeout_keep_alive=600)
 
 
 if __name__ == "__main__":

@@ -147,13 +147,7 @@ async def _version(
             lock_job = new_id(milliseconds(datetime.now(UTC)))
         else:
             lock = ""
-    behalf = await on_behalf(
-        tx,
-        caller,
-        email=new.on_behalf_of_email,
-        actor=new.on_behalf_of,
-        preserve=bool(new.preserve_on_behalf_of),
-    )
+    behalf = await on_behalf(tx, caller, new)
     return NewVersion(
         workspace_id=caller.workspace,
         path=new.path,

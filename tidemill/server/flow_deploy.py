@@ -83,13 +83,7 @@ async def deploy_flow(
     flow = await checked_flow(bytes(new.value))
     async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
         await identity.hold_attempt(tx, caller)
-        behalf = await on_behalf(
-            tx,
-            caller,
-            email=new.on_behalf_of_email,
-            actor=new.on_behalf_of,
-            preserve=bool(new.preserve_on_behalf_of),
-        )
+        behalf = await on_behalf(tx, caller, new)
         version = _version(caller, new, path.text, behalf)
         if at is None:
             permit.require(caller, Action.CREATE, Item(ItemKind.FLOW, path))

@@ -8,6 +8,8 @@ from tidemill.engine.on_behalf import ON_BEHALF_OF, ON_BEHALF_OF_EMAIL
 from tidemill.engine.permit import DEPLOYERS
 from tidemill.model.errors import BadRequest, Denied, Unsupported
 from tidemill.model.identity import Principal
+from tidemill.server.flow_wire import NewFlow
+from tidemill.server.script_wire import NewScript
 
 _GROUP: Final = "g/"
 
@@ -34,11 +36,10 @@ async def identity_for(tx: Transaction, caller: Principal, wanted: str | None, *
     raise BadRequest(f"{wanted[:80]!r} is no member of the workspace.")
 
 
-async def on_behalf(
-    tx: Transaction, caller: Principal, *, email: str | None, actor: str | None, preserve: bool
-) -> dict[str, Any]:
-    """The settings of something that runs on behalf of somebody, {} where neither is given; as `identity_for`."""
-    if not email and not actor:
+async def on_behalf(tx: Transaction, caller: Principal, new: NewScript | NewFlow) -> dict[str, Any]:
+    """The settings of what runs on behalf of somebody, {} where it names nobody; as `identity_for`."""
+    wanted = new.on_behalf_of or new.on_behalf_of_email
+    if not wanted:
         return {}
-    found, account = await identity_for(tx, caller, actor or email, preserve=preserve)
+    found, account = await identity_for(tx, caller, wanted, preserve=bool(new.preserve_on_behalf_of))
     return {ON_BEHALF_OF: found, ON_BEHALF_OF_EMAIL: account}
