@@ -14,6 +14,7 @@ import warnings
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -21,6 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 import jwt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from fakesnow.instance import FakeSnow
+from snowflake.connector.util_text import split_statements
 
 warnings.simplefilter("ignore")
 ENGINE = FakeSnow()
@@ -39,7 +41,7 @@ STATS = {"number of rows inserted": "numRowsInserted", "number of rows updated":
 
 
 class Run:
-    """One statement, in a connection and a thread of its own."""
+    """A request, in a connection and a thread of its own. Of several statements each is a run that has ended."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.handle = str(uuid.uuid4())
@@ -67,12 +69,38 @@ class Run:
         try:
             cursor = self.connection.cursor()
             bound = [_bound(each) for _, each in sorted(self.request.get("bindings", {}).items(), key=_number)]
+            wanted = int(self.request.get("parameters", {}).get("multi_statement_count", "1"))
+            if wanted != 1:
+                self.answer = self._several(cursor, wanted, has_bindings=bool(bound))
+                return
             cursor.execute(self.request["statement"], bound or None)
             self.answer = 200, self._result(cursor)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
             self.answer = self._failure(error)
         finally:
             self.has_ended.set()
+
+    def _several(self, cursor: Any, wanted: int, *, has_bindings: bool) -> tuple[int, dict[str, Any]]:
+        """Their results have handles of their own. What is not committed goes with the connection."""
+        texts = [text for text, _ in split_statements(StringIO(self.request["statement"])) if text.strip(";\n ")]
+        if has_bindings or len(texts) != wanted:
+            message = f"Actual statement count {len(texts)} did not match the desired statement count {wanted}."
+            return 422, {"statementHandle": self.handle, "code": "000008", "message": message}
+        parts = []
+        try:
+            for text in texts:
+                cursor.execute(text)
+                part = object.__new__(Run)
+                part.handle, part.request = str(uuid.uuid4()), self.request
+                part.answer = 200, part._result(cursor)
+                parts.append(part)
+        except Exception:
+            cursor.execute("rollback")
+            raise
+        RUNS.update({part.handle: part for part in parts})
+        told = {"code": "090001", "sqlState": "00000", "message": "Statement executed successfully."}
+        self.parts = [[["Multiple statements executed successfully."]]]
+        return 200, {**told, "statementHandle": self.handle, "statementHandles": [part.handle for part in parts]}
 
     def _result(self, cursor: Any) -> dict[str, Any]:
         row_type = [

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final, NoReturn
+from typing import Final, cast
 
 import msgspec
 
@@ -20,7 +20,14 @@ from tidemill.queries.sql_binding import bind, value_of
 from tidemill.queries.sql_collecting import Collector
 from tidemill.queries.sql_streaming import stream
 from tidemill.stores.databases import open_database
-from tidemill.stores.databases.port import Capabilities, Database, Session, SessionOptions, Statement
+from tidemill.stores.databases.port import (
+    Capabilities,
+    Database,
+    Session,
+    SessionOptions,
+    Statement,
+    TogetherSession,
+)
 
 DATA_TABLE: Final = "datatable:"
 _ONLY_READ: Final = ("select", "show", "explain", "describe", "desc", "values", "table")
@@ -52,8 +59,8 @@ class SqlRunner:
             self.use(query.language, host.identity, value) as database,
             database.session(options) as session,
         ):
-            if script.annotations.is_transaction and not database.can.transactions:
-                await _refuse_transaction(session)
+            if script.annotations.is_transaction and not script.annotations.is_prepare:
+                await _begin(session, statements, can=database.can)
             return await _run_in(session, script.annotations, statements, query, host, can=database.can)
 
     def use(self, language: str, identity: str, value: bytes) -> AbstractAsyncContextManager[Database]:
@@ -74,13 +81,15 @@ class SqlRunner:
         await self._open.close()
 
 
-async def _refuse_transaction(session: Session) -> NoReturn:
-    """Before anything is run; the backend knows what to do instead."""
+async def _begin(session: Session, statements: Sequence[Statement], *, can: Capabilities) -> None:
+    """A transaction, or the whole of one where it must be known as a whole."""
+    if can.together:
+        await cast("TogetherSession", session).run_together(statements)
+        return
     try:
         await session.begin()
-    except Unsupported as error:
+    except Unsupported as error:  # the backend knows what to do instead
         raise Unsupported(f"-- transaction: {error}") from error
-    raise Unsupported("-- transaction: this database has no transactions of several statements.")
 
 
 async def _run_in(
@@ -95,15 +104,11 @@ async def _run_in(
     if annotations.is_prepare:
         return await _described(session, statements)
     if annotations.streaming is not None:
-        if annotations.is_transaction:
-            await session.begin()
         return await stream(session, annotations, statements, query, host, can=can)
     collector = Collector(annotations, max_bytes=query.max_result_bytes, max_rows=query.max_rows)
-    if not annotations.is_transaction:
-        return await collector.collect(session, statements)
-    await session.begin()
     result = await collector.collect(session, statements)
-    await session.commit()
+    if annotations.is_transaction and not can.together:
+        await session.commit()
     return result
 
 

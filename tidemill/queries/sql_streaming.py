@@ -47,7 +47,7 @@ async def stream(
         for earlier in await session.run(statement):
             await drain(earlier)
     writer, written = await _begun(session, annotations, statements[-1], can=can)
-    commits = session if annotations.is_transaction else None
+    commits = session if annotations.is_transaction and not can.together else None
     return await host.upload(
         _pieces(written, writer, commits),
         key=object_key(streaming.prefix, query, host, extension=writer.extension),

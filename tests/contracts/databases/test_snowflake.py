@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,7 +20,7 @@ from tidemill.queries.port import Opened
 from tidemill.queries.runners import Runners
 from tidemill.stores import connection_tests
 from tidemill.stores.databases import open_database
-from tidemill.stores.databases.port import Database, Session, SessionOptions
+from tidemill.stores.databases.port import Database, Session, SessionOptions, Statement, TogetherSession
 
 ENDLESS = "select count(*) from table(generator(rowcount => 9999999)) a, table(generator(rowcount => 9999999)) b"
 VALUES: dict[str, tuple[Kind, object]] = {
@@ -104,6 +104,49 @@ async def begun(task: "asyncio.Task[Any]", sessions: list[Any]) -> Session:
     return found
 
 
+async def together(database: Database, *statements: Statement) -> list[list[tuple[object, ...]]]:
+    """What each of them gives, run as one transaction."""
+    async with database.session(PLAIN) as session:
+        await cast("TogetherSession", session).run_together(statements)
+        return [
+            [tuple(row) async for batch in result.batches(100) for row in batch]
+            for each in statements
+            for result in await session.run(each)
+        ]
+
+
+async def test_a_transaction_takes_effect_as_a_whole(database: Database) -> None:
+    await ask(database, "create or replace table whole (id int, note varchar)")
+    insert = Statement(
+        text="insert into whole values (?, ?) -- it's ?",
+        arguments=(argument("int", 1, name="id"), argument("varchar", "a;b\n;\n--", name="note")),
+    )
+    assert await together(database, insert, statement("select note, id from whole")) == [[], [("a;b\n;\n--", 1)]]
+    with pytest.raises(QueryFailed, match="nothing was changed"):
+        await together(database, statement("insert into whole values (2, 'x')"), statement("select * from not_there"))
+    assert await ask(database, "select id from whole") == [(1,)]
+
+
+async def test_arguments_within_a_transaction_are_what_would_be_bound(database: Database) -> None:
+    """Written into the statement: the API binds none there."""
+    declared = [*DECLARED, ("int", -5, -5), ("timestamp_tz", "1969-12-31T21:59:59.5Z", "1969-12-31 21:59:59.5 +00:00")]
+    declared += [("varchar", "\\' or 1=1; --", "\\' or 1=1; --"), ("int", None, None), ("varchar", "\0\b%_", "\0\b%_")]
+    bound = tuple(argument(type_name, value, name=f"a{at}") for at, (type_name, value, _) in enumerate(declared))
+    query = Statement(text="select " + ", ".join(f"?as c{at}" for at in range(len(bound))), arguments=bound)
+    ((row,),) = await together(database, query)
+    assert list(row) == [wanted for _, _, wanted in declared]
+
+
+async def test_a_transaction_that_takes_too_long_leaves_nothing(database: Database) -> None:
+    await ask(database, "create or replace table hurried (id int)")
+    async with database.session(SessionOptions(statement_timeout_s=0.5)) as session:
+        with pytest.raises(QueryFailed, match="timeout"):
+            await cast("TogetherSession", session).run_together(
+                [statement("insert into hurried values (1)"), statement(ENDLESS)]
+            )
+    assert await ask(database, "select * from hurried") == []
+
+
 @pytest.mark.parametrize("how", ["cancel", "task", "timeout"])
 async def test_what_is_given_up_ends_on_the_server(database: Database, how: str) -> None:
     """Or it would run for hours, and hold up what the emulator is asked next."""
@@ -141,7 +184,7 @@ async def test_the_server_itself_ends_a_statement_after_its_time(database: Datab
 
 
 async def test_what_snowflake_cannot_is_told(database: Database) -> None:
-    with pytest.raises(Unsupported, match=r"block, `begin … end`"):
+    with pytest.raises(Unsupported, match="known as a whole"):
         await run_all(database, ["select 1"], begin=True)
     with pytest.raises(Unsupported, match="role"):
         await ask(database, "select 1", options=SessionOptions(read_only=True))
@@ -244,6 +287,24 @@ async def test_a_request_says_what_the_resource_and_the_session_ask_for() -> Non
     assert "Authorization: Bearer secret-token" in recorded.heads[0]
     assert "Token-Type" not in recorded.heads[0]
     assert recorded.heads[2].startswith("GET /api/v2/statements/01b-2 ")
+
+
+async def test_a_transaction_is_one_request_and_each_result_has_a_handle() -> None:
+    handles = {"statementHandles": ["01b-3", "01b-4", "01b-5", "01b-6"]}
+    recorded = Recorded(ACCEPTED, (200, handles), result("text", "x"), result("fixed", "7"))
+    async with answering(recorded) as origin:
+        value = {"account_identifier": "o-a", "token": "t", "database": "d", "endPoint": origin}
+        database = open_database("snowflake", value, egress=EVERYWHERE)
+        late = Statement(text="select ?", arguments=(argument("timestamp_tz", "2024-02-29T14:30:00.5+05:30"),), line=2)
+        assert await together(database, statement("select 'x'"), late) == [[("x",)], [(7,)]]
+        await database.close()
+    written = "to_timestamp_tz('2024-02-29 14:30:00.500000000 +05:30', 'YYYY-MM-DD HH24:MI:SS.FF9 TZH:TZM')"
+    assert recorded.bodies[0]["statement"].split() == (
+        f"begin transaction ; select 'x' ; select {written} ; commit".split()
+    )
+    assert recorded.bodies[0]["parameters"]["multi_statement_count"] == "4"
+    assert "bindings" not in recorded.bodies[0]
+    assert [head.split(" ")[1].rpartition("/")[2] for head in recorded.heads[2:]] == ["01b-4", "01b-5"]
 
 
 async def test_a_busy_server_is_told_that_it_is_asked_again() -> None:

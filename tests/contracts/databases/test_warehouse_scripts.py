@@ -11,7 +11,7 @@ import pytest
 from tests.database_servers import DatabaseServers, start_bigquery, start_snowflake
 from tests.query_host import QueryHost, Runs
 from tidemill.engine.egress import EVERYWHERE
-from tidemill.model.errors import BadRequest, QueryFailed, Unsupported
+from tidemill.model.errors import BadRequest, InvalidScript, QueryFailed
 from tidemill.queries.sql import SqlRunner
 
 
@@ -124,10 +124,19 @@ async def test_what_goes_wrong_names_the_line_of_the_script_and_leaves_no_object
         await warehouse.runs(f"-- database f/data/db\n{warehouse.fill}", {"first": 1})
 
 
-async def test_a_transaction_is_as_far_as_the_service_goes(warehouse: Warehouse) -> None:
-    script = f"-- database f/data/db\n-- transaction\n{warehouse.make};\nselect 1 as n"
+async def test_a_transaction_takes_effect_as_a_whole(warehouse: Warehouse) -> None:
+    """The emulator of BigQuery has no sessions that take anything back."""
+    head, one = "-- database f/data/db\n", {"first": 1, "note": "it's"}
+    await warehouse.runs(f"{head}{warehouse.make}")
+    read = f"select id from {warehouse.place} order by id"
+    identity, *_ = warehouse.names("id")
+    kept = [{identity: 1}, {identity: 2}]
+    assert await warehouse.runs(f"{head}-- transaction\n{warehouse.fill};\n{read}", one) == kept
+    pointer = await warehouse.runs(f"{head}-- transaction\n-- s3\n{read}", job_id="0199")
+    assert warehouse.runs.host.objects[pointer["s3"]].count(b"\n") == 2
     if warehouse.upper:
-        with pytest.raises(Unsupported, match=r"-- transaction: Snowflake's SQL API .* put them into a block"):
-            await warehouse.runs(script)
-    else:
-        assert await warehouse.runs(script) == [{"n": 1}]
+        with pytest.raises(QueryFailed, match="nothing was changed"):
+            await warehouse.runs(f"{head}-- transaction\n{warehouse.fill};\nselect * from no_such_thing", one)
+        with pytest.raises(InvalidScript, match=r"Line 3: `create or` commits"):
+            await warehouse.runs(f"{head}-- transaction\n{warehouse.make}")
+        assert await warehouse.runs(f"{head}{read}") == kept

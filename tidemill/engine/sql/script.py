@@ -10,6 +10,7 @@ from tidemill.engine.sql.declarations import Declared, declarations
 from tidemill.engine.sql.dialect import Dialect, dialect_of
 from tidemill.engine.sql.interpolation import interpolate
 from tidemill.engine.sql.statements import Piece, split
+from tidemill.engine.sql.transactions import require_undivided
 from tidemill.model.errors import InvalidScript
 
 MAX_CHARS: Final = 16 * 1024 * 1024
@@ -30,12 +31,14 @@ class SqlScript:
 
         Raises:
             BadRequest: see `interpolation.interpolate`.
-            InvalidScript: there is no statement in it, or one that no server knows.
+            InvalidScript: there is no statement in it, one that no server knows, or one that ends the transaction.
         """
         text = interpolate(self.text, self.declared, args, contextual)
         pieces = _pieces(text, self.dialect.name)
         if not pieces:
             raise InvalidScript("The script has no statement: it is empty, or all of it is comments.")
+        if self.annotations.is_transaction:
+            require_undivided(text, pieces, self.dialect)
         return text, pieces
 
 

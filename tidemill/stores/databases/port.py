@@ -24,6 +24,7 @@ class Capabilities:
 
     Attributes:
         transactions: statements between `begin` and `commit` take effect together or not at all.
+        together: its sessions are `TogetherSession`s, which have transactions that are known as a whole only.
         transactional_ddl: so do `create table` and its like.
         read_only: a session can be opened that refuses to write, by the server itself.
         cancel: `Session.cancel` ends a running statement on the server.
@@ -36,6 +37,7 @@ class Capabilities:
     """
 
     transactions: bool = True
+    together: bool = False
     transactional_ddl: bool = False
     read_only: bool = True
     cancel: bool = True
@@ -128,6 +130,19 @@ class Session(Protocol):
 
     async def cancel(self) -> None:
         """End what runs now, on the server too. May be called from another task; nothing runs afterwards."""
+
+
+class TogetherSession(Session, Protocol):
+    """A session of a server that takes a transaction in one request."""
+
+    async def run_together(self, statements: Sequence[Statement]) -> None:
+        """Run them in a transaction, and commit it. Afterwards `run` is called with each of them, in their order, and
+        gives what they gave, without running them again.
+
+        Raises:
+            BadRequest, QueryFailed: nothing has taken effect.
+            ConnectionFailed: it is not known whether all has, or nothing.
+        """
 
 
 class ColumnarResult(Protocol):

@@ -34,7 +34,7 @@ class SnowflakeApi:
         self._http = JsonHttp(egress, advice="Check account_identifier and firewalls.")
         self._claims = Renewed(self._signed, now=now)
 
-    async def submit(self, body: Body, statement: Statement) -> str:
+    async def submit(self, body: Body, statement: Statement | None) -> str:
         """Begins a statement; its handle. It does not wait, so that what runs can always be cancelled.
 
         Sent twice, it runs once, by its `requestId`.
@@ -55,8 +55,11 @@ class SnowflakeApi:
             raise ConnectionFailed(f"{self.config.origin} answers without a handle. Check account_identifier.")
         return handle
 
-    async def completed(self, handle: str, statement: Statement) -> Body:
-        """The answer once the statement has ended: the shape of its result, and the first part of it."""
+    async def completed(self, handle: str, statement: Statement | None) -> Body:
+        """The answer once the statement has ended: the shape of its result, and the first part of it.
+
+        `statement`: whose line errors tell.
+        """
         pause_s = _FIRST_PAUSE_S
         while True:
             status, body = await self._get(handle, statement)
@@ -80,7 +83,7 @@ class SnowflakeApi:
         """Let go of the connections."""
         await self._http.close()
 
-    async def _get(self, handle: str, statement: Statement, *, partition: int = 0) -> tuple[int, Body]:
+    async def _get(self, handle: str, statement: Statement | None, *, partition: int = 0) -> tuple[int, Body]:
         url = f"{self.config.origin}{_PATH}/{quote(handle, safe='')}"
         query = {"partition": str(partition)} if partition else None
         reply = await self._http.send("GET", url, headers=self._headers, query=query)

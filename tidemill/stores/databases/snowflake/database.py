@@ -23,7 +23,7 @@ _THIRD: Final = Statement(text="select 1::float / 3 as third")
 class SnowflakeDatabase(OverHttp):
     """A `Database`."""
 
-    can = Capabilities(transactions=False, read_only=False, row_locks=False, upsert="merge")
+    can = Capabilities(transactions=False, together=True, read_only=False, row_locks=False, upsert="merge")
 
     def __init__(self, config: SnowflakeConfig, egress: Egress) -> None:
         self._config = config

@@ -2,23 +2,24 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from tidemill.engine.sql.dialect import dialect_of
 from tidemill.engine.sql.lexer import Part, tokens
 from tidemill.model.column import Column
-from tidemill.model.errors import QueryFailed, TidemillError, Unsupported
+from tidemill.model.errors import ConnectionFailed, QueryFailed, TidemillError, Unsupported
 from tidemill.stores.databases.port import Result, SessionOptions, Statement
 from tidemill.stores.databases.snowflake.api import Body, SnowflakeApi
 from tidemill.stores.databases.snowflake.arguments import bindings
+from tidemill.stores.databases.snowflake.literals import with_literals
 from tidemill.stores.databases.snowflake.result import row_type_of, rows_of
 from tidemill.stores.databases.snowflake.types import columns_of, has_floats
 
 NO_TRANSACTIONS: Final = (
-    "Snowflake's SQL API runs each statement in a session of its own, so that there are no transactions of several: "
-    "put them into a block, `begin … end`, or a procedure."
+    "Snowflake's SQL API runs each request in a session of its own, so that a transaction must be known as a whole."
 )
 FloatDigits = Callable[[], Awaitable[int]]
 
@@ -32,15 +33,28 @@ class SnowflakeSession:
         self._is_canceled = False
         self._submitting: asyncio.Task[str] | None = None
         self._running = ""
+        self._together: deque[str] = deque()
 
     async def run(self, statement: Statement) -> list[Result]:
         """See `Session.run`."""
         if self._is_canceled:
             raise QueryFailed("The query was canceled.")
-        answer, handle = await self._in_time(statement)
+        answer, handle = await (self._of_together(statement) if self._together else self._in_time(statement))
         row_type = row_type_of(answer)
         digits = await self._float_digits() if has_floats(row_type) else 0
         return [rows_of(self._api, answer, handle, statement, float_digits=digits)]
+
+    async def run_together(self, statements: Sequence[Statement]) -> None:
+        """See `TogetherSession.run_together`. The API binds no arguments here, see `literals.py`."""
+        texts = ["begin transaction", *map(with_literals, statements), "commit"]
+        whole = Statement(text="\n;\n".join(texts), line=statements[0].line)
+        answer, _ = await self._in_time(whole, count=len(texts))
+        handles = answer.get("statementHandles")
+        if not isinstance(handles, list) or len(handles) != len(texts):
+            raise ConnectionFailed(
+                f"{self._api.config.origin} does not tell what each statement gave. All of them have taken effect."
+            )
+        self._together.extend(map(str, handles[1:-1]))
 
     async def describe(self, statement: Statement) -> tuple[Column, ...]:
         """See `Session.describe`. Snowflake is asked for none of its rows."""
@@ -86,12 +100,16 @@ class SnowflakeSession:
     def _refuse(self) -> NoReturn:
         raise Unsupported(NO_TRANSACTIONS)
 
-    async def _in_time(self, statement: Statement) -> tuple[Body, str]:
+    async def _of_together(self, statement: Statement) -> tuple[Body, str]:
+        handle = self._together.popleft()
+        return await self._api.completed(handle, statement), handle
+
+    async def _in_time(self, statement: Statement, *, count: int = 1) -> tuple[Body, str]:
         """Snowflake counts whole seconds: what is to end sooner is cancelled."""
         limit_s = self._options.statement_timeout_s
         try:
             async with asyncio.timeout(limit_s or None):
-                return await self._run(statement)
+                return await self._run(statement, count)
         except TimeoutError as error:
             await self.stop()
             raise QueryFailed(
@@ -99,23 +117,29 @@ class SnowflakeSession:
                 f"{limit_s:g} s."
             ) from error
 
-    async def _run(self, statement: Statement) -> tuple[Body, str]:
-        self._submitting = asyncio.ensure_future(self._api.submit(self._request(statement), statement))
+    async def _run(self, statement: Statement, count: int) -> tuple[Body, str]:
+        request = self._request(statement, count=count)
+        told = statement if count == 1 else None  # which of several failed, and how lines are counted, is not told
+        self._submitting = asyncio.ensure_future(self._api.submit(request, told))
         handle = self._running = await asyncio.shield(self._submitting)
         self._submitting = None
         try:
-            answer = await self._api.completed(handle, statement)
-        except QueryFailed:
+            answer = await self._api.completed(handle, told)
+        except QueryFailed as error:
             self._running = ""  # it has ended
+            if told is None:
+                raise QueryFailed(f"{error} (-- transaction: nothing was changed)") from error
             raise
         self._running = ""
         return answer, handle
 
-    def _request(self, statement: Statement) -> dict[str, Any]:
+    def _request(self, statement: Statement, *, count: int = 1) -> dict[str, Any]:
+        """`count`: of the statements in it."""
         config = self._api.config
+        several = {"multi_statement_count": str(count)} if count > 1 else {}
         body: dict[str, Any] = {
             "statement": statement.text,
-            "parameters": {"binary_output_format": "HEX", "query_tag": self._options.application},
+            "parameters": {"binary_output_format": "HEX", "query_tag": self._options.application, **several},
             **{
                 name: value
                 for name, value in (
