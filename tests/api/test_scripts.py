@@ -130,7 +130,7 @@ async def test_what_does_not_fit_is_refused_with_its_name(api: Api, change: dict
     assert said in answer.text
 
 
-@pytest.mark.parametrize("name", ["codebase", "debounce_key"])
+@pytest.mark.parametrize("name", ["codebase"])
 async def test_settings_that_would_be_ignored_are_refused(api: Api, name: str) -> None:
     body = {"path": "u/dev/x", "summary": "", "content": SOURCE, "language": "python3", name: "x"}
     answer = await api.developer.post(f"{W}/scripts/create", json=body)

@@ -69,15 +69,6 @@ def test_the_result_of_a_flow_is_kept_for_its_arguments(http: httpx.Client) -> N
     assert run({"n": 1}) != first
 
 
-@pytest.mark.parametrize("wanted", [{"debounce_delay_s": 5}, {"debounce_key": "x"}])
-def test_what_a_flow_asks_for_and_is_not_there_is_refused(http: httpx.Client, wanted: dict[str, object]) -> None:
-    refused = http.post("jobs/run/preview_flow", json={"value": {"modules": [who("a")], **wanted}, "args": {}})
-    assert (refused.status_code, next(iter(wanted)) in refused.text) == (501, True)
-    nothing = dict.fromkeys(wanted)
-    taken = http.post("jobs/run/preview_flow", json={"value": {"modules": [who("a")], **nothing}, "args": {}})
-    assert taken.status_code == 201
-
-
 def test_one_version_is_waited_for_and_followed(http: httpx.Client) -> None:
     path = "u/admin/versions"
     for text in ("'old'", "'new'"):

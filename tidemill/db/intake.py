@@ -12,6 +12,7 @@ from tidemill.db.pool import Json, Statements, Transaction
 from tidemill.db.queries import queries
 from tidemill.db.values import Kept
 from tidemill.engine import jobs, retry
+from tidemill.engine.debouncing import Rule
 from tidemill.model import jsontext
 from tidemill.model.errors import LeaseLost, Outdated
 from tidemill.model.identity import Principal
@@ -28,7 +29,7 @@ class NewJob:
     """A job to take in. Its source is a deployed script (`script_hash`) or `content` with `language`.
 
     `args` is a JSON object, `retry` a policy that `engine/retry.py` reads. With `script_row` (`SeenScript.row`) it is
-    taken in only if the script is still what was seen.
+    taken in only if the script is still what was seen. With `debounce` it is for `debouncing.take_in`.
     """
 
     id: UUID
@@ -63,9 +64,10 @@ class NewJob:
     concurrency_key: str | None = None
     concurrency_limit: int | None = None
     concurrency_window_s: int | None = None
+    debounce: Rule | None = None
 
 
-_PLAIN: Final = tuple(each.name for each in fields(NewJob) if each.name not in {"args", "retry", "options"})
+_PLAIN: Final = tuple(each.name for each in fields(NewJob) if each.name not in {"args", "retry", "options", "debounce"})
 
 
 async def take_in(statements: Statements, job: NewJob, *, caller: Principal | None = None) -> None:

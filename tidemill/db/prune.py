@@ -64,6 +64,7 @@ async def remove_leftovers(database: Database) -> None:
         "old_starts",
         "old_throttles",
         "old_state_writes",
+        "old_debounces",
         "expired_tokens",
     ):
         await database.single.execute(_SQL[name])

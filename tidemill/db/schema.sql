@@ -191,6 +191,27 @@ CREATE TABLE public.concurrency_start (
     started_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.debounce (
+    batch uuid NOT NULL,
+    workspace_id text NOT NULL,
+    key text NOT NULL,
+    job_id uuid NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    replaced integer DEFAULT 0 NOT NULL,
+    is_open boolean DEFAULT true NOT NULL
+);
+
+ALTER TABLE ONLY public.debounce FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.debounced (
+    batch uuid NOT NULL,
+    place integer NOT NULL,
+    workspace_id text NOT NULL,
+    job_id uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.debounced FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.flow (
     workspace_id text NOT NULL,
     path text NOT NULL,
@@ -1098,6 +1119,12 @@ ALTER TABLE ONLY public.audit
 ALTER TABLE ONLY public.concurrency_start
     ADD CONSTRAINT concurrency_start_pkey PRIMARY KEY (key, job_id, attempt);
 
+ALTER TABLE ONLY public.debounce
+    ADD CONSTRAINT debounce_pkey PRIMARY KEY (batch);
+
+ALTER TABLE ONLY public.debounced
+    ADD CONSTRAINT debounced_pkey PRIMARY KEY (batch, place);
+
 ALTER TABLE ONLY public.flow_answer
     ADD CONSTRAINT flow_answer_id_key UNIQUE (id);
 
@@ -1280,6 +1307,12 @@ CREATE INDEX audit_page ON public.audit USING btree (workspace_id, id DESC);
 
 CREATE INDEX concurrency_start_window ON public.concurrency_start USING btree (key, started_at);
 
+CREATE INDEX debounce_job ON public.debounce USING btree (job_id);
+
+CREATE UNIQUE INDEX debounce_open ON public.debounce USING btree (key) WHERE is_open;
+
+CREATE INDEX debounced_job ON public.debounced USING btree (job_id);
+
 CREATE INDEX flow_answer_level ON public.flow_answer USING btree (level_id);
 
 CREATE INDEX flow_answer_used ON public.flow_answer USING btree (used_level) WHERE (used_level IS NOT NULL);
@@ -1442,6 +1475,9 @@ ALTER TABLE ONLY public.access_key
 ALTER TABLE ONLY public.access_key
     ADD CONSTRAINT access_key_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.debounced
+    ADD CONSTRAINT debounced_batch_fkey FOREIGN KEY (batch) REFERENCES public.debounce(batch) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.flow_user_state
     ADD CONSTRAINT flow_user_state_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
@@ -1542,6 +1578,10 @@ ALTER TABLE public.access_key ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.debounce ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.debounced ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.flow ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.flow_answer ENABLE ROW LEVEL SECURITY;
@@ -1607,6 +1647,10 @@ ALTER TABLE public.object_upload_part ENABLE ROW LEVEL SECURITY;
 CREATE POLICY of_workspace ON public.access_key USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.audit USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.debounce USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.debounced USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.flow USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 

@@ -38,6 +38,20 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Debounce:
+    """Calls wait for `delay_s`, and a newer one under `key` takes the place of the one that waits.
+
+    `gathered`: the arguments that are put together of all of them; at most for `most_s` seconds, and `most` times.
+    """
+
+    delay_s: int
+    key: str | None = None
+    gathered: tuple[str, ...] = ()
+    most_s: int | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InlineScript:
     """Source that stands in the flow itself."""
 
@@ -188,6 +202,7 @@ class Step:
     priority: int | None = None
     delete_after_use: bool = False
     continue_on_error: bool = False
+    is_debounced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +214,7 @@ class Flow:
     preprocessor: Step | None = None
     same_worker: bool = False
     limit: Limit | None = None
+    debounce: Debounce | None = None
     skip_if: str | None = None
     cache_ttl_s: int | None = None
     environment: Mapping[str, bytes] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from tidemill.db import intake, schedules
+from tidemill.db import debouncing, schedules
 from tidemill.db.pool import Database, Transaction
 from tidemill.db.schedules import Due
 from tidemill.db.values import Values
@@ -74,7 +74,7 @@ async def start_run(tx: Transaction, database: Database, values: Values, one: Du
     )
     caller = await runs_as(database, one)
     job = await new_job(tx, values, caller, wanted, schedule_path=one.path)
-    await intake.take_in(tx, job, caller=caller)
+    await debouncing.take_in(tx, job, caller=caller)
     await schedules.note(tx, one, OccurrenceState.RUNNING, job_id=job.id)
     await schedules.note_error(tx, one, None)
 
@@ -86,5 +86,5 @@ async def _ask(tx: Transaction, database: Database, values: Values, due: Due) ->
     caller = await runs_as(database, due)
     wanted = Wanted(target=Target("script", settings.dynamic_skip or ""), args=args, scheduled_for=due.scheduled_for)
     job = replace(await new_job(tx, values, caller, wanted, schedule_path=due.path), timeout_s=60)
-    await intake.take_in(tx, job, caller=caller)
+    await debouncing.take_in(tx, job, caller=caller)
     await schedules.note(tx, due, OccurrenceState.ASKING, job_id=job.id)

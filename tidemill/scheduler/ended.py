@@ -4,7 +4,7 @@ from typing import Final
 
 import structlog
 
-from tidemill.db import intake, schedules
+from tidemill.db import debouncing, schedules
 from tidemill.db.pool import Database, Transaction
 from tidemill.db.schedules import EndedRun, Settings
 from tidemill.db.values import Values
@@ -89,7 +89,7 @@ async def _call(
     try:
         caller = await runs_as(database, ended)
         wanted = Wanted(target=parse_target(named), args=args)
-        await intake.take_in(tx, await new_job(tx, values, caller, wanted, schedule_path=ended.path), caller=caller)
+        await debouncing.take_in(tx, await new_job(tx, values, caller, wanted, schedule_path=ended.path), caller=caller)
     except PASSING:
         raise
     except TidemillError as error:

@@ -14,6 +14,7 @@ from tidemill.db.schedules import Due, EndedRun
 from tidemill.db.values import Values
 from tidemill.engine import permit
 from tidemill.engine.concurrency import concurrency_key, fill
+from tidemill.engine.debouncing import Origin, rule_of
 from tidemill.engine.flow.job_settings import FLOW_TAG, job_settings
 from tidemill.engine.flow.single_step import single_step
 from tidemill.engine.on_behalf import acts_for
@@ -105,6 +106,10 @@ async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wa
     person = acts_for(
         settings, actor=caller.actor, email=caller.email, args=wanted.args, is_flow=what.kind in WHOLE_FLOWS
     )
+    origin = Origin(workspace=caller.workspace, kind=what.kind, path=what.path, actor=person.actor)
+    rule = rule_of(settings, origin, wanted.args)
+    if rule is not None and rule.gathered:
+        options["gathers"] = rule.gathered
     return NewJob(
         id=new_id(milliseconds(datetime.now(UTC))),
         workspace_id=caller.workspace,
@@ -130,6 +135,8 @@ async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wa
         concurrency_key=_concurrency_key(caller, what, wanted) if limit else None,
         concurrency_limit=limit or None,
         concurrency_window_s=settings.get("concurrency_time_window_s") if limit else None,
+        delay_s=0.0 if rule is None else rule.delay_s,
+        debounce=rule,
     )
 
 

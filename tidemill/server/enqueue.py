@@ -12,13 +12,14 @@ import msgspec
 from fastapi import Query
 from starlette.requests import Request
 
-from tidemill.db import idempotency, identity, intake, jobs
+from tidemill.db import debouncing, idempotency, identity, intake, jobs
 from tidemill.db.intake import NewJob
 from tidemill.db.pool import Json, Statements, Transaction, unique
 from tidemill.db.scripts import RunnableScript, hash_text
 from tidemill.db.values import Kept
 from tidemill.engine import permit, retry
 from tidemill.engine.concurrency import concurrency_key, fill
+from tidemill.engine.debouncing import DEBOUNCED, Origin, Rule, rule_of
 from tidemill.engine.on_behalf import acts_for
 from tidemill.engine.permit import Action
 from tidemill.model import jsontext
@@ -182,7 +183,7 @@ async def submit(
     claim = _claim_of(request, caller, runnable, args=args if identity is None else identity, about=about)
     kept = await parts.values.keep(args, what="The body of arguments")
     new = _new_job(caller, runnable, kept, args_text=args, query=query)
-    if claim is None and not query.looks_first:
+    if claim is None and not query.looks_first and new.debounce is None:
         await put(parts.database.single, caller, new)
     elif (earlier := await _put_with_care(parts, caller, new, claim=claim, query=query)) is not None:
         return Submitted(earlier, is_repeat=True, early_return=runnable.early_return)
@@ -208,7 +209,10 @@ async def submit_all(parts: Parts, caller: Principal, wanted: Sequence[tuple[Run
         for runnable, args in wanted
     ]
     async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
-        await intake.take_in_all(tx, new, caller=caller)
+        await intake.take_in_all(tx, [each for each in new if each.debounce is None], caller=caller)
+        waiting = [each for each in new if each.debounce is not None]
+        for each in sorted(waiting, key=_debounce_key):  # everybody holds keys in the same order
+            await debouncing.take_in(tx, each, caller=caller)
     return [each.id for each in new]
 
 
@@ -222,6 +226,7 @@ async def _put_with_care(
             return earlier
         new = await _with_lineage(tx, caller, new, query)
         await _check_queue(tx, caller, query)
+        await debouncing.take_place(tx, new, caller=caller)
         await put(tx, caller, new)
         if claim is not None:
             await idempotency.keep(tx, claim, new.id)
@@ -252,6 +257,9 @@ def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes,
     person = acts_for(
         settings, actor=caller.actor, email=caller.email, args=args_text, is_flow=what.kind in WHOLE_FLOWS
     )
+    rule = _debounce(caller, what, person.actor, args_text)
+    if rule is not None and rule.gathered:
+        options["gathers"] = rule.gathered
     return NewJob(
         id=_id_for(query.job_id),
         workspace_id=caller.workspace,
@@ -269,7 +277,7 @@ def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes,
         lock=what.lock,
         priority=priority,
         scheduled_for=_aware(query.scheduled_for),
-        delay_s=query.scheduled_in_secs or 0.0,
+        delay_s=max(query.scheduled_in_secs or 0.0, 0.0 if rule is None else rule.delay_s),
         timeout_s=_least(query.timeout, settings.get("timeout")),
         cache_ttl_s=_first(query.cache_ttl, settings.get("cache_ttl")) or None,
         retry=retry_policy(query.retry, what.on_worker_loss),
@@ -280,7 +288,20 @@ def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes,
         concurrency_key=_concurrency_key(caller, what, args_text) if limit else None,
         concurrency_limit=limit or None,
         concurrency_window_s=settings.get("concurrency_time_window_s") if limit else None,
+        debounce=rule,
     )
+
+
+def _debounce_key(new: NewJob) -> str:
+    return "" if new.debounce is None else new.debounce.key
+
+
+def _debounce(caller: Principal, what: Runnable, actor: str, args: bytes) -> Rule | None:
+    """How it waits for newer calls: not with an event for a preprocessor, nor where it goes on from a step."""
+    if what.kind not in DEBOUNCED or what.path is None or not what.options.keys().isdisjoint({"preprocess", "again"}):
+        return None
+    origin = Origin(workspace=caller.workspace, kind=what.kind, path=what.path, actor=actor)
+    return rule_of(what.settings, origin, args)
 
 
 def _id_for(wanted: UUID | None) -> UUID:

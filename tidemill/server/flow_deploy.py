@@ -11,7 +11,6 @@ from tidemill.db.pool import Json
 from tidemill.engine import permit, retry
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.languages import QUERY_LANGUAGES, load_language
-from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, InvalidFlow, InvalidSchema, Unsupported
 from tidemill.model.flow import Flow, InlineScript, Step, all_steps
 from tidemill.model.flow_reading import read_flow
@@ -25,14 +24,6 @@ from tidemill.server.parts import Parts, actor_of
 from tidemill.server.preconditions import ANY_VERSION, Preconditions
 
 _MAX_TEXT_CHARS: Final = 100_000
-_UNSUPPORTED: Final = (
-    "debounce_delay_s",
-    "debounce_key",
-    "debounce_args_to_accumulate",
-    "max_total_debouncing_time",
-    "max_total_debounces_amount",
-)
-_NOTHING: Final = frozenset({b"null", b"0", b'""', b"[]", b"false"})
 _MAX_LABELS: Final = 100
 
 
@@ -40,11 +31,12 @@ async def checked_flow(raw: bytes) -> Flow:
     """The flow that `raw` is the value of, if it can be run.
 
     Raises:
-        InvalidFlow, BadRequest: it cannot; the message names the place.
+        InvalidFlow, BadRequest, Unsupported: it cannot; the message names the place.
     """
     flow = await anyio.to_thread.run_sync(read_flow, raw)
-    _check_supported(raw)
     for step in all_steps(flow):
+        if step.is_debounced:
+            raise Unsupported(f"'{step.place}/debouncing' is not supported: debounce the flow itself.")
         if step.retry is not None:
             try:
                 retry.parse(dict(step.retry.policy))
@@ -53,18 +45,6 @@ async def checked_flow(raw: bytes) -> Flow:
         if isinstance(step.kind, InlineScript) and step.kind.language not in QUERY_LANGUAGES:
             load_language(step.kind.language)
     return flow
-
-
-def _check_supported(raw: bytes) -> None:
-    """Refuse what we would otherwise have to ignore, and what changes when the flow runs.
-
-    Raises:
-        Unsupported: the message names the place.
-    """
-    fields = jsontext.object_fields(raw)
-    for name in _UNSUPPORTED:
-        if fields.get(name, b"null").strip() not in _NOTHING:
-            raise Unsupported(f"'/{name}' of a flow is not supported: leave it out.")
 
 
 async def deploy_flow(

@@ -34,6 +34,11 @@ class Settings(msgspec.Struct, omit_defaults=True, kw_only=True):
     visible_to_runner_only: bool | None = None
     auto_kind: str | None = None
     assets: list[dict[str, Any]] | None = None
+    debounce_key: str | None = None
+    debounce_delay_s: int | None = None
+    debounce_args_to_accumulate: list[str] | None = None
+    max_total_debouncing_time: int | None = None
+    max_total_debounces_amount: int | None = None
 
 
 class NewScript(Settings, kw_only=True):
@@ -62,11 +67,6 @@ class NewScript(Settings, kw_only=True):
     on_behalf_of: str | None = None
     preserve_on_behalf_of: bool | None = None
     job_token_scopes: list[str] | None = None
-    debounce_key: str | None = None
-    debounce_delay_s: int | None = None
-    debounce_args_to_accumulate: list[str] | None = None
-    max_total_debouncing_time: int | None = None
-    max_total_debounces_amount: int | None = None
     skip_draft_deletion: bool | None = None
 
 
@@ -74,11 +74,6 @@ _UNSUPPORTED: Final = (
     "codebase",
     "modules",
     "job_token_scopes",
-    "debounce_key",
-    "debounce_delay_s",
-    "debounce_args_to_accumulate",
-    "max_total_debouncing_time",
-    "max_total_debounces_amount",
 )
 _RANGES: Final = {
     "concurrent_limit": (0, 1_000_000),
@@ -87,6 +82,9 @@ _RANGES: Final = {
     "priority": (0, 100),
     "timeout": (0, _MAX_SECONDS),
     "delete_after_secs": (0, _MAX_SECONDS),
+    "debounce_delay_s": (0, _MAX_SECONDS),
+    "max_total_debouncing_time": (0, _MAX_SECONDS),
+    "max_total_debounces_amount": (0, 1_000_000),
 }
 
 
@@ -137,6 +135,11 @@ class ScriptOut(msgspec.Struct, omit_defaults=True, kw_only=True):
     on_behalf_of_email: str | UnsetType = UNSET
     on_behalf_of: str | UnsetType = UNSET
     assets: list[Any] | UnsetType = UNSET
+    debounce_key: str | UnsetType = UNSET
+    debounce_delay_s: int | UnsetType = UNSET
+    debounce_args_to_accumulate: list[str] | UnsetType = UNSET
+    max_total_debouncing_time: int | UnsetType = UNSET
+    max_total_debounces_amount: int | UnsetType = UNSET
 
 
 class HistoryLine(msgspec.Struct, omit_defaults=True):

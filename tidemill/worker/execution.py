@@ -5,11 +5,11 @@ import contextlib
 import enum
 import random
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from tidemill.db import flows, queue
+from tidemill.db import debouncing, flows, queue
 from tidemill.db.pool import Json
 from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.values import Kept
@@ -42,6 +42,7 @@ from tidemill.worker.query import query_of
 from tidemill.worker.ready import Ready
 from tidemill.worker.result import NULL, JobFailed, result_of
 from tidemill.worker.rounds import begin_round, is_round, suspension_of
+from tidemill.worker.settings import settings_of
 from tidemill.worker.shared import check_size
 
 if TYPE_CHECKING:  # imported when it is used
@@ -158,6 +159,8 @@ class Execution:
         job = self.job
         if not job.may_run:
             raise Denied("Whoever the job acts for is not a member of its workspace any more.")
+        if gathered := settings_of(job).gathers:
+            await self._put_together(gathered)
         match job.kind:
             case "noop":
                 return NULL
@@ -171,6 +174,13 @@ class Execution:
                 return await self._run_query()
             case _:
                 return await self._run_script()
+
+    async def _put_together(self, gathered: Sequence[str]) -> None:
+        job, parts = self.job, self._parts
+        kept = await debouncing.put_together(
+            parts.database, parts.values, job.id, workspace=job.workspace_id, gathered=gathered
+        )
+        self.job = replace(job, args=None if kept.inline is None else kept.inline.raw, args_object=kept.digest)
 
     async def _lock(self) -> bytes:
         lock = await self._preparer.resolve_lock(self.job)

@@ -24,6 +24,7 @@ class JobSettings(msgspec.Struct, frozen=True):
     """`scheduled_for`: the occurrence of a schedule that the job, or the flow around it, was started for.
 
     `args_of`: the account of who gave its arguments, where it acts for somebody else.
+    `gathers`: its arguments that are put together with those of the calls whose place it took.
     `entry`: the function that is called; `preprocess`: the preprocessor before it, which makes its arguments.
     """
 
@@ -33,6 +34,7 @@ class JobSettings(msgspec.Struct, frozen=True):
     entry: str = DEFAULT_ENTRY
     preprocess: bool = False
     task: TaskOptions | None = None
+    gathers: tuple[str, ...] = ()
 
 
 _PLAIN: Final = JobSettings()

@@ -344,4 +344,5 @@ join job_completed c on c.id = j.id
 where j.root_job is null and (j.options ->> 'delete_after_use') = 'true' and (j.options ->> 'deleted') is null
   and c.completed_at < now() - make_interval(
     secs => greatest(coalesce((j.options ->> 'delete_after_secs')::float8, 0), :waited_s::float8))
+  and not exists (select from debounced d where d.job_id = j.id)
 limit :limit);

@@ -13,9 +13,10 @@ call make_month(now() + make_interval(months => :months::int));
 
 -- name: old_jobs
 -- Hold up to :batch jobs that ended more than :days days ago, but for those that somebody changes just now, and for what
--- belongs to flows and workflows that have not ended: they may still need it.
+-- belongs to flows and workflows that have not ended, or whose arguments a newer call takes along: it is needed still.
 select id from job_completed c where completed_at < now() - make_interval(days => :days::int)
   and not exists (select from job j join job_queue q on q.id = j.root_job where j.id = c.id)
+  and not exists (select from debounced d where d.job_id = c.id)
 order by id limit :batch for update of c skip locked;
 
 -- name: remove_jobs
@@ -33,6 +34,10 @@ approvals as (delete from flow_approval using old where level_id = old.id),
 answers as (delete from flow_answer using old where level_id = old.id),
 inputs as (delete from job using old where job.id = old.id)
 delete from job_completed using old where job_completed.id = old.id;
+
+-- name: old_debounces
+-- Forget calls that nothing waits for any more.
+delete from debounce d where not exists (select from job_queue q where q.id = d.job_id);
 
 -- name: remove_audit
 -- Remove up to :batch audit records older than :days days.

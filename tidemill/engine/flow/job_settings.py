@@ -16,4 +16,12 @@ def job_settings(flow: Flow) -> dict[str, Any]:
             "concurrency_time_window_s": flow.limit.window_s,
             "concurrency_key": flow.limit.key,
         }
+    if flow.debounce is not None:
+        settings |= {
+            "debounce_delay_s": flow.debounce.delay_s,
+            "debounce_key": flow.debounce.key,
+            "debounce_args_to_accumulate": flow.debounce.gathered,
+            "max_total_debouncing_time": flow.debounce.most_s,
+            "max_total_debounces_amount": flow.debounce.most,
+        }
     return {name: value for name, value in settings.items() if value}

@@ -28,6 +28,14 @@ export interface Limits {
   concurrency_key?: string;
 }
 
+export interface Debounce {
+  debounce_delay_s?: number;
+  debounce_key?: string;
+  debounce_args_to_accumulate?: string[];
+  max_total_debouncing_time?: number;
+  max_total_debounces_amount?: number;
+}
+
 export interface InlineScript extends Limits {
   type: "rawscript";
   language: string;
@@ -127,7 +135,7 @@ export interface Step {
   continue_on_error?: boolean;
 }
 
-export interface FlowValue extends Limits {
+export interface FlowValue extends Limits, Debounce {
   modules: Step[];
   failure_module?: Step;
   preprocessor_module?: Step;

@@ -1,5 +1,5 @@
 /** What can be said of a flow as a whole. */
-import type { Flow, FlowValue } from "@/flow/model";
+import type { Debounce, Flow, FlowValue } from "@/flow/model";
 import type { Value } from "@/results/value";
 import { Field, Input, Select, TextArea } from "@/ui/field";
 
@@ -27,6 +27,7 @@ export function FlowSettings({ flow, onChange }: FlowSettingsProps) {
         <ExpressionInput label="Skip the flow if" value={value.skip_expr ?? ""} onChange={(skip_expr) => set({ skip_expr }, "skip flow")} />
       </Section>
       <Limit title="At most so many runs at once" limits={value} onChange={(limits, mark) => set(limits, mark && `flow ${mark}`)} />
+      <Debouncing value={value} set={set} />
       <Section title="Keep its result" hint="It is given again for the same version, arguments and person." on={value.cache_ttl !== undefined} onToggle={(on) => set({ cache_ttl: on ? 600 : undefined })}>
         <NumberField label="Seconds" min={1} value={value.cache_ttl} onChange={(cache_ttl) => set({ cache_ttl: cache_ttl ?? 0 }, "flow cache")} />
       </Section>
@@ -51,3 +52,23 @@ export function FlowSettings({ flow, onChange }: FlowSettingsProps) {
   );
 }
 
+const NO_DEBOUNCE: Debounce = { debounce_delay_s: undefined, debounce_key: undefined, debounce_args_to_accumulate: undefined, max_total_debouncing_time: undefined, max_total_debounces_amount: undefined };
+
+function Debouncing({ value, set }: { value: Debounce; set: (change: Debounce, mark?: string) => void }) {
+  const lists = value.debounce_args_to_accumulate ?? [];
+  return (
+    <Section title="Wait for newer calls" hint="A newer call takes the place of the one that waits." on={value.debounce_delay_s !== undefined} onToggle={(on) => set(on ? { debounce_delay_s: 10 } : NO_DEBOUNCE)}>
+      <NumberField label="Wait (seconds)" min={1} value={value.debounce_delay_s} onChange={(debounce_delay_s) => set({ debounce_delay_s: debounce_delay_s ?? 1 }, "debounce")} />
+      <Field label="Lists to put together" hint="Names of arguments, with commas. The run gets what all calls sent.">
+        {(given) => <Input {...given} className="font-mono" value={lists.join(", ")} onChange={(event) => set({ debounce_args_to_accumulate: event.target.value ? event.target.value.split(",").map((each) => each.trim()).filter((each, index, all) => each || index < all.length - 1) : undefined }, "debounce lists")} />}
+      </Field>
+      <Field label="Calls are the same by this key" hint="Empty: by their arguments. $args[name] is filled in.">
+        {(given) => <Input {...given} className="font-mono" value={value.debounce_key ?? ""} onChange={(event) => set({ debounce_key: event.target.value || undefined }, "debounce key")} />}
+      </Field>
+      <div className="grid grid-cols-2 gap-3">
+        <NumberField label="At most (seconds)" min={1} value={value.max_total_debouncing_time} onChange={(max_total_debouncing_time) => set({ max_total_debouncing_time }, "debounce time")} />
+        <NumberField label="At most (calls)" min={1} value={value.max_total_debounces_amount} onChange={(max_total_debounces_amount) => set({ max_total_debounces_amount }, "debounce calls")} />
+      </div>
+    </Section>
+  );
+}

@@ -1,0 +1,83 @@
+"""Which calls take each other's place, for how long, and what they bring along."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tidemill.engine.debouncing import Origin, Rule, rule_of, takes_place, together
+from tidemill.model.errors import BadRequest
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+ORIGIN = Origin(workspace="w", kind="script", path="f/a/b", actor="u/alice")
+
+
+def key(args: bytes, origin: Origin = ORIGIN, **settings: object) -> str:
+    found = rule_of({"debounce_delay_s": 5, **settings}, origin, args)
+    assert found is not None
+    return found.key
+
+
+def test_without_a_delay_nothing_waits() -> None:
+    assert rule_of({"debounce_key": "x", "debounce_delay_s": 0}, ORIGIN, b"{}") is None
+
+
+def test_calls_are_the_same_by_what_they_run_and_their_arguments() -> None:
+    one = key(b'{"a": 1, "b": [2]}')
+    assert key(b'{ "b":[2], "a":1 }') == one
+    assert key(b'{"a": 2, "b": [2]}') != one
+    for other in (
+        Origin(workspace="v", kind="script", path="f/a/b", actor="u/alice"),
+        Origin(workspace="w", kind="flow", path="f/a/b", actor="u/alice"),
+        Origin(workspace="w", kind="script", path="f/a/c", actor="u/alice"),
+        Origin(workspace="w", kind="script", path="f/a/b", actor="u/bob"),
+    ):
+        assert key(b'{"a": 1, "b": [2]}', other) != one
+
+
+def test_what_is_put_together_does_not_tell_calls_apart() -> None:
+    settings: dict[str, Any] = {"debounce_args_to_accumulate": ["items"]}
+    assert key(b'{"a": 1, "items": [1]}', **settings) == key(b'{"items": [2, 3], "a": 1}', **settings)
+    assert key(b'{"a": 1}', **settings) == key(b'{"a": 1, "items": [1]}', **settings)
+    assert key(b'{"a": 1}', **settings) != key(b'{"a": 2}', **settings)
+
+
+def test_a_key_of_its_own_reaches_beyond_path_and_arguments_but_not_beyond_workspace_and_identity() -> None:
+    elsewhere = Origin(workspace="w", kind="flow", path="f/c/d", actor="u/alice")
+    assert key(b'{"id": 1}', debounce_key="k $args[id]") == key(
+        b'{"id": 1, "x": 2}', elsewhere, debounce_key="k $args[id]"
+    )
+    assert key(b'{"id": 1}', debounce_key="k $args[id]") != key(b'{"id": 2}', debounce_key="k $args[id]")
+    stranger = Origin(workspace="w", kind="script", path="f/a/b", actor="u/bob")
+    assert key(b"{}", debounce_key="k") != key(b"{}", stranger, debounce_key="k")
+
+
+@pytest.mark.parametrize("value", [b'"text"', b"1", b"{}", b"true"])
+def test_what_is_to_be_put_together_must_be_a_list(value: bytes) -> None:
+    with pytest.raises(BadRequest, match="items"):
+        key(b'{"items": %s}' % value, debounce_args_to_accumulate=["items"])
+
+
+@pytest.mark.parametrize(
+    ("rule", "replaced", "later_s", "expected"),
+    [
+        ({}, 10_000, 10**6, True),
+        ({"most": 2}, 1, 0, True),
+        ({"most": 2}, 2, 0, False),
+        ({"most_s": 60}, 0, 59, True),
+        ({"most_s": 60}, 0, 60, False),
+    ],
+)
+def test_a_call_waits_only_for_so_long_and_so_many(
+    rule: dict[str, int], replaced: int, later_s: int, expected: bool
+) -> None:
+    wanted = Rule(key="k", delay_s=5, most=rule.get("most"), most_s=rule.get("most_s"))
+    now = NOW + timedelta(seconds=later_s)
+    assert takes_place(wanted, since=NOW, replaced=replaced, now=now) is expected
+
+
+def test_lists_of_all_calls_are_put_together_to_the_letter() -> None:
+    calls = [b'{"n": 1, "items": [1.10, 1e400]}', b'{"n": 2, "items": [ ]}', b'{"n": 3}', b'{"n": 4, "items": null}']
+    assert together([*calls, b'{"n": 5, "items": ["a]"] }'], ["items"]) == b'{"n":5,"items":[1.10, 1e400,"a]"]}'
+    assert together(calls, ["items"]) == b'{"n":4,"items":[1.10, 1e400]}'
+    assert together([b'{"n": 1}', b'{"n": 2}'], ["items"]) == b'{"n":2}'
