@@ -114,6 +114,7 @@ GET /api/workers/custom_tags
 GET /api/concurrency_groups/list
 GET /api/jobs/db_clock
 GET /api/w/{workspace}/workers/custom_tags
+GET /api/w/{workspace}/workspaces/tarball
 GET /api/w/{workspace}/audit/list
 GET /api/w/{workspace}/audit/export
 GET /api/w/{workspace}/access_keys/list

@@ -1,5 +1,6 @@
 """The audit log: who did what, when. A record is written in the transaction of the change that it tells of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -77,6 +78,32 @@ async def record(
         operation=operation,
         kind=kind,
         resource=resource,
+        parameters=None if parameters is None else Json(msgspec.json.encode(parameters)),
+        job=credential.job_id,
+        impersonated_by=credential.impersonated_by,
+    )
+
+
+async def record_all(
+    tx: Transaction,
+    caller: Principal,
+    operation: str,
+    kind: Kind,
+    resources: Sequence[str],
+    parameters: dict[str, Any] | None = None,
+) -> None:
+    """As `record`, once for each of `resources`, in one statement."""
+    if not resources:
+        return
+    credential = caller.credential
+    await tx.execute(
+        _SQL["record_all"],
+        workspace=caller.workspace,
+        email=caller.email,
+        username=caller.username or caller.email,
+        operation=operation,
+        kind=kind,
+        resources=list(resources),
         parameters=None if parameters is None else Json(msgspec.json.encode(parameters)),
         job=credential.job_id,
         impersonated_by=credential.impersonated_by,

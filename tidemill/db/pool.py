@@ -53,6 +53,8 @@ __all__ = ["ALL_WORKSPACES", "Actor", "Database", "Json", "Row", "Statements", "
 T = TypeVar("T")
 
 ALL_WORKSPACES: Final = "*"
+_BEGIN: Final = b"begin; "
+_SNAPSHOT: Final = b"begin isolation level repeatable read; "
 CONNECTION_OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -138,8 +140,12 @@ class Database:
         await self._singles.close()
 
     @asynccontextmanager
-    async def transaction(self, workspace: str, *, actor: Actor | None = None) -> AsyncIterator[Transaction]:
+    async def transaction(
+        self, workspace: str, *, actor: Actor | None = None, is_snapshot: bool = False
+    ) -> AsyncIterator[Transaction]:
         """A transaction that sees the rows of `workspace` only; commits at the end of the block, undoes on an error.
+
+        `is_snapshot`: all of its statements see one state of the database, and what it changes must be its own alone.
 
         Raises:
             Unavailable: no connection, or it was lost; said so where it was lost during the commit, when nobody can
@@ -147,7 +153,8 @@ class Database:
         """
         if workspace in ("", ALL_WORKSPACES):
             raise ValueError(f"{workspace!r} is no workspace; for all of them use system().")
-        async with self._open_transaction(workspace, actor, role=self._role_command) as transaction:
+        begin = _SNAPSHOT if is_snapshot else _BEGIN
+        async with self._open_transaction(workspace, actor, role=self._role_command, begin=begin) as transaction:
             yield transaction
 
     @asynccontextmanager
@@ -211,11 +218,11 @@ class Database:
 
     @asynccontextmanager
     async def _open_transaction(
-        self, workspace: str, actor: Actor | None, *, role: bytes
+        self, workspace: str, actor: Actor | None, *, role: bytes, begin: bytes = _BEGIN
     ) -> AsyncIterator[Transaction]:
         if not workspace:
             raise ValueError("A transaction needs a workspace.")
-        connection = await self._begin(workspace, actor, role)
+        connection = await self._begin(begin, workspace, actor, role)
         try:
             try:
                 yield Transaction(connection)
@@ -226,12 +233,12 @@ class Database:
         finally:
             await self._transactions.give_back(connection)
 
-    async def _begin(self, workspace: str, actor: Actor | None, role: bytes) -> AsyncConnection[Any]:
+    async def _begin(self, begin: bytes, workspace: str, actor: Actor | None, role: bytes) -> AsyncConnection[Any]:
         """A connection with the transaction begun; a dead one is thrown away, for nothing was done on it yet."""
         for _ in range(self._transactions.max_size + 1):
             connection = await self._transactions.take()
             try:
-                await connection.execute(_begin_message(connection, workspace, actor) + role, prepare=False)
+                await connection.execute(begin + _settings(connection, workspace, actor) + role, prepare=False)
             except LOST as error:
                 lost = connection.closed or connection.broken
                 await self._transactions.give_back(connection)
@@ -292,8 +299,8 @@ class SingleStatements(Statements):
         return await self._run(query, row_type, parameters)
 
 
-def _begin_message(connection: AsyncConnection[Any], workspace: str, actor: Actor | None) -> bytes:
-    """BEGIN and the settings as one message, which the simple protocol takes in one round trip."""
+def _settings(connection: AsyncConnection[Any], workspace: str, actor: Actor | None) -> bytes:
+    """What follows BEGIN in the same message, which the simple protocol takes in one round trip."""
     actor = actor or Actor("")
     settings = {
         b"workspace": workspace,
@@ -306,7 +313,7 @@ def _begin_message(connection: AsyncConnection[Any], workspace: str, actor: Acto
         b"set_config('tidemill.%s', %s, true)" % (name, bytes(quote(_without_nul(value))))
         for name, value in settings.items()
     )
-    return b"begin; select " + calls
+    return b"select " + calls
 
 
 def _without_nul(value: str) -> bytes:

@@ -61,7 +61,7 @@ async def deploy(
         await identity.hold_attempt(tx, caller)
         parent = await _parent(tx, caller, new, item, at)
         _require(caller, item, parent)
-        version = await _version(tx, caller, new, signature=signature, language=language)
+        version = await _version(tx, caller, new, parent, signature=signature, language=language)
         if skip_if_noop and parent is not None and _is_same(parent, version):
             return Deployed(parent.hash, is_new=False)
         number = hash_of(version, None if parent is None else parent.hash, time.time_ns())
@@ -137,8 +137,16 @@ def _require(caller: Principal, item: Item, parent: Script | None) -> None:
 
 
 async def _version(
-    tx: Transaction, caller: Principal, new: NewScript, *, signature: Signature, language: Language
+    tx: Transaction,
+    caller: Principal,
+    new: NewScript,
+    parent: Script | None,
+    *,
+    signature: Signature,
+    language: Language,
 ) -> NewVersion:
+    # Clients of others cannot say `on_worker_loss`: what must not start twice stays so when they deploy it.
+    on_worker_loss = new.on_worker_loss or ("restart" if parent is None else parent.on_worker_loss)
     lock = "\n".join(new.lock) if isinstance(new.lock, list) else new.lock
     lock_job: UUID | None = None
     if lock is None:
@@ -162,7 +170,7 @@ async def _version(
         no_main_func=not signature.has_entry,
         has_preprocessor=signature.has_preprocessor,
         tag=check_name("tag", new.tag) if new.tag else None,
-        on_worker_loss=new.on_worker_loss or "restart",
+        on_worker_loss=on_worker_loss,
         options=Json(msgspec.json.encode({**settings_of(new), **behalf})),
         labels=new.labels or [],
         deployment_message=new.deployment_message or None,

@@ -127,6 +127,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "POST /api/w/{workspace}/workspaces/archive": admin("workspaces:write"),
     "GET /api/w/{workspace}/workspaces/get_workspace_name": member("workspaces:read"),
     "GET /api/w/{workspace}/workspaces/get_settings": member("workspaces:read"),
+    "GET /api/w/{workspace}/workspaces/tarball": member("workspaces:read"),
     "POST /api/w/{workspace}/workspaces/change_workspace_name": admin("workspaces:write"),
     "POST /api/w/{workspace}/workspaces/change_workspace_color": admin("workspaces:write"),
     "POST /api/w/{workspace}/imports/windmill": admin("workspaces:write"),

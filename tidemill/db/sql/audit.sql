@@ -3,6 +3,12 @@
 insert into audit (workspace_id, email, username, operation, action_kind, resource, parameters, job_id, impersonated_by)
 values (:workspace, :email, :username, :operation, :kind, :resource, :parameters::json::jsonb, :job, :impersonated_by);
 
+-- name: record_all
+-- Note one thing that was done to each of :resources.
+insert into audit (workspace_id, email, username, operation, action_kind, resource, parameters, job_id, impersonated_by)
+select :workspace, :email, :username, :operation, :kind, resource, :parameters::json::jsonb, :job, :impersonated_by
+from unnest(:resources::text[]) as resource;
+
 -- name: page
 -- A page of records, newest first: those of :workspace, or of the whole instance where it is null; only the caller's own where :own is given.
 select id, at, workspace_id, email, username, operation, action_kind, resource, parameters, job_id, impersonated_by

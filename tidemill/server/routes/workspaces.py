@@ -6,17 +6,17 @@ import msgspec
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tidemill.db import audit, members, storages, workspaces
+from tidemill.db import audit, members, workspaces
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, InstanceTarget, Need, WorkspaceTarget
 from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal, Role
 from tidemill.server.changes import changing
 from tidemill.server.lazy_route import LazyRoute
-from tidemill.server.objects.settings import to_wire
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts, Parts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
+from tidemill.server.workspace_settings import settings_seen
 
 router = APIRouter(tags=["workspace"], responses=ERRORS, route_class=LazyRoute)
 
@@ -244,13 +244,7 @@ async def get_workspace_name(workspace: str, parts: InParts, caller: Caller) -> 
 async def get_settings(workspace: str, parts: InParts, caller: Caller) -> Response:
     """The settings that were made, and the workspace's id; who is no admin gets what everybody sees anyway."""
     permit.require(caller, Action.READ, WorkspaceTarget("workspaces", Need.MEMBER))
-    found = await workspaces.get(parts.database.single, workspace)
-    settings: dict[str, Any] = msgspec.json.decode(found.settings)
-    if not caller.is_admin:
-        settings = {name: value for name, value in settings.items() if name == "color"}
-    elif (kept := to_wire(await storages.all_of(parts.database.single, workspace))) is not None:
-        settings["large_file_storage"] = kept
-    return json_answer({"workspace_id": workspace, "name": found.name, **settings})
+    return json_answer(await settings_seen(parts.database.single, caller))
 
 
 @router.post(
