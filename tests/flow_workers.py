@@ -4,16 +4,22 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
-from tidemill.db import flows, intake
+import msgspec
+
+from tidemill.db import flows, intake, queue
 from tidemill.db.keys import Keyring
 from tidemill.db.pool import Database, Json
 from tidemill.db.queries import inline
+from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.values import Kept, Values
+from tidemill.engine.flow.state import Again
 from tidemill.evaluators.evaluators import Evaluators
 from tidemill.model.ids import new_id
+from tidemill.model.job import FLOW_KINDS
 from tidemill.queries.runners import Runners
 from tidemill.sandbox.process import ProcessSandbox
 from tidemill.settings import Settings
@@ -23,6 +29,7 @@ from tidemill.wiring.job_data import WorkspaceData
 from tidemill.wiring.keys import job_secret, root_keys
 from tidemill.wiring.worker import worker_options
 from tidemill.worker.context import WorkerParts
+from tidemill.worker.flows.flows import Flows
 
 WORKSPACE, EMAIL = "w", "ann@x.org"
 _PEOPLE = [
@@ -33,6 +40,7 @@ _PEOPLE = [
         "on conflict do nothing"
     ),
 ]
+TAGS = ("flow", "bash")
 _RESULT = inline("select status, result from job_completed where id = :id", name="flow_workers.result")
 
 
@@ -67,8 +75,10 @@ async def worker_parts(database: Database, directory: Path, **settings: str) -> 
         await sandbox.close()
 
 
-async def start_flow(database: Database, value: Mapping[str, object], args: Mapping[str, object]) -> UUID:
-    """Put a flow into the queue, as a preview of `value`; its job."""
+async def start_flow(
+    database: Database, value: Mapping[str, object], args: Mapping[str, object], *, again: Again | None = None
+) -> UUID:
+    """Put a flow into the queue, as a preview of `value`; its job. `again`: it goes on from there."""
     job = intake.NewJob(
         id=new_id(time.time_ns() // 1_000_000),
         workspace_id=WORKSPACE,
@@ -79,6 +89,7 @@ async def start_flow(database: Database, value: Mapping[str, object], args: Mapp
         permissioned_as="u/ann",
         email=EMAIL,
         args=Kept(inline=Json(json.dumps(args).encode())),
+        options=Json(b"{}" if again is None else msgspec.json.encode({"again": again})),
     )
     await intake.take_in(database.single, job)
     return job.id
@@ -108,3 +119,38 @@ async def result_of(database: Database, job: UUID) -> tuple[str, object] | None:
     """Status and result of a job; None while it has not ended."""
     row = await database.single.fetch_optional(_RESULT, id=job)
     return None if row is None else (row["status"], None if row["result"] is None else json.loads(row["result"]))
+
+
+class Member:
+    """A worker that takes nothing with the end of a step."""
+
+    def __init__(self, name: str, parts: WorkerParts) -> None:
+        parts = replace(parts, options=replace(parts.options, name=name, tags=TAGS))
+        self.name, self._single, self._values = name, parts.database.single, parts.values
+        self._flows = Flows(parts, lambda: -1)
+
+    async def claim(self) -> ClaimedJob:
+        """The next job; a flow that is due is looked at on the way."""
+        while True:
+            turn = await queue.turn(self._single, worker=self.name, ended=[], tags=TAGS, limit=1)
+            [job] = turn.claimed
+            if job.kind not in FLOW_KINDS:
+                return job
+            assert await self._flows.look(job) == []
+
+    async def look_at_all(self) -> None:
+        """Look at all flows that are due, where nothing else is."""
+        while claimed := (await queue.turn(self._single, worker=self.name, ended=[], tags=TAGS, limit=1)).claimed:
+            assert claimed[0].kind in FLOW_KINDS
+            assert await self._flows.look(claimed[0]) == []
+
+    async def end(self, job: ClaimedJob, result: bytes | None = None) -> None:
+        """A job ends with `result`, or with the id of its step."""
+        raw = json.dumps(job.flow_step_id).encode() if result is None else result
+        kept = await self._values.keep(raw, what="The result")
+        assert await self._flows.end(job, Ended(id=job.id, attempt=job.attempt, status="success", result=kept)) == []
+
+
+def script(name: str) -> dict[str, object]:
+    """A step that needs a worker."""
+    return {"id": name, "value": {"type": "rawscript", "language": "bash", "content": "", "lock": ""}}

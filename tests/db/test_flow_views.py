@@ -1,45 +1,10 @@
 """Two workers of one flow: what one remembers of it does not hide what the other has done."""
 
-import json
-from dataclasses import replace
 from pathlib import Path
 
-from tests.flow_workers import WORKSPACE, deploy, result_of, start_flow, worker_parts
-from tidemill.db import approvals, queue
-from tidemill.db.pool import Database, Json
-from tidemill.db.queue import ClaimedJob, Ended
-from tidemill.db.values import Kept
-from tidemill.model.job import FLOW_KINDS
-from tidemill.worker.context import WorkerParts
-from tidemill.worker.flows.flows import Flows
-
-TAGS = ("flow", "bash")
-
-
-class Member:
-    """A worker that takes nothing with the end of a step."""
-
-    def __init__(self, name: str, parts: WorkerParts) -> None:
-        parts = replace(parts, options=replace(parts.options, name=name, tags=TAGS))
-        self.name, self._single = name, parts.database.single
-        self._flows = Flows(parts, lambda: -1)
-
-    async def claim(self) -> ClaimedJob:
-        """The next job; a flow that is due is looked at on the way."""
-        while True:
-            turn = await queue.turn(self._single, worker=self.name, ended=[], tags=TAGS, limit=1)
-            [job] = turn.claimed
-            if job.kind not in FLOW_KINDS:
-                return job
-            assert await self._flows.look(job) == []
-
-    async def end(self, job: ClaimedJob) -> None:
-        kept = Kept(inline=Json(json.dumps(job.flow_step_id).encode()))
-        assert await self._flows.end(job, Ended(id=job.id, attempt=job.attempt, status="success", result=kept)) == []
-
-
-def script(name: str) -> dict[str, object]:
-    return {"id": name, "value": {"type": "rawscript", "language": "bash", "content": "", "lock": ""}}
+from tests.flow_workers import WORKSPACE, Member, deploy, result_of, script, start_flow, worker_parts
+from tidemill.db import approvals
+from tidemill.db.pool import Database
 
 
 async def test_a_worker_ends_a_step_in_a_level_that_has_gone_on_since_it_last_saw_it(

@@ -91,6 +91,12 @@ class ExpressionFailed(BadRequest):
     code = "expression_failed"
 
 
+class ResultGone(ExpressionFailed):
+    """A flow that was started again needs a result of an earlier run, which was removed since; the message names it."""
+
+    code = "result_gone"
+
+
 class Unauthenticated(TidemillError):
     """No credential, or one that is unknown, expired or revoked."""
 

@@ -24,6 +24,7 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "invalid_flow": HTTPStatus.BAD_REQUEST,
     "interpolation_failed": HTTPStatus.BAD_REQUEST,
     "expression_failed": HTTPStatus.BAD_REQUEST,
+    "result_gone": HTTPStatus.GONE,
     "unauthenticated": HTTPStatus.UNAUTHORIZED,
     "denied": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,

@@ -64,8 +64,9 @@ async def input_of(parts: Parts, flow: WholeJob) -> bytes:
     made_by = None if run is None else run.flow_state.preprocessed_by
     if made_by is not None:
         outcome = await jobs.outcome(parts.database.single, flow.workspace_id, made_by)
-        if outcome is not None:
-            return await parts.values.fetch(outcome.result, outcome.result_object) or b"{}"
+        if outcome is None:
+            raise Conflict(f"What the preprocessor of flow {flow.id} gave was removed: start the flow as a whole.")
+        return await parts.values.fetch(outcome.result, outcome.result_object) or b"{}"
     return await parts.values.fetch(flow.args, flow.args_object) or b"{}"
 
 

@@ -7,6 +7,7 @@ import anyio.to_thread
 from tidemill.db import approvals, flow_runs
 from tidemill.db.values import Kept
 from tidemill.engine.flow.state import Gathered, Ref, ResultOf, level_of, result_of
+from tidemill.model.errors import ResultGone
 from tidemill.model.flow import StepStatus, all_steps
 from tidemill.model.flow_reading import read_flow
 from tidemill.server.parts import Parts
@@ -45,12 +46,20 @@ async def _ref(parts: Parts, workspace: str, level_id: UUID, step_id: str, wante
 
 
 async def text_of(parts: Parts, ref: Ref) -> bytes:
-    """The JSON text of a result; null where it was erased."""
+    """The JSON text of a result; null where it was erased.
+
+    Raises:
+        ResultGone: it belonged to an earlier run, which was removed.
+    """
     single = parts.database.single
     match ref:
         case ResultOf():
             found = await flow_runs.results(single, [ref.job])
-            return await _text(parts, found.get(ref.job, Kept()))
+            if ref.job not in found:
+                raise ResultGone(
+                    f"The result of job {ref.job} is gone: it belonged to an earlier run, which was removed."
+                )
+            return await _text(parts, found[ref.job])
         case Gathered():
             parts_of_it = await flow_runs.gathered_of(single, ref)
             texts = [await _text(parts, parts_of_it.get(index, Kept())) for index in range(ref.count)]

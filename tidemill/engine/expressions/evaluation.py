@@ -25,6 +25,7 @@ MAX_SOURCE_CHARS: Final = 100_000
 _LARGE_BYTES: Final = 64 * 1024
 """From here on JavaScript is given the parts of a value that are touched, not the whole."""
 _ROUNDS: Final = 200
+_MOST_NEEDS: Final = 1000
 _LITERAL_STARTS: Final = tuple('0123456789-"tfn[{')
 _DEFAULT_LIMITS: Final = Limits()
 _NOTHING: Final[Mapping[Need, bytes | None]] = {}
@@ -86,6 +87,8 @@ def _evaluated(expression: str, have: Mapping[Need, bytes | None], run: Run, lim
     if (literal := _literal(expression)) is not None:
         return literal
     _check_source(expression)
+    if len(have) >= _MOST_NEEDS:
+        raise ExpressionFailed(f"It asks for more than {_MOST_NEEDS} results, variables and resources one by one.")
     return _in_javascript(expression, have, run, limits)
 
 
@@ -155,4 +158,4 @@ def failure(
     shown = shown if len(shown) <= 200 else shown[:200] + "..."
     missing = sorted(str(need) for need, raw in have.items() if raw is None)
     hint = f" Without a value: {', '.join(missing)}." if missing else ""
-    return ExpressionFailed(f"{f'{place}: ' if place else ''}the expression `{shown}` cannot be evaluated. {why}{hint}")
+    return type(why)(f"{f'{place}: ' if place else ''}the expression `{shown}` cannot be evaluated. {why}{hint}")

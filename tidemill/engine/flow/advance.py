@@ -25,7 +25,7 @@ from tidemill.engine.flow.commands import (
     Started,
     Surroundings,
 )
-from tidemill.engine.flow.progress import Progress, error_json, place_in
+from tidemill.engine.flow.progress import Progress, error_json, failure_json, place_in
 from tidemill.engine.flow.state import Again, Children, FlowState, Level, Ref, ResultOf, StepState, Verdict
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
@@ -80,7 +80,7 @@ class _Run(Progress):
             else:
                 self._next()
         except ExpressionFailed as error:
-            self.finish(succeeded=False, result=error_json("ExpressionFailed", str(error)))
+            self.finish(succeeded=False, result=failure_json(error))
 
     def _begin_again(self, again: Again) -> None:
         """Go on behind the steps that were done when the flow ran before."""
@@ -214,7 +214,7 @@ class _Run(Progress):
                     return
         except ExpressionFailed as error:
             self.set(status=StepStatus.FAILURE)
-            self._give_up(error_json("ExpressionFailed", str(error)))
+            self._give_up(failure_json(error))
             return
         if self.step.suspend is not None and self.step.suspend.required and not self.now.skipped:
             self._ask(self.step, self.step.suspend)
@@ -229,7 +229,7 @@ class _Run(Progress):
             groups = approval.groups_of(self, suspend, names)
         except ExpressionFailed as error:
             self.set(status=StepStatus.FAILURE)
-            self._give_up(error_json("ExpressionFailed", str(error)))
+            self._give_up(failure_json(error))
             return
         self.set(status=StepStatus.EVENTS, required=suspend.required)
         job = self.now.job or self.level.id

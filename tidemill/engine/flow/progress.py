@@ -72,7 +72,7 @@ class Progress:
 
     def fail_without_job(self, error: ExpressionFailed) -> None:
         """The step has failed before anything could be started for it."""
-        self.record(error_json("ExpressionFailed", str(error)), succeeded=False)
+        self.record(failure_json(error), succeeded=False)
 
     def finish(
         self, *, succeeded: bool, result: bytes | Ref | None, stopped: bool = False, skipped: bool = False
@@ -135,6 +135,11 @@ class Progress:
 def place_in(step: Step, where: str) -> str:
     """Where something stands in a step, for messages."""
     return f"{step.place}{where} of step '{step.id}'"
+
+
+def failure_json(error: ExpressionFailed) -> bytes:
+    """What could not be evaluated or read, in the shape that results have."""
+    return error_json(type(error).__name__, str(error))
 
 
 def error_json(name: str, message: str) -> bytes:

@@ -153,12 +153,9 @@ class Around:
         return self._view_at(view.parent)
 
     def _all_results(self, names: Names) -> bytes:
-        found: dict[str, bytes] = {}
-        for step in self._view.definition.steps:
-            ref = self._result(step, names)
-            if ref is not None:
-                found[step] = self._values.text(ref)
-        return jsontext.build_object(found)
+        found = {step: ref for step in self._view.definition.steps if (ref := self._result(step, names)) is not None}
+        self._values.bring(ref.job for ref in found.values() if isinstance(ref, ResultOf))
+        return jsontext.build_object({step: self._values.text(ref) for step, ref in found.items()})
 
     def _approval(self, name: str, names: Names) -> bytes | None:
         """What was answered after the last step before that asked for approvals, in this level or around it."""

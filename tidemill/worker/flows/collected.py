@@ -35,7 +35,7 @@ class Collected:
         self._memo = memo
         self._tags = tags
         self._take = take
-        self._values = PlanValues(known, memo, inline_bytes=inline_bytes)
+        self._values = PlanValues(known, memo, self.views, inline_bytes=inline_bytes)
         self._events: deque[tuple[UUID, Event]] = deque()
         self._held: list[Held] = []
         self._ends: list[End] = []

@@ -39,7 +39,6 @@ from tidemill.worker.flows.workflows import Suspended, WorkflowPlan
 
 _RETRY_S: Final = 1.0
 _REMEMBERED: Final = 2000
-_MOST_LOADS: Final = 10_000
 
 Tell = Callable[[WorkflowPlan], Awaitable[None]]
 """Tells a plan what has happened."""
@@ -233,7 +232,7 @@ class Flows:
 
     async def _worked_out(self, family: _Family, job: ClaimedJob, tell: Tell, *, held: int) -> WorkflowPlan:
         memo = Memo()
-        for _ in range(_MOST_LOADS):
+        while True:
             plan = WorkflowPlan(
                 family.views,
                 self._known,
@@ -249,7 +248,6 @@ class Flows:
                 await self._known.load(wanted.want, memo, job)
             else:
                 return plan
-        raise RuntimeError(f"What follows in the flow of job {job.id} asks for more than {_MOST_LOADS} values.")
 
     async def _bring_views(self, family: _Family, level: UUID) -> bool:
         """See that a level and those around it are at hand; False: it is over, or not there.

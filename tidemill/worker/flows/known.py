@@ -17,7 +17,7 @@ from tidemill.engine.flow.state import Gathered
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.evaluators.messages import Question
 from tidemill.model import jsontext
-from tidemill.model.errors import BadRequest, Denied, ExpressionFailed, NotFound, TidemillError
+from tidemill.model.errors import BadRequest, Denied, ExpressionFailed, NotFound, TidemillError, TooLarge
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
@@ -28,6 +28,10 @@ _NULL: Final = b"null"
 _KEPT_BYTES: Final = 32 * 1024 * 1024
 _KNOWN: Final = 512
 _BELIEVED_S: Final = 5.0
+MOST_LOADS: Final = 10_000
+"""For one plan: each is followed by a new try at it."""
+MOST_BYTES: Final = 512 << 20
+"""Of large values that one plan holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,13 @@ class WantBytes:
     """The text of a large value."""
 
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantTexts:
+    """The texts of large values that become parts of one, each as if it were wanted alone."""
+
+    digests: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +122,7 @@ class WantEvaluation:
 
 
 WantStored = WantResults | WantBytes | WantGathered | WantItems | WantScript | WantFlow | WantReference | WantAnswers
-Want = WantStored | WantKept | WantEvaluation
+Want = WantStored | WantTexts | WantKept | WantEvaluation
 
 
 class Wanted(Exception):  # it says what to bring
@@ -135,6 +146,13 @@ class Memo:
     """What was loaded for one plan, beside what is remembered for longer."""
 
     answers: dict[Want, object] = field(default_factory=dict)
+    loads: int = 0
+    size_bytes: int = 0
+
+    def note(self, want: Want, answer: object) -> None:
+        """Keep what was loaded."""
+        self.answers[want] = answer
+        self.size_bytes += len(answer) if isinstance(answer, bytes) else 0
 
 
 class Known:
@@ -143,6 +161,7 @@ class Known:
     def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
         self.evaluators = parts.evaluators
+        self.max_bytes = parts.values.max_bytes
         self._results: OrderedDict[UUID, Kept] = OrderedDict()
         self._size = 0
         self._definitions: OrderedDict[int, Definition] = OrderedDict()
@@ -198,15 +217,19 @@ class Known:
 
         `held` is a job of the flow that this worker holds, whose rights apply.
         """
+        memo.loads += 1
         try:
-            if isinstance(want, WantKept):
+            if isinstance(want, WantTexts):
+                for digest in want.digests:
+                    memo.note(WantBytes(digest), await self._loaded(WantBytes(digest), held))
+            elif isinstance(want, WantKept):
                 kept = await self._parts.values.keep(want.raw, what="A value of the flow")
                 memo.answers[replace(want, raw=b"")] = kept
             elif isinstance(want, WantEvaluation):
                 memo.answers[want] = await self.evaluators.answer(want.owner, want.question)
             else:
-                memo.answers[want] = await self._loaded(want, held)
-        except (NotFound, Denied, BadRequest, ExpressionFailed) as error:
+                memo.note(want, await self._loaded(want, held))
+        except (NotFound, Denied, BadRequest, TooLarge) as error:
             memo.answers[want] = ExpressionFailed(str(error))
 
     async def _loaded(self, want: WantStored, held: ClaimedJob) -> object:
@@ -286,14 +309,24 @@ def answer_of(memo: Memo, want: Want) -> object:
 
     Raises:
         Wanted: nothing was, yet.
-        ExpressionFailed: it cannot be had.
+        ExpressionFailed: it cannot be had, or so much has been loaded that there is no end to be seen.
     """
     if want not in memo.answers:
+        _require_bounds(memo)
         raise Wanted(want)
     answer = memo.answers[want]
     if isinstance(answer, TidemillError):
         raise answer
     return answer
+
+
+def _require_bounds(memo: Memo) -> None:
+    if memo.loads >= MOST_LOADS:
+        raise ExpressionFailed(f"What follows at once needs more than {MOST_LOADS} values that lie elsewhere.")
+    if memo.size_bytes > MOST_BYTES:
+        raise ExpressionFailed(
+            f"What follows at once needs more than {MOST_BYTES >> 20} MB of values: take only the parts that matter."
+        )
 
 
 def _size_of(kept: Kept) -> int:

@@ -28,7 +28,7 @@ from tidemill.engine.flow.commands import (
     Start,
     Started,
 )
-from tidemill.engine.flow.progress import error_json
+from tidemill.engine.flow.progress import error_json, failure_json
 from tidemill.engine.flow.state import Again, FlowState, Place, ResultOf, new_state
 from tidemill.engine.on_behalf import acts_for
 from tidemill.model import jsontext
@@ -128,8 +128,16 @@ class Plan(Collected):
             return
         self._changed.setdefault(view.id, view.version)
         self.views[view.id] = view = replace(view, state=change.state)
-        for command in change.commands:
-            self._carry_out(view, command)
+        try:
+            for command in change.commands:
+                self._carry_out(view, command)
+        except ExpressionFailed as error:  # a value that is to be kept cannot be: the level cannot go on
+            self._give_up(self.views[view.id], error)
+
+    def _give_up(self, view: View, error: ExpressionFailed) -> None:
+        if not view.state.ended:
+            self.views[view.id] = view = replace(view, state=msgspec.structs.replace(view.state, ended=True))
+        self._finish_with(view, Finish(succeeded=False, result=None), Kept(inline=Json(failure_json(error))))
 
     def _carry_out(self, view: View, command: Command) -> None:
         match command:
@@ -278,15 +286,22 @@ class Plan(Collected):
         self.tell(below.id, Started(again=again))
 
     def _record(self, view: View, record: Record) -> None:
-        result = self._input_of(view) if record.result is None else self._values.kept(record.result)
-        status = "success" if record.succeeded else "failure"
+        succeeded = record.succeeded
+        try:
+            result = self._input_of(view) if record.result is None else self._values.kept(record.result)
+        except ExpressionFailed as error:
+            result, succeeded = Kept(inline=Json(failure_json(error))), False
+        status = "success" if succeeded else "failure"
         job = level_job(view, record.job, record.step, kind="identity", index=None, args=Kept(inline=Json(b"{}")))
         self._jobs.append(Placed(job, "none"))
         self._end(_fresh(job, status, result), None)
-        self.tell(view.id, Ended(step=record.step.id, job=record.job, succeeded=record.succeeded))
+        self.tell(view.id, Ended(step=record.step.id, job=record.job, succeeded=succeeded))
 
     def _finish(self, view: View, finish: Finish) -> None:
-        result = self._input_of(view) if finish.result is None else self._values.kept(finish.result)
+        try:
+            result = self._input_of(view) if finish.result is None else self._values.kept(finish.result)
+        except ExpressionFailed as error:
+            result, finish = Kept(inline=Json(failure_json(error))), Finish(succeeded=False, result=None)
         if finish.succeeded and view.state.keep_under:
             self.to_keep.append(ToKeep(view.workspace_id, view.state.keep_under, result, view.state.keep_s))
         self._finish_with(view, finish, result)

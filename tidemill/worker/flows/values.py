@@ -1,6 +1,7 @@
 """The values of one plan: of what has ended before, and of what ends with it."""
 
 import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, cast
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from tidemill.engine.expressions.javascript import Touched
 from tidemill.engine.flow.approval import Answer
 from tidemill.engine.flow.state import Gathered, Ref, ResultOf
 from tidemill.evaluators.messages import Evaluation, Question
+from tidemill.model.errors import ExpressionFailed, ResultGone
 from tidemill.worker.flows.known import (
     Known,
     Memo,
@@ -24,8 +26,10 @@ from tidemill.worker.flows.known import (
     WantKept,
     WantReference,
     WantResults,
+    WantTexts,
     answer_of,
 )
+from tidemill.worker.flows.views import View
 
 _NULL: Final = b"null"
 
@@ -33,8 +37,10 @@ _NULL: Final = b"null"
 class PlanValues:
     """Finds values; raises `Wanted` for one that has to be loaded first. `inline_bytes`: as `Values.inline_bytes`."""
 
-    def __init__(self, known: Known, memo: Memo, *, inline_bytes: int) -> None:
+    def __init__(self, known: Known, memo: Memo, views: Mapping[UUID, View], *, inline_bytes: int) -> None:
+        """`views`: the levels of the plan, as they are at each moment."""
         self._known = known
+        self._views = views
         self._memo = memo
         self._inline_bytes = inline_bytes
         self._results: dict[UUID, Kept] = {}
@@ -95,8 +101,7 @@ class PlanValues:
             case ResultOf():
                 return self.kept_text(self._result(ref.job))
             case Gathered():
-                parts = self._gathered(ref)
-                return b"[" + b",".join(map(self.kept_text, parts)) + b"]"
+                return self._joined(self._gathered(ref), step=ref.step)
 
     def kept(self, result: bytes | Ref) -> Kept:
         """Where a result is, so that another row can name it."""
@@ -116,6 +121,27 @@ class PlanValues:
             return _NULL
         return cast("bytes", answer_of(self._memo, WantBytes(kept.digest)))
 
+    def bring(self, jobs: Iterable[UUID]) -> None:
+        """See that it is known where the results of these are, by one look for all of them."""
+        missing = tuple(job for job in jobs if job not in self._results and self._known.result(job) is None)
+        if missing:
+            self._results |= cast("dict[UUID, Kept]", answer_of(self._memo, WantResults(missing)))
+
+    def _joined(self, parts: Sequence[Kept], *, step: str) -> bytes:
+        """A list of values that lie at different places."""
+        large = (part.digest for part in parts if part.digest is not None)
+        missing = tuple(dict.fromkeys(digest for digest in large if WantBytes(digest) not in self._memo.answers))
+        if missing:
+            answer_of(self._memo, WantTexts(missing))
+        texts = [self.kept_text(part) for part in parts]
+        size = sum(map(len, texts)) + len(texts) + 1
+        if size > self._known.max_bytes:
+            raise ExpressionFailed(
+                f"The results of '{step}' have {size} bytes together, more than the {self._known.max_bytes} allowed "
+                "(TIDEMILL_MAX_VALUE_BYTES): take those parts that are needed, one by one."
+            )
+        return b"[" + b",".join(texts) + b"]"
+
     def _keep(self, raw: bytes) -> Kept:
         if len(raw) <= self._inline_bytes:
             return Kept(inline=Json(raw))
@@ -125,7 +151,9 @@ class PlanValues:
         found = self._results.get(job) or self._known.result(job)
         if found is None:
             loaded = cast("dict[UUID, Kept]", answer_of(self._memo, WantResults((job,))))
-            found = loaded.get(job, Kept())
+            if job not in loaded:
+                raise self._gone(job)
+            found = self._results[job] = loaded[job]
         return found
 
     def _gathered(self, ref: Gathered) -> list[Kept]:
@@ -137,9 +165,29 @@ class PlanValues:
         loaded: dict[int, Kept] = {}
         if stored is not None:
             loaded = cast("dict[int, Kept]", answer_of(self._memo, WantGathered(stored)))
+        kept = min(ref.earlier[-1][1] if ref.earlier else 0, ref.count)
+        gone = next((index for index in range(kept) if index not in loaded and index not in ours), None)
+        if gone is not None:
+            raise _gone(f"iteration or branch {gone} of step '{ref.step}'", ref.step)
         return [
             self._results[ours[index]] if index in ours else loaded.get(index, Kept()) for index in range(ref.count)
         ]
+
+    def _gone(self, job: UUID) -> ResultGone:
+        """A result that was taken over from an earlier run, which was removed meanwhile."""
+        for view in self._views.values():
+            for step, state in zip(view.level.steps, view.state.steps or view.taken_over, strict=False):
+                if state.job == job:
+                    return _gone(f"step '{step.id}' (job {job})", step.id)
+        return _gone(f"job {job}", None)
+
+
+def _gone(whose: str, step: str | None) -> ResultGone:
+    way = "as a whole" if step is None else f"from step '{step}' on, or as a whole"
+    return ResultGone(
+        f"The result of {whose} is gone: it belonged to the run that this one goes on from, and that run was removed. "
+        f"Start the flow anew {way}."
+    )
 
 
 def _kept_part(ref: Gathered) -> Gathered | None:

@@ -9,7 +9,7 @@ import msgspec
 from tidemill.db.flow_runs import LevelRow
 from tidemill.db.pool import Json
 from tidemill.db.values import Kept
-from tidemill.engine.flow.state import Again, FlowState, Level, Place, level_of, new_state
+from tidemill.engine.flow.state import Again, FlowState, Level, Place, StepState, level_of, new_state
 from tidemill.model.flow import Flow, Step, all_steps
 
 FLOW_TAG: Final = "flow"
@@ -86,6 +86,12 @@ class View:
         """The account of who started it."""
         options = msgspec.json.decode(self.options, type=LevelOptions)
         return options.started_by or options.args_of or self.email
+
+    @property
+    def taken_over(self) -> tuple[StepState, ...]:
+        """The steps that it does not run, where it is started again, as they ended."""
+        again = msgspec.json.decode(self.options, type=LevelOptions).again
+        return () if again is None else again.done
 
     @property
     def level(self) -> Level:
