@@ -24,7 +24,7 @@ from tidemill.db import accounts, members, pool, tokens, workspaces
 from tidemill.db.keys import Keyring, add_workspace_key, check_root_key
 from tidemill.db.listener import Listener
 from tidemill.db.logs import Logs
-from tidemill.db.look_ups import LookUps
+from tidemill.db.look_ups import LookUps, Remembered
 from tidemill.db.pool import Database, Transaction
 from tidemill.db.queries import Query, inline
 from tidemill.db.transaction import run as run_statement
@@ -227,7 +227,7 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the single statements and look-ups that were run."""
     names: list[str] = []
-    look_up = LookUps._run
+    look_up, otherwise, ask = LookUps._run, LookUps.run_otherwise, Remembered.ask
     is_noted = ContextVar("is_noted", default=False)
     """A look-up that goes through the pool counts once."""
 
@@ -244,8 +244,21 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         finally:
             is_noted.reset(before)
 
+    async def unnoted(*arguments: Any) -> Any:
+        before = is_noted.set(True)
+        try:
+            return await otherwise(*arguments)
+        finally:
+            is_noted.reset(before)
+
+    def noting_remembered(self: Remembered[Any]) -> Any:
+        names.append(self._query.name)
+        return ask(self)
+
+    monkeypatch.setattr(LookUps, "run_otherwise", unnoted)
     monkeypatch.setattr(pool, "run", noting)
     monkeypatch.setattr(LookUps, "_run", noting_look_ups)
+    monkeypatch.setattr(Remembered, "ask", noting_remembered)
     return names
 
 

@@ -153,3 +153,55 @@ async def test_what_is_asked_in_one_turn_is_sent_together_and_one_that_fails_tak
     assert (first, behind) == (10, 2)
     assert isinstance(failed, Exception)
     assert await database.look_ups.fetch_value(DIVIDED, n=2) == 5
+
+
+async def test_what_is_the_same_to_the_byte_is_made_once(database: Database) -> None:
+    """The database is asked each time; what differs is made anew, what fails is not remembered."""
+    async with database.maintenance() as transaction:
+        await transaction.execute(inline("create table weight as select 1 as n, 'a' as word"))
+    made: list[list[dict[str, object]]] = []
+
+    def make(rows: list[dict[str, object]]) -> int:
+        made.append(rows)
+        if not rows:
+            raise ValueError("there is none")
+        return len(made)
+
+    query = inline("select n, word from weight where n > :least::int", name="weight")
+
+    async def found() -> int:
+        return await database.look_ups.remembered(query, make, least=0).get()
+
+    async def change(text: str) -> None:
+        async with database.maintenance() as transaction:
+            await transaction.execute(inline(text))  # type: ignore[arg-type]
+
+    assert [await found() for _ in range(3)] == [1, 1, 1]
+    await change("update weight set word = null")
+    assert [await found() for _ in range(2)] == [2, 2]
+    assert made == [[{"n": 1, "word": "a"}], [{"n": 1, "word": None}]]
+    await change("delete from weight")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="there is none"):
+            await found()
+    await change("insert into weight values (1, null)")
+    assert await found() == 5, "though it is what it was before there was none"
+    pid = await connected(database)
+    look = database.look_ups.remembered(query, make, least=0).ask()
+    await database.single.fetch_one(inline("select pg_terminate_backend(:pid) as ended"), pid=pid)
+    assert await look.answer() in {5, 6}, "by the pool, where the connection went before the answer came"
+    while await connected(database) == pid:
+        pass
+    assert await found() == await found()
+
+
+async def test_the_answers_that_are_remembered_are_few(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look_ups, "_MOST", 2)
+    query = inline("select :n::int as n", name="n")
+
+    def first(rows: list[dict[str, int]]) -> int:
+        return rows[0]["n"]
+
+    for n in (1, 2, 1, 3, 2, 1):
+        assert await database.look_ups.remembered(query, first, n=n).get() == n
+    assert len(database._look_ups._remembered) == 2

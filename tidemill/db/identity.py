@@ -1,14 +1,14 @@
 """Who is behind a credential: accounts, members, their groups and folders, as a `Principal`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from tidemill.db.pool import Database, Statements
+from tidemill.db.pool import Database, Row, Statements
 from tidemill.db.queries import queries
 from tidemill.engine import permit, scopes
 from tidemill.model.errors import LeaseLost, NotFound, Unauthenticated
@@ -36,20 +36,14 @@ async def principal_by_token(database: Database, token_hash: bytes, workspace: s
         Unauthenticated: the token is unknown or expired, its account disabled.
         NotFound: there is no such workspace, or the account has no part in it: both look the same.
     """
-    row = await database.look_ups.fetch_optional(_SQL["principal_by_token"], hash=token_hash, workspace=workspace)
-    if row is None:
+    holder = await database.look_ups.remembered(
+        _SQL["principal_by_token"], partial(_holder, workspace), hash=token_hash, workspace=workspace
+    ).get()
+    if holder is None:
         raise Unauthenticated(_UNKNOWN)
-    if row["is_stale"]:
+    if holder.is_stale:
         await database.single.execute(_SQL["touch_token"], hash=token_hash)
-    credential = Credential(
-        kind=CredentialKind(row["kind"]),
-        label=row["label"],
-        scopes=None if row["scopes"] is None else scopes.parse_all(row["scopes"]),
-        read_only=row["read_only"],
-        workspace=row["token_workspace"],
-        impersonated_by=row["impersonated_by"],
-    )
-    return _principal(row, workspace, credential)
+    return holder.principal
 
 
 async def principal_of_job(database: Database, job_id: UUID, attempt: int, workspace: str) -> Principal:
@@ -60,22 +54,9 @@ async def principal_of_job(database: Database, job_id: UUID, attempt: int, works
         LeaseLost: it runs under another attempt by now.
         NotFound: it belongs to another workspace.
     """
-    row = await database.look_ups.fetch_optional(_SQL["principal_of_job"], id=job_id)
-    if row is None:
-        raise Unauthenticated("The job that this token belongs to does not run any more.")
-    if row["attempt"] != attempt:
-        raise LeaseLost(f"Attempt {attempt} of job {job_id} has lost its lease to attempt {row['attempt']}.")
-    if row["email"] is None or (row["role"] is None and not row["superadmin"]):
-        raise Unauthenticated("Whoever the job acts for is not a member of its workspace any more.")
-    if workspace not in {"", row["job_workspace"]}:
-        raise NotFound(f"There is no workspace '{workspace}'.")
-    credential = Credential(
-        kind=CredentialKind.JOB, label="job", job_id=job_id, attempt=attempt, workspace=row["job_workspace"]
-    )
-    principal = _principal(row, row["job_workspace"], credential)
-    if row["permissioned_as"] not in {principal.actor, f"u/{principal.email}"}:
-        raise Unauthenticated("Whoever the job acts for has another name by now.")
-    return principal
+    make = partial(_actor_of_job, job_id, attempt, workspace)
+    about = attempt, workspace
+    return await database.look_ups.remembered(_SQL["principal_of_job"], make, about=about, id=job_id).get()
 
 
 async def principal_by_name(database: Database, email: str, workspace: str) -> Principal:
@@ -104,6 +85,54 @@ async def hold_attempt(statements: Statements, principal: Principal) -> None:
     held = await statements.fetch_optional(_SQL["hold_attempt"], id=credential.job_id, attempt=credential.attempt)
     if held is None:
         raise LeaseLost(f"Attempt {credential.attempt} of job {credential.job_id} does not run any more.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Of a token; `is_stale`: it is not on record yet that it was used lately."""
+
+    principal: Principal
+    is_stale: bool
+
+
+def _holder(workspace: str, rows: Sequence[Row]) -> _Holder | None:
+    row = _only(rows)
+    if row is None:
+        return None
+    credential = Credential(
+        kind=CredentialKind(row["kind"]),
+        label=row["label"],
+        scopes=None if row["scopes"] is None else scopes.parse_all(row["scopes"]),
+        read_only=row["read_only"],
+        workspace=row["token_workspace"],
+        impersonated_by=row["impersonated_by"],
+    )
+    return _Holder(_principal(row, workspace, credential), bool(row["is_stale"]))
+
+
+def _actor_of_job(job_id: UUID, attempt: int, workspace: str, rows: Sequence[Row]) -> Principal:
+    row = _only(rows)
+    if row is None:
+        raise Unauthenticated("The job that this token belongs to does not run any more.")
+    if row["attempt"] != attempt:
+        raise LeaseLost(f"Attempt {attempt} of job {job_id} has lost its lease to attempt {row['attempt']}.")
+    if row["email"] is None or (row["role"] is None and not row["superadmin"]):
+        raise Unauthenticated("Whoever the job acts for is not a member of its workspace any more.")
+    if workspace not in {"", row["job_workspace"]}:
+        raise NotFound(f"There is no workspace '{workspace}'.")
+    credential = Credential(
+        kind=CredentialKind.JOB, label="job", job_id=job_id, attempt=attempt, workspace=row["job_workspace"]
+    )
+    principal = _principal(row, row["job_workspace"], credential)
+    if row["permissioned_as"] not in {principal.actor, f"u/{principal.email}"}:
+        raise Unauthenticated("Whoever the job acts for has another name by now.")
+    return principal
+
+
+def _only(rows: Sequence[Row]) -> Row | None:
+    if len(rows) > 1:
+        raise RuntimeError(f"There are {len(rows)} rows where at most one was expected.")
+    return rows[0] if rows else None
 
 
 def _principal(row: Mapping[str, object], workspace: str, credential: Credential) -> Principal:

@@ -7,16 +7,19 @@ those with it that were sent after it in the same turn: they are asked again, to
 
 Only statements that change nothing and are fast: what goes wrong on the way is asked again through the pool, whose
 errors and patience are then what the caller gets. While the connection is made (anew), the pool serves.
+
+Much of what is asked with each request has the same answer as before. `Remembered` compares it as it comes, as bytes,
+and makes something of it only where it differs: the database is asked each time, and what it says now is what counts.
 """
 
 import asyncio
 import math
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar, cast
 
 import psycopg
 from psycopg import AsyncConnection, adapt
@@ -31,13 +34,12 @@ from tidemill.db.transaction import Statements, check_parameters
 from tidemill.model.errors import Unavailable
 
 Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
+T = TypeVar("T")
 
 _PAUSE_S: Final = 1.0
 """Between attempts to connect."""
-
-
-class _NotThere(Exception):
-    """Nothing came of it on this connection."""
+_MOST: Final = 4000
+"""Answers that are remembered."""
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +49,23 @@ class _Prepared:
     name: bytes
     reader: Transformer
     columns: tuple[str, ...] = ()
+
+    def rows(self, result: PGresult, row_type: type[Any] | None) -> list[Any]:
+        """Those of an answer."""
+        self.reader.set_pgresult(result, set_loaders=not self.columns)
+        if not self.columns:
+            names = (result.fname(at) for at in range(result.nfields))
+            self.columns = tuple((name or b"").decode() for name in names)
+        return self.reader.load_rows(0, result.ntuples, row_maker(row_type, self.columns))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A statement with its parameters as they are sent."""
+
+    key: tuple[bytes, tuple[int, ...]]
+    values: Sequence[Any]
+    formats: Sequence[Any] | None
 
 
 class LookUps(Statements):
@@ -58,6 +77,21 @@ class LookUps(Statements):
         self._line: _Line | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._connect_at = 0.0
+        self._remembered: OrderedDict[Hashable, Remembered[Any]] = OrderedDict()
+
+    def remembered(
+        self, query: Query, make: Callable[[list[Any]], T], *, about: Hashable = None, **parameters: Hashable
+    ) -> "Remembered[T]":
+        """One look-up for the same query, parameters and `about`, which is what `make` depends on beside the rows."""
+        key = query.name, about, *parameters.values()
+        found = self._remembered.get(key)
+        if found is None:
+            found = self._remembered[key] = Remembered(self, query, None, parameters, make)
+            if len(self._remembered) > _MOST:
+                self._remembered.popitem(last=False)
+        else:
+            self._remembered.move_to_end(key)
+        return cast("Remembered[T]", found)
 
     async def close(self) -> None:
         """Close the connection; from now on all goes through the pool."""
@@ -72,14 +106,26 @@ class LookUps(Statements):
     async def _run(
         self, query: Query, row_type: type[Any] | None, parameters: Mapping[str, object]
     ) -> tuple[list[Any], int]:
-        if self._line is None or self._line.is_closed:
-            self._connect_soon()
-        else:
+        line = self.line()
+        if line is not None:
             check_parameters(query, parameters)
-            with suppress(_NotThere):
-                rows = await self._line.ask(query, row_type, parameters)
+            rows = await line.ask(query, row_type, parameters)
+            if rows is not None:
                 return rows, len(rows)
         return await self._otherwise.run(query, row_type, parameters)
+
+    async def run_otherwise(
+        self, query: Query, row_type: type[Any] | None, parameters: Mapping[str, object]
+    ) -> list[Any]:
+        """The rows, from the pool."""
+        return (await self._otherwise.run(query, row_type, parameters))[0]
+
+    def line(self) -> "_Line | None":
+        """The connection; None while there is none, which is then made."""
+        if self._line is not None and not self._line.is_closed:
+            return self._line
+        self._connect_soon()
+        return None
 
     def _connect_soon(self) -> None:
         loop = asyncio.get_running_loop()
@@ -96,11 +142,73 @@ class LookUps(Statements):
             self._connecting = None
 
 
+class Remembered(Generic[T]):
+    """A look-up with its parameters, and what `make` made of its rows the last time."""
+
+    def __init__(
+        self,
+        look_ups: LookUps,
+        query: Query,
+        row_type: type[Any] | None,
+        parameters: Mapping[str, object],
+        make: Callable[[list[Any]], T],
+    ) -> None:
+        """`make` depends on the rows alone; what it raises is not remembered."""
+        check_parameters(query, parameters)
+        self._look_ups, self._query, self._row_type = look_ups, query, row_type
+        self._parameters, self._make = parameters, make
+        self._bound: tuple[_Line, _Bound] | None = None
+        self._cells: list[bytes | None] = []
+        self._made: tuple[T] | None = None
+
+    def ask(self) -> "Look[T]":
+        """Send it, with all else that is asked for in this turn of the loop."""
+        line = self._look_ups.line()
+        if line is None:
+            return Look(self, None)
+        if self._bound is None or self._bound[0] is not line:
+            self._bound = line, line.bind(self._query, self._parameters)
+        return Look(self, line.send(self._query, self._bound[1]))
+
+    async def get(self) -> T:
+        """What is made of the rows as they are now."""
+        return await self.ask().answer()
+
+    async def made_of(self, asked: "_Asked | None") -> T:
+        """What is made of the answer, or of the pool's where none comes."""
+        result = None if asked is None else await asked.answer
+        if asked is None or result is None:
+            return self._make(await self._look_ups.run_otherwise(self._query, self._row_type, self._parameters))
+        cells = [result.get_value(row, column) for row in range(result.ntuples) for column in range(result.nfields)]
+        if self._made is None or cells != self._cells:
+            self._made = None
+            self._made = (self._make(asked.prepared.rows(result, self._row_type)),)
+            self._cells = cells
+        return self._made[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Generic[T]):
+    """One that was sent, or will be where there is no connection yet."""
+
+    of: Remembered[T]
+    asked: "_Asked | None"
+
+    async def answer(self) -> T:
+        """What `Remembered.get` gives."""
+        return await self.of.made_of(self.asked)
+
+
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """A statement that was sent. `is_new`: the answer to its preparation comes before its own."""
+    """A statement that was sent. `is_new`: the answer to its preparation comes before its own.
 
-    answer: "asyncio.Future[PGresult]"
+    `answer` is None where nothing came of it on this connection.
+    """
+
+    bound: _Bound
+    prepared: _Prepared
+    answer: "asyncio.Future[PGresult | None]"
     is_new: bool
 
 
@@ -121,32 +229,38 @@ class _Line:
         self._pgconn.enter_pipeline_mode()
         self._loop.add_reader(self._socket, self._read)
 
-    async def ask(self, query: Query, row_type: type[Any] | None, parameters: Mapping[str, object]) -> list[Any]:
-        """All rows; raises _NotThere where they did not come."""
+    def bind(self, query: Query, parameters: Mapping[str, object]) -> _Bound:
+        """The statement as it is sent."""
         values = [parameters[name] for name in query.order]
         dumped = self._writer.dump_sequence(values, [PyFormat.AUTO] * len(values))
-        types, formats = self._writer.types or (), self._writer.formats
-        key = query.encoded, types
-        prepared = self._prepared.get(key)
-        asked = _Asked(self._loop.create_future(), is_new=prepared is None)
+        return _Bound((query.encoded, self._writer.types or ()), dumped, self._writer.formats)
+
+    def send(self, query: Query, bound: _Bound) -> _Asked:
+        """Send it at the end of this turn of the loop."""
+        prepared = self._prepared.get(bound.key)
+        is_new = prepared is None
+        if prepared is None:
+            prepared = _Prepared(b"look_up_%d" % next(self._names), adapt.Transformer(self._connection))
+        asked = _Asked(bound, prepared, self._loop.create_future(), is_new)
         try:
-            if prepared is None:
-                prepared = _Prepared(b"look_up_%d" % next(self._names), adapt.Transformer(self._connection))
-                self._pgconn.send_prepare(prepared.name, query.encoded, param_types=types)
-            self._pgconn.send_query_prepared(prepared.name, dumped, param_formats=formats)
-        except psycopg.Error as error:
+            if is_new:
+                self._pgconn.send_prepare(prepared.name, query.encoded, param_types=bound.key[1])
+            self._pgconn.send_query_prepared(prepared.name, bound.values, param_formats=bound.formats)
+        except psycopg.Error:
+            asked.answer.set_result(None)
             self.close()
-            raise _NotThere from error
+            return asked
         self._waiting.append(asked)
         if not self._will_sync:
             self._will_sync = True
             self._loop.call_soon(self._sync)
+        return asked
+
+    async def ask(self, query: Query, row_type: type[Any] | None, parameters: Mapping[str, object]) -> list[Any] | None:
+        """All rows; None where they did not come."""
+        asked = self.send(query, self.bind(query, parameters))
         result = await asked.answer
-        if result.status != ExecStatus.TUPLES_OK:
-            self._prepared.pop(key, None)  # a plan from before a migration, perhaps
-            raise _NotThere
-        self._prepared[key] = prepared
-        return self._rows(prepared, result, row_type)
+        return None if result is None else asked.prepared.rows(result, row_type)
 
     def close(self) -> None:
         """Hang up; who still waits is told."""
@@ -158,16 +272,8 @@ class _Line:
         self._pgconn.finish()
         for each in self._waiting:
             if not each.answer.done():
-                each.answer.set_exception(_NotThere())
+                each.answer.set_result(None)
         self._waiting.clear()
-
-    @staticmethod
-    def _rows(prepared: _Prepared, result: PGresult, row_type: type[Any] | None) -> list[Any]:
-        prepared.reader.set_pgresult(result, set_loaders=not prepared.columns)
-        if not prepared.columns:
-            names = (result.fname(at) for at in range(result.nfields))
-            prepared.columns = tuple((name or b"").decode() for name in names)
-        return prepared.reader.load_rows(0, result.ntuples, row_maker(row_type, prepared.columns))
 
     def _read(self) -> None:
         """The socket has something for us."""
@@ -189,8 +295,13 @@ class _Line:
             asked.is_new = False
             return
         self._waiting.popleft()
+        came = result.status == ExecStatus.TUPLES_OK
+        if came:
+            self._prepared[asked.bound.key] = asked.prepared
+        else:
+            self._prepared.pop(asked.bound.key, None)  # a plan from before a migration, perhaps
         if not asked.answer.done():
-            asked.answer.set_result(result)
+            asked.answer.set_result(result if came else None)
 
     def _sync(self) -> None:
         """Send all that was asked for meanwhile."""

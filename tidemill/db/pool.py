@@ -212,7 +212,7 @@ class Database:
         return SingleStatements(self._singles)
 
     @property
-    def look_ups(self) -> Statements:
+    def look_ups(self) -> LookUps:
         """As `single`, for statements that change nothing, are fast, and are needed for every request."""
         return self._look_ups
 

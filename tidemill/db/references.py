@@ -8,6 +8,7 @@ from uuid import UUID
 from tidemill.db import audit, resource_types, storage_access
 from tidemill.db.items import item_of
 from tidemill.db.keys import Keyring
+from tidemill.db.look_ups import LookUps, Remembered
 from tidemill.db.pool import Actor, Database, Statements, Transaction
 from tidemill.db.queries import queries
 from tidemill.db.storage_access import ReadByJob, Touched
@@ -107,15 +108,14 @@ async def open_resource(database: Database, keys: Keyring, principal: Principal,
     return OpenedResource(read[wanted].resource_type or "", value, secrets, frozenset(sources))
 
 
-async def standings(statements: Statements, workspace: str, sources: Collection[Source]) -> list[Standing]:
-    """How these stand now; those that are gone or expired are left out."""
-    return await statements.fetch_all(
-        _SQL.standings,
-        Standing,
-        workspace=workspace,
-        variables=[each.path for each in sources if each.kind == "variable"],
-        resources=[each.path for each in sources if each.kind == "resource"],
-    )
+def standings(look_ups: LookUps, workspace: str, sources: Collection[Source]) -> Remembered[list[Standing]]:
+    """Tells how these stand now; those that are gone or expired are left out. The same list if they stand as before."""
+    parameters = {
+        "workspace": workspace,
+        "variables": [each.path for each in sources if each.kind == "variable"],
+        "resources": [each.path for each in sources if each.kind == "resource"],
+    }
+    return Remembered(look_ups, _SQL.standings, Standing, parameters, list)
 
 
 def are_unchanged(principal: Principal, sources: Collection[Source], found: Collection[Standing]) -> bool:

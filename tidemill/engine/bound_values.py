@@ -21,6 +21,8 @@ _TIME: Final = r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<f
 _ZONE: Final = r"(?P<zone>[Zz]| ?UTC|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)"
 _MOMENT: Final = re.compile(rf"{_DATE}(?:[T ]{_TIME})?(?: ?{_ZONE})?(?P<era> BC)?(?P<late_zone> UTC)?", re.ASCII)
 _CLOCK: Final = re.compile(rf"(?:{_DATE}[T ])?{_TIME}(?: ?{_ZONE})?", re.ASCII)
+_MOST_DIGITS: Final = 40
+"""Of a number that is read without looking further."""
 _INTEGER: Final = re.compile(r"[+-]?\d+", re.ASCII)
 _NAMED: Final = {"nan": "NaN", "infinity": "Infinity", "+infinity": "Infinity", "-infinity": "-Infinity"}
 _INFINITE: Final = frozenset({"infinity", "-infinity"})
@@ -62,6 +64,8 @@ def is_text(raw: bytes) -> bool:
 def integer(name: str, type_name: str, raw: bytes, *, bits: int = 64, is_unsigned: bool = False) -> int:
     """A whole number that fits: of JSON's numbers also `2.0` and `1e3`, and texts of digits."""
     least, most = (0, 2**bits - 1) if is_unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    if raw.isdigit() and len(raw) < _MOST_DIGITS and (plain := int(raw)) <= most:
+        return plain
     accepted = f"a whole number from {least} to {most}"
     written = text(raw).strip()
     found = _whole(written) if _INTEGER.fullmatch(written) or raw[:1] in b"-0123456789" else None

@@ -4,9 +4,7 @@ One for a language, an identity and a value of a resource: two identities never 
 """
 
 import asyncio
-import hashlib
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -37,23 +35,22 @@ class KeptOpen(Generic[Store]):
     """What is open. Nothing is closed while it is in use."""
 
     def __init__(self) -> None:
-        self._held: dict[bytes, _Held[Store]] = {}
+        self._held: dict[tuple[Hashable, ...], _Held[Store]] = {}
 
-    @asynccontextmanager
-    async def use(self, key: tuple[bytes, ...], make: Callable[[], Store]) -> AsyncGenerator[Store]:
-        """What is open under `key`, or else what `make` gives."""
-        place = hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in key)).digest()
-        if place not in self._held:
-            await self._make_room()
-        held = self._held.get(place)
+    def use(self, key: tuple[Hashable, ...], make: Callable[[], Store]) -> "_Use[Store]":
+        """What is open under `key`, or else what `make` gives, as `async with`."""
+        return _Use(self, key, make)
+
+    async def begin(self, key: tuple[Hashable, ...], make: Callable[[], Store]) -> "_Held[Store]":
+        """What `use` gives, for somebody who counts it down."""
+        held = self._held.get(key)
         if held is None:
-            held = self._held[place] = _Held(make())
+            await self._make_room()
+            held = self._held.get(key)
+        if held is None:
+            held = self._held[key] = _Held(make())
         held.users += 1
-        try:
-            yield held.store
-        finally:
-            held.users -= 1
-            held.used_at = asyncio.get_running_loop().time()
+        return held
 
     async def close_idle(self, idle_s: float) -> int:
         """Close connections that nobody has used for so long, and what has none left; how many are still open."""
@@ -77,3 +74,16 @@ class KeptOpen(Generic[Store]):
         if len(self._held) >= MOST and unused:
             oldest = min(unused, key=lambda place: self._held[place].used_at)
             await self._held.pop(oldest).store.close()
+
+
+class _Use(Generic[Store]):
+    def __init__(self, kept: KeptOpen[Store], key: tuple[Hashable, ...], make: Callable[[], Store]) -> None:
+        self._kept, self._key, self._make = kept, key, make
+
+    async def __aenter__(self) -> Store:
+        self._held = await self._kept.begin(self._key, self._make)
+        return self._held.store
+
+    async def __aexit__(self, *_: object) -> None:
+        self._held.users -= 1
+        self._held.used_at = asyncio.get_running_loop().time()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import Final, cast
 
 import msgspec
@@ -50,11 +51,7 @@ class SqlRunner:
         address = script.annotations.database or query.database
         if address:
             await host.touched("database", address, is_write=_may_write(script.annotations, statements))
-        options = SessionOptions(
-            read_only=script.annotations.is_read_only,
-            statement_timeout_s=query.timeout_s,
-            application=f"tidemill {query.job_id or 'inline'}",
-        )
+        options = _options(script.annotations.is_read_only, query.timeout_s, query.job_id)
         async with (
             self.use(query.language, host.identity, value) as database,
             database.session(options) as session,
@@ -69,7 +66,7 @@ class SqlRunner:
         Raises:
             BadRequest, MissingExtra: see `open_database`.
         """
-        key = language.encode(), identity.encode(), value
+        key = language, identity, value
         return self._open.use(key, lambda: open_database(language, _members(value), egress=self._egress))
 
     async def close_idle(self, idle_s: float) -> int:
@@ -79,6 +76,12 @@ class SqlRunner:
     async def close(self) -> None:
         """See `QueryRunner.close`."""
         await self._open.close()
+
+
+@lru_cache(maxsize=64)
+def _options(read_only: bool, timeout_s: float, job_id: str) -> SessionOptions:  # for the cache
+    application = f"tidemill {job_id or 'inline'}"
+    return SessionOptions(read_only=read_only, statement_timeout_s=timeout_s, application=application)
 
 
 async def _begin(session: Session, statements: Sequence[Statement], *, can: Capabilities) -> None:

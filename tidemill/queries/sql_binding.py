@@ -1,6 +1,6 @@
 """From a SQL script and the arguments of a job to statements with their arguments. Values are bound, never spliced."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,8 +9,22 @@ from tidemill.engine.sql.dialect import Dialect, Place
 from tidemill.engine.sql.lexer import Token, place_key
 from tidemill.engine.sql.script import SqlScript
 from tidemill.engine.sql.statements import Piece
+from tidemill.model.by_identity import ByIdentity
 from tidemill.model.errors import BadRequest, InvalidScript
 from tidemill.stores.databases.port import Argument, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A statement as it is sent, and what is bound to it."""
+
+    text: str
+    declared: tuple[Declared, ...]
+    line: int
+
+    def with_values(self, args: Mapping[str, bytes]) -> Statement:
+        arguments = tuple([_argument(each, args) for each in self.declared])
+        return Statement(text=self.text, arguments=arguments, line=self.line)
 
 
 def bind(script: SqlScript, args: Mapping[str, bytes], contextual: Mapping[str, str]) -> list[Statement]:
@@ -21,16 +35,38 @@ def bind(script: SqlScript, args: Mapping[str, bytes], contextual: Mapping[str, 
         InvalidScript: there is no statement, or more `?` than are declared.
     """
     text, pieces = script.interpolated(args, contextual)
+    known = _FORMS(script)
+    forms = known.get(text)
+    if forms is None:
+        forms = _forms(script, text, pieces)
+        if len(known) < _MOST_FORMS:
+            known[text] = forms
+    return [each.with_values(args) for each in forms]
+
+
+_MOST_FORMS: Final = 4
+"""Of one script: as many as it has texts, by the names that are put into it."""
+
+
+def _no_forms(_: SqlScript) -> dict[str, list[_Form]]:
+    return {}
+
+
+_FORMS: Final = ByIdentity(_no_forms, most=256)
+"""Of the scripts that `read_script` remembers."""
+
+
+def _forms(script: SqlScript, text: str, pieces: Sequence[Piece]) -> list[_Form]:
     declared = {each.key: _as_json(each, script.dialect) for each in script.declared if not each.is_name}
     if Place.QUESTION in script.dialect.places and any(
         each.text(text) == "?" for piece in pieces for each in piece.places
     ):
         queue = _Ranked([_as_json(each, script.dialect) for each in ranked(text, script.dialect)])
-        return [_by_rank(text, piece, queue, args) for piece in pieces]
+        return [_by_rank(text, piece, queue) for piece in pieces]
     if script.dialect.places[0] in _SIGNS:
         sign = _SIGNS[script.dialect.places[0]]
-        return [_by_number(text, piece, declared, args, sign=sign) for piece in pieces]
-    return [_by_name(text, piece, declared, args) for piece in pieces]
+        return [_by_number(text, piece, declared, sign=sign) for piece in pieces]
+    return [_by_name(text, piece, declared) for piece in pieces]
 
 
 _SIGNS: Final = {Place.DOLLAR_NUMBER: "$", Place.AT_NUMBER: "@P"}
@@ -57,9 +93,7 @@ def _as_json(declared: Declared, dialect: Dialect) -> Declared:
     return replace(declared, type_name=dialect.json_type) if declared.is_pointer else declared
 
 
-def _by_number(
-    text: str, piece: Piece, declared: Mapping[str, Declared], args: Mapping[str, bytes], *, sign: str
-) -> Statement:
+def _by_number(text: str, piece: Piece, declared: Mapping[str, Declared], *, sign: str) -> _Form:
     """With the numbers that it uses counted anew from 1, in their order. Blanks fill up what a number gets shorter, so
     that the places in errors of the database are those of the script."""
     used = sorted({int(place_key(each.text(text))) for each in piece.places})
@@ -73,20 +107,14 @@ def _by_number(
     def written(token: Token) -> str:
         return f"{sign}{numbers[int(place_key(token.text(text)))]}".ljust(token.end - token.start)
 
-    return Statement(
-        text=_rewritten(text, piece, written),
-        arguments=tuple(_argument(declared[str(number)], args) for number in used),
-        line=piece.line,
-    )
+    bound = tuple(declared[str(number)] for number in used)
+    return _Form(_rewritten(text, piece, written), bound, piece.line)
 
 
-def _by_name(text: str, piece: Piece, declared: Mapping[str, Declared], args: Mapping[str, bytes]) -> Statement:
+def _by_name(text: str, piece: Piece, declared: Mapping[str, Declared]) -> _Form:
     keys = dict.fromkeys(place_key(each.text(text)) for each in piece.places)
-    return Statement(
-        text=text[piece.start : piece.end],
-        arguments=tuple(_argument(declared[key], args) for key in keys if key in declared),
-        line=piece.line,
-    )
+    bound = tuple(declared[key] for key in keys if key in declared)
+    return _Form(text[piece.start : piece.end], bound, piece.line)
 
 
 @dataclass(slots=True)
@@ -112,12 +140,10 @@ class _Ranked:
         return found
 
 
-def _by_rank(text: str, piece: Piece, queue: _Ranked, args: Mapping[str, bytes]) -> Statement:
+def _by_rank(text: str, piece: Piece, queue: _Ranked) -> _Form:
     count = sum(each.text(text) == "?" for each in piece.places)
     found = queue.for_piece(piece, count) if count else ()
-    return Statement(
-        text=text[piece.start : piece.end], arguments=tuple(_argument(each, args) for each in found), line=piece.line
-    )
+    return _Form(text[piece.start : piece.end], tuple(found), piece.line)
 
 
 def _rewritten(text: str, piece: Piece, written: Callable[[Token], str]) -> str:

@@ -1,12 +1,15 @@
 """Runs the statements of a script one after the other, and makes the JSON of the rows that are asked for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from tidemill.engine.cell_json import RowEncoder, ScalarEncoder
 from tidemill.engine.sql.annotations import Annotations, Collection
+from tidemill.model.by_identity import ByIdentity
+from tidemill.model.column import Column
 from tidemill.model.errors import QueryFailed, TooLarge
 from tidemill.stores.databases.port import Result, Session, Statement
 
@@ -53,7 +56,7 @@ class Collector:
         text = self.annotations.big_numbers_as_text
         if not result.columns:
             return await self._without_columns(result)
-        encoder = (ScalarEncoder if mode.is_scalar else RowEncoder)(result.columns, big_numbers_as_text=text)
+        encoder = _ENCODERS[mode.is_scalar, text](result.columns)
         if mode.is_first_row:
             return await self._first(result, encoder)
         parts = []
@@ -94,6 +97,23 @@ class Collector:
                 "workspace storage, or ask for fewer."
             )
         return encoded
+
+
+def _scalars(text: bool, columns: Sequence[Column]) -> ScalarEncoder:  # to be partial
+    return ScalarEncoder(columns, big_numbers_as_text=text)
+
+
+def _rows(text: bool, columns: Sequence[Column]) -> RowEncoder:
+    return RowEncoder(columns, big_numbers_as_text=text)
+
+
+_ENCODERS: Final[Mapping[tuple[bool, bool], Callable[[Sequence[Column]], RowEncoder | ScalarEncoder]]] = {
+    (True, False): ByIdentity(partial(_scalars, False)),
+    (True, True): ByIdentity(partial(_scalars, True)),
+    (False, False): ByIdentity(partial(_rows, False)),
+    (False, True): ByIdentity(partial(_rows, True)),
+}
+"""By whether scalars are asked for, and numbers as text. Backends give the same columns again where they can."""
 
 
 async def drain(result: Result) -> None:

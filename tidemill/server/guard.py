@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tidemill.engine import scopes
+from tidemill.model.by_identity import ByIdentity
 from tidemill.model.errors import ConfigurationError, Denied, NotFound, TidemillError
 from tidemill.model.identity import CredentialKind, Principal, Role
 from tidemill.server import auth
@@ -26,6 +27,7 @@ class Guard:
         self._app = app
         self._policies = policies
         self._parts = parts
+        self._checks = {id(policy): ByIdentity(partial(_passes, policy)) for policy in policies.values()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         policy = self._policies.get(scope["method"])
@@ -34,12 +36,13 @@ class Guard:
             return
         state = scope.setdefault("state", {})
         try:
-            principal = await self._admit(HTTPConnection(scope), policy, state)
+            connection = HTTPConnection(scope)
+            principal = await self._admit(connection, policy, state)
         except TidemillError as error:
             await answer(error)(scope, receive, send)
             return
         state["principal"] = principal
-        state["readmit"] = partial(self._admit, HTTPConnection(scope), policy)
+        state["readmit"] = partial(self._admit, connection, policy)
         await self._app(scope, receive, send)
 
     async def _admit(
@@ -54,8 +57,12 @@ class Guard:
         principal = await auth.authenticate(self._parts.database, self._parts.job_secret, shown, workspace=workspace)
         if policy.writes and shown is not None and shown.by_cookie:
             auth.check_not_forged(connection, principal, origins=self._parts.options.origins)
-        check(principal, policy)
+        self._checks[id(policy)](principal)
         return principal
+
+
+def _passes(policy: Policy, principal: Principal) -> None:
+    check(principal, policy)
 
 
 def check(principal: Principal, policy: Policy) -> None:

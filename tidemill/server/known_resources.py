@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from tidemill.db import readings, references
 from tidemill.db.keys import Keyring
+from tidemill.db.look_ups import Look, Remembered
 from tidemill.db.pool import Database
 from tidemill.db.readings import Reading
-from tidemill.db.references import OpenedResource, Source, Standing
+from tidemill.db.references import OpenedResource, Standing
 from tidemill.model.identity import Principal
 from tidemill.server.shared_look_ups import SharedLookUps
 
@@ -21,6 +22,7 @@ IDLE_S: Final = 60.0
 """So long a value is held that nobody asks for: there may be passwords in it."""
 _MOST: Final = 1000
 _MOST_BYTES: Final = 64 * 1024
+_MOST_VERDICTS: Final = 100
 _FORESEEN_S: Final = 1.0
 """So long a look that was taken when a request began counts for it."""
 
@@ -29,8 +31,23 @@ _Key = tuple[str, bytes]
 
 @dataclass(slots=True)
 class _Known:
+    """What was opened, how to ask how that stands, and what came of it for whom the last time."""
+
     opened: OpenedResource = field(repr=False)
+    standings: Remembered[list[Standing]]
     used_at: float
+    _verdicts: OrderedDict[int, tuple[Principal, list[Standing], bool]] = field(default_factory=OrderedDict)
+
+    def is_good(self, caller: Principal, found: list[Standing]) -> bool:
+        """Whether nothing has changed and `caller` may read all of it; decided once for the same two."""
+        kept = self._verdicts.get(id(caller))
+        if kept is not None and kept[0] is caller and kept[1] is found:
+            return kept[2]
+        verdict = references.are_unchanged(caller, self.opened.sources, found)
+        self._verdicts[id(caller)] = caller, found, verdict
+        if len(self._verdicts) > _MOST_VERDICTS:
+            self._verdicts.popitem(last=False)
+        return verdict
 
 
 class KnownResources:
@@ -51,12 +68,7 @@ class KnownResources:
         Nothing of it is told to anybody, and it is of use only to who is let in and opens the same again at once.
         """
         known = self._known.get((workspace, self._habits.get((workspace, token), "")))
-        if known is None:
-            return Foresight((workspace, token))
-        sources = known.opened.sources
-        looking = asyncio.create_task(references.standings(self._database.look_ups, workspace, sources))
-        looking.add_done_callback(_take_notice)
-        return Foresight((workspace, token), sources, looking)
+        return Foresight((workspace, token), known, known.standings.ask() if known is not None else None)
 
     async def open(self, caller: Principal, path: str, foresight: "Foresight | None" = None) -> "Use":
         """The resource at `path`. Wait for its `recorded` before anything of it is told to anybody.
@@ -68,7 +80,7 @@ class KnownResources:
         if foresight is not None:
             self._learn(foresight.of, path)
         known = self._known.get(key)
-        if known is not None and await self._is_still_good(caller, known.opened, foresight):
+        if known is not None and known.is_good(caller, await self._standing(key, known, foresight)):
             known.used_at = asyncio.get_running_loop().time()
             return Use(known.opened, self._readings.note(Reading(caller, known.opened.sources)))
         opened = await references.open_resource(self._database, self._keyring, caller, path)
@@ -84,22 +96,18 @@ class KnownResources:
         if len(self._habits) > _MOST:
             self._habits.popitem(last=False)
 
-    async def _is_still_good(self, caller: Principal, opened: OpenedResource, foresight: "Foresight | None") -> bool:
+    async def _standing(self, key: tuple[str, str], known: _Known, foresight: "Foresight | None") -> list[Standing]:
         """One statement for all who ask meanwhile, whoever they are."""
-        workspace, sources = caller.workspace, opened.sources
-        if foresight is not None and foresight.is_of(workspace, sources):
-            return references.are_unchanged(caller, sources, await foresight.standings())
-
-        async def look() -> list[Standing]:
-            return await references.standings(self._database.look_ups, workspace, sources)
-
-        return references.are_unchanged(caller, sources, await self._standings.get((workspace, sources), look))
+        if foresight is not None and foresight.look is not None and foresight.is_of(known):
+            return await foresight.look.answer()
+        return await self._standings.get((key, id(known)), known.standings.get)
 
     def _remember(self, key: tuple[str, str], opened: OpenedResource) -> None:
         if len(opened.value) > _MOST_BYTES:
             self._known.pop(key, None)
             return
-        self._known[key] = _Known(opened, asyncio.get_running_loop().time())
+        standings = references.standings(self._database.look_ups, key[0], opened.sources)
+        self._known[key] = _Known(opened, standings, asyncio.get_running_loop().time())
         self._known.move_to_end(key)
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
@@ -123,19 +131,13 @@ class Foresight:
     """A look at what a request will open, if it opens what the one before did. `of`: workspace and hash of a token."""
 
     of: _Key
-    sources: frozenset[Source] = frozenset()
-    looking: "asyncio.Task[list[Standing]] | None" = None
+    known: _Known | None
+    look: Look[list[Standing]] | None
     begun_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
-    def is_of(self, workspace: str, sources: frozenset[Source]) -> bool:
+    def is_of(self, known: _Known) -> bool:
         """Whether it is of use: not where the body of the request was long in coming."""
-        age_s = asyncio.get_running_loop().time() - self.begun_at
-        return self.looking is not None and (self.of[0], self.sources) == (workspace, sources) and age_s < _FORESEEN_S
-
-    async def standings(self) -> list[Standing]:
-        """What the look gave."""
-        assert self.looking is not None
-        return await self.looking
+        return known is self.known and asyncio.get_running_loop().time() - self.begun_at < _FORESEEN_S
 
 
 @dataclass(frozen=True, slots=True)

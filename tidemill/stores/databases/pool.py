@@ -55,6 +55,17 @@ class Pool(Generic[C]):
         Raises:
             ConnectionFailed: none can be had.
         """
+        if self._places.locked():
+            await self._wait_for_place()
+        else:
+            await self._places.acquire()  # at once
+        try:
+            return await self._fit_one() or await self._connect()
+        except BaseException:
+            self._places.release()
+            raise
+
+    async def _wait_for_place(self) -> None:
         try:
             async with asyncio.timeout(self._wait_s):
                 await self._places.acquire()
@@ -63,11 +74,6 @@ class Pool(Generic[C]):
                 f"All {self._most} connections to this database have been busy for {self._wait_s:.0f} s: run less at a "
                 "time, or shorten the queries."
             ) from error
-        try:
-            return await self._fit_one() or await self._connect()
-        except BaseException:
-            self._places.release()
-            raise
 
     async def _fit_one(self) -> C | None:
         while self._idle:

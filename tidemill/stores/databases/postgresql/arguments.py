@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from psycopg import postgres
@@ -55,21 +55,15 @@ class DeclaredType:
     name: str
     is_array: bool
 
-    @property
-    def oid(self) -> int | None:
-        """None for a type that not every Postgres has."""
-        if not self.name:
-            return UNKNOWN
-        info = postgres.types.get(self.name)
-        if info is None:
-            return None
-        return info.array_oid if self.is_array else info.oid
+    oid: int | None
+    """None for a type that not every Postgres has."""
 
     @property
     def full_name(self) -> str:
         return self.name + ("[]" if self.is_array else "")
 
 
+@lru_cache(maxsize=1024)
 def declared_type(type_name: str) -> DeclaredType:
     """Of `numeric(10,2)[]`, `timestamp(3) with time zone`, `sales.mood`, ..."""
     name, is_array = type_name.strip(), False
@@ -78,7 +72,17 @@ def declared_type(type_name: str) -> DeclaredType:
     if '"' not in name:
         name = " ".join(_MODIFIER.sub(" ", name).lower().split())
     name = name.removeprefix("pg_catalog.")
-    return DeclaredType(_ALIASES.get(name, name), is_array)
+    name = _ALIASES.get(name, name)
+    return DeclaredType(name, is_array, _oid(name, is_array=is_array))
+
+
+def _oid(name: str, *, is_array: bool) -> int | None:
+    if not name:
+        return UNKNOWN
+    info = postgres.types.get(name)
+    if info is None:
+        return None
+    return info.array_oid if is_array else info.oid
 
 
 def parameter(argument: Argument, declared: DeclaredType, data_type: DataType | None = None) -> bytes | None:

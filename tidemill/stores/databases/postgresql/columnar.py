@@ -63,7 +63,7 @@ class Copier:
             return None
         literals = [Literal(value, described.param_type(index)) for index, value in enumerate(values)]
         names = await self._type_names({field.oid for field in fields} | {literal.oid for literal in literals})
-        pgconn = session.connection.driver.pgconn
+        pgconn = session.connection.pgconn
         text = wrapped(statement.text, literals, fields, names=names, pgconn=pgconn)
         if not await self._gives(text, fields):
             return None
@@ -72,7 +72,7 @@ class Copier:
     async def _begin(self, statement: Statement, text: bytes, fields: Sequence[Field]) -> CopiedResult:
         copy = b"copy (" + text + b") to stdout (format binary)"
         connection = self._session.connection
-        first = await self._session.first(lambda: connection.driver.pgconn.send_query_params(copy, None))
+        first = await self._session.first(lambda: connection.pgconn.send_query_params(copy, None))
         if first.status == ExecStatus.FATAL_ERROR:
             await self._session.drain()
             raise query_failed(first, statement, has_place=False)

@@ -1,7 +1,9 @@
 """One connection to a Postgres, and whether what we set for it stays with it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from psycopg import AsyncConnection, Error, generators
@@ -21,6 +23,8 @@ _TELLS: Final = {b"IntervalStyle": b"iso_8601", b"TimeZone": b"UTC"}
 """Of these every Postgres tells a session when they are set; a pooler lets them pass or not."""
 _REFUSED: Final = ("unsupported startup parameter", "unrecognized configuration parameter", "startup options")
 _TRUSTED_S: Final = 15.0
+_GOOD: Final = int(ConnStatus.OK)
+_IDLE: Final = int(TransactionStatus.IDLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,12 @@ class _Context(AdaptContext):
     connection: None = None
 
 
-@dataclass(eq=False, slots=True)
 class Connection:
     """A connection of a pool.
+
+    Its socket is watched from the first wait on, for as long as what comes is taken at once: to begin anew with each
+    query costs as much as to read its answer. That ends where nobody takes what comes, and before anything else can
+    happen once libpq has closed the socket, whose number may be another's then.
 
     Attributes:
         is_pooled: a pooler stands between, or a server that keeps no settings: each transaction may be on another
@@ -42,11 +49,16 @@ class Connection:
         changed: its user may have left something behind.
     """
 
-    driver: AsyncConnection[Any]
-    is_pooled: bool
-    timeout_ms: int
-    changed: bool = field(default=False)
-    _is_resetting: bool = field(default=False)
+    def __init__(self, driver: AsyncConnection[Any], *, is_pooled: bool, timeout_ms: int) -> None:
+        self.is_pooled, self.timeout_ms, self.changed = is_pooled, timeout_ms, False
+        self.pgconn: Final = driver.pgconn
+        self._driver = driver
+        self._socket = driver.pgconn.socket
+        self._loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[None] | None = None
+        self._is_watched = False
+        self._is_resetting = False
+        self._has_failed_to_reset = False
 
     @classmethod
     async def open(cls, connecting: Connecting, *, timeout_ms: int, application: str, secret: str) -> Self:
@@ -70,12 +82,28 @@ class Connection:
         return cls(driver, is_pooled=not told, timeout_ms=timeout_ms)
 
     @property
+    def driver(self) -> AsyncConnection[Any]:
+        """The driver's own connection. It waits at the socket in its own way, and takes any watch away with it."""
+        self._stop_watching()
+        return self._driver
+
+    @property
+    def context(self) -> AdaptContext:
+        """By which values are read."""
+        return self._driver
+
+    @property
     def is_lost(self) -> bool:
-        return self.driver.closed or self.driver.pgconn.status == ConnStatus.BAD
+        return self.pgconn.status != _GOOD
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing runs, and no transaction is open."""
+        return self.pgconn.transaction_status == _IDLE
 
     @property
     def status(self) -> TransactionStatus:
-        return TransactionStatus(self.driver.pgconn.transaction_status)
+        return TransactionStatus(self.pgconn.transaction_status)
 
     async def command(self, text: str) -> list[PGresult]:
         """Run statements of ours, without arguments, in one round trip.
@@ -84,8 +112,7 @@ class Connection:
             QueryFailed, ConnectionFailed.
         """
         try:
-            self.driver.pgconn.send_query(text.encode())
-            await self.flush()
+            await self.send(lambda: self.pgconn.send_query(text.encode()))
             results = await self.rest()
         except Error as error:
             raise connection_lost(error) from error
@@ -94,11 +121,18 @@ class Connection:
                 raise query_failed(result, None)
         return results
 
-    async def flush(self) -> None:
-        """Send what waits to be sent; mostly it has gone already."""
-        pgconn = self.driver.pgconn
-        if pgconn.flush():
-            await self.driver.wait(generators.send(pgconn))
+    async def send(self, give: Callable[[], None]) -> None:
+        """Send what `give` gives libpq; mostly it has gone already when that returns.
+
+        Raises:
+            psycopg.Error: the connection is lost.
+        """
+        try:
+            give()
+            if self.pgconn.flush():
+                await self.driver.wait(generators.send(self.pgconn))
+        finally:
+            self._look_whether_lost()
 
     async def next_result(self) -> PGresult | None:
         """What the server sends next; None when it has answered. The driver's own waiting costs more than a query.
@@ -106,11 +140,14 @@ class Connection:
         Raises:
             psycopg.Error: the connection is lost.
         """
-        pgconn = self.driver.pgconn
-        while pgconn.is_busy():
-            await self._readable()
-            pgconn.consume_input()
-        return pgconn.get_result()
+        pgconn = self.pgconn
+        try:
+            while pgconn.is_busy():
+                await self._readable()
+                pgconn.consume_input()
+            return pgconn.get_result()
+        finally:
+            self._look_whether_lost()
 
     async def rest(self) -> list[PGresult]:
         """All that the server still answers to what it was sent; nothing of it is COPY."""
@@ -120,33 +157,69 @@ class Connection:
         return results
 
     async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        ready: asyncio.Future[None] = loop.create_future()
-        socket = self.driver.pgconn.socket
-        loop.add_reader(socket, _wake, ready)
+        self._ready = ready = self._loop.create_future()
+        if not self._is_watched:
+            self._loop.add_reader(self._socket, self._on_readable)
+            self._is_watched = True
         try:
             await ready
         finally:
-            loop.remove_reader(socket)
+            self._ready = None
+
+    def _on_readable(self) -> None:
+        if self._ready is not None:
+            if not self._ready.done():
+                self._ready.set_result(None)
+            return
+        if self._is_resetting:
+            with suppress(Error):  # `is_fit` finds it lost
+                self.pgconn.consume_input()
+                self._take_reset()
+                self._look_whether_lost()
+                return
+        self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            self._loop.remove_reader(self._socket)
+
+    def _look_whether_lost(self) -> None:
+        if self.pgconn.status != _GOOD:
+            self._stop_watching()
+
+    def _take_reset(self) -> None:
+        """What the server has answered so far to what begins a reset."""
+        while not self.pgconn.is_busy():
+            result = self.pgconn.get_result()
+            if result is None:
+                self._is_resetting = False
+                return
+            if result.status == ExecStatus.FATAL_ERROR:
+                self._has_failed_to_reset = True
 
     async def is_fit(self, idle_s: float) -> bool:
         """See `Pooled`. What the server said as it left is looked for without asking it."""
+        pgconn = self.pgconn
         try:
-            if self._is_resetting:
-                self._is_resetting = False
-                if any(result.status == ExecStatus.FATAL_ERROR for result in await self.rest()):
-                    return False
-            self.driver.pgconn.consume_input()
+            if not self._is_resetting:
+                pgconn.consume_input()
+            while self._is_resetting:
+                await self._readable()
+                pgconn.consume_input()
+                self._take_reset()
             if not self.is_lost and idle_s > _TRUSTED_S:
                 await self.command("")
         except (Error, ConnectionFailed):
             return False
-        return not self.is_lost
+        finally:
+            self._look_whether_lost()
+        return not self.is_lost and not self._has_failed_to_reset
 
     def begin_reset(self) -> bool:
         """See `Pooled`. Behind a pooler there is nothing of ours to undo."""
-        pgconn = self.driver.pgconn
-        if self.is_lost or self.status != TransactionStatus.IDLE:
+        pgconn = self.pgconn
+        if self.is_lost or not self.is_idle:
             return False
         if self.is_pooled or not self.changed:
             return True
@@ -156,6 +229,8 @@ class Connection:
             pgconn.send_query(b"discard all")
         except Error:
             return False
+        finally:
+            self._look_whether_lost()
         self.changed = False
         self._is_resetting = True
         return True
@@ -167,16 +242,12 @@ class Connection:
     async def cancel(self) -> None:
         """Tell the server to end what runs now."""
         if not self.is_lost:
-            await self.driver.cancel_safe(timeout=5.0)
+            await self._driver.cancel_safe(timeout=5.0)
 
     async def close(self) -> None:
-        await self.driver.close()
+        self._stop_watching()
+        await self._driver.close()
 
 
 async def _connect(conninfo: str) -> AsyncConnection[Any]:
     return await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None, context=_Context())
-
-
-def _wake(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)

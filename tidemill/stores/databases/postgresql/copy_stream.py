@@ -119,7 +119,7 @@ class CopiedResult:
         Few rows are kept apart at a time, many cost memory, and as bytes: Python's garbage collection looks through
         views again and again, which cost more than all else here.
         """
-        pgconn = self._connection.driver.pgconn
+        pgconn = self._connection.pgconn
         take = pgconn.get_copy_data
         ready = select.poll()
         ready.register(pgconn.socket, select.POLLIN)

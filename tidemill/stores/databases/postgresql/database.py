@@ -1,7 +1,6 @@
 """A Postgres of a user's, with the connections that are open to it."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 from typing import Final, Self
 
 from tidemill.engine.egress import Egress
@@ -36,21 +35,35 @@ class PostgresDatabase:
         """See `Backend.open`."""
         return cls(PostgresConfig.of(value), egress)
 
-    @asynccontextmanager
-    async def session(self, options: SessionOptions) -> AsyncIterator[PostgresSession]:
+    def session(self, options: SessionOptions) -> "_Sitting":
         """See `Database.session`."""
+        return _Sitting(self, options)
+
+    async def begin(self, options: SessionOptions) -> PostgresSession:
+        """A session of somebody who ends it by `end` or `give_up`."""
         self._timeout_ms = round(options.statement_timeout_s * 1000)
         self._application = options.application
         connection = await self._pool.take()
         session = PostgresSession(connection, options, types=self._types, look_up=self._look_up)
         try:
             await session.prepare()
-            yield session
+        except BaseException:
+            await self.give_up(session)
+            raise
+        return session
+
+    async def end(self, session: PostgresSession) -> None:
+        """Of one that went well."""
+        try:
             await session.finish()
         except BaseException:
-            await to_its_end(self._give_up(session, connection))
+            await self.give_up(session)
             raise
-        self._pool.give(connection)
+        self._pool.give(session.connection)
+
+    async def give_up(self, session: PostgresSession) -> None:
+        """Of one that did not."""
+        await to_its_end(self._given_up(session, session.connection))
 
     async def test(self) -> str:
         """See `Database.test`."""
@@ -58,7 +71,7 @@ class PostgresDatabase:
         try:
             (found,) = await connection.command(_WHO)
             version, user, database = ((found.get_value(0, column) or b"").decode() for column in range(3))
-            tls = "encrypted by TLS" if connection.driver.pgconn.ssl_in_use else "not encrypted"
+            tls = "encrypted by TLS" if connection.pgconn.ssl_in_use else "not encrypted"
             pooled = ", through a pooler" if connection.is_pooled else ""
         finally:
             await self._pool.drop(connection)
@@ -82,7 +95,7 @@ class PostgresDatabase:
             secret=self._config.password,
         )
 
-    async def _give_up(self, session: PostgresSession, connection: Connection) -> None:
+    async def _given_up(self, session: PostgresSession, connection: Connection) -> None:
         await session.abandon()
         if connection.is_lost:
             await self._pool.drop(connection)
@@ -96,3 +109,20 @@ class PostgresDatabase:
             return await self._types.look_up(connection.driver, oids)
         finally:
             self._pool.give(connection)
+
+
+class _Sitting:
+    """A session as `async with` has it. A generator would cost a small query a twentieth of all."""
+
+    def __init__(self, database: PostgresDatabase, options: SessionOptions) -> None:
+        self._database, self._options = database, options
+
+    async def __aenter__(self) -> PostgresSession:
+        self._session = await self._database.begin(self._options)
+        return self._session
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            await self._database.end(self._session)
+        else:
+            await self._database.give_up(self._session)

@@ -34,11 +34,11 @@ class PostgresResult:
         oids: Sequence[int],
     ) -> None:
         """`held`: what was read already. `oids`: what the columns' loaders are known by."""
-        self.columns = tuple(columns)
+        self.columns = tuple(columns)  # the same one, where it is one
         self.affected: int | None = None
         self.is_complete = False
         self._connection, self._statement = connection, statement
-        self._transformer = Transformer(connection.driver)
+        self._transformer = Transformer(connection.context)
         self._transformer.set_loader_types(oids, Format.TEXT)
         self._held = deque(held)
 

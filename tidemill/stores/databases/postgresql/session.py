@@ -23,7 +23,7 @@ from tidemill.stores.databases.postgresql.errors import (
     sqlstate,
 )
 from tidemill.stores.databases.postgresql.result import CHUNK_ROWS, PostgresResult, fetch
-from tidemill.stores.databases.postgresql.types import TYPES, column_type
+from tidemill.stores.databases.postgresql.types import TYPES, column_type, plain_columns, signature_of
 from tidemill.stores.databases.postgresql.user_types import UserType, UserTypes, register
 
 
@@ -90,14 +90,14 @@ class PostgresSession:
         """See `Session.run`."""
         await self._settle()
         self.connection.changed = True
-        if self._is_wrapped and self.connection.status == TransactionStatus.IDLE:
+        if self._is_wrapped and self.connection.is_idle:
             return [await self._run_wrapped(statement)]
         return [await self._start(statement)]
 
     async def describe(self, statement: Statement) -> tuple[Column, ...]:
         """See `Session.describe`."""
         await self._settle()
-        if opened := self._is_wrapped and self.connection.status == TransactionStatus.IDLE:
+        if opened := self._is_wrapped and self.connection.is_idle:
             await self.connection.command(self._opening())
         try:
             _, oids = await self.parameters(statement)
@@ -113,7 +113,7 @@ class PostgresSession:
         """See `ColumnarSession.run_columnar`."""
         await self._settle()
         self.connection.changed = True
-        if self._is_wrapped and self.connection.status == TransactionStatus.IDLE:
+        if self._is_wrapped and self.connection.is_idle:
             await self.connection.command(self._opening())
             self._has_own_transaction = True
         copied = await cast("type[Copies]", _COPY.load())(self).run(statement)
@@ -246,31 +246,33 @@ class PostgresSession:
             await self.connection.close()
             raise QueryFailed("COPY from stdin and to stdout are for programs: use insert, or select with `-- s3`.")
         held = [first]
-        found: dict[int, UserType] = {}
-        if unknown := self._types.unknown(_column_oids(first)):
-            found = await self._look_up_between(unknown, held)
-        columns, loaders = self._columns(first, found)
+        plain = plain_columns(signature_of(first))
+        if plain is None:
+            unknown = self._types.unknown(_column_oids(first))
+            found = await self._look_up_between(unknown, held) if unknown else {}
+            plain = self._columns(first, found)
+        columns, loaders = plain
         result = PostgresResult(self.connection, statement, held, columns=columns, oids=loaders)
         self._open = result
         if first.status not in _ROWS:
             await result.skip()
         return result
 
-    async def columns_of(self, described: PGresult) -> tuple[tuple[Column, ...], list[int]]:
+    async def columns_of(self, described: PGresult) -> tuple[tuple[Column, ...], tuple[int, ...]]:
         """The columns that were described, and what their loaders are known by."""
         found = await self._look_up(self._types.unknown(_column_oids(described)))
         return self._columns(described, found)
 
     async def described(self, text: bytes, oids: Sequence[int]) -> PGresult:
         """What the server says of a statement, or of what is wrong with it."""
-        pgconn = self.connection.driver.pgconn
+        pgconn = self.connection.pgconn
         prepared = (await self._exchange(lambda: pgconn.send_prepare(b"", text, oids)))[-1]
         if prepared.status == ExecStatus.FATAL_ERROR:
             return prepared
         return (await self._exchange(lambda: pgconn.send_describe_prepared(b"")))[-1]
 
     async def _send(self, statement: Statement, values: Sequence[bytes | None], oids: Sequence[int]) -> PGresult:
-        pgconn = self.connection.driver.pgconn
+        pgconn = self.connection.pgconn
 
         def send() -> None:
             pgconn.send_query_params(statement.text.encode(), values, oids, None, Format.TEXT)
@@ -281,8 +283,7 @@ class PostgresSession:
     async def first(self, send: Callable[[], None]) -> PGresult:
         """The first that the server answers."""
         try:
-            send()
-            await self.connection.flush()
+            await self.connection.send(send)
         except Error as error:
             raise connection_lost(error) from error
         first = await fetch(self.connection)
@@ -292,8 +293,7 @@ class PostgresSession:
 
     async def _exchange(self, send: Callable[[], None]) -> list[PGresult]:
         try:
-            send()
-            await self.connection.flush()
+            await self.connection.send(send)
             return await self.connection.rest()
         except Error as error:
             raise connection_lost(error) from error
@@ -352,10 +352,10 @@ class PostgresSession:
             size_bytes += sum(len(value) for row in range(chunk.ntuples) for value in _values(chunk, row))
         return await self._look_up_aside(oids)
 
-    def _columns(self, first: PGresult, found: dict[int, UserType]) -> tuple[tuple[Column, ...], list[int]]:
+    def _columns(self, first: PGresult, found: dict[int, UserType]) -> tuple[tuple[Column, ...], tuple[int, ...]]:
         """The columns, and what their loaders are known by. A type that is found nowhere is text."""
         known = self._types.known(_column_oids(first)) | found
-        register(self.connection.driver.adapters, known)
+        register(self.connection.context.adapters, known)
         columns, loaders = [], []
         for index in range(first.nfields):
             oid = first.ftype(index)
@@ -363,7 +363,7 @@ class PostgresSession:
             loader, data_type = column_type(oid, data_type, first.fmod(index))
             columns.append(Column((first.fname(index) or b"").decode(), data_type))
             loaders.append(loader)
-        return tuple(columns), loaders
+        return tuple(columns), tuple(loaders)
 
 
 class _NotInside(Exception):

@@ -1,17 +1,19 @@
 """The types that every Postgres has, and how the text of their values is turned into our forms."""
 
 from dataclasses import replace
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 from psycopg import postgres
 from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap, Loader
+from psycopg.pq.abc import PGresult
 from psycopg.types.array import ArrayLoader
 from psycopg.types.bool import BoolLoader
 from psycopg.types.numeric import FloatLoader, IntLoader, NumericLoader
 from psycopg.types.string import ByteaLoader, TextLoader
 
-from tidemill.model.column import BinaryText, DataType, Kind
+from tidemill.model.column import BinaryText, Column, DataType, Kind
 
 _KINDS: Final[dict[str, DataType]] = {
     "bool": DataType(name="boolean", kind=Kind.BOOL),
@@ -169,3 +171,26 @@ def column_type(oid: int, data_type: DataType, modifier: int) -> tuple[int, Data
     if oid == BIT and modifier == 1:
         return ONE_BIT, DataType(name="bit(1)", kind=Kind.BOOL)
     return oid, with_modifier(oid, data_type, modifier)
+
+
+Signature: TypeAlias = tuple[tuple[bytes | None, int, int], ...]
+"""The name, the OID and the modifier of each column."""
+
+
+def signature_of(result: PGresult) -> Signature:
+    """Of the columns that the server tells of."""
+    name, oid, modifier = result.fname, result.ftype, result.fmod
+    return tuple([(name(at), oid(at), modifier(at)) for at in range(result.nfields)])
+
+
+@lru_cache(maxsize=1024)
+def plain_columns(signature: Signature) -> tuple[tuple[Column, ...], tuple[int, ...]] | None:
+    """The columns, and what their loaders are known by; the same ones each time. None unless all types are built in."""
+    columns, loaders = [], []
+    for name, oid, modifier in signature:
+        if oid not in TYPES:
+            return None
+        loader, data_type = column_type(oid, TYPES[oid], modifier)
+        columns.append(Column((name or b"").decode(), data_type))
+        loaders.append(loader)
+    return tuple(columns), tuple(loaders)
