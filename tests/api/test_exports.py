@@ -13,6 +13,7 @@ from tests.api.conftest import Api, audited
 from tidemill.db import exports
 from tidemill.db.pool import Transaction
 from tidemill.db.queries import Query, inline
+from tidemill.server.routes import encryption_key
 
 W = "/api/w/main"
 ALL = {"include_schedules": "true", "include_users": "true", "include_groups": "true", "include_settings": "true"}
@@ -274,3 +275,39 @@ async def test_a_reader_of_one_workspace_gets_nothing_of_another(api: Api) -> No
     assert answer.status_code == 200
     with zipfile.ZipFile(io.BytesIO(answer.content)) as found:
         assert all(name.startswith("users/") or name == "settings.json" for name in found.namelist())
+
+
+async def test_secrets_move_to_a_workspace_that_was_given_the_key(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encryption_key, "GRACE_S", 0)
+    await fill(api.admin)
+    there = "/api/w/other"
+    own = {"path": "u/out/own", "value": "stays", "is_secret": True}
+    assert (await api.outsider.post(f"{there}/variables/create", json=own)).status_code == 201
+    found = await fetch(api.admin, include_key="true")
+    sealed = {**json.loads(found["f/shop/hidden.variable.json"]), "path": "u/out/moved"}
+    address = f"{there}/variables/create?already_encrypted=true"
+    assert (await api.outsider.post(address, json=sealed)).status_code == 400
+
+    key = json.loads(found["encryption_key.json"])
+    assert (await api.admin.get(f"{W}/workspaces/encryption_key")).json() == {"key": key}
+    changed = await api.outsider.post(f"{there}/workspaces/encryption_key", json={"new_key": key})
+    assert changed.status_code == 200, changed.text
+    assert (await api.outsider.get(f"{there}/workspaces/encryption_key")).json() == {"key": key}
+    assert (await api.outsider.post(address, json=sealed)).status_code == 201
+    assert (await api.outsider.get(f"{there}/variables/get_value/u/out/moved")).json() == "s3cret"
+    assert (await api.outsider.get(f"{there}/variables/get_value/u/out/own")).json() == "stays"
+    assert [record["username"] for record in await audited(api, "workspaces.set_encryption_key")] == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({"new_key": "short"}, 400), ({"new_key": "ü"}, 400), ({"new_key": "A" * 44}, 400), ({}, 400)],
+    ids=str,
+)
+async def test_what_is_no_key_is_refused(api: Api, body: dict[str, str], status: int) -> None:
+    answer = await api.admin.post(f"{W}/workspaces/encryption_key", json=body)
+    assert answer.status_code == status, answer.text
+    kept = await api.admin.post(f"{W}/workspaces/encryption_key", json={"new_key": "", "skip_reencrypt": True})
+    assert kept.status_code == 501
+    for client in (api.developer, await api.job("ada")):
+        assert (await client.get(f"{W}/workspaces/encryption_key")).status_code == 403

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ skipSecrets: false
 nonDottedPaths: true
 syncBehavior: v1
 """
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 OF_ITS_OWN = frozenset({"wmill.yaml", "wmill-lock.yaml"})
 ALL = ("--include-schedules", "--include-users", "--include-groups", "--include-settings")
 
@@ -54,7 +56,7 @@ class CommandLine:
             check=False,
         )
         assert (done.returncode != 0) is fails, done.stdout
-        return done.stdout
+        return COLOURS.sub("", done.stdout)
 
     def plan(self, direction: str, *flags: str) -> set[tuple[str, str]]:
         """(change, file): what a pull or push would do."""

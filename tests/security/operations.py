@@ -115,6 +115,9 @@ GET /api/concurrency_groups/list
 GET /api/jobs/db_clock
 GET /api/w/{workspace}/workers/custom_tags
 GET /api/w/{workspace}/workspaces/tarball
+GET /api/w/{workspace}/workspaces/list_ws_specific
+GET /api/w/{workspace}/workspaces/encryption_key
+GET /api/configs/list_worker_groups
 GET /api/w/{workspace}/audit/list
 GET /api/w/{workspace}/audit/export
 GET /api/w/{workspace}/access_keys/list
@@ -219,6 +222,7 @@ def _people(seeded: Seeded) -> dict[str, Call]:
         "POST workspaces/archive": Call(at={"workspace": "other"}),
         "POST workspaces/change_workspace_name": Call(body={"new_name": "Main"}),
         "POST workspaces/change_workspace_color": Call(body={"color": "#00aa00"}),
+        "POST workspaces/encryption_key": Call(body={"new_key": "A" * 43 + "="}),
         "POST workspaces/edit_large_file_storage_config": Call(
             body={"large_file_storage": {"secondary_storage": {"lake": {}, "spare": {}, "doomed": {}}}}
         ),

@@ -57,6 +57,11 @@ class Keyring:
         self._clock = clock
         self._cache: dict[tuple[str, int], tuple[float, bytes]] = {}
 
+    @property
+    def root(self) -> RootKeys:
+        """What the keys are wrapped with."""
+        return self._root
+
     async def seal(self, transaction: Transaction, plaintext: bytes, *, place: Place) -> tuple[bytes, int]:
         """`plaintext` sealed for `place`, and the key's id: what the columns `sealed` and `key_id` take.
 

@@ -147,7 +147,8 @@ def new_settings(body: Settled, before: Settings | None = None) -> Settings:
     for name in Settled.__struct_fields__:
         given = getattr(body, name)
         if given is not UNSET:
-            kept[name] = defaults[name] if given is None else given
+            is_none = given is None or (given == "" and name in _HANDLERS)  # as `wmill schedule new` writes it
+            kept[name] = defaults[name] if is_none else given
     for name in ("args", *(f"{each}_extra_args" for each in _HANDLERS)):
         kept[name] = _arguments(name, kept.get(name, NO_ARGS))
     kept["retry"] = _retry(kept.get("retry", NO_RETRY))

@@ -149,7 +149,9 @@ class _Export:
             await self._into.add(form.settings_files(await settings_seen(self._tx, self._caller)))
         if self._wanted.key:
             key = await self._parts.keyring.current_key(self._tx, self._caller.workspace)
-            await audit.record(self._tx, self._caller, "workspaces.read_encryption_key", "Execute", None)
+            await audit.record(
+                self._tx, self._caller, "workspaces.read_encryption_key", "Execute", self._caller.workspace
+            )
             await self._into.add(form.key_files(base64.b64encode(key).decode()))
 
     async def _people(self) -> None:

@@ -6,21 +6,31 @@ from contextlib import closing
 from typing import IO, Annotated, Any, Final
 
 import anyio.to_thread
+import msgspec
 from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
+from tidemill.engine import permit
+from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.model.errors import BadRequest
 from tidemill.server.exports.archive_file import ARCHIVES
 from tidemill.server.exports.exported import Wanted, export
 from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
-from tidemill.server.wire import ERRORS
+from tidemill.server.wire import ERRORS, json_answer, returns
 
 router = APIRouter(tags=["workspace"], responses=ERRORS, route_class=LazyRoute)
 
 _IN_MEMORY_BYTES: Final = 4 * 1024 * 1024
 _PIECE_BYTES: Final = 256 * 1024
 _BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
+
+
+class OfOne(msgspec.Struct):
+    """An item, by what it is and where."""
+
+    item_kind: str
+    path: str
 
 
 @router.get(
@@ -80,6 +90,15 @@ async def get_tarball(
     name = f"{caller.workspace}.{archive_type}"
     headers = {"Content-Length": str(length), "Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_pieces(file), media_type=archive.media_type, headers=headers)
+
+
+@router.get(
+    "/api/w/{workspace}/workspaces/list_ws_specific", response_class=Response, responses={200: returns(list[OfOne])}
+)
+async def list_of_one_workspace(caller: Caller) -> Response:
+    """Items that are marked to differ between workspaces: none is, here `wmill.yaml` alone says which do."""
+    permit.require(caller, Action.READ, WorkspaceTarget("workspaces", Need.MEMBER))
+    return json_answer(list[OfOne]())
 
 
 async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:

@@ -41,6 +41,20 @@ class WorkerPing(msgspec.Struct, omit_defaults=True):
     draining: bool = False
 
 
+class WorkerGroup(msgspec.Struct):
+    """Settings of a group of workers."""
+
+    name: str
+    config: dict[str, msgspec.Raw]
+
+
+@router.get("/api/configs/list_worker_groups", response_class=Response, responses={200: returns(list[WorkerGroup])})
+async def list_worker_groups(caller: Caller) -> Response:
+    """None: a worker is told all that it needs when it is started."""
+    permit.require(caller, Action.LIST, _ANY)
+    return json_answer(list[WorkerGroup]())
+
+
 @router.get("/api/workers/list", response_class=Response, responses={200: returns(list[WorkerPing])})
 async def list_workers(
     parts: InParts,
