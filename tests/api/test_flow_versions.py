@@ -141,3 +141,17 @@ async def test_lists_find_what_they_are_asked_for(api: Api) -> None:
     query = {"path_exact": "u/dev/a", "with_deployment_msg": "true", "without_description": "true"}
     (row,) = (await api.developer.get(f"{W}/flows/list", params=query)).json()
     assert (row["deployment_msg"], row["description"]) == ("first", "")
+
+
+async def test_the_last_run_of_each_flow_is_told_to_those_who_may_see_it(api: Api) -> None:
+    for path in ("u/dev/a", "u/dev/b", "u/dev/c"):
+        await create(api.developer, path)
+    body = {"path": "u/dev/script", "summary": "", "content": "def main(): ...", "language": "python3"}
+    assert (await api.developer.post(f"{W}/scripts/create", json=body)).status_code == 201
+    started = [(await api.developer.post(f"{W}/jobs/run/f/u/dev/{name}", json={})).text for name in "abba"]
+    assert (await api.developer.post(f"{W}/jobs_u/queue/cancel/{started[2]}", json={})).status_code == 200
+    told = (await api.developer.get(f"{W}/flows/last_runs")).json()
+    assert {path: run["id"] for path, run in told.items()} == {"u/dev/a": started[3], "u/dev/b": started[2]}
+    assert told["u/dev/a"].items() >= {"type": "QueuedJob", "running": False}.items()
+    assert told["u/dev/b"].items() >= {"type": "CompletedJob", "canceled": True, "success": False}.items()
+    assert (await api.operator.get(f"{W}/flows/last_runs")).json() == {}

@@ -155,6 +155,7 @@ GET /api/w/{workspace}/scripts/list
 GET /api/w/{workspace}/scripts/list_paths
 GET /api/w/{workspace}/scripts/list_search
 GET /api/w/{workspace}/flows/list
+GET /api/w/{workspace}/flows/last_runs
 GET /api/w/{workspace}/flows/list_paths
 GET /api/w/{workspace}/flows/list_search
 GET /api/w/{workspace}/jobs/list

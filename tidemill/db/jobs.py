@@ -1,5 +1,6 @@
 """Jobs as the API reads them: one whole, pages of them, how one stands. The queue itself is `db/queue.py`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
@@ -143,6 +144,24 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastRun:
+    """The newest run of a path, with what decides who may see it, and how it stands."""
+
+    id: UUID
+    script_path: str
+    created_by: str
+    permissioned_as: str
+    parent_job: UUID | None
+    root_job: UUID | None
+    visible_to_owner: bool
+    created_at: datetime
+    state: str | None
+    run_at: datetime | None
+    started_at: datetime | None
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How a job stands and how far its log and its result stream reach, in UTF-16 units."""
 
@@ -188,7 +207,7 @@ class Filter:
     descending: bool = True
 
 
-def target_of(job: Job | Outcome | Seen) -> JobTarget:
+def target_of(job: Job | Outcome | Seen | LastRun) -> JobTarget:
     """The job, as `engine/permit.py` decides upon it."""
     return JobTarget(
         id=job.id,
@@ -267,6 +286,24 @@ async def page(
         limit=limit,
         listed_bytes=listed_bytes,
         **{each.name: getattr(wanted, each.name) for each in fields(wanted)},
+    )
+
+
+async def last_runs(
+    statements: Statements, principal: Principal, paths: Sequence[str], *, kind: str, readable: Readable
+) -> list[LastRun]:
+    """The newest job of `kind` of each of `paths`, where there is one. Each row still has to be decided upon."""
+    return await statements.fetch_all(
+        _SQL["last_runs"],
+        LastRun,
+        workspace_id=principal.workspace,
+        paths=list(paths),
+        kind=kind,
+        everything=readable.everything,
+        owner_keys=list(readable.owner_keys),
+        permission_keys=list(readable.permission_keys),
+        name=principal.username or principal.email,
+        own_job=principal.credential.job_id,
     )
 
 

@@ -1,11 +1,12 @@
 """Flows as the wire has them. The value of an OpenFlow is passed on as it was sent."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from tidemill.db import jobs
 from tidemill.db.flows import FlowVersion, VersionLine
 from tidemill.model.errors import BadRequest
 
@@ -39,6 +40,19 @@ class NewFlow(FlowSettings, kw_only=True):
     preserve_on_behalf_of: bool | None = None
     draft_only: bool | None = None
     skip_draft_deletion: bool | None = None
+
+
+class LastRun(msgspec.Struct, kw_only=True):
+    """The newest run of a flow, and how it stands, as a list of jobs has it."""
+
+    id: str
+    type: Literal["CompletedJob", "QueuedJob"]
+    created_at: datetime
+    canceled: bool = False
+    running: bool | UnsetType = UNSET
+    scheduled_for: datetime | UnsetType = UNSET
+    success: bool | UnsetType = UNSET
+    is_skipped: bool | UnsetType = UNSET
 
 
 class FlowOut(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -118,6 +132,18 @@ def flow_out(flow: FlowVersion, *, is_row: bool = False) -> FlowOut:
         deployment_msg=flow.deployment_message or UNSET,
         **{name: value for name, value in flow.settings.items() if name in FlowOut.__struct_fields__},
     )
+
+
+def last_run_out(run: jobs.LastRun) -> LastRun:
+    """`run` on the wire."""
+    shown = LastRun(id=str(run.id), type="CompletedJob" if run.status else "QueuedJob", created_at=run.created_at)
+    if run.status is None:
+        shown.running = run.state != "queued" or run.started_at is not None
+        shown.scheduled_for = UNSET if run.run_at is None else run.run_at
+    else:
+        shown.success = run.status in {"success", "skipped"}
+        shown.canceled, shown.is_skipped = run.status == "canceled", run.status == "skipped"
+    return shown
 
 
 def flow_history_line(version: VersionLine) -> FlowHistoryLine:

@@ -368,6 +368,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "POST /api/w/{workspace}/flows/history_update/v/{version}": developer("flows:write"),
     "GET /api/w/{workspace}/flows/list": member("flows:read"),
     "GET /api/w/{workspace}/flows/list_paths": member("flows:read"),
+    "GET /api/w/{workspace}/flows/last_runs": member("jobs:read"),
     "GET /api/w/{workspace}/flows/list_search": member("flows:read"),
     "POST /api/w/{workspace}/jobs/run/f/{path:path}": member("jobs:run", writes=True),
     "POST /api/w/{workspace}/jobs/run/fv/{version}": member("jobs:run", writes=True),

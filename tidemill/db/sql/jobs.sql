@@ -39,6 +39,23 @@ from job where workspace_id = :workspace_id and id = any(:ids::uuid[]);
 -- The workspace that a job belongs to.
 select workspace_id from job where id = :id;
 
+-- name: last_runs
+-- The newest job of :kind of each path that the caller may see, with how it stands. The filter by who may see them is
+-- coarse, as in `page`.
+select r.* from unnest(:paths::text[]) as wanted (path) cross join lateral (
+  select j.id, j.script_path, j.created_by, j.permissioned_as, j.parent_job, j.root_job, j.visible_to_owner, j.created_at,
+    q.state, q.run_at, coalesce(c.started_at, q.started_at) as started_at, c.status
+  from job j
+  left join job_queue q on q.id = j.id
+  left join job_completed c on c.id = j.id
+  where j.workspace_id = :workspace_id and j.script_path = wanted.path and j.kind = :kind
+    and (q.id is not null or c.id is not null)
+    and (:everything::boolean or j.created_by = :name or j.permissioned_as = any(:permission_keys::text[])
+      or (j.visible_to_owner and substring(j.script_path from '^[uf]/[^/]+') = any(:owner_keys::text[]))
+      or :own_job::uuid in (j.id, j.parent_job, j.root_job))
+  order by j.id desc
+  limit 1) r;
+
 -- name: page
 -- Jobs that fit the filters, by age, from behind :after_id; values of more than :listed_bytes are left out. The filter
 -- by who may see them is coarse: each row still has to be decided upon.

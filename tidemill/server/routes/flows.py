@@ -7,22 +7,31 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidemill.db import audit, flows
+from tidemill.db import audit, flows, jobs
 from tidemill.db.flows import Filter, FlowVersion
 from tidemill.engine import permit
 from tidemill.engine.flow.check import Finding
 from tidemill.engine.permit import Action, Item, ItemKind, Listing
 from tidemill.model.errors import BadRequest, NotFound
 from tidemill.model.identity import Principal
+from tidemill.model.job import JobKind
 from tidemill.model.path import parse_path
 from tidemill.server.changes import changing
 from tidemill.server.flow_check import findings, warnings
 from tidemill.server.flow_deploy import checked_flow, deploy_flow
-from tidemill.server.flow_wire import FlowHistoryLine, FlowOut, NewFlow, flow_history_line, flow_out
+from tidemill.server.flow_wire import (
+    FlowHistoryLine,
+    FlowOut,
+    LastRun,
+    NewFlow,
+    flow_history_line,
+    flow_out,
+    last_run_out,
+)
 from tidemill.server.flows_seen import flow_version, latest_flow, parse_version
 from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.paging import MOST_PER_PAGE, PageNumber, PerPage, counted_page, visible_page
-from tidemill.server.parts import Caller, InParts
+from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.preconditions import Conditions, etag
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
@@ -265,14 +274,26 @@ async def list_flows(
 @router.get("/api/w/{workspace}/flows/list_paths", response_class=Response, responses={200: returns(list[str])})
 async def list_flow_paths(parts: InParts, caller: Caller) -> Response:
     """The paths of all flows in use, in order."""
+    return json_answer(await _paths(parts, caller))
+
+
+@router.get("/api/w/{workspace}/flows/last_runs", response_class=Response, responses={200: returns(dict[str, LastRun])})
+async def list_last_runs(parts: InParts, caller: Caller) -> Response:
+    """The newest run of each flow in use, by its path, where the caller may see one."""
+    single, readable = parts.database.single, permit.readable_owners(caller)
+    runs = await jobs.last_runs(single, caller, await _paths(parts, caller), kind=JobKind.FLOW, readable=readable)
+    seen = [run for run in runs if permit.decide(caller, Action.READ, jobs.target_of(run)).allowed]
+    return json_answer({run.script_path: last_run_out(run) for run in seen})
+
+
+async def _paths(parts: Parts, caller: Principal) -> list[str]:
     permit.require(caller, Action.LIST, _FLOWS)
-    rows = await flows.paths(parts.database.single, caller.workspace)
     found = []
-    for row in rows:
+    for row in await flows.paths(parts.database.single, caller.workspace):
         item = Item(ItemKind.FLOW, parse_path(row.path), msgspec.json.decode(row.extra_perms, type=dict[str, bool]))
         if permit.decide(caller, Action.LIST, item).allowed:
             found.append(row.path)
-    return json_answer(found)
+    return found
 
 
 @router.get("/api/w/{workspace}/flows/list_search", response_class=Response, responses={200: returns(list[FoundFlow])})

@@ -16,7 +16,7 @@ import { Ago } from "@/ui/time";
 import { toast } from "@/ui/toast";
 
 import { arranged, ORDERS } from "./order";
-import { flowKeys, flowsQuery, lastRunsQuery, setArchived, type Listed, type Run } from "./queries";
+import { flowKeys, flowsQuery, lastRunsQuery, setArchived, type LastRun as LastRunOf, type Listed } from "./queries";
 import { RowMenu } from "./row-menu";
 
 const ROW_PX = 56;
@@ -27,9 +27,8 @@ export function FlowsPage() {
   const isArchived = search.archived !== undefined;
   const navigate = useNavigate();
   const flows = useQuery(flowsQuery(workspace, isArchived));
-  const runs = useQuery(lastRunsQuery(workspace));
-  const last = useMemo(() => lastOf(runs.data ?? []), [runs.data]);
-  const found = useMemo(() => arranged(flows.data ?? [], search, (path) => last.get(path)?.created_at), [flows.data, search, last]);
+  const last = useQuery(lastRunsQuery(workspace)).data;
+  const found = useMemo(() => arranged(flows.data ?? [], search, (path) => last?.[path]?.created_at), [flows.data, search, last]);
   const owners = [...new Set([...(search.owner ? [search.owner] : []), ...(flows.data ?? []).map((each) => ownerOf(each.path))])].sort();
   function narrow(change: Partial<typeof search>) {
     const next = Object.fromEntries(Object.entries({ ...search, ...change }).filter(([, value]) => value));
@@ -86,14 +85,7 @@ export function FlowsPage() {
   );
 }
 
-/** The newest run of each path; the runs come newest first. */
-function lastOf(runs: Run[]): Map<string, Run> {
-  const found = new Map<string, Run>();
-  for (const each of runs) if (each.script_path && !found.has(each.script_path)) found.set(each.script_path, each);
-  return found;
-}
-
-function Rows({ workspace, found, last }: { workspace: string; found: Listed[]; last: Map<string, Run> }) {
+function Rows({ workspace, found, last }: { workspace: string; found: Listed[]; last: Record<string, LastRunOf> | undefined }) {
   const box = useRef<HTMLDivElement>(null);
   const { shown, total } = useRowsInView(box, { count: found.length, height: ROW_PX, keyOf: (index) => found[index]!.path });
   return (
@@ -119,7 +111,7 @@ function Rows({ workspace, found, last }: { workspace: string; found: Listed[]; 
                 <Back workspace={workspace} path={one.path} />
               ) : (
                 <>
-                  <LastRun workspace={workspace} run={last.get(one.path)} />
+                  {last && <LastRun workspace={workspace} run={last[one.path]} />}
                   <RowMenu workspace={workspace} path={one.path} />
                 </>
               )}
@@ -131,8 +123,8 @@ function Rows({ workspace, found, last }: { workspace: string; found: Listed[]; 
   );
 }
 
-function LastRun({ workspace, run }: { workspace: string; run: Run | undefined }) {
-  if (!run) return <span className="w-24 shrink-0 text-right text-[13px] text-muted sm:w-40">no recent run</span>;
+function LastRun({ workspace, run }: { workspace: string; run: LastRunOf | undefined }) {
+  if (!run) return <span className="w-24 shrink-0 text-right text-[13px] text-muted sm:w-40">no run yet</span>;
   return (
     <Link to="/w/$workspace/runs/$id" params={{ workspace, id: run.id }} aria-label={`Last run: ${stateOf(run)}`} className="flex w-24 shrink-0 items-center justify-end gap-2 sm:w-40">
       <span className="hidden text-[13px] text-muted sm:inline">

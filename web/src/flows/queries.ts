@@ -88,13 +88,15 @@ export const historyQuery = (workspace: string, path: string) =>
     getNextPageParam: (page, _, number) => (page.length < PAGE ? undefined : number + 1),
   });
 
-/** The newest runs of flows, of which lists show the last of each. */
+/** The newest run of each flow, by its path. */
 export const lastRunsQuery = (workspace: string) =>
   queryOptions({
     queryKey: ["runs", workspace, "of flows"] as const,
     refetchInterval: 10_000,
-    queryFn: () => data(api.GET("/api/w/{workspace}/jobs/list", { params: { path: { workspace }, query: { job_kinds: "flow", per_page: 200 } } })),
+    queryFn: () => data(api.GET("/api/w/{workspace}/flows/last_runs", { params: { path: { workspace } } })),
   });
+
+export type LastRun = Awaited<ReturnType<NonNullable<ReturnType<typeof lastRunsQuery>["queryFn"]>>>[string];
 
 export const runsOfQuery = (workspace: string, path: string) =>
   queryOptions({
