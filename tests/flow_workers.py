@@ -18,6 +18,7 @@ from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.values import Kept, Values
 from tidemill.engine.flow.state import Again
 from tidemill.evaluators.evaluators import Evaluators
+from tidemill.model.content import Content
 from tidemill.model.ids import new_id
 from tidemill.model.job import FLOW_KINDS
 from tidemill.queries.runners import Runners
@@ -45,7 +46,9 @@ _RESULT = inline("select status, result from job_completed where id = :id", name
 
 
 @asynccontextmanager
-async def worker_parts(database: Database, directory: Path, **settings: str) -> AsyncIterator[WorkerParts]:
+async def worker_parts(
+    database: Database, directory: Path, *, content: Content | None = None, **settings: str
+) -> AsyncIterator[WorkerParts]:
     """What a worker is made of; jobs are plain processes. `settings` are `TIDEMILL_…` variables without the prefix."""
     for statement in _PEOPLE:
         await database.single.execute(statement)
@@ -57,7 +60,7 @@ async def worker_parts(database: Database, directory: Path, **settings: str) -> 
         async with Runners(egress_of(read)) as queries, Evaluators() as evaluators:
             values = Values(
                 database,
-                open_folder(directory / "objects"),
+                content or open_folder(directory / "objects"),
                 inline_bytes=read.inline_value_bytes,
                 max_bytes=read.max_value_bytes,
             )

@@ -412,7 +412,8 @@ CREATE TABLE public.instance_object (
     size_bytes bigint NOT NULL,
     stored_bytes bigint NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    touched_at timestamp with time zone DEFAULT now() NOT NULL
+    touched_at timestamp with time zone DEFAULT now() NOT NULL,
+    parts bytea
 );
 
 CREATE TABLE public.instance_setting (

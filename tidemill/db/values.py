@@ -3,6 +3,7 @@
 The object store and what looks after it serve packed logs (`db/logs.py`) as well.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,8 @@ from typing import Final
 
 from tidemill.db.pool import Database, Json
 from tidemill.db.queries import queries
+from tidemill.db.value_parts import ValueParts, Whole, parts_of
+from tidemill.engine.expressions.need import Large, Need
 from tidemill.model.content import Content
 from tidemill.model.errors import ContentDamaged, NotFound, TooLarge
 
@@ -39,6 +42,7 @@ class Values:
     def __init__(self, database: Database, content: Content, *, inline_bytes: int, max_bytes: int) -> None:
         self._database = database
         self._content = content
+        self._parts = ValueParts(database, content)
         self.inline_bytes = inline_bytes
         self.max_bytes = max_bytes
 
@@ -56,9 +60,9 @@ class Values:
             )
         if len(raw) <= self.inline_bytes:
             return Kept(inline=Json(raw))
-        return Kept(digest=await self.store(raw))
+        return Kept(digest=await self.store(raw, is_json=True))
 
-    async def store(self, raw: bytes) -> str:
+    async def store(self, raw: bytes, *, is_json: bool = False) -> str:
         """Put `raw` into the object store, whatever its size; its digest. It has a day until a row must name it.
 
         Raises:
@@ -72,6 +76,7 @@ class Values:
             digest=packed.digest,
             size_bytes=packed.size_bytes,
             stored_bytes=len(packed.content),
+            parts=await asyncio.to_thread(parts_of, raw, packed) if is_json else None,
         )
         await self._content.put(packed)
         return packed.digest
@@ -84,6 +89,10 @@ class Values:
             Unavailable: the object store does not answer now.
         """
         return inline if digest is None else await self._content.get(digest)
+
+    async def part(self, digest: str, need: Need, *, at: int, entire: bool) -> bytes | Large | Whole | None:
+        """A part of a value in the object store: see `ValueParts.part`."""
+        return await self._parts.part(digest, need, at=at, entire=entire)
 
     async def collect_garbage(self, *, limit: int = 100) -> int:
         """Remove up to `limit` objects that no row has named for a day; how many were removed."""

@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from tidemill.engine.expressions.javascript import Given, Large, Limits, Mode, Touched
-from tidemill.engine.expressions.need import Need
+from tidemill.engine.expressions.javascript import Given, Limits, Mode, Touched
+from tidemill.engine.expressions.need import Large, Need
 from tidemill.model.errors import ExpressionFailed
 
 HEADER: Final = struct.Struct("!I")

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
+import zstandard
 
 from tests.contracts.objects.bytes_of import body
 from tidemill.model.content import Content
@@ -73,6 +75,33 @@ async def test_what_is_put_is_found_until_it_is_removed(content: Content) -> Non
     await content.delete(packed.digest)
     await content.delete(packed.digest)
     assert [digest async for digest, _ in content.stored()] == [other.digest]
+
+
+async def test_blocks_are_read_without_the_others(content: Content) -> None:
+    raw = b"".join(b"%064x" % (number * 0x9E3779B97F4A7C15) for number in range(20_000))
+    packed = await content.pack(raw)
+    blocks = packed.blocks
+    with pytest.raises(NotFound):
+        await content.get_blocks(packed.digest, blocks, 0, 0)
+    await content.put(packed)
+    assert await content.get(packed.digest) == raw
+    count, size = len(blocks.stored_bytes), blocks.block_bytes
+    assert count > 5
+    for first, last in ((0, 0), (2, 4), (count - 1, count - 1), (0, count - 1)):
+        expected = raw[first * size : (last + 1) * size]
+        assert await content.get_blocks(packed.digest, blocks, first, last) == expected
+
+
+async def test_a_value_that_is_kept_in_another_form_is_read_whole(content: Content) -> None:
+    packed = await content.pack(RAW * 3)
+    before = replace(packed, content=zstandard.ZstdCompressor().compress(RAW * 3))
+    await content.put(before)
+    assert await content.get(packed.digest) == RAW * 3
+    with pytest.raises(ContentDamaged):
+        await content.get_blocks(packed.digest, packed.blocks, 1, 1)
+    far = replace(packed.blocks, stored_bytes=(1 << 20, 1 << 20), digests=bytes(32))
+    with pytest.raises(ContentDamaged):
+        await content.get_blocks(packed.digest, far, 1, 1)
 
 
 async def test_a_value_with_other_bytes_is_told_of(request: pytest.FixtureRequest) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.expressions.knowing import Knowing
 from tidemill.engine.expressions import evaluation, javascript
 from tidemill.engine.expressions.evaluation import evaluate
-from tidemill.engine.expressions.need import Need, NeedKind, Needs
+from tidemill.engine.expressions.need import Large, Need, NeedKind, Needs
 from tidemill.engine.expressions.paths import parse_path, pick
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
@@ -201,7 +202,7 @@ def test_a_need_that_the_expression_catches_is_asked_for_nevertheless() -> None:
 
 def test_a_plain_path_asks_for_the_part_and_takes_it() -> None:
     need = Need(NeedKind.RESULT, "big", ("rows", 3, "id"))
-    assert evaluate("results.big.rows[3].id", {}, run=javascript.run) == Needs(frozenset({need}))
+    assert evaluate("results.big.rows[3].id", {}, run=javascript.run) == Needs(frozenset({need}), entire=True)
     assert str(need) == "results.big.rows[3].id"
     part = pick(KNOWN["results"]["big"], need)
     assert part == b"3"
@@ -215,6 +216,27 @@ def test_javascript_is_given_the_touched_part_of_a_large_value() -> None:
     assert Knowing(results={"huge": huge}).evaluate("results.huge.id + results.huge.rows[2].a[1]") == b"9"
     with pytest.raises(ExpressionFailed, match="memory"):
         Knowing(results={"huge": huge}).evaluate("results.huge.rows.map((row) => row.a)")
+
+
+def test_javascript_asks_for_parts_of_what_lies_elsewhere() -> None:
+    root = Need(NeedKind.RESULT, "big")
+    rows = replace(root, path=("rows",))
+    have: dict[Need, bytes | Large | None] = {}
+    asked: list[tuple[Need, bool]] = []
+    parts: dict[tuple[Need, bool], bytes | Large | None] = {
+        (root, False): Large(is_array=False),
+        (rows, False): Large(is_array=True),
+        (replace(root, path=("rows", "length")), False): b"3",
+        (replace(root, path=("rows", "2")), False): b'{"id": 7}',
+        (rows, True): b'[1, 2, {"id": 7}]',
+    }
+    source = "[results.big.rows.length, results.big.rows[2].id, results.big.rows.slice(0, 2)]"
+    while isinstance(answer := evaluate(source, have, run=javascript.run), Needs):
+        for need in answer.wanted:
+            asked.append((need, answer.entire))
+            have[need] = parts[need, answer.entire]
+    assert answer == b"[3,7,[1,2]]"
+    assert asked == list(parts)
 
 
 @pytest.mark.parametrize(

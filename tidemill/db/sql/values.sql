@@ -1,8 +1,13 @@
 -- name: note_object
 -- A large value is in the object store from now on; one that was there already counts as new again.
-insert into instance_object (digest, size_bytes, stored_bytes)
-values (:digest, :size_bytes, :stored_bytes)
-on conflict (digest) do update set touched_at = now();
+insert into instance_object (digest, size_bytes, stored_bytes, parts)
+values (:digest, :size_bytes, :stored_bytes, :parts)
+on conflict (digest) do update set touched_at = now(), stored_bytes = excluded.stored_bytes,
+  parts = coalesce(excluded.parts, instance_object.parts);
+
+-- name: parts_of_object
+-- Where the parts of a large value lie.
+select parts from instance_object where digest = :digest;
 
 -- name: unused_objects
 -- Up to :limit objects that were last put more than a day ago and that no row names.
@@ -26,6 +31,7 @@ where o.digest > :after
   and (exists (select from job j where j.args_object = o.digest)
        or exists (select from job_completed c where c.result_object = o.digest)
        or exists (select from result_cache r where r.result_object = o.digest)
+       or exists (select from flow_items i where i.items_object = o.digest)
        or exists (select from job_log_pack p where p.digest = o.digest))
 order by o.digest limit :limit;
 

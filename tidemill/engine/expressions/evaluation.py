@@ -3,7 +3,7 @@
     have = {}
     while isinstance(answer := evaluate(expression, have, run=run), Needs):
         for need in answer.wanted:  # only what the expression really touches
-            have[need.whole] = await fetch(need)  # raw JSON; None where it is undefined
+            have[need] = await fetch(need)  # raw JSON; None where it is undefined; `Large` unless `answer.entire`
 
 Numbers are never rounded silently. A plain path gives them as they are written. In JavaScript an integer beyond 2^53
 that comes from outside is a BigInt, and goes out exactly; another number that JavaScript cannot hold is an error when
@@ -11,10 +11,11 @@ it is read; so are NaN and infinity in the result. What JavaScript calculates is
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, Protocol
 
-from tidemill.engine.expressions.javascript import Given, Large, Limits, Touched
-from tidemill.engine.expressions.need import ROOTS, Need, Needs
+from tidemill.engine.expressions.javascript import Given, Limits, Touched
+from tidemill.engine.expressions.need import ROOTS, Large, Need, Needs
 from tidemill.engine.expressions.paths import kind_of, parse_path, pick
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed, InvalidJson, TooLarge
@@ -28,7 +29,7 @@ _ROUNDS: Final = 200
 _MOST_NEEDS: Final = 1000
 _LITERAL_STARTS: Final = tuple('0123456789-"tfn[{')
 _DEFAULT_LIMITS: Final = Limits()
-_NOTHING: Final[Mapping[Need, bytes | None]] = {}
+_NOTHING: Final[Mapping[Need, bytes | Large | None]] = {}
 
 
 class Run(Protocol):
@@ -41,7 +42,7 @@ class Run(Protocol):
 
 def evaluate(
     expression: str,
-    have: Mapping[Need, bytes | None],
+    have: Given,
     *,
     run: Run,
     place: str = "",
@@ -49,8 +50,9 @@ def evaluate(
 ) -> bytes | Needs:
     """The value as JSON text, `null` where it is undefined; or what else has to be in `have`.
 
-    `have`: the whole of a value under `need.whole`, or what `pick` took out of it under the need itself. Raw JSON
-    that has passed `jsontext.check`, None where there is none. `place`: where the expression stands, for messages.
+    `have`: the whole of a value under `need.whole`, or what `pick` took out of it under the need itself, or under one
+    whose path begins that of the need. Raw JSON that has passed `jsontext.check`, None where there is none, `Large`
+    where its parts are to be asked for. `place`: where the expression stands, for messages.
 
     Raises:
         ExpressionFailed: it cannot be parsed, failed, or went over a limit; the message names place and expression.
@@ -81,25 +83,40 @@ def check_syntax(expression: str, *, parse: Callable[[str], None], place: str = 
         raise failure(expression, error, place=place) from error
 
 
-def _evaluated(expression: str, have: Mapping[Need, bytes | None], run: Run, limits: Limits) -> bytes | Needs:
+def _evaluated(expression: str, have: Given, run: Run, limits: Limits) -> bytes | Needs:
     if (need := parse_path(expression)) is not None:
         return _plain(need, have)
     if (literal := _literal(expression)) is not None:
         return literal
     _check_source(expression)
     if len(have) >= _MOST_NEEDS:
-        raise ExpressionFailed(f"It asks for more than {_MOST_NEEDS} results, variables and resources one by one.")
+        raise ExpressionFailed(f"It asks for more than {_MOST_NEEDS} values, or parts of them, one by one.")
     return _in_javascript(expression, have, run, limits)
 
 
-def _plain(need: Need, have: Mapping[Need, bytes | None]) -> bytes | Needs:
-    if need.whole in have:
-        part = pick(have[need.whole], need)
-    elif need in have:
-        part = have[need]
-    else:
-        return Needs(frozenset({need}))
+def _plain(need: Need, have: Given) -> bytes | Needs:
+    if (known := _around(need, have)) is None:
+        return Needs(frozenset({need}), entire=True)
+    part = pick(known.raw, need, behind=known.behind)
     return b"null" if part is None else part
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a need: what the first keys of its path lead to, `behind` of them."""
+
+    raw: bytes | None
+    behind: int
+
+
+def _around(need: Need, have: Given) -> _Known | None:
+    """The least of what is there that the need is a part of."""
+    for behind in range(len(need.path), -1, -1):
+        part = Need(need.kind, need.name, need.path[:behind])
+        if part in have:
+            found = have[part]
+            return None if isinstance(found, Large) else _Known(found, behind)
+    return None
 
 
 def _literal(expression: str) -> bytes | None:
@@ -115,21 +132,21 @@ def _literal(expression: str) -> bytes | None:
     return raw
 
 
-def _in_javascript(expression: str, have: Mapping[Need, bytes | None], run: Run, limits: Limits) -> bytes | Needs:
-    given: dict[Need, bytes | Large | None] = {need: _handed(raw) for need, raw in have.items() if not need.path}
+def _in_javascript(expression: str, have: Given, run: Run, limits: Limits) -> bytes | Needs:
+    given = {need: _handed(value) for need, value in have.items()}
     for _ in range(_ROUNDS):
         answer = run(expression, given, names=sorted(ROOTS), limits=limits)
         if isinstance(answer, bytes):
             return _checked(answer)
-        if answer.need.whole not in have:
-            return Needs(frozenset({answer.need.whole}))
-        part = pick(have[answer.need.whole], answer.need)
+        if (known := _around(answer.need, have)) is None:
+            return Needs(frozenset({answer.need}), entire=answer.is_whole)
+        part = pick(known.raw, answer.need, behind=known.behind)
         given[answer.need] = part if answer.is_whole else _handed(part)
     raise ExpressionFailed(f"It touches more than {_ROUNDS} parts of large values one by one.")
 
 
-def _handed(raw: bytes | None) -> bytes | Large | None:
-    if raw is None or len(raw) < _LARGE_BYTES or (kind := kind_of(raw)) not in "{[":
+def _handed(raw: bytes | Large | None) -> bytes | Large | None:
+    if raw is None or isinstance(raw, Large) or len(raw) < _LARGE_BYTES or (kind := kind_of(raw)) not in "{[":
         return raw
     return Large(is_array=kind == "[")
 
@@ -150,9 +167,7 @@ def _check_source(expression: str) -> None:
         raise ExpressionFailed(f"It has more than {MAX_SOURCE_CHARS} characters.")
 
 
-def failure(
-    expression: str, why: ExpressionFailed, *, place: str, have: Mapping[Need, bytes | None] = _NOTHING
-) -> ExpressionFailed:
+def failure(expression: str, why: ExpressionFailed, *, place: str, have: Given = _NOTHING) -> ExpressionFailed:
     """`why`, told with place and expression; also for who cannot give what `evaluate` asks for."""
     shown = " ".join(expression.split())
     shown = shown if len(shown) <= 200 else shown[:200] + "..."

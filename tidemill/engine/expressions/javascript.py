@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 import quickjs
 
-from tidemill.engine.expressions.need import Key, Need, NeedKind
+from tidemill.engine.expressions.need import Key, Large, Need, NeedKind
 from tidemill.model.errors import ExpressionFailed
 
 _PRELUDE: Final = files(__package__).joinpath("prelude.js").read_text()
@@ -35,13 +35,6 @@ class Limits:
 
     time_s: float = 1.0
     memory_bytes: int = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Large:
-    """A value that is handed over in parts."""
-
-    is_array: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,9 +54,20 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The answer of an evaluation that cannot go on: call it again when these are known too."""
+    """The answer of an evaluation that cannot go on: call it again when these are known too.
+
+    `entire`: each as it is, and not as `Large`.
+    """
 
     wanted: frozenset[Need]
+    entire: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """A container that is handed over in parts."""
+
+    is_array: bool
 
 
 def _chain(path: tuple[Key, ...]) -> str:

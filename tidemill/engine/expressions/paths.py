@@ -50,14 +50,16 @@ def parse_path(expression: str) -> Need | None:
     return Need(NeedKind.RESULT, str(keys[0]), tuple(keys[1:]))
 
 
-def pick(raw: bytes | None, need: Need) -> bytes | None:
-    """The part of `raw` (all of what `need` names) that `need.path` leads to; None where it is undefined.
+def pick(raw: bytes | None, need: Need, *, behind: int = 0) -> bytes | None:
+    """The part of `raw` that `need.path` leads to; None where it is undefined.
+
+    `raw` is all of what `need` names, or what the first keys of the path have led to, as many as `behind` says.
 
     Raises:
         ExpressionFailed: the path goes on behind null or what is undefined; the message names that place.
     """
     part = raw
-    for depth, key in enumerate(need.path):
+    for depth, key in enumerate(need.path[behind:], behind):
         if part is None or part.strip(_BLANKS) == b"null":
             place = Need(need.kind, need.name, need.path[:depth])
             what = "undefined" if part is None else "null"

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import os
 import re
 from collections.abc import AsyncIterator
@@ -14,11 +15,12 @@ import zstandard
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore
 
-from tidemill.model.content import Packed
+from tidemill.model.content import DIGEST_BYTES, Blocks, Packed
 from tidemill.model.errors import (
     ContentDamaged,
     NotFound,
     PreconditionFailed,
+    RangeUnsatisfiable,
     StorageDenied,
     StorageFull,
     StorageMisconfigured,
@@ -27,6 +29,8 @@ from tidemill.model.errors import (
 from tidemill.stores.objects.port import PAGE, ObjectStore
 
 _LEVEL: Final = 3
+_BLOCK_BYTES: Final = 128 * 1024
+_MOST_BLOCKS: Final = 1024
 _FOLDER: Final = "values"
 _SUFFIX: Final = ".zst"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -65,6 +69,19 @@ class FolderContent:
         except (BaseError, OSError) as error:
             raise Unavailable(f"The object store does not answer now: {error}") from error
         return await asyncio.to_thread(_unpack, digest, packed)
+
+    async def get_blocks(self, digest: str, blocks: Blocks, first: int, last: int) -> bytes:
+        """See `Content.get_blocks`."""
+        start, end = _range(blocks, first, last)
+        try:
+            stored = bytes(await obstore.get_range_async(self._store, _key(digest), start=start, end=end))
+        except (NotFoundError, FileNotFoundError) as error:
+            raise NotFound(f"The object store has no value {digest}.") from error
+        except (BaseError, OSError) as error:
+            if await asyncio.to_thread(_is_shorter, self._folder / _key(digest), end):
+                raise ContentDamaged(f"The stored value {digest} has other bytes than were put.") from error
+            raise Unavailable(f"The object store does not answer now: {error}") from error
+        return await asyncio.to_thread(_unpack_blocks, digest, blocks, first, last, stored)
 
     async def stored(self) -> AsyncIterator[tuple[str, datetime]]:
         """See `Content.stored`."""
@@ -121,6 +138,20 @@ class BucketContent:
             raise Unavailable(f"The object store does not answer now: {error}") from error
         return await asyncio.to_thread(_unpack, digest, packed)
 
+    async def get_blocks(self, digest: str, blocks: Blocks, first: int, last: int) -> bytes:
+        """See `Content.get_blocks`."""
+        start, end = _range(blocks, first, last)
+        try:
+            reading = await self._store.get(_key(digest), start=start, end=end)
+            stored = b"".join([piece async for piece in reading.body])
+        except NotFound as error:
+            raise NotFound(f"The object store has no value {digest}.") from error
+        except RangeUnsatisfiable as error:
+            raise ContentDamaged(f"The stored value {digest} has other bytes than were put.") from error
+        except (*_NOT_NOW, PreconditionFailed) as error:
+            raise Unavailable(f"The object store does not answer now: {error}") from error
+        return await asyncio.to_thread(_unpack_blocks, digest, blocks, first, last, stored)
+
     async def stored(self) -> AsyncIterator[tuple[str, datetime]]:
         """See `Content.stored`."""
         after, page = "", None
@@ -159,13 +190,52 @@ def _key(digest: str) -> str:
 
 
 def _pack(raw: bytes) -> Packed:
-    packed = zstandard.ZstdCompressor(level=_LEVEL).compress(raw)
-    return Packed(hashlib.sha256(raw).hexdigest(), len(raw), packed)
+    """Frames of Zstandard, one behind the other: any tool of its own reads them as the value."""
+    view, compressor = memoryview(raw), zstandard.ZstdCompressor(level=_LEVEL)
+    block_bytes = max(_BLOCK_BYTES, -(-len(raw) // _MOST_BLOCKS))
+    kept = [compressor.compress(view[at : at + block_bytes]) for at in range(0, max(len(raw), 1), block_bytes)]
+    blocks = Blocks(
+        size_bytes=len(raw),
+        block_bytes=block_bytes,
+        stored_bytes=tuple(map(len, kept)),
+        digests=b"".join(map(_digest_of, kept)),
+    )
+    return Packed(hashlib.sha256(raw).hexdigest(), len(raw), b"".join(kept), blocks)
+
+
+def _digest_of(stored: bytes) -> bytes:
+    return hashlib.sha256(stored).digest()[:DIGEST_BYTES]
+
+
+def _range(blocks: Blocks, first: int, last: int) -> tuple[int, int]:
+    """Where blocks lie in what is kept."""
+    start = sum(blocks.stored_bytes[:first])
+    return start, start + sum(blocks.stored_bytes[first : last + 1])
+
+
+def _is_shorter(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size < size
+    except OSError:
+        return False
+
+
+def _unpack_blocks(digest: str, blocks: Blocks, first: int, last: int, stored: bytes) -> bytes:
+    parts, position = [], 0
+    for number in range(first, last + 1):
+        packed = stored[position : position + blocks.stored_bytes[number]]
+        position += len(packed)
+        if _digest_of(packed) != blocks.digests[number * DIGEST_BYTES : (number + 1) * DIGEST_BYTES]:
+            raise ContentDamaged(f"Block {number} of the stored value {digest} has other bytes than were put.")
+        parts.append(zstandard.ZstdDecompressor().decompress(packed))
+    return b"".join(parts)
 
 
 def _unpack(digest: str, packed: bytes) -> bytes:
     try:
-        raw = zstandard.ZstdDecompressor().decompress(packed)
+        whole = io.BytesIO()
+        zstandard.ZstdDecompressor().copy_stream(io.BytesIO(packed), whole)
+        raw = whole.getvalue()
     except zstandard.ZstdError as error:
         raise ContentDamaged(f"The stored value {digest} is damaged: {error}. Restore it from a backup.") from error
     if hashlib.sha256(raw).hexdigest() != digest:

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-import msgspec
-
+from tidemill.db.values import Kept
 from tidemill.engine.expressions.evaluation import evaluate, failure
 from tidemill.engine.expressions.javascript import Given, Limits, Touched
-from tidemill.engine.expressions.need import Need, NeedKind, Needs
+from tidemill.engine.expressions.need import Large, Need, NeedKind, Needs
 from tidemill.engine.flow.approval import value_of
 from tidemill.engine.flow.commands import Names
 from tidemill.engine.flow.state import Ref, ResultOf, approval_of, result_of
@@ -25,7 +24,6 @@ from tidemill.worker.flows.values import PlanValues
 from tidemill.worker.flows.views import View
 
 _CALL: Final = re.compile(r"""\s*(variable|resource)\(\s*(["'`])(?P<path>[^"'`\\$]+)\2\s*\)\s*;?\s*""")
-_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Around:
@@ -38,10 +36,11 @@ class Around:
 
     def evaluate(self, text: str, names: Names, *, place: str) -> bytes:
         """See `Surroundings.evaluate`."""
-        have: dict[Need, bytes | None] = {}
+        have: dict[Need, bytes | Large | None] = {}
         while isinstance(answer := evaluate(text, have, run=self._run, place=place), Needs):
             try:
-                have |= {need.whole: self._value(need, names) for need in answer.wanted}
+                for need in answer.wanted:
+                    have |= self._known(need, names, entire=answer.entire)
             except ExpressionFailed as error:
                 raise failure(text, error, place=place) from error
         return answer
@@ -54,7 +53,7 @@ class Around:
 
     def item(self, step: str, index: int) -> bytes:
         """See `Surroundings.item`."""
-        return bytes(self._values.items(self._view.id, step)[index])
+        return self._values.item(self._view.id, step, index)
 
     def new_id(self) -> UUID:
         """See `Surroundings.new_id`."""
@@ -68,24 +67,31 @@ class Around:
         owner = f"{self._view.workspace_id}/{self._view.permissioned_as}"
         return self._values.evaluated(owner, question_of(expression, given, names=names, limits=limits))
 
-    def _value(self, need: Need, names: Names) -> bytes | None:
+    def _known(self, need: Need, names: Names, *, entire: bool) -> dict[Need, bytes | Large | None]:
+        """What `need` asks for, or more: all of it, unless it is large."""
         match need.kind:
             case NeedKind.RESULT:
                 ref = self._result(need.name, names)
-                return None if ref is None else self._values.text(ref)
+                return {need.whole: None} if ref is None else self._values.reach(ref, need, entire=entire)
             case NeedKind.VARIABLE:
-                return self._values.reference(f"$var:{need.name}")
+                return {need: self._values.reference(f"$var:{need.name}")}
             case NeedKind.RESOURCE:
-                return self._values.reference(f"$res:{need.name}")
+                return {need: self._values.reference(f"$res:{need.name}")}
             case NeedKind.ROOT:
-                return self._root(need.name, names)
+                return self._root(need, names, entire=entire)
 
-    def _root(self, name: str, names: Names) -> bytes | None:
+    def _root(self, need: Need, names: Names, *, entire: bool) -> dict[Need, bytes | Large | None]:
+        if need.name == "previous_result" and names.previous is not None:
+            return self._values.reach(names.previous, need, entire=entire)
+        if need.name in {"flow_input", "previous_result"}:
+            return self._input(need, names, entire=entire)
+        value = names.values.get(need.name)
+        if need.name in {"result", "all_iters"} and isinstance(value, Ref):
+            return self._values.reach(value, need, entire=entire)
+        return {need.whole: self._whole(need.name, names)}
+
+    def _whole(self, name: str, names: Names) -> bytes | None:
         match name:
-            case "flow_input":
-                return self._input(names)
-            case "previous_result":
-                return self._input(names) if names.previous is None else self._values.text(names.previous)
             case "results":
                 return self._all_results(names)
             case "flow_env":
@@ -100,38 +106,53 @@ class Around:
                 value = names.values.get(name)
                 return value if value is None or isinstance(value, bytes) else self._values.text(value)
 
-    def _input(self, names: Names) -> bytes:
+    def _input(self, need: Need, names: Names, *, entire: bool) -> dict[Need, bytes | Large | None]:
         """The arguments of the flow; in a loop with `iter`, what the innermost one is at."""
         source = self._view_at(self._view.state.place.source)
         if source is None:
             raise ExpressionFailed("The input of the flow was erased.")
-        args = self._given(source, names.input)
-        iteration = self.iteration()
-        if iteration is None:
-            return args
-        return jsontext.build_object({**jsontext.object_fields(args), "iter": iteration})
+        given, around = self._given(source, names.input), self._iteration()
+        if given.digest is None and (around is None or around.digest is None):
+            return {need.whole: self._whole_input(given)}
+        if need.path:
+            kept = around if around is not None and need.path[0] == "iter" else given
+            return {need: self._values.part(kept, need, entire=entire)}
+        return {need: self._whole_input(given) if entire else Large(is_array=False)}
 
-    def _given(self, source: View, made: Ref | None) -> bytes:
+    def _whole_input(self, given: Kept) -> bytes:
+        args, iteration = self._values.kept_text(given), self.iteration()
+        return args if iteration is None else jsontext.build_object({**jsontext.object_fields(args), "iter": iteration})
+
+    def _given(self, source: View, made: Ref | None) -> Kept:
         """What the flow was started with, or what its preprocessor made of that."""
         if made is None and (made_by := source.state.preprocessed_by) is not None:
             made = ResultOf(made_by)
         if made is None:
-            return self._values.kept_text(source.args)
-        text = self._values.text(made)
-        if not text.lstrip().startswith(b"{"):
+            return source.args
+        kept = self._values.kept(made)
+        root = self._values.part(kept, Need(NeedKind.ROOT, "flow_input"), entire=False)
+        if root is None or (root.is_array if isinstance(root, Large) else not root.lstrip().startswith(b"{")):
             raise ExpressionFailed("The preprocessor must give an object: the input of the flow by its names.")
-        return text
+        return kept
 
     def iteration(self) -> bytes | None:
         """Where the innermost loop around the level is, JSON; None where there is none."""
+        found = self._iteration()
+        return None if found is None else jsontext.object_fields(self._values.kept_text(found))["iter"]
+
+    def _iteration(self) -> Kept | None:
+        """The arguments of the innermost iteration around the level."""
         view: View | None = self._view
         source = self._view.state.place.source
         while view is not None and view.id != source:
-            given = self._values.kept_text(view.args)
-            if view.index is not None and (found := jsontext.object_fields(given).get("iter")) is not None:
-                return found
+            if view.index is not None and self._is_iteration(view.args):
+                return view.args
             view = None if view.parent is None else self._view_at(view.parent)
         return None
+
+    def _is_iteration(self, args: Kept) -> bool:
+        """A branch has none, and those of an iteration may be large."""
+        return args.digest is not None or "iter" in jsontext.object_fields(self._values.kept_text(args))
 
     def _result(self, step: str, names: Names) -> Ref | None:
         """Where the result of a step lies: of this level, or of one around it in the same flow."""
@@ -183,11 +204,6 @@ class Around:
         if isinstance(failed, bytes):
             error["step_id"] = failed
         return jsontext.build_object(error)
-
-
-def items_of(raw: bytes) -> list[msgspec.Raw]:
-    """The items of a list, each as it is written."""
-    return _ITEMS.decode(raw)
 
 
 def iteration_args(index: int, item: bytes) -> bytes:

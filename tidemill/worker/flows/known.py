@@ -11,8 +11,11 @@ from tidemill.db import approvals, flow_runs, flows, identity, scripts
 from tidemill.db.flows import FlowVersion
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.scripts import Script, SeenScript
+from tidemill.db.value_parts import Whole
 from tidemill.db.values import Kept
 from tidemill.engine import permit
+from tidemill.engine.expressions.need import Large, Need
+from tidemill.engine.expressions.paths import pick
 from tidemill.engine.flow.state import Gathered
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.evaluators.messages import Question
@@ -49,6 +52,16 @@ class WantBytes:
 
 
 @dataclass(frozen=True, slots=True)
+class WantPart:
+    """A part of a large value: see `Values.part`."""
+
+    digest: str
+    need: Need
+    at: int
+    entire: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WantTexts:
     """The texts of large values that become parts of one, each as if it were wanted alone."""
 
@@ -72,7 +85,7 @@ class WantKept:
 
 @dataclass(frozen=True, slots=True)
 class WantItems:
-    """What a loop goes through."""
+    """Where that is what a loop goes through."""
 
     flow: UUID
     step: str
@@ -122,7 +135,7 @@ class WantEvaluation:
 
 
 WantStored = WantResults | WantBytes | WantGathered | WantItems | WantScript | WantFlow | WantReference | WantAnswers
-Want = WantStored | WantTexts | WantKept | WantEvaluation
+Want = WantStored | WantPart | WantTexts | WantKept | WantEvaluation
 
 
 class Wanted(Exception):  # it says what to bring
@@ -219,7 +232,9 @@ class Known:
         """
         memo.loads += 1
         try:
-            if isinstance(want, WantTexts):
+            if isinstance(want, WantPart):
+                memo.note(want, await self._part(want, memo))
+            elif isinstance(want, WantTexts):
                 for digest in want.digests:
                     memo.note(WantBytes(digest), await self._loaded(WantBytes(digest), held))
             elif isinstance(want, WantKept):
@@ -232,6 +247,13 @@ class Known:
         except (NotFound, Denied, BadRequest, TooLarge) as error:
             memo.answers[want] = ExpressionFailed(str(error))
 
+    async def _part(self, want: WantPart, memo: Memo) -> bytes | Large | None:
+        found = await self._parts.values.part(want.digest, want.need, at=want.at, entire=want.entire)
+        if not isinstance(found, Whole):
+            return found
+        memo.note(WantBytes(want.digest), found.text)
+        return pick(found.text, want.need, behind=want.at)
+
     async def _loaded(self, want: WantStored, held: ClaimedJob) -> object:
         single, values = self._parts.database.single, self._parts.values
         match want:
@@ -242,8 +264,7 @@ class Known:
             case WantGathered():
                 return await flow_runs.gathered_of(single, want.ref)
             case WantItems():
-                kept = await flow_runs.items(single, want.flow, step=want.step)
-                return await values.fetch(None if kept.inline is None else kept.inline.raw, kept.digest) or b"[]"
+                return await flow_runs.items(single, want.flow, step=want.step)
             case WantScript() | WantFlow():
                 return await (self._script(want) if isinstance(want, WantScript) else self._flow(want))
             case WantReference():

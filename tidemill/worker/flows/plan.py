@@ -35,10 +35,11 @@ from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, ExpressionFailed
 from tidemill.model.flow import Step, SubFlow
 from tidemill.model.job import EndReason
-from tidemill.worker.flows.around import Around, items_of, iteration_args
+from tidemill.worker.flows.around import Around, iteration_args
 from tidemill.worker.flows.collected import Collected, ToKeep
 from tidemill.worker.flows.known import WantAnswers, WantFlow, answer_of
 from tidemill.worker.flows.steps import job_of_step, level_job
+from tidemill.worker.flows.values import items_of
 from tidemill.worker.flows.views import View, options_of
 
 MOST: Final = 1000

@@ -10,6 +10,8 @@ import msgspec
 from tidemill.db.pool import Json
 from tidemill.db.values import Kept
 from tidemill.engine.expressions.javascript import Touched
+from tidemill.engine.expressions.need import Large, Need, NeedKind
+from tidemill.engine.expressions.paths import pick
 from tidemill.engine.flow.approval import Answer
 from tidemill.engine.flow.state import Gathered, Ref, ResultOf
 from tidemill.evaluators.messages import Evaluation, Question
@@ -24,6 +26,7 @@ from tidemill.worker.flows.known import (
     WantGathered,
     WantItems,
     WantKept,
+    WantPart,
     WantReference,
     WantResults,
     WantTexts,
@@ -32,6 +35,12 @@ from tidemill.worker.flows.known import (
 from tidemill.worker.flows.views import View
 
 _NULL: Final = b"null"
+_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def items_of(raw: bytes) -> list[msgspec.Raw]:
+    """The items of a list, each as it is written."""
+    return _ITEMS.decode(raw)
 
 
 class PlanValues:
@@ -64,13 +73,16 @@ class PlanValues:
         """A loop begins with this plan."""
         self._items[level, step] = items
 
-    def items(self, level: UUID, step: str) -> list[msgspec.Raw]:
-        """What a loop goes through."""
+    def item(self, level: UUID, step: str, index: int) -> bytes:
+        """One of what a loop goes through."""
         found = self._items.get((level, step))
         if found is None:
-            raw = cast("bytes", answer_of(self._memo, WantItems(level, step)))
-            found = self._items[level, step] = msgspec.json.decode(raw, type=list[msgspec.Raw])
-        return found
+            kept = cast("Kept", answer_of(self._memo, WantItems(level, step)))
+            if kept.digest is not None:
+                need = Need(NeedKind.ROOT, f"the items of '{step}'", (index,))
+                return cast("bytes | None", self.part(kept, need, entire=True)) or _NULL
+            found = self._items[level, step] = items_of(self.kept_text(kept))
+        return bytes(found[index])
 
     def add_answers(self, level: UUID, step: str, answers: tuple[Answer, ...]) -> None:
         """A step counts these with this plan."""
@@ -102,6 +114,41 @@ class PlanValues:
                 return self.kept_text(self._result(ref.job))
             case Gathered():
                 return self._joined(self._gathered(ref), step=ref.step)
+
+    def reach(self, ref: Ref, need: Need, *, entire: bool) -> dict[Need, bytes | Large | None]:
+        """What is known of `need`, whose value lies at `ref`: a part of it where it is large, all of it where not."""
+        match ref:
+            case ResultOf():
+                return self.reach_kept(self._result(ref.job), need, entire=entire)
+            case Gathered():
+                return self._reach_gathered(ref, need, entire=entire)
+
+    def reach_kept(self, kept: Kept, need: Need, *, entire: bool) -> dict[Need, bytes | Large | None]:
+        """As `reach`, of a value that is kept there."""
+        if kept.digest is None:
+            return {need.whole: self.kept_text(kept)}
+        return {need: self.part(kept, need, entire=entire)}
+
+    def part(self, kept: Kept, need: Need, *, at: int = 0, entire: bool) -> bytes | Large | None:
+        """What the keys of `need.path` from `at` on lead to; without `entire`, `Large` for a large container."""
+        if kept.digest is None or WantBytes(kept.digest) in self._memo.answers:
+            return pick(self.kept_text(kept), need, behind=at)
+        return cast("bytes | Large | None", answer_of(self._memo, WantPart(kept.digest, need, at, entire)))
+
+    def _reach_gathered(self, ref: Gathered, need: Need, *, entire: bool) -> dict[Need, bytes | Large | None]:
+        parts = self._gathered(ref)
+        if all(part.digest is None for part in parts):
+            return {need.whole: self._joined(parts, step=ref.step)}
+        first = need.path[0] if need.path else None
+        if first is None and not entire:
+            return {need: Large(is_array=True)}
+        if isinstance(first, int) or (first is not None and first.isdecimal()):
+            index = int(first)
+            found = self.part(parts[index], need, at=1, entire=entire) if index < len(parts) else None
+            return {need: found if index < len(parts) else pick(None, need, behind=1)}
+        if first == "length":
+            return {need: pick(str(len(parts)).encode(), need, behind=1)}
+        return {need.whole: self._joined(parts, step=ref.step)}
 
     def kept(self, result: bytes | Ref) -> Kept:
         """Where a result is, so that another row can name it."""

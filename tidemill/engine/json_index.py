@@ -1,0 +1,258 @@
+"""Where the parts of a large JSON text lie in it, so that one of them can be read without the others.
+
+An index is a tree of the containers that are large. Of an object it tells where each large member lies, and where the
+rest; of an array how many elements it has, and where every so manieth begins. It is bounded: what is too fine for it
+lies within something that is read as a whole. Offsets are in bytes of the text.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import msgspec
+
+Key: TypeAlias = str | int
+
+PART_BYTES: Final = 128 * 1024
+"""What is read to get at something small, about."""
+_MOST_STEPS: Final = 1024
+_MOST_PLACES: Final = 4096
+_MOST_LEVELS: Final = 12
+_MOST_MEMBERS: Final = 20_000
+_MOST_NAME_CHARS: Final = 200
+_MOST_SMALL: Final = 256
+"""So many elements of one array are looked for one by one, at most."""
+_TRIES: Final = 2
+_WINDOW: Final = 4
+_BLANKS: Final = rb"[ \t\r\n]*+"
+_NAME: Final = re.compile(_BLANKS + rb'"(?:[^"\\]++|\\.)*+"' + _BLANKS + rb":" + _BLANKS, re.DOTALL)
+_COMMA: Final = re.compile(_BLANKS + rb"(?:," + _BLANKS + rb")?")
+_SKIPPED: Final = re.compile(_BLANKS)
+_WORD: Final = re.compile(rb"[-+0-9.eE]++|true|false|null")
+_TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
+_BETWEEN: Final = {
+    0x7B: re.compile(rb"\}" + _BLANKS + rb"(,)" + _BLANKS + rb"\{"),
+    0x5B: re.compile(rb"\]" + _BLANKS + rb"(,)" + _BLANKS + rb"\["),
+    0x22: re.compile(rb'"' + _BLANKS + rb"(,)" + _BLANKS + rb'"'),
+}
+"""What stands between two elements of an array, by how the first one begins."""
+_ANY_COMMA: Final = re.compile(rb"(,)")
+_CANONICAL: Final = re.compile(r"0|[1-9][0-9]{0,8}")
+_ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ANYTHING: Final = msgspec.json.Decoder(msgspec.Raw)
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """One value, from `start` up to `end`; `inside`: what is known of it where it is a large container."""
+
+    start: int
+    end: int
+    inside: "LargeObject | LargeArray | None" = None
+
+
+class LargeObject(msgspec.Struct, frozen=True, array_like=True, tag="o"):
+    """An object: its large members, and the stretches of text that hold the others, without the commas around them."""
+
+    large: dict[str, Place]
+    rest: list[tuple[int, int]]
+
+
+class Stretch(msgspec.Struct, frozen=True, array_like=True):
+    """Elements of an array that stand together: `first` is the index of the first one."""
+
+    first: int
+    start: int
+    end: int
+    inside: "LargeObject | LargeArray | None" = None
+
+
+class LargeArray(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+    """An array of `count` elements. A large one is a stretch of its own."""
+
+    count: int
+    stretches: list[Stretch]
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """What is looked for is in the array or object that these stretches of text make, as `key`, or else nowhere."""
+
+    stretches: tuple[tuple[int, int], ...]
+    key: Key
+    is_array: bool
+
+    def text(self, parts: list[bytes]) -> bytes:
+        """The JSON text of that array or object, of the texts of the stretches."""
+        joined = b",".join(parts)
+        return b"[%s]" % joined if self.is_array else b"{%s}" % joined
+
+
+Found: TypeAlias = Place | Among | int | None
+
+
+def index_of(raw: bytes) -> Place | None:
+    """The index of a JSON text that is well-formed; None where it tells nothing."""
+    found = _Finding(raw)
+    start = _skip(raw, 0)
+    end = len(raw.rstrip(b" \t\r\n"))
+    inside = found.inside(start, end, level=0)
+    return None if inside is None else Place(start, end, inside)
+
+
+def look(inside: LargeObject | LargeArray, key: Key) -> Found:
+    """Where the member `key` of a container is. A number is itself the value (`length`); None: there is none."""
+    if isinstance(inside, LargeObject):
+        name = str(key)
+        return inside.large.get(name) or (Among(tuple(inside.rest), name, is_array=False) if inside.rest else None)
+    if key == "length":
+        return inside.count
+    index = key if isinstance(key, int) else int(key) if _CANONICAL.fullmatch(key) else -1
+    if not 0 <= index < inside.count:
+        return None
+    number = bisect_right(inside.stretches, index, key=lambda stretch: stretch.first) - 1
+    stretch = inside.stretches[number]
+    if stretch.inside is not None:
+        return Place(stretch.start, stretch.end, stretch.inside)
+    return Among(((stretch.start, stretch.end),), index - stretch.first, is_array=True)
+
+
+class _Finding:
+    """An index in the making. Fewer places are noted than there are where they would be too many."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._view = memoryview(raw)
+        self._step = max(PART_BYTES, len(raw) // _MOST_STEPS)
+        self._left = _MOST_PLACES
+
+    def inside(self, start: int, end: int, *, level: int) -> LargeObject | LargeArray | None:
+        """What there is to know of the value from `start` to `end`."""
+        if end - start < self._step or level >= _MOST_LEVELS or self._left <= 0:
+            return None
+        try:
+            match self._raw[start]:
+                case 0x7B:
+                    return self._object(start, end, level)
+                case 0x5B:
+                    return self._array(start, end, level)
+                case _:
+                    return None
+        except (msgspec.DecodeError, RecursionError):
+            return None
+
+    def _object(self, start: int, end: int, level: int) -> LargeObject | None:
+        raw, position = self._raw, start + 1
+        fields = _MEMBERS.decode(self._view[start:end])
+        if len(fields) > _MOST_MEMBERS:
+            return None
+        large: dict[str, Place] = {}
+        rest: list[tuple[int, int]] = []
+        is_joined = False
+        for name, value in fields.items():
+            named = _NAME.match(raw, position, end)
+            if named is None:
+                return None
+            first, after = named.end(), named.end() + len(value)
+            if len(value) >= self._step and len(name) <= _MOST_NAME_CHARS and self._left > 0:
+                self._left -= 1
+                large[name] = Place(first, after, self.inside(first, after, level=level + 1))
+                is_joined = False
+            elif is_joined:
+                rest[-1] = (rest[-1][0], after)
+            else:
+                rest.append((_skip(raw, position), after))
+                is_joined = True
+            position = _COMMA.match(raw, after, end).end()  # type: ignore[union-attr]  # it matches the empty text
+        return LargeObject(large, rest) if position == end - 1 else None  # a name that came twice, or else
+
+    def _array(self, start: int, end: int, level: int) -> LargeArray | None:
+        stretches: list[Stretch] = []
+        count, open_since = 0, -1
+        for first, after, elements in self._pieces(start + 1, end - 1):
+            if elements == 0:
+                return None
+            if elements == 1 and after - first >= self._step:
+                inside = self.inside(first, after, level=level + 1)
+                stretches.append(Stretch(count, first, after, inside))
+                open_since = -1
+            elif open_since >= 0:
+                last = stretches[-1]
+                stretches[-1] = Stretch(last.first, last.start, after)
+            else:
+                stretches.append(Stretch(count, first, after))
+                open_since = first
+            if open_since >= 0 and after - open_since >= self._step:
+                open_since = -1
+            count += elements
+        self._left -= len(stretches)
+        return LargeArray(count, stretches)
+
+    def _pieces(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """The elements of an array, some at a time: from where, to where, and how many; 0 where that takes too long."""
+        raw, small = self._raw, 0
+        start = _skip(raw, start)
+        while start < end:
+            stop, count = self._piece(start, end)
+            if count == 0:
+                stop, count = self._one(start, end), 1
+                small += stop - start < self._step
+                if stop == start or small > _MOST_SMALL:
+                    yield start, start, 0
+                    return
+            yield start, stop, count
+            start = _COMMA.match(raw, stop).end()  # type: ignore[union-attr]  # it matches the empty text
+            if start < end and b"," not in raw[stop:start]:
+                yield start, start, 0
+                return
+
+    def _piece(self, start: int, end: int) -> tuple[int, int]:
+        """Where a stretch of about a step ends, and how many elements it has; 0 where none is found.
+
+        It is cut where one element seems to end and the next to begin, and is cut right if it parses: a parser that
+        has read so far expects the next element, and so does the one that reads on.
+        """
+        raw, step = self._raw, self._step
+        if end - start <= step:
+            return self._ended(start, end)
+        between, cut = _BETWEEN.get(raw[start], _ANY_COMMA), start + step
+        for _ in range(_TRIES):
+            found = between.search(raw, cut, min(end, start + _WINDOW * step))
+            if found is None:
+                return start, 0
+            cut = found.start(1)
+            stop, count = self._ended(start, cut)
+            if count:
+                return stop, count
+            cut += 1
+        return start, 0
+
+    def _ended(self, start: int, cut: int) -> tuple[int, int]:
+        text = self._raw[start:cut].rstrip(b" \t\r\n")
+        try:
+            return start + len(text), len(_ELEMENTS.decode(b"[%s]" % text))
+        except msgspec.DecodeError:
+            return start, 0
+
+    def _one(self, start: int, end: int) -> int:
+        """Where the element that begins at `start` ends: the parser complains of the byte behind it."""
+        if (word := _WORD.match(self._raw, start, end)) is not None:
+            return word.end()
+        try:
+            _ANYTHING.decode(self._view[start:end])
+        except msgspec.DecodeError as error:
+            told = _TRAILING.search(str(error))
+            after = start if told is None else start + int(told[1]) - 1
+            if self._raw[after : after + 1] != b",":
+                return start
+        else:
+            after = end
+        while self._raw[after - 1] in b" \t\r\n":
+            after -= 1
+        return after
+
+
+def _skip(raw: bytes, position: int) -> int:
+    return _SKIPPED.match(raw, position).end()  # type: ignore[union-attr]  # the pattern matches the empty text too
