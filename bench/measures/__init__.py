@@ -14,6 +14,7 @@ from bench.measures import (
     flows,
     idle,
     latency,
+    mariadb,
     memory,
     noop,
     objects,
@@ -45,6 +46,7 @@ MEASURES: Final = {
     "objects": Measure("objects through the S3 endpoint, against the server behind it", objects.measure),
     "objects_local": Measure("objects in a local folder: put, get, list", objects_local.measure),
     "databases": Measure("queries inline, and a table to Parquet, against clients without Tidemill", databases.measure),
+    "mariadb": Measure("a table of MariaDB to Parquet, and CSV into one, against other clients", mariadb.measure),
     "server_start": Measure("start of `tidemill server`, against the framework alone", server_start.measure),
     "start": Measure("start of `tidemill up`, first and second", start.measure),
 }

@@ -1,7 +1,10 @@
 """What only MySQL and MariaDB have: their types, arguments by type, procedures, TLS."""
 
+import json
+import socket
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any, cast
 
 import pytest
 
@@ -10,7 +13,7 @@ from tests.contracts.databases.asking import PLAIN, argument, ask, rows_of, run_
 from tests.database_servers import DatabaseServers, Resource
 from tidemill.model.column import Kind
 from tidemill.model.errors import BadRequest, ConnectionFailed, QueryFailed
-from tidemill.stores.databases.port import Database, SessionOptions
+from tidemill.stores.databases.port import Database, ManyRowsSession, NamedType, SessionOptions
 
 OpenIt = Callable[[str, Resource], Database]
 
@@ -94,6 +97,75 @@ DECLARED: list[tuple[str, str, str, str]] = [
 @pytest.fixture
 def database(database_servers: DatabaseServers, open_it: OpenIt) -> Database:
     return open_it("mysql", mariadb.resource(database_servers))
+
+
+async def test_many_rows_are_written_as_single_ones_are(database: Database) -> None:
+    """As literals, whatever a backslash means; and none of them ends its own."""
+    nasty = [
+        "it's",
+        "\\",
+        "\\' or 1 -- ",
+        "\0\x1a\n",
+        '"',
+        "'); drop table many; -- ",
+        "\N{SNOWMAN}'",
+        "",
+        "%_",
+        "x'41'",
+    ]
+    columns = [NamedType("t", "text"), NamedType("n", "decimal(40,15)"), NamedType("b", "varbinary(9)")]
+    rows: list[list[bytes | None]] = [[json.dumps(text).encode(), b"-0.000000000000001", b'"AP8n"'] for text in nasty]
+    rows += [[None, b"null", None], [b'{"a": "\'"}', b'"1234567890123456789012345.5"', b'""']]
+    defined = ", ".join(f"{each.name} {each.type_name}" for each in columns)
+    for mode in ("", "no_backslash_escapes", "ansi_quotes"):
+        async with database.session(PLAIN) as session:
+            await session.run(statement(f"set sql_mode = '{mode}'"))
+            await session.run(statement(f"create temporary table many (i int auto_increment primary key, {defined})"))
+            await cast("ManyRowsSession", session).write_rows("insert into many (t, n, b) values", columns, rows)
+            found = await rows_of(session, "select t, n, b from many order by i")
+        assert [t for t, *_ in found] == [*nasty, None, '{"a": "\'"}']
+        assert found[0][1:] == (Decimal("-0.000000000000001"), b"\0\xff'")
+        assert found[-1][1:] == (Decimal("1234567890123456789012345.5"), b"")
+
+
+async def test_many_rows_go_in_statements_of_bounded_size(database: Database) -> None:
+    async with database.session(PLAIN) as session:
+        await session.run(statement("create temporary table many (n int, t text)"))
+        rows = [[str(number).encode(), json.dumps("x" * 1000).encode()] for number in range(1000)]
+        names = [NamedType("n", "int"), NamedType("t", "text")]
+        await cast("ManyRowsSession", session).write_rows("insert into many (n, t) values", names, rows)
+        assert await rows_of(session, "select count(*), count(distinct n) from many") == [(1000, 1000)]
+        ((before,),) = await rows_of(
+            session, "select variable_value from information_schema.session_status where variable_name = 'COM_INSERT'"
+        )
+        assert 3 < int(str(before)) < 10
+
+
+async def test_requests_do_not_wait_for_the_confirmation_of_those_before(database: Database) -> None:
+    async with database.session(PLAIN) as session:
+        connection: Any = session._connection  # type: ignore[attr-defined]
+        assert connection._driver.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_what_does_not_fit_is_refused_by_a_lenient_server_too(
+    database_servers: DatabaseServers, open_it: OpenIt
+) -> None:
+    """Servers may be set up to cut it in silence."""
+    lenient = open_it("mysql", mariadb.resource(database_servers))
+    ((mode,),) = await ask(lenient, "select @@global.sql_mode")
+    await ask(lenient, "set global sql_mode = ''")
+    await lenient.close()
+    try:
+        async with lenient.session(PLAIN) as session:
+            await session.run(statement("create temporary table narrow (t varchar(2), n tinyint)"))
+            for text in ("insert into narrow (t) values ('abc')", "insert into narrow (n) values (1000)"):
+                with pytest.raises(QueryFailed, match=r"(?i)too long|out of range"):
+                    await session.run(statement(text))
+            await session.run(statement("set sql_mode = ''"))  # who wants it, says so
+            await session.run(statement("insert into narrow (t) values ('abc')"))
+            assert await rows_of(session, "select t from narrow") == [("ab",)]
+    finally:
+        await ask(lenient, f"set global sql_mode = '{mode}'")
 
 
 async def test_values_arrive_as_they_were_written(database: Database) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +18,7 @@ from tests.contracts.databases.asking import PLAIN, argument, rows_of
 from tests.database_servers import DatabaseServers
 from tidemill.engine.egress import EVERYWHERE
 from tidemill.stores.databases import open_database
-from tidemill.stores.databases.port import Argument, Database
+from tidemill.stores.databases.port import Argument, Database, ManyRowsSession, NamedType
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=64)
@@ -162,6 +162,20 @@ async def test_any_value_comes_back_from_mariadb(on_mariadb: Database, values: l
         await rows_of(session, f"insert into trip values ({places})", *bound)
         (row,) = await rows_of(session, "select * from trip")
     check(MARIADB, values, row)
+
+
+@MANY
+@given(rows=st.lists(rows_for(MARIADB), min_size=1, max_size=3))
+async def test_any_values_come_back_from_rows_written_together(on_mariadb: Database, rows: list[list[Any]]) -> None:
+    columns = ", ".join(f"c{rank} {trip.type_name} null" for rank, trip in enumerate(MARIADB))
+    named = [NamedType(f"c{rank}", trip.type_name) for rank, trip in enumerate(MARIADB)]
+    given_rows = [[trip.argument("a", each).value for trip, each in zip(MARIADB, row, strict=True)] for row in rows]
+    async with on_mariadb.session(PLAIN) as session:
+        await rows_of(session, f"create temporary table trips (i int auto_increment primary key, {columns})")
+        text = f"insert into trips ({', '.join(each.name for each in named)}) values"
+        await cast("ManyRowsSession", session).write_rows(text, named, given_rows)
+        for row, (_, *found) in zip(rows, await rows_of(session, "select * from trips order by i"), strict=True):
+            check(MARIADB, row, tuple(found))
 
 
 def check(trips: list[Trip], values: list[Any], row: tuple[object, ...]) -> None:

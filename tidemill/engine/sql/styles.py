@@ -341,8 +341,7 @@ STYLES: Final = {
         is_short=False,
         only_one=" limit 1",
         nothing="() values ()",
-        many="insert into {source} ({columns}) values ({values})",
-        place="?",
+        many="insert into {source} ({columns}) values",
     ),
     "mssql": Style(
         quoted=_bracketed,

@@ -1,10 +1,13 @@
 """What a backend with a driver that blocks brings; `session.py` and `database.py` make the rest of it."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from tidemill.model.column import Column, Row
 from tidemill.stores.databases.port import NamedType, RawRow, SessionOptions, Statement
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class BlockingResult(Protocol):
@@ -66,6 +69,31 @@ class PlanningConnection(BlockingConnection, Protocol):
 
     def explain(self, statement: Statement, *, runs: bool) -> str:
         """See `PlanningSession.explain`."""
+
+
+PackedT = TypeVar("PackedT")
+
+
+class ColumnarBlockingResult(Protocol[PackedT]):
+    """As `ColumnarResult`, in two turns: rows are taken in a thread, while those before are made columns in another."""
+
+    columns: tuple[Column, ...]
+
+    def take(self) -> PackedT | None:
+        """The next rows; None at the end. None of its calls comes while another one of the same connection goes on."""
+
+    def batch(self, rows: PackedT) -> "pa.RecordBatch | None":
+        """Those rows; None if there are none in them. Does not touch the connection."""
+
+    def skip(self) -> None:
+        """See `BlockingResult.skip`."""
+
+
+class ColumnarConnection(BlockingConnection, Protocol):
+    """One that reads many rows without an object for each value."""
+
+    def run_columnar(self, statement: Statement) -> ColumnarBlockingResult[Any] | None:
+        """See `ColumnarSession.run_columnar`."""
 
 
 class ManyRowsConnection(BlockingConnection, Protocol):

@@ -3,17 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from tidemill.model.column import Column, Row
 from tidemill.model.errors import QueryFailed, TidemillError
 from tidemill.stores.databases.blocking.port import (
     BlockingConnection,
     BlockingResult,
+    ColumnarBlockingResult,
+    ColumnarConnection,
     ManyRowsConnection,
     PlanningConnection,
 )
-from tidemill.stores.databases.port import NamedType, RawRow, Result, SessionOptions, Statement
+from tidemill.stores.databases.port import ColumnarResult, NamedType, RawRow, Result, SessionOptions, Statement
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,7 +68,7 @@ class BlockingSession:
     def __init__(self, lane: Lane, options: SessionOptions) -> None:
         self._lane, self._connection = lane, lane.connection
         self._options = options
-        self._open: BlockingResult | None = None
+        self._open: BlockingResult | ColumnarBlockingResult[Any] | None = None
         self._is_canceled = False
 
     async def run(self, statement: Statement) -> list[Result]:
@@ -72,6 +77,13 @@ class BlockingSession:
         results = await self._in_time(self._connection.run, statement)
         self._open = results[-1] if results else None
         return [_AsyncResult(result, self) for result in results]
+
+    async def run_columnar(self, statement: Statement) -> ColumnarResult | None:
+        """See `ColumnarSession.run_columnar`, of connections that can."""
+        await self._settle()
+        result = await self._in_time(cast("ColumnarConnection", self._connection).run_columnar, statement)
+        self._open = result
+        return None if result is None else _AsyncColumns(result, self)
 
     async def write_rows(self, text: str, columns: Sequence[NamedType], rows: Sequence[RawRow]) -> None:
         """See `ManyRowsSession.write_rows`, of connections that can."""
@@ -85,9 +97,13 @@ class BlockingSession:
 
     async def fetch(self, result: BlockingResult, rows: int) -> Sequence[Row]:
         """The next rows of a result of this session."""
-        if self._is_canceled:
-            raise QueryFailed("The query was canceled.")
+        self._require_going()
         return await self._in_time(result.fetch, rows)
+
+    async def take(self, result: ColumnarBlockingResult[T]) -> T | None:
+        """The next rows of one that is read by columns."""
+        self._require_going()
+        return await self._in_time(result.take)
 
     async def describe(self, statement: Statement) -> tuple[Column, ...]:
         """See `Session.describe`."""
@@ -133,15 +149,18 @@ class BlockingSession:
             return False
         return True
 
-    async def _skip_canceled(self, result: BlockingResult) -> None:
+    async def _skip_canceled(self, result: BlockingResult | ColumnarBlockingResult[Any]) -> None:
         try:
             await self._lane.call(result.skip)
         except QueryFailed:
             return  # as it was told to
 
-    async def _settle(self) -> None:
+    def _require_going(self) -> None:
         if self._is_canceled:
             raise QueryFailed("The query was canceled.")
+
+    async def _settle(self) -> None:
+        self._require_going()
         result, self._open = self._open, None
         if result is not None:
             await self._lane.call(result.skip)
@@ -170,3 +189,18 @@ class _AsyncResult:
         while batch := await self._session.fetch(self._result, rows):
             yield batch
         self.affected = self._result.affected
+
+
+class _AsyncColumns:
+    """A `ColumnarResult`."""
+
+    def __init__(self, result: ColumnarBlockingResult[Any], session: BlockingSession) -> None:
+        self._result, self._session = result, session
+        self.columns = result.columns
+
+    async def batches(self) -> AsyncIterator["pa.RecordBatch"]:
+        """See `ColumnarResult.batches`."""
+        while (rows := await self._session.take(self._result)) is not None:
+            batch = await asyncio.to_thread(self._result.batch, rows)
+            if batch is not None:
+                yield batch

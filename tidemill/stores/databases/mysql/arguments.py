@@ -12,7 +12,8 @@ from pymysql.constants import FIELD_TYPE
 from tidemill.engine import bound_values as bound
 from tidemill.stores.databases.port import Argument
 
-_UNSIGNED: Final = 0x8000
+UNSIGNED: Final = 0x8000
+"""Added to the type of a value."""
 _MODIFIER: Final = re.compile(r"\([^()]*\)")
 _WIDE_BIT: Final = re.compile(r"bit ?\((?!1\))\d+\)")
 """Read as bytes, and so written as such."""
@@ -36,11 +37,12 @@ def parameter(argument: Argument) -> Parameter:
     raw = argument.value
     if raw is None or raw == b"null":
         return Parameter(FIELD_TYPE.NULL, None)
-    return _writer(argument.type_name)(argument.name, argument.type_name or "value", raw)
+    return writer(argument.type_name)(argument.name, argument.type_name or "value", raw)
 
 
 @lru_cache(maxsize=1024)
-def _writer(type_name: str) -> "Writer":
+def writer(type_name: str) -> "Writer":
+    """What writes values of a declared type: it is called with the argument's name, its type and raw JSON."""
     name = " ".join(_MODIFIER.sub(" ", type_name).lower().split())
     unsigned = "unsigned" in name
     name = name.replace("unsigned", "").replace("signed", "").replace("zerofill", "").strip()
@@ -63,6 +65,11 @@ def counted(data: bytes) -> bytes:
     raise OverflowError(size)
 
 
+def uncounted(data: bytes) -> bytes:
+    """What `counted` was given."""
+    return data[{0xFC: 3, 0xFD: 4, 0xFE: 9}.get(data[0], 1) :]
+
+
 def _as_text(text: str, code: int = FIELD_TYPE.VAR_STRING) -> Parameter:
     return Parameter(code, counted(text.encode()))
 
@@ -81,7 +88,7 @@ def _integer(bits: int) -> Writer:
 def _unsigned(bits: int) -> Writer:
     def write(name: str, type_name: str, raw: bytes) -> Parameter:
         number = bound.integer(name, type_name, raw, bits=bits, is_unsigned=True)
-        return Parameter(FIELD_TYPE.LONGLONG | _UNSIGNED, struct.pack("<Q", number))
+        return Parameter(FIELD_TYPE.LONGLONG | UNSIGNED, struct.pack("<Q", number))
 
     return write
 

@@ -5,7 +5,7 @@ import select
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from pymysql import err
 from pymysql.constants import SERVER_STATUS
@@ -13,24 +13,36 @@ from pymysql.constants import SERVER_STATUS
 from tidemill.engine.sql.dialect import DIALECTS
 from tidemill.model.column import Column, Row
 from tidemill.model.errors import QueryFailed, TidemillError
+from tidemill.registry import Entry
 from tidemill.stores.databases.blocking.port import BlockingResult
 from tidemill.stores.databases.blocking.sockets import CONNECT_S, connected_to
 from tidemill.stores.databases.mysql.arguments import parameter
 from tidemill.stores.databases.mysql.config import MysqlConfig
 from tidemill.stores.databases.mysql.errors import connection_failed, query_failed
-from tidemill.stores.databases.mysql.prepared import Head, PreparingDriver
+from tidemill.stores.databases.mysql.literals import inserts
+from tidemill.stores.databases.mysql.prepared import Head, PackedRows, PreparingDriver
 from tidemill.stores.databases.places import by_position
-from tidemill.stores.databases.port import Argument, NamedType, RawRow, SessionOptions, Statement
+from tidemill.stores.databases.port import NamedType, RawRow, SessionOptions, Statement
 
-_SETTINGS: Final = "set names utf8mb4, time_zone = '+00:00', autocommit = 1"
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tidemill.stores.databases.mysql.columnar import MysqlColumns
+
+_SETTINGS: Final = (
+    "set names utf8mb4, time_zone = '+00:00', autocommit = 1, sql_mode = concat(@@sql_mode, ',STRICT_ALL_TABLES')"
+)
+"""Strict, or servers that are set up so would cut in silence what does not fit a column."""
 _TRUSTED_S: Final = 15.0
 _FAILURES: Final = (err.MySQLError, OSError, EOFError)
 _NOT_PREPARED: Final = 1295
-_MOST_VALUES: Final = 1_000
-"""Of rows that go to the server at a time: it takes 65,535, and is slower the more there are."""
 _FIRST_WORD: Final = re.compile(
     r"(?:\s|--\s[^\n]*(?:\n|$)|#[^\n]*(?:\n|$)|/\*(?!!).*?\*/|\()*+([a-z]+)", re.IGNORECASE | re.DOTALL
 )
+_BATCH_BYTES: Final = 1024 * 1024
+_COLUMNS: Final = Entry("tidemill.stores.databases.mysql.columnar:MysqlColumns")
+"""Imported when it is used: Arrow takes its time."""
+_QUERIES: Final = frozenset({"select", "with", "values", "table"})
 _READS: Final = frozenset({"select", "with", "show", "desc", "describe", "explain", "values", "table", "analyze"})
 
 
@@ -111,6 +123,14 @@ class MysqlConnection:
                 self.forget(number)
             raise failed from error
 
+    def run_columnar(self, statement: Statement) -> "ColumnarMysqlResult | None":
+        """See `ColumnarConnection.run_columnar`: of queries, which give one result."""
+        if _first_word(statement) not in _QUERIES:
+            return None
+        (result,) = self.run(statement)
+        assert isinstance(result, MysqlResult)
+        return ColumnarMysqlResult(self, statement, result.take_over(), result.number) if result.columns else None
+
     def _run_unprepared(self, text: str, statement: Statement) -> "MysqlResult":
         """One of the few that MySQL does not prepare. The text of its rows would not be exact: it may have none."""
         try:
@@ -138,29 +158,13 @@ class MysqlConnection:
         return list(with_rows or results[-1:])
 
     def write_rows(self, text: str, columns: Sequence[NamedType], rows: Sequence[RawRow]) -> None:
-        """See `ManyRowsSession.write_rows`: of an insert that ends with its places, with those of more rows behind."""
+        """See `ManyRowsSession.write_rows`: of the begin of an insert, up to its values."""
         self._changed = True
-        together = max(1, _MOST_VALUES // len(columns))
-        number, prepared_for = 0, 0
         try:
-            for at in range(0, len(rows), together):
-                some = rows[at : at + together]
-                if len(some) != prepared_for:
-                    self.forget(number)
-                    number, _, _ = self._driver.prepare(_for_rows(text, len(columns), len(some)))
-                    prepared_for = len(some)
-                self._driver.execute(
-                    number,
-                    [
-                        parameter(Argument(name=column.name, type_name=column.type_name, value=value))
-                        for row in some
-                        for column, value in zip(columns, row, strict=True)
-                    ],
-                )
+            for each in inserts(text, columns, rows):
+                self._driver.query(each)
         except _FAILURES as error:
             raise query_failed(error, None) from error
-        finally:
-            self.forget(number)
 
     def describe(self, statement: Statement) -> tuple[Column, ...]:
         """See `BlockingConnection.describe`."""
@@ -238,8 +242,7 @@ class MysqlConnection:
 
     def _only_read(self, statement: Statement) -> None:
         """Each statement is in a transaction that may not write, which no statement that reads can leave."""
-        match = _FIRST_WORD.match(statement.text)
-        word = match[1].lower() if match else ""
+        word = _first_word(statement)
         if word not in _READS:
             raise QueryFailed(f"A read-only session runs no {word!r} (statement at line {statement.line}).")
         if not self._in_transaction:
@@ -256,6 +259,13 @@ class MysqlConnection:
         if number:
             with suppress(*_FAILURES):
                 self._driver.forget(number)
+
+    def take_rows(self, left: bytes, statement: Statement) -> tuple[PackedRows, bytes]:
+        """See `PreparingDriver.take_rows`."""
+        try:
+            return self._driver.take_rows(left, _BATCH_BYTES)
+        except _FAILURES as error:
+            raise query_failed(error, statement) from error
 
     def row(self, head: Head, statement: Statement) -> Row | None:
         """The next row of the result that is open."""
@@ -284,6 +294,11 @@ class MysqlResult:
         while len(found) < rows and (row := self._next()) is not None:
             found.append(row)
         return found
+
+    def take_over(self) -> Head:
+        """For who reads the rows in its place, and lets go of the prepared statement."""
+        self._is_complete = True
+        return self._head
 
     def hold_all(self) -> None:
         """Read it into memory."""
@@ -315,9 +330,44 @@ class MysqlResult:
         self.number = 0
 
 
-def _for_rows(text: str, width: int, rows: int) -> str:
-    """The insert for more than one row."""
-    return text + f", ({', '.join('?' * width)})" * (rows - 1)
+class ColumnarMysqlResult:
+    """A `ColumnarBlockingResult`."""
+
+    def __init__(self, connection: MysqlConnection, statement: Statement, head: Head, number: int) -> None:
+        self.columns = head.columns
+        self._connection, self._statement, self._number = connection, statement, number
+        self._columns = cast("type[MysqlColumns]", _COLUMNS.load())(head.described)
+        self._left = b""
+        self._is_complete = False
+
+    def take(self) -> PackedRows | None:
+        """See `ColumnarBlockingResult.take`."""
+        if self._is_complete:
+            return None
+        try:
+            rows, self._left = self._connection.take_rows(self._left, self._statement)
+            self._is_complete = rows.has_end
+        except TidemillError:
+            self._is_complete = True
+            raise
+        finally:
+            if self._is_complete:
+                self._connection.forget(self._number)
+        return rows
+
+    def batch(self, rows: PackedRows) -> "pa.RecordBatch | None":
+        """See `ColumnarBlockingResult.batch`."""
+        return self._columns.batch(rows.data, rows.starts, rows.sizes) if rows.starts else None
+
+    def skip(self) -> None:
+        """See `BlockingResult.skip`."""
+        while self.take() is not None:
+            pass
+
+
+def _first_word(statement: Statement) -> str:
+    match = _FIRST_WORD.match(statement.text)
+    return match[1].lower() if match else ""
 
 
 def _first_cause(error: Exception) -> Exception:

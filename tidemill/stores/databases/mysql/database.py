@@ -17,7 +17,7 @@ class MysqlDatabase(BlockingDatabase):
     """A `Database`."""
 
     def __init__(self, config: MysqlConfig, egress: Egress) -> None:
-        super().__init__(self._find_server, Capabilities(many_rows=True, upsert="on duplicate key"))
+        super().__init__(self._find_server, Capabilities(columnar=True, many_rows=True, upsert="on duplicate key"))
         self._config, self._egress = config, egress
 
     @classmethod

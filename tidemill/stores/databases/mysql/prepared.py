@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pymysql.connections import Connection
-from pymysql.constants import COMMAND, SERVER_STATUS
+from pymysql.connections import MAX_PACKET_LEN, Connection
+from pymysql.constants import COMMAND, CR, SERVER_STATUS
+from pymysql.err import InternalError, OperationalError
 from pymysql.protocol import FieldDescriptorPacket, MysqlPacket, OKPacketWrapper
 
 from tidemill.model.column import Column
@@ -15,6 +16,9 @@ from tidemill.stores.databases.mysql.arguments import Parameter
 from tidemill.stores.databases.mysql.types import Reader, column_of, read_row
 
 _NO_CURSOR: Final = 0
+READ_BYTES: Final = 256 * 1024
+_HEAD: Final = 4
+"""Bytes before each packet."""
 _RESET: Final = 0x1F
 """`COM_RESET_CONNECTION`, for which pymysql has no name."""
 _MORE: Final = SERVER_STATUS.SERVER_MORE_RESULTS_EXISTS
@@ -22,12 +26,24 @@ _MORE: Final = SERVER_STATUS.SERVER_MORE_RESULTS_EXISTS
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How a result begins: with columns, or with a count and no rows."""
+    """How a result begins: with columns, or with a count and no rows. `described`: its columns, as the server does."""
 
     columns: tuple[Column, ...]
     readers: list[Reader]
     affected: int | None
     has_more: bool
+    described: Sequence[FieldDescriptorPacket] = ()
+
+
+class PackedRows:
+    """Rows as they came, and where each is: `data[start : start + size]`."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.starts: list[int] = []
+        self.sizes: list[int] = []
+        self.has_end = False
+        """Whether they are the last."""
 
 
 class PreparingDriver(Connection):
@@ -68,13 +84,10 @@ class PreparingDriver(Connection):
             self.server_status = done.server_status
             return Head((), [], done.affected_rows, bool(done.server_status & _MORE))
         count = packet.read_length_encoded_integer() or 0
-        columns, readers = [], []
-        for _ in range(count):
-            column, reader = column_of(self._read_packet(FieldDescriptorPacket))
-            columns.append(column)
-            readers.append(reader)
-        end = self._read_packet()
-        return Head(tuple(columns), readers, None, bool(_status(end) & _MORE))
+        described = [self._read_packet(FieldDescriptorPacket) for _ in range(count)]
+        found = [column_of(each) for each in described]
+        has_more = bool(_status(self._read_packet()) & _MORE)
+        return Head(tuple(column for column, _ in found), [reader for _, reader in found], None, has_more, described)
 
     def next_row(self, readers: list[Reader]) -> tuple[object, ...] | None:
         """None at the end of the result."""
@@ -83,6 +96,82 @@ class PreparingDriver(Connection):
             self.server_status = _status(packet)
             return None
         return read_row(packet, readers)
+
+    def take_rows(self, left: bytes, most: int) -> tuple[PackedRows, bytes]:
+        """The next rows, until they have `most` bytes, and the begin of the one behind them, which is `left` the next
+        time. Nothing but the rows of one result may be on its way: what has come is taken without regard to its end.
+
+        Raises:
+            pymysql.err.MySQLError: the statement failed on the way, or the connection is lost.
+        """
+        rows = PackedRows()
+        data, at = rows.data, 0
+        data += left
+        while not rows.has_end and at < most:
+            data += self._some()
+            at = self._unpack(rows, at)
+        left = bytes(data[at:])
+        del data[at:]
+        return rows, left
+
+    def _some(self) -> bytes:
+        """What has come, at least a byte."""
+        try:
+            found = self._rfile.read1(READ_BYTES)
+        except OSError:
+            found = b""
+        if not found:
+            self._force_close()
+            raise OperationalError(CR.CR_SERVER_LOST, "Lost connection to MySQL server during query")
+        return bytes(found)
+
+    def _unpack(self, rows: PackedRows, at: int) -> int:
+        """Note the rows that have come as a whole; where the next begins. Packets have their size before them, in three
+        bytes, and their number."""
+        data, starts, sizes, end = rows.data, rows.starts, rows.sizes, len(rows.data)
+        while at + _HEAD <= end:
+            size = data[at] | data[at + 1] << 8 | data[at + 2] << 16
+            if at + _HEAD + size > end:
+                break
+            if size == MAX_PACKET_LEN:
+                size = self._joined(data, at)
+                if not size:
+                    break
+                end = len(data)
+            begin = at + _HEAD
+            self._next_seq_id = (data[at + 3] + 1) % 256
+            at = begin + size
+            if data[begin] == 0:
+                starts.append(begin)
+                sizes.append(size)
+                continue
+            packet = MysqlPacket(bytes(data[begin:at]), self.encoding)
+            if packet.is_eof_packet():
+                rows.has_end = True
+                self.server_status = _status(packet)
+                return at
+            packet.raise_for_error()
+            self._force_close()
+            raise InternalError(f"a row begins with {data[begin]:#x}")
+        return at
+
+    @staticmethod
+    def _joined(data: bytearray, at: int) -> int:
+        """The size of a row that came in several packets, which are joined; 0 until all of them have come."""
+        cuts, place, size = [], at, MAX_PACKET_LEN
+        while size == MAX_PACKET_LEN:
+            if place + _HEAD > len(data):
+                return 0
+            size = int.from_bytes(data[place : place + 3], "little")
+            if place + _HEAD + size > len(data):
+                return 0
+            cuts.append(place)
+            place += _HEAD + size
+        last = data[cuts[-1] + 3]
+        for cut in reversed(cuts[1:]):
+            del data[cut : cut + _HEAD]
+        data[at + 3] = last
+        return place - _HEAD * len(cuts) - at
 
     def forget(self, number: int) -> None:
         """The server gives no answer to this."""

@@ -15,7 +15,7 @@ from psycopg import postgres
 
 from tidemill.model.column import DataType, Kind
 from tidemill.stores.databases.arrow_columns import arrow_type
-from tidemill.stores.databases.postgresql.cells import Cells, Numbers
+from tidemill.stores.databases.cells import Cells, Numbers
 
 Decode = Callable[[Cells], pa.Array]
 

@@ -17,8 +17,9 @@ from psycopg.waiting import Wait
 from tidemill.model.column import Column
 from tidemill.model.errors import QueryFailed
 from tidemill.stores.databases.arrow_columns import converted, converter
+from tidemill.stores.databases.cells import Cells
 from tidemill.stores.databases.port import Statement
-from tidemill.stores.databases.postgresql.cells import TRAILER, Cells, split_columns, without_header
+from tidemill.stores.databases.postgresql.cells import TRAILER, split_columns, without_header
 from tidemill.stores.databases.postgresql.connection import Connection
 from tidemill.stores.databases.postgresql.copy_query import Field
 from tidemill.stores.databases.postgresql.errors import connection_lost, query_failed
