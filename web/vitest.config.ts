@@ -3,4 +3,5 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"] } });
+  test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"] }, // pages are tested in a browser, see tests/web
+});
