@@ -120,6 +120,24 @@ begin
   return null;
 end $$;
 
+CREATE FUNCTION public.standing(of_email text, in_workspace text) RETURNS TABLE(email text, superadmin boolean, workspace_exists boolean, username text, role text, groups text[], folders json)
+    LANGUAGE sql STABLE
+    AS $$
+  select a.email, a.superadmin, w.id is not null, m.username, m.role, coalesce(g.names, '{}'), coalesce(f.rows, '[]')
+  from account a
+  left join workspace w on w.id = in_workspace and w.archived_at is null
+  left join member m on m.workspace_id = w.id and m.email = a.email and not m.disabled
+  left join lateral (
+    select array_agg(gm.group_name) as names from group_member gm
+    where gm.workspace_id = m.workspace_id and gm.username = m.username) g on true
+  left join lateral (
+    select json_agg(json_build_object('name', fo.name, 'owners', fo.owners, 'extra_perms', fo.extra_perms)) as rows
+    from folder fo where fo.workspace_id = m.workspace_id
+      and (fo.owners || array(select jsonb_object_keys(fo.extra_perms)))
+          && (array['u/' || m.username, 'g/all'] || array(select 'g/' || unnest(g.names)))) f on true
+  where a.email = of_email and not a.disabled
+$$;
+
 CREATE PROCEDURE public.wall_off(IN target regclass)
     LANGUAGE plpgsql
     AS $$
@@ -1305,6 +1323,8 @@ CREATE INDEX access_key_owner ON public.access_key USING btree (workspace_id, em
 CREATE INDEX audit_at ON public.audit USING btree (at);
 
 CREATE INDEX audit_page ON public.audit USING btree (workspace_id, id DESC);
+
+CREATE INDEX audit_person ON public.audit USING btree (email, id DESC);
 
 CREATE INDEX concurrency_start_window ON public.concurrency_start USING btree (key, started_at);
 

@@ -1,60 +1,23 @@
 -- name: principal_by_token
 -- Who shows the token with :hash, as it stands in :workspace ('' for instance level). No row: unknown, expired or disabled.
 select t.kind, t.label, t.scopes, t.read_only, t.impersonated_by, t.workspace_id as token_workspace,
-  t.last_used_at is null or t.last_used_at < now() - interval '5 minutes' as is_stale,
-  a.email, a.superadmin, w.id is not null as workspace_exists, m.username, m.role,
-  coalesce(g.names, '{}') as groups, coalesce(f.rows, '[]') as folders
+  t.last_used_at is null or t.last_used_at < now() - interval '5 minutes' as is_stale, s.*
 from token t
-join account a on a.email = t.email and not a.disabled
-left join workspace w on w.id = :workspace and w.archived_at is null
-left join member m on m.workspace_id = w.id and m.email = a.email and not m.disabled
-left join lateral (
-  select array_agg(gm.group_name) as names from group_member gm
-  where gm.workspace_id = m.workspace_id and gm.username = m.username) g on true
-left join lateral (
-  select json_agg(json_build_object('name', fo.name, 'owners', fo.owners, 'extra_perms', fo.extra_perms)) as rows
-  from folder fo where fo.workspace_id = m.workspace_id
-    and (fo.owners || array(select jsonb_object_keys(fo.extra_perms)))
-        && (array['u/' || m.username, 'g/all'] || array(select 'g/' || unnest(g.names)))) f on true
+cross join standing(t.email, :workspace) s
 where t.hash = :hash and (t.expires_at is null or t.expires_at > now())
   and (t.impersonated_by is null
        or exists (select from account i where i.email = t.impersonated_by and i.superadmin and not i.disabled));
 
 -- name: principal_by_name
 -- The account :email as it stands in :workspace, without any credential: for jobs and for acting as somebody.
-select a.email, a.superadmin, w.id is not null as workspace_exists, m.username, m.role,
-  coalesce(g.names, '{}') as groups, coalesce(f.rows, '[]') as folders
-from account a
-left join workspace w on w.id = :workspace and w.archived_at is null
-left join member m on m.workspace_id = w.id and m.email = a.email and not m.disabled
-left join lateral (
-  select array_agg(gm.group_name) as names from group_member gm
-  where gm.workspace_id = m.workspace_id and gm.username = m.username) g on true
-left join lateral (
-  select json_agg(json_build_object('name', fo.name, 'owners', fo.owners, 'extra_perms', fo.extra_perms)) as rows
-  from folder fo where fo.workspace_id = m.workspace_id
-    and (fo.owners || array(select jsonb_object_keys(fo.extra_perms)))
-        && (array['u/' || m.username, 'g/all'] || array(select 'g/' || unnest(g.names)))) f on true
-where a.email = :email and not a.disabled;
+select s.* from standing(:email, :workspace) s;
 
 -- name: principal_of_job
 -- The running job :id, under which attempt it runs now, and whom it acts for: no e-mail where that account is gone.
-select q.workspace_id as job_workspace, q.attempt, j.permissioned_as,
-  a.email, a.superadmin, w.id is not null as workspace_exists, m.username, m.role,
-  coalesce(g.names, '{}') as groups, coalesce(f.rows, '[]') as folders
+select q.workspace_id as job_workspace, q.attempt, j.permissioned_as, s.*
 from job_queue q
 join job j on j.id = q.id
-left join account a on a.email = j.email and not a.disabled
-left join workspace w on w.id = q.workspace_id and w.archived_at is null
-left join member m on m.workspace_id = w.id and m.email = a.email and not m.disabled
-left join lateral (
-  select array_agg(gm.group_name) as names from group_member gm
-  where gm.workspace_id = m.workspace_id and gm.username = m.username) g on true
-left join lateral (
-  select json_agg(json_build_object('name', fo.name, 'owners', fo.owners, 'extra_perms', fo.extra_perms)) as rows
-  from folder fo where fo.workspace_id = m.workspace_id
-    and (fo.owners || array(select jsonb_object_keys(fo.extra_perms)))
-        && (array['u/' || m.username, 'g/all'] || array(select 'g/' || unnest(g.names)))) f on true
+left join standing(j.email, q.workspace_id) s on true
 where q.id = :id and q.state = 'running';
 
 -- name: hold_attempt
