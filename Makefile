@@ -57,7 +57,7 @@ dev: install-dev web ## As `run`, and restart when a source file changes
 
 test: install-dev ## Install what the tests need and run them all
 	@$(MAKE) --no-print-directory -j2 web-check prepare
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadgroup
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadscope
 
 prepare: install-dev
 	@$(BIN)/python tests/prepare.py

@@ -16,6 +16,7 @@ from hypothesis import settings
 from tests.database_servers import DatabaseServers, database_servers_of_session
 from tests.object_servers import ObjectServers, object_servers_of_session
 from tests.postgres import (
+    TEMPLATE,
     DatabasesAhead,
     Embedded,
     PostgresServer,
@@ -24,7 +25,11 @@ from tests.postgres import (
     new_database,
     system_binaries,
 )
-from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401
+from tests.scheduling import (  # noqa: F401
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
 from tidemill.db.pool import Database
 
 settings.register_profile("untimed", deadline=None)
@@ -92,24 +97,32 @@ def own_postgres_server(postgres_kind: str) -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def _databases(_servers: Callable[[str], PostgresServer]) -> Iterator[Callable[[str], DatabasesAhead]]:
-    """The databases of each kind of server, asked for by the first test that wants one."""
+def _databases(_servers: Callable[[str], PostgresServer]) -> Iterator[Callable[[str, str], DatabasesAhead]]:
+    """The copies of each template on each kind of server, asked for by the first test that wants one."""
     with ExitStack() as stack:
-        ahead: dict[str, DatabasesAhead] = {}
+        ahead: dict[tuple[str, str], DatabasesAhead] = {}
 
-        def get(kind: str) -> DatabasesAhead:
-            if kind not in ahead:
-                ahead[kind] = DatabasesAhead(_servers(kind))
-                stack.callback(ahead[kind].close)
-            return ahead[kind]
+        def get(kind: str, template: str) -> DatabasesAhead:
+            if (kind, template) not in ahead:
+                ahead[kind, template] = DatabasesAhead(_servers(kind), template)
+                stack.callback(ahead[kind, template].close)
+            return ahead[kind, template]
 
         yield get
 
 
 @pytest.fixture
-def database_name(_databases: Callable[[str], DatabasesAhead], postgres_kind: str) -> Iterator[str]:
+def database_template() -> str:
+    """What each test gets a copy of: nothing but the migrations. Tests of the API have people in it."""
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_name(
+    _databases: Callable[[str, str], DatabasesAhead], postgres_kind: str, database_template: str
+) -> Iterator[str]:
     """A new migrated database on the shared server."""
-    with _databases(postgres_kind).one() as name:
+    with _databases(postgres_kind, database_template).one() as name:
         yield name
 
 

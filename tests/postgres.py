@@ -171,7 +171,7 @@ def system_binaries() -> Path | None:
 
 def make_template(server: PostgresServer) -> None:
     """A database with all migrations applied, to be copied for each test."""
-    with psycopg.connect(server.superuser_dsn("postgres"), autocommit=True) as connection:
+    with administrator(server) as connection:
         connection.execute(f"create database {TEMPLATE} owner {APPLICATION}")
         make_passwords_quick(connection, server.superuser_dsn("postgres"), server.dsn(TEMPLATE))
     asyncio.run(migrate(server.dsn(TEMPLATE)))
@@ -190,31 +190,36 @@ def make_passwords_quick(connection: psycopg.Connection, *dsns: str) -> None:
 @contextmanager
 def new_database(server: PostgresServer, *, template: str = TEMPLATE) -> Iterator[str]:
     """The name of a new database that the application's role owns; dropped at the end, whoever is still connected."""
-    name = create_database(server, template)
+    with administrator(server) as connection:
+        name = create_database(connection, template)
     try:
         yield name
     finally:
-        drop_database(server, name)
+        with administrator(server) as connection:  # the test may have ended the server and started it again
+            drop_database(connection, name)
 
 
-def create_database(server: PostgresServer, template: str) -> str:
+def administrator(server: PostgresServer) -> psycopg.Connection:
+    return psycopg.connect(server.superuser_dsn("postgres"), autocommit=True)
+
+
+def create_database(connection: psycopg.Connection, template: str) -> str:
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(server.superuser_dsn("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template} owner {APPLICATION} strategy file_copy")
+    connection.execute(f"create database {name} template {template} owner {APPLICATION} strategy file_copy")
     return name
 
 
-def drop_database(server: PostgresServer, name: str) -> None:
-    with psycopg.connect(server.superuser_dsn("postgres"), autocommit=True) as connection:
-        connection.execute(f"drop database if exists {name} with (force)")
+def drop_database(connection: psycopg.Connection, name: str) -> None:
+    connection.execute(f"drop database if exists {name} with (force)")
 
 
 class DatabasesAhead:
-    """Migrated databases of one server, each made while the test before runs, and dropped while the next one does."""
+    """Copies of one database of a server, each made while the test before runs, and dropped while the next one does."""
 
-    def __init__(self, server: PostgresServer) -> None:
-        self._server = server
-        self._thread = ThreadPoolExecutor(1)
+    def __init__(self, server: PostgresServer, template: str = TEMPLATE) -> None:
+        self._template = template
+        self._connection = administrator(server)
+        self._thread = ThreadPoolExecutor(1)  # the connection is this one's
         self._next: Future[str] | None = None
         self._drops: list[Future[None]] = []
 
@@ -226,13 +231,14 @@ class DatabasesAhead:
         try:
             yield name
         finally:
-            self._drops.append(self._thread.submit(drop_database, self._server, name))
+            self._drops.append(self._thread.submit(drop_database, self._connection, name))
 
     def _create(self) -> Future[str]:
-        return self._thread.submit(create_database, self._server, TEMPLATE)
+        return self._thread.submit(create_database, self._connection, self._template)
 
     def close(self) -> None:
         """Wait for what is on its way, and tell of a drop that failed."""
         self._thread.shutdown()
+        self._connection.close()
         for drop in self._drops:
             drop.result()

@@ -7,9 +7,10 @@ Clients talk to the app in the same process and loop. Every member of `Api` but 
 `api.person(…)`, `api.token(…)` and `api.client(…)` a test makes more. `api.parts` are the server's own objects.
 """
 
+import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
+from tests.postgres import PostgresServer, new_database
 from tidemill.db import accounts, members, pool, tokens, workspaces
 from tidemill.db.keys import Keyring, add_workspace_key, check_root_key
 from tidemill.db.listener import Listener
@@ -200,25 +202,52 @@ class Api:
         return await self.client(await self.token(f"{username}@x.org"))
 
 
-@pytest.fixture
-async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
+@dataclass(frozen=True)
+class Peopled:
+    """A database with the people of `api`, and the token of each."""
+
+    database: str
+    tokens: Mapping[str, str]
+
+
+@pytest.fixture(scope="session")
+def peopled(_servers: Callable[[str], PostgresServer], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peopled]:
+    """Made once, for each test gets a copy: never connect to it."""
+    server = _servers("embedded")
+    with new_database(server) as name:
+        yield Peopled(name, asyncio.run(_settle(server.dsn(name), tmp_path_factory.mktemp("settle"))))
+
+
+async def _settle(dsn: str, directory: Path) -> dict[str, str]:
     """Superadmin `root` (no member of anything), `ada` (admin), `dev`, `op` in `main`; `out` (admin) in `other`."""
-    async with AsyncExitStack() as stack:
-        parts = await stack.enter_async_context(make_parts(database, tmp_path, OneRootKey()))
-        await stack.enter_async_context(parts.updates)
-        app = make_app(parts, no_lifespan)
+    async with Database(dsn) as database, make_parts(database, directory, OneRootKey()) as parts:
         async with database.system() as tx:
             await accounts.create(tx, "root@x.org", superadmin=True)
         await make_workspace(parts, "main", owner="ada")
         await make_workspace(parts, "other", owner="out")
         await make_person(parts, "dev", role=Role.DEVELOPER, workspace="main")
         await make_person(parts, "op", role=Role.OPERATOR, workspace="main")
-        clients = {
-            name: await new_client(stack, app, await make_token(parts, f"{username}@x.org"))
+        return {
+            name: await make_token(parts, f"{username}@x.org")
             for name, username in {
                 "superadmin": "root", "admin": "ada", "developer": "dev", "operator": "op", "outsider": "out",
             }.items()
         }  # fmt: skip
+
+
+@pytest.fixture
+def database_template(peopled: Peopled) -> str:
+    return peopled.database
+
+
+@pytest.fixture
+async def api(database: Database, peopled: Peopled, tmp_path: Path) -> AsyncIterator[Api]:
+    """The server on a copy of the database that `peopled` tells of."""
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(make_parts(database, tmp_path, OneRootKey()))
+        await stack.enter_async_context(parts.updates)
+        app = make_app(parts, no_lifespan)
+        clients = {name: await new_client(stack, app, token) for name, token in peopled.tokens.items()}
         anonymous = await new_client(stack, app, "")
         yield Api(parts=parts, app=app, stack=stack, anonymous=anonymous, **clients)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.conftest import OneRootKey, make_parts
+from tests.postgres import TEMPLATE
 from tidemill.db import accounts, tokens
 from tidemill.db.passwords import hash_password
 from tidemill.db.pool import Database
@@ -16,6 +17,12 @@ from tidemill.db.queries import inline
 from tidemill.server.parts import Parts
 from tidemill.wiring.first_start import EMAIL, first_start
 from tidemill.wiring.login_file import KeptLogin, Login, read_login, write_login
+
+
+@pytest.fixture
+def database_template() -> str:
+    """Nobody is there yet."""
+    return TEMPLATE
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tests.security.bad_input import Route, W, World, encoded, routes_of, sample
 from tidemill.db.queries import inline
 from tidemill.model.errors import InvalidJson
 from tidemill.server import deploy, outcome, policy
+from tidemill.server.app import make_document
 from tidemill.server.routes import ROUTERS
 
 SOAK = os.environ.get("TIDEMILL_SOAK") == "1"
@@ -119,11 +121,17 @@ def database_dsn(postgres_server: Embedded, database_name: str) -> str:
     return postgres_server.dsn(database_name)
 
 
+@cache
+def document() -> dict[str, Any]:
+    """Which is the same for all, and takes long to be made."""
+    made: dict[str, Any] = json.loads(json.dumps(make_document()))
+    return made
+
+
 @pytest.fixture
 async def world(api: Api) -> AsyncIterator[World]:  # noqa: F811
     """The server, with one thing of each kind; at the end no request of the test was a fault."""
-    document = json.loads((await api.anonymous.get("/api/openapi.json")).content)
-    world = World(api, document, await seed(api))
+    world = World(api, document(), await seed(api))
     yield world
     assert not world.faults, "\n".join(world.faults)
 
