@@ -15,6 +15,7 @@ import { namesOf } from "./arguments";
 import { Segments } from "./controls";
 import { ExpressionInput } from "./expression";
 import { JsonField } from "./json-field";
+import { OF_INPUTS } from "./known";
 import { useScope } from "./scope";
 
 /** The arguments that what a step runs asks for. */
@@ -86,7 +87,7 @@ function Argument({ name, property, isRequired, isKnown, transform, onChange }: 
         )}
       </div>
       {transform?.type === "javascript" ? (
-        <ExpressionInput label={name} value={transform.expr} onChange={(expr) => onChange({ type: "javascript", expr })} placeholder="flow_input.x, results.a.rows[0], …" />
+        <ExpressionInput label={name} names={OF_INPUTS} value={transform.expr} onChange={(expr) => onChange({ type: "javascript", expr })} placeholder="flow_input.x, results.a.rows[0], …" />
       ) : (
         <ValueInput name={name} property={property} value={transform?.value} onChange={(value) => onChange(value === undefined ? undefined : { type: "static", value })} />
       )}

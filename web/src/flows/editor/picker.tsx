@@ -4,45 +4,45 @@ import { ChevronRight } from "lucide-react";
 import { useState, type ReactNode } from "react";
 
 import { sightOf } from "@/flow/edit";
-import { FAILURE, nameOf, type Step } from "@/flow/model";
-import { readValue, type Value } from "@/results/value";
-import { argsQuery } from "@/job/queries";
-import { Digits } from "@/results/shape";
+import { FAILURE, nameOf } from "@/flow/model";
+import type { Value } from "@/results/value";
 import { cls } from "@/ui/class";
 import { Input } from "@/ui/field";
 
-import { namesQuery, resultOfQuery } from "../queries";
+import { namesQuery } from "../queries";
+import { useSample, type Names } from "./known";
 import { memberOf } from "./paths";
 import { useScope } from "./scope";
+import { membersOf, reached, shown, type Key } from "./suggest";
 
 interface PickerProps {
   onPick: (text: string) => void;
   /** More names, such as `result` in a condition that looks at one. */
-  names?: Record<string, string>;
+  names?: Names;
 }
 
 export function Picker({ onPick, names = {} }: PickerProps) {
-  const { value, schema, step, sample } = useScope();
+  const { value, schema, step } = useScope();
   const sight = sightOf(value, step);
   return (
     <div role="group" aria-label="What can be named here" className="max-h-72 overflow-auto rounded-md border border-line bg-sunken p-1 text-[13px]">
       {Object.entries(names).map(([name, words]) => (
-        <Name key={name} path={name} note={words} onPick={onPick} />
+        <Sampled key={name} path={[name]} note={words} onPick={onPick} />
       ))}
       {step === FAILURE && <Name path="error" note="name, message, stack, step_id" onPick={onPick} />}
-      <FlowInput names={Object.keys(schema.properties ?? {})} sampleJob={sample?.job} onPick={onPick} />
+      <FlowInput names={Object.keys(schema.properties ?? {})} onPick={onPick} />
       {sight.loop && (
         <Group title="This iteration">
-          <Name path="flow_input.iter.value" note="the item" onPick={onPick} />
-          <Name path="flow_input.iter.index" note="its number, from 0" onPick={onPick} />
+          <Sampled path={["flow_input", "iter", "value"]} note="the item" onPick={onPick} />
+          <Sampled path={["flow_input", "iter", "index"]} note="its number, from 0" onPick={onPick} />
         </Group>
       )}
       {sight.results.length > 0 && (
         <Group title="Results of earlier steps">
           {sight.results.toReversed().map((each) => (
-            <Result key={each.id} step={each} onPick={onPick} />
+            <Sampled key={each.id} path={["results", each.id]} label={each.id} note={nameOf(each)} onPick={onPick} />
           ))}
-          <Name path="previous_result" note="of the step before" onPick={onPick} />
+          <Sampled path={["previous_result"]} note="of the step before" onPick={onPick} />
         </Group>
       )}
       {sight.isAfterApproval && (
@@ -76,26 +76,24 @@ function Name({ path, note, onPick, label }: { path: string; note?: string; onPi
   );
 }
 
-function FlowInput({ names, sampleJob, onPick }: { names: string[]; sampleJob: string | undefined; onPick: (text: string) => void }) {
-  const args = useQuery({ ...argsQuery(useScope().workspace, sampleJob ?? ""), enabled: sampleJob !== undefined });
-  const given = args.data === undefined ? {} : (readValue(args.data) as { [key: string]: Value });
+function FlowInput({ names, onPick }: { names: string[]; onPick: (text: string) => void }) {
+  const given = useSample(["flow_input"]);
   if (names.length === 0) return null;
   return (
     <Group title="Input of the flow">
       {names.map((name) => (
-        <Member key={name} path={memberOf("flow_input", name)} label={name} value={given[name]} onPick={onPick} />
+        <Member key={name} path={memberOf("flow_input", name)} label={name} value={reached(given, [name])} onPick={onPick} />
       ))}
     </Group>
   );
 }
 
-function Result({ step, onPick }: { step: Step; onPick: (text: string) => void }) {
-  const { workspace, sample } = useScope();
-  const run = sample?.running.steps.get(step.id);
-  const hasResult = run?.state === "success" || run?.state === "skipped";
-  const result = useQuery({ ...resultOfQuery(workspace, run?.level ?? "", step.id), enabled: hasResult });
-  const found = result.data === undefined ? undefined : readValue(result.data);
-  return <Member path={memberOf("results", step.id)} label={step.id} value={found} note={found === undefined ? nameOf(step) : undefined} onPick={onPick} />;
+/** A name with what it was in an earlier run, if that is known. */
+function Sampled({ path, label, note, onPick }: { path: [string, ...Key[]]; label?: string; note: string; onPick: (text: string) => void }) {
+  const found = useSample(path);
+  const [first, ...rest] = path;
+  const written = rest.reduce<string>(memberOf, first);
+  return <Member path={written} label={label ?? written} value={found} note={found === undefined ? note : undefined} onPick={onPick} />;
 }
 
 const MOST = 100;
@@ -103,7 +101,7 @@ const MOST = 100;
 /** A value by its path; what lies in it is shown when it is opened. */
 function Member({ path, label, value, note, onPick }: { path: string; label: string; value: Value | undefined; note?: string; onPick: (text: string) => void }) {
   const [isOpen, setOpen] = useState(false);
-  const members = membersOf(value);
+  const members = membersOf(value).filter((each) => each.value !== undefined);
   return (
     <div>
       <div className="flex items-center">
@@ -120,27 +118,14 @@ function Member({ path, label, value, note, onPick }: { path: string; label: str
       </div>
       {isOpen && (
         <div className="pl-4">
-          {members.slice(0, MOST).map(([key, member]) => (
-            <Member key={key} path={memberOf(path, key)} label={String(key)} value={member} onPick={onPick} />
+          {members.slice(0, MOST).map(({ name, value: member }) => (
+            <Member key={name} path={memberOf(path, name)} label={String(name)} value={member} onPick={onPick} />
           ))}
           {members.length > MOST && <p className="px-1.5 text-xs text-muted">and {members.length - MOST} more</p>}
         </div>
       )}
     </div>
   );
-}
-
-function membersOf(value: Value | undefined): [string | number, Value][] {
-  if (Array.isArray(value)) return value.map((each, index) => [index, each]);
-  return value !== null && typeof value === "object" && !(value instanceof Digits) ? Object.entries(value) : [];
-}
-
-function shown(value: Value | undefined): string {
-  if (value === undefined) return "";
-  if (Array.isArray(value)) return value.length === 1 ? "a list of one" : `a list of ${value.length}`;
-  if (value instanceof Digits) return value.text;
-  if (typeof value === "object" && value !== null) return "an object";
-  return JSON.stringify(value).slice(0, 80);
 }
 
 function Stored({ onPick }: { onPick: (text: string) => void }) {

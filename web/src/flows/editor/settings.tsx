@@ -4,6 +4,7 @@ import { Field, Input, Select } from "@/ui/field";
 
 import { AmountField, Check, NumberField, Section, Segments } from "./controls";
 import { ExpressionInput } from "./expression";
+import { OF_FAILURE, OF_LOOPS, OF_RESULT, type Names } from "./known";
 import { JsonField } from "./json-field";
 import { SchemaEditor } from "./schema-editor";
 
@@ -22,8 +23,8 @@ export function StepSettings({ step, onChange }: StepFormProps) {
       {!isApart && (
         <>
           <Section title="Go on when it fails" hint="The next step runs, and sees the error as the previous result." on={step.continue_on_error ?? false} onToggle={(on) => set({ continue_on_error: on || undefined })} />
-          <StopSection title="Stop early" hint={isLoop(step) ? "Looked at after each iteration: ends the loop." : "Looked at after the step: ends the flow, or the iteration that it is in."} stop={step.stop_after_if} onChange={(stop_after_if, mark) => set({ stop_after_if }, mark)} />
-          {(isLoop(step) || step.value.type === "branchall") && <StopSection title="Stop after all of it" hint="Looked at with all results." stop={step.stop_after_all_iters_if} onChange={(stop_after_all_iters_if, mark) => set({ stop_after_all_iters_if }, mark)} />}
+          <StopSection title="Stop early" hint={isLoop(step) ? "Looked at after each iteration: ends the loop." : "Looked at after the step: ends the flow, or the iteration that it is in."} names={isLoop(step) ? OF_LOOPS : OF_RESULT} stop={step.stop_after_if} onChange={(stop_after_if, mark) => set({ stop_after_if }, mark)} />
+          {(isLoop(step) || step.value.type === "branchall") && <StopSection title="Stop after all of it" names={OF_LOOPS} hint="Looked at with all results." stop={step.stop_after_all_iters_if} onChange={(stop_after_all_iters_if, mark) => set({ stop_after_all_iters_if }, mark)} />}
           <Section title="Skip" hint="It is not run, and passes on the previous result." on={step.skip_if !== undefined} onToggle={(on) => set({ skip_if: on ? { expr: "" } : undefined })}>
             <ExpressionInput label="Skip if" value={step.skip_if?.expr ?? ""} onChange={(expr) => set({ skip_if: { expr } }, "skip")} placeholder="previous_result.length === 0" />
           </Section>
@@ -80,16 +81,16 @@ function Retries({ retry, onChange }: { retry: Retry | undefined; onChange: (ret
       <Check on={retry?.retry_if !== undefined} onChange={(on) => onChange({ ...retry, retry_if: on ? { expr: "" } : undefined }, "")}>
         Only if
       </Check>
-      {retry?.retry_if && <ExpressionInput label="Repeat only if" names={{ result: "what it gave", error: "name, message, stack" }} value={retry.retry_if.expr} onChange={(expr) => onChange({ ...retry, retry_if: { expr } }, "retry if")} placeholder="error.name !== 'ValueError'" />}
+      {retry?.retry_if && <ExpressionInput label="Repeat only if" names={OF_FAILURE} value={retry.retry_if.expr} onChange={(expr) => onChange({ ...retry, retry_if: { expr } }, "retry if")} placeholder="error.name !== 'ValueError'" />}
     </Section>
   );
 }
 
-function StopSection({ title, hint, stop, onChange }: { title: string; hint: string; stop: Stop | undefined; onChange: (stop: Stop | undefined, mark: string) => void }) {
+function StopSection({ title, hint, names, stop, onChange }: { title: string; hint: string; names: Names; stop: Stop | undefined; onChange: (stop: Stop | undefined, mark: string) => void }) {
   const ends = stop?.error_message !== undefined && stop.error_message !== null ? "failure" : stop?.skip_if_stopped ? "skipped" : "success";
   return (
     <Section title={title} hint={hint} on={stop !== undefined} onToggle={(on) => onChange(on ? { expr: "", skip_if_stopped: false } : undefined, "")}>
-      <ExpressionInput label={`${title} if`} names={{ result: "what it gave" }} value={stop?.expr ?? ""} onChange={(expr) => onChange({ ...stop!, expr }, title)} placeholder="result.length === 0" />
+      <ExpressionInput label={`${title} if`} names={names} value={stop?.expr ?? ""} onChange={(expr) => onChange({ ...stop!, expr }, title)} placeholder="result.length === 0" />
       <Field label="It then counts as">
         {(given) => (
           <Select
