@@ -48,3 +48,43 @@ async def test_resources_that_a_run_read_are_named(page: Page, api: httpx.Client
     await page.get_by_role("link", name="resource u/admin/touched_db").wait_for()
     await assert_accessible(page)
     await picture(page, "run-touched")
+
+
+WORKFLOW = """
+from wmill import sleep, step, task, wait_for_approval, workflow
+
+@task
+async def double(x: int):
+    return 2 * x
+
+@workflow
+async def main(x: int):
+    began = await step("began", lambda: x)
+    done = await double(began)
+    await sleep(1)
+    answer = await wait_for_approval(key="manager", form={"properties": {"note": {"type": "string"}}})
+    return [done, answer["value"]]
+"""
+
+
+async def test_a_workflow_in_code_shows_what_it_has_come_to_and_asks_as_it_goes_on(
+    page: Page, api: httpx.Client
+) -> None:
+    job = api.post("jobs/run/preview", json={"content": WORKFLOW, "language": "python3", "args": {"x": 4}}).text
+    await page.goto(f"/w/main/runs/{job}")
+    bars = page.get_by_role("list", name="Timeline")
+    for text in ("began", "double", "sleep", "manager"):
+        await bars.get_by_text(text, exact=True).wait_for(timeout=TIMEOUT_MS)
+    task = bars.get_by_role("link", name="Task double")
+    await task.wait_for()
+    await expect(bars.get_by_role("img", name="Approval")).to_have_count(1)
+    asked = page.get_by_role("region", name="Approval")
+    await asked.get_by_label("note").fill("fine")
+    await picture(page, "run-workflow")
+    await assert_accessible(page)
+    await asked.get_by_role("button", name="Approve", exact=True).click()
+    await expect(page.get_by_text("success").first).to_be_visible(timeout=TIMEOUT_MS)
+    await expect(asked).to_have_count(0)
+    await expect(page.get_by_text("fine")).to_be_visible()
+    await task.click()
+    await expect(page.get_by_role("link", name="What started it")).to_be_visible(timeout=TIMEOUT_MS)

@@ -56,7 +56,7 @@ class Waits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineRow:
-    """One step of a workflow: when it began and how long it took; `child` is the job of a task."""
+    """One step of a workflow: when it began and how long it took; `child` is the job of a task, `until` of a sleep."""
 
     key: str
     kind: str
@@ -66,6 +66,7 @@ class TimelineRow:
     task_started_at: datetime | None
     duration_ms: int | None
     status: str | None
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

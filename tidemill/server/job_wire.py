@@ -134,8 +134,7 @@ async def _add_steps(parts: Parts, job: WholeJob, shown: AnyJob) -> None:
     """What a workflow in code has come to."""
     single = parts.database.single
     steps = await workflows.timeline(single, job.workspace_id, job.id, limit=MOST_CHILDREN)
-    if steps:
-        shown.workflow_as_code_status = Raw(workflow_status(steps))
+    shown.workflow_as_code_status = Raw(workflow_status(steps))
     if isinstance(shown, QueuedJob) and any(each.kind == "approval" and each.duration_ms is None for each in steps):
         shown.suspend = 1
 

@@ -9,7 +9,7 @@ from tidemill.db.workflows import TimelineRow
 
 
 class StepOut(msgspec.Struct):
-    """One step: a task with its job, or what ran in the workflow itself."""
+    """One step: a task with its job, or what ran in the workflow itself; a sleep lasts `until` then."""
 
     name: str
     kind: str
@@ -17,6 +17,7 @@ class StepOut(msgspec.Struct):
     started_at: str | UnsetType = UNSET
     duration_ms: int | UnsetType = UNSET
     success: bool | UnsetType = UNSET
+    until: str | UnsetType = UNSET
 
 
 def workflow_status(steps: Sequence[TimelineRow]) -> bytes:
@@ -34,4 +35,5 @@ def _told(step: TimelineRow) -> StepOut:
         started_at=UNSET if started_at is None else started_at.isoformat(),
         duration_ms=UNSET if step.duration_ms is None else step.duration_ms,
         success=UNSET if step.status is None else step.status in {"success", "skipped"},
+        until=UNSET if step.until is None else step.until.isoformat(),
     )

@@ -51,7 +51,9 @@ select exists (select from held) as runs, is_left from room;
 -- What a workflow has come to, in the order of its start: what it waited for, and how long that took.
 select s.key, s.kind, s.child, s.started_at, coalesce(j.created_at, s.started_at) as scheduled_for,
   coalesce(c.started_at, q.started_at) as task_started_at,
-  coalesce(c.duration_ms, s.duration_ms) as duration_ms, c.status
+  case when s.kind <> 'sleep' then coalesce(c.duration_ms, s.duration_ms)
+    when s.until <= now() then (extract(epoch from s.until - s.started_at) * 1000)::bigint end as duration_ms,
+  c.status, s.until
 from workflow_step s
 left join job j on j.id = s.child
 left join job_queue q on q.id = s.child

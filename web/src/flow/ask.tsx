@@ -29,12 +29,13 @@ interface AskProps {
 export function Ask({ asked, send, then, help }: AskProps) {
   const [value, setValue] = useState<Record<string, unknown>>({});
   const sent = useMutation({ meta: { quiet: true }, mutationFn: (approved: boolean) => send(approved, approved ? value : null), onSuccess: (_, approved) => then?.(approved) });
-  const hasForm = hasFields(asked.form_schema);
+  // who asks in code often gives the fields alone
+  const schema = hasFields(asked.form_schema) ? { ...asked.form_schema, type: "object" as const } : undefined;
   return (
     <div className="flex flex-col gap-4">
       <Description value={asked.description} />
       {asked.skin !== "minimal" && <Approvers asked={asked} />}
-      {hasFields(asked.form_schema) && <SchemaForm id="approval" schema={asked.form_schema} value={value} onChange={setValue} onSubmit={() => sent.mutate(true)} disabled={!asked.can_approve || sent.isPending} />}
+      {schema && <SchemaForm id="approval" schema={schema} value={value} onChange={setValue} onSubmit={() => sent.mutate(true)} disabled={!asked.can_approve || sent.isPending} />}
       {asked.reason && (
         <p role="alert" className="rounded-md border border-line bg-sunken p-3">
           {asked.reason} {help}
@@ -42,7 +43,7 @@ export function Ask({ asked, send, then, help }: AskProps) {
       )}
       {sent.error && <Failure error={sent.error} what="Your answer was not taken" />}
       <div className="flex gap-2">
-        <Button look="primary" busy={sent.isPending} disabled={!asked.can_approve} {...(hasForm ? { type: "submit" as const, form: "approval" } : { onClick: () => sent.mutate(true) })}>
+        <Button look="primary" busy={sent.isPending} disabled={!asked.can_approve} {...(schema ? { type: "submit" as const, form: "approval" } : { onClick: () => sent.mutate(true) })}>
           Approve
         </Button>
         {!asked.hide_cancel && (
@@ -70,6 +71,6 @@ function Approvers({ asked }: { asked: Asked }) {
   );
 }
 
-function hasFields(schema: unknown): schema is { type: "object"; properties: Record<string, object> } {
+function hasFields(schema: unknown): schema is { properties: Record<string, object> } {
   return typeof schema === "object" && schema !== null && "properties" in schema && Object.keys(schema.properties ?? {}).length > 0;
 }

@@ -9,6 +9,7 @@ import { readValue } from "@/results/value";
 import { normal, type FlowValue } from "./model";
 import { paced } from "./paced";
 import { standingOf, type FlowStatus, type Level, type Picks, type RestartAt, type Standing } from "./status";
+import type { WorkflowStatus } from "./workflow";
 
 const JSON_BODY = { "Content-Type": "application/json" };
 
@@ -116,6 +117,19 @@ export const allLogsQuery = (workspace: string, flow: string) =>
   queryOptions({
     queryKey: runKeys.logs(workspace, flow),
     queryFn: async () => (await request(allLogsUrl(workspace, flow))).text(),
+  });
+
+export const workflowKey = (workspace: string, job: string) => [...jobKeys.one(workspace, job), "workflow"] as const;
+
+/** What a workflow in code has come to; null where the job is none, or has not begun. */
+export const workflowQuery = (workspace: string, job: string, hasEnded: boolean) =>
+  queryOptions({
+    queryKey: [...workflowKey(workspace, job), hasEnded] as const,
+    placeholderData: (before: WorkflowStatus | null | undefined) => before,
+    queryFn: async () => {
+      const found = await data(api.GET("/api/w/{workspace}/jobs_u/get/{id}", { params: { path: { workspace, id: job }, query: { no_logs: true, no_code: true } } }));
+      return (found.workflow_as_code_status as WorkflowStatus | undefined) ?? null;
+    },
   });
 
 /** What a flow asks its members just now. */

@@ -70,7 +70,7 @@ export function JobPanels({ workspace, id, linked = false, canCancel = true }: J
         ) : live.stream ? (
           <pre className="whitespace-pre-wrap">{live.stream}</pre>
         ) : (
-          <p className="text-muted">{live.running ? "Running…" : "Waiting for a worker…"}</p>
+          <p className="text-muted">{live.running || state === "running" ? "Running…" : "Waiting for a worker…"}</p>
         )}
       </Panel>
       <Panel title="Log" flush className="h-72">

@@ -16,6 +16,7 @@ import { RunAgain } from "./again";
 import { Attempts, Touched } from "./traces";
 
 const FlowRunPage = lazy(() => import("@/flow/run-page"));
+const WorkflowRun = lazy(() => import("@/flow/workflow-run"));
 const FLOWS = ["flow", "flowpreview", "singlestepflow", "flownode"];
 
 export function RunPage() {
@@ -39,6 +40,7 @@ export function RunPage() {
 
 function ScriptRun({ workspace, job }: { workspace: string; job: Job }) {
   const args = useQuery(argsQuery(workspace, job.id));
+  const mayBeWorkflow = job.language === "python3" && (job.workflow_as_code_status !== undefined || job.type !== "CompletedJob");
   return (
     <>
       <PageHead
@@ -66,7 +68,14 @@ function ScriptRun({ workspace, job }: { workspace: string; job: Job }) {
         }
       />
       <div className="grid items-start gap-4 px-4 pb-8 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)] lg:px-6">
-        <JobPanels workspace={workspace} id={job.id} />
+        <div className="flex min-w-0 flex-col gap-4">
+          {mayBeWorkflow && (
+            <Suspense fallback={null}>
+              <WorkflowRun workspace={workspace} job={job.id} hasEnded={job.type === "CompletedJob"} />
+            </Suspense>
+          )}
+          <JobPanels workspace={workspace} id={job.id} />
+        </div>
         <div className="flex min-w-0 flex-col gap-4">
           <Panel title="About">
             <Facts job={job} />
