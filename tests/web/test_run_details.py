@@ -88,3 +88,31 @@ async def test_a_workflow_in_code_shows_what_it_has_come_to_and_asks_as_it_goes_
     await expect(page.get_by_text("fine")).to_be_visible()
     await task.click()
     await expect(page.get_by_role("link", name="What started it")).to_be_visible(timeout=TIMEOUT_MS)
+
+
+def says(step_id: str, text: str) -> dict[str, object]:
+    value = {"type": "rawscript", "language": "bash", "content": f"echo {text}", "input_transforms": {}}
+    return {"id": step_id, "value": value}
+
+
+async def test_a_flow_inside_of_a_flow_is_opened_in_its_place_and_begun_again_there(
+    page: Page, api: httpx.Client
+) -> None:
+    inside = {"path": "u/admin/inside", "summary": "", "value": {"modules": [says("x", "began"), says("y", "went on")]}}
+    assert api.post("flows/create", json=inside).status_code == 201
+    around = {"modules": [{"id": "in", "value": {"type": "flow", "path": "u/admin/inside", "input_transforms": {}}}]}
+    job = api.post("jobs/run/preview_flow", json={"value": around, "args": {}}).text
+    await page.goto(f"/w/main/runs/{job}")
+    graph = page.get_by_role("group", name="Graph of the run")
+    await graph.get_by_role("button", name=re.compile("^Step in.*succeeded")).click(timeout=TIMEOUT_MS)
+    opened = page.get_by_role("region", name=re.compile("^Inside of"))
+    await opened.get_by_role("button", name=re.compile("^Step y.*succeeded")).click(timeout=TIMEOUT_MS)
+    await expect(page.get_by_role("log")).to_contain_text("went on")
+    await picture(page, "run-flow-inside")
+    await assert_accessible(page)
+    await page.get_by_role("button", name="Run again from here").last.click()
+    await page.wait_for_url(lambda url: job not in url)
+    again = page.url.rsplit("/", 1)[1]
+    await expect(page.get_by_text("success").first).to_be_visible(timeout=TIMEOUT_MS)
+    jobs = api.get(f"jobs_u/get_flow_all_results/{again}").json()["entries"]
+    assert [each["flow_step_id"] for each in jobs[1:]] == ["in", "y"]

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { aroundOf } from "./edit";
 import type { FlowValue, Step } from "./model";
-import { restartAt, standingOf, type Level, type ModuleStatus } from "./status";
+import { restartAt, restartPath, standingOf, type Level, type ModuleStatus } from "./status";
 
 const leaf = (id: string): Step => ({ id, value: { type: "identity" } });
 const FLOW: FlowValue = {
@@ -55,7 +55,7 @@ test("the step that asks waits for an answer, not the one behind it", () => {
 
 test("a restart names the way from the outside in", () => {
   const shown = standingOf(FLOW, "root", (job) => LEVELS[job], {});
-  expect(restartAt(FLOW, shown, aroundOf(FLOW, "c"), "c")).toEqual({ step_id: "loop", branch_or_iteration_n: 1, nested_path: [{ step_id: "one" }, { step_id: "c" }] });
-  expect(restartAt(FLOW, shown, [], "loop", 2)).toEqual({ step_id: "loop", branch_or_iteration_n: 2 });
-  expect(restartAt(FLOW, shown, aroundOf(FLOW, "y"), "y")).toEqual({ step_id: "all", branch_or_iteration_n: 1, nested_path: [{ step_id: "y" }] });
+  expect(restartAt(restartPath(FLOW, shown, aroundOf(FLOW, "c"), "c"))).toEqual({ step_id: "loop", branch_or_iteration_n: 1, nested_path: [{ step_id: "one" }, { step_id: "c" }] });
+  expect(restartAt(restartPath(FLOW, shown, [], "loop", 2))).toEqual({ step_id: "loop", branch_or_iteration_n: 2 });
+  expect(restartAt(restartPath(FLOW, shown, aroundOf(FLOW, "y"), "y"))).toEqual({ step_id: "all", branch_or_iteration_n: 1, nested_path: [{ step_id: "y" }] });
 });

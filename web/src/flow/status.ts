@@ -153,14 +153,18 @@ export interface RestartAt {
   nested_path?: RestartAt[];
 }
 
-/** Where a flow is started again to begin at a step of the picture; `child`: at which iteration or branch of it. */
-export function restartAt(value: FlowValue, standing: Standing, around: { step: string | null; list: number }[], id: string, child?: number): RestartAt {
+/** Where a flow is started again to begin at a step of the picture, from the outside in; `child`: at which iteration or branch of it. */
+export function restartPath(value: FlowValue, standing: Standing, around: { step: string | null; list: number }[], id: string, child?: number): RestartAt[] {
   const path: RestartAt[] = around.map(({ step, list }) => {
     const holder = stepOf(value, step!)!;
     if (holder.value.type === "branchone") return { step_id: holder.id };
     return { step_id: holder.id, branch_or_iteration_n: holder.value.type === "branchall" ? list : (standing.steps.get(holder.id)?.children?.picked ?? 0) };
   });
   path.push(child === undefined ? { step_id: id } : { step_id: id, branch_or_iteration_n: child });
-  const [first, ...rest] = path;
+  return path;
+}
+
+/** The same as the server takes it. */
+export function restartAt([first, ...rest]: RestartAt[]): RestartAt {
   return rest.length ? { ...first!, nested_path: rest } : first!;
 }

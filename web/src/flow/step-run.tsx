@@ -1,25 +1,23 @@
 /** A step in a run: its job, its iterations, and the way to begin there again. */
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { ChevronLeft, ChevronRight, History } from "lucide-react";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 
-import { JobPanels } from "@/job/panel";
-import { argsQuery } from "@/job/queries";
-import { ResultView } from "@/results/view";
 import { Badge } from "@/ui/badge";
 import { Button, IconButton } from "@/ui/button";
 import { cls } from "@/ui/class";
 import { Input } from "@/ui/field";
 import { Panel } from "@/ui/panel";
-import { Shown } from "@/ui/states";
+import { Loading } from "@/ui/states";
 import { duration } from "@/ui/time";
 
 import { aroundOf } from "./edit";
+import { JobRun } from "./job-run";
 import { KindIcon, STATE_WORDS, StateIcon } from "./look";
 import { isContainer, isLoop, nameOf, type FlowValue, type Step } from "./model";
 import { restart } from "./queries";
-import { restartAt, type Children, type Standing, type StepRun } from "./status";
+import { restartAt, restartPath, type Children, type RestartAt, type Standing, type StepRun } from "./status";
 
 interface StepRunProps {
   workspace: string;
@@ -27,12 +25,21 @@ interface StepRunProps {
   value: FlowValue;
   step: Step;
   standing: Standing;
+  /** How steps around a flow inside of the flow lead to it. */
+  before?: RestartAt[];
+  /** How many flows are opened in their places around it. */
+  depth?: number;
   hasEnded: boolean;
   onPick: (index: number) => void;
 }
 
-export function StepRunPanel({ workspace, flow, value, step, standing, hasEnded, onPick }: StepRunProps) {
+const SubFlow = lazy(() => import("./sub-flow"));
+/** Each flow that is open listens to the server, and browsers keep few lines open. */
+const DEEPEST = 2;
+
+export function StepRunPanel({ workspace, flow, value, step, standing, before = [], depth = 0, hasEnded, onPick }: StepRunProps) {
   const run = standing.steps.get(step.id);
+  const path = () => [...before, ...restartPath(value, standing, aroundOf(value, step.id), step.id)];
   return (
     <div className="flex min-w-0 flex-col gap-3">
       <Panel
@@ -52,10 +59,14 @@ export function StepRunPanel({ workspace, flow, value, step, standing, hasEnded,
           {run && run.retries.length > 0 && <Tries workspace={workspace} jobs={run.retries} />}
           {run?.children && isLoop(step) && <Iterations all={run.children} onPick={onPick} />}
           {run?.branch !== undefined && <p className="text-muted">{step.value.type === "branchone" && run.branch < step.value.branches.length ? `Branch ${run.branch + 1} was chosen.` : "No condition held: the default was taken."}</p>}
-          {hasEnded && run && <Restart workspace={workspace} flow={flow} value={value} step={step} standing={standing} run={run} />}
+          {hasEnded && run && <Restart workspace={workspace} flow={flow} value={value} step={step} standing={standing} before={before} run={run} />}
         </div>
       </Panel>
-      {run?.job && !isContainer(step) && <Job key={run.job} workspace={workspace} job={run.job} />}
+      {run?.job && !isContainer(step) && (step.value.type === "flow" && depth < DEEPEST ? (
+          <Suspense fallback={<Loading what="the flow" />}>
+            <SubFlow key={run.job} workspace={workspace} flow={flow} before={path()} job={run.job} name={nameOf(step)} depth={depth + 1} hasEnded={hasEnded} />
+          </Suspense>
+        ) : <JobRun key={run.job} workspace={workspace} job={run.job} />)}
     </div>
   );
 }
@@ -81,20 +92,6 @@ function Tries({ workspace, jobs }: { workspace: string; jobs: string[] }) {
         </li>
       ))}
     </ul>
-  );
-}
-
-function Job({ workspace, job }: { workspace: string; job: string }) {
-  const args = useQuery(argsQuery(workspace, job));
-  return (
-    <>
-      <JobPanels workspace={workspace} id={job} />
-      <Panel title="Arguments">
-        <Shown query={args} what="the arguments">
-          {(text) => <ResultView text={text} name="arguments" />}
-        </Shown>
-      </Panel>
-    </>
   );
 }
 
@@ -170,12 +167,12 @@ export function Pager({ all, onPick, isSmall = false }: { all: Children; onPick:
   );
 }
 
-function Restart({ workspace, flow, value, step, standing, run }: { workspace: string; flow: string; value: FlowValue; step: Step; standing: Standing; run: StepRun }) {
+function Restart({ workspace, flow, value, step, standing, before, run }: { workspace: string; flow: string; value: FlowValue; step: Step; standing: Standing; before: RestartAt[]; run: StepRun }) {
   const navigate = useNavigate();
   const [chosen, setChosen] = useState<number>();
   const around = aroundOf(value, step.id);
   const restarted = useMutation({
-    mutationFn: (child: number | undefined) => restart(workspace, flow, restartAt(value, standing, around, step.id, child)),
+    mutationFn: (child: number | undefined) => restart(workspace, flow, restartAt([...before, ...restartPath(value, standing, around, step.id, child)])),
     onSuccess: (id) => navigate({ to: "/w/$workspace/runs/$id", params: { workspace, id } }),
   });
   const children = step.value.type === "branchall" || isLoop(step) ? run.children : undefined;
