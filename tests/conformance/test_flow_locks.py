@@ -74,3 +74,39 @@ def test_what_cannot_be_locked_is_told_with_its_place(http: httpx.Client) -> Non
     job = ended(http, http.post("jobs/run/flow_dependencies_async", json=body).text)
     assert not job["success"]
     assert "/modules/0 (step 'a')" in job["result"]["error"]["message"]
+
+
+def waited(http: httpx.Client, path: str) -> dict[str, str]:
+    """What is told of a deployment, once nothing more happens to it."""
+    told: dict[str, str] = http.get(f"flows/deployment_status/p/{path}").json()
+    if "job_id" in told:
+        ended(http, told["job_id"])
+    settled: dict[str, str] = http.get(f"flows/deployment_status/p/{path}").json()
+    return settled
+
+
+def test_a_deployment_tells_whether_its_scripts_are_locked(http: httpx.Client) -> None:
+    path = "u/admin/told"
+    broken = {"type": "rawscript", "language": "python3", "content": "def main(:", "input_transforms": {}}
+    flow = {"path": path, "summary": "", "value": {"modules": [FLOW["modules"][0], {"id": "b", "value": broken}]}}
+    assert http.post("flows/create", json=flow).status_code == 201
+    told = waited(http, path)
+    assert "/modules/1 (step 'b')" in told["lock_error_logs"]
+    assert not ended(http, told["job_id"])["success"]
+    assert http.post(f"flows/update/{path}", json={**flow, "value": FLOW}).status_code == 200
+    assert waited(http, path) == {}
+    query = {"type": "rawscript", "language": "postgresql", "content": "select 1", "input_transforms": {}}
+    queries = {"modules": [{"id": "a", "value": query}]}
+    assert http.post(f"flows/update/{path}", json={**flow, "value": queries}).status_code == 200
+    assert http.get(f"flows/deployment_status/p/{path}").json() == {}
+
+
+def test_locks_that_a_version_came_with_stay(http: httpx.Client) -> None:
+    path = "u/admin/kept_locks"
+    given = {"type": "rawscript", "language": "bash", "content": "echo", "input_transforms": {}, "lock": "# mine"}
+    value = {"modules": [{"id": "a", "value": given}, FLOW["modules"][0] | {"id": "b"}]}  # type: ignore[operator]
+    assert http.post("flows/create", json={"path": path, "summary": "", "value": value}).status_code == 201
+    assert waited(http, path) == {}
+    first, second = http.get(f"flows/get/{path}").json()["value"]["modules"]
+    assert first["value"]["lock"] == "# mine"
+    assert "lock" in second["value"]

@@ -272,3 +272,44 @@ def test_a_flow_inside_goes_on_behind_what_it_was_told(http: httpx.Client) -> No
     old = result(http, job_id)
     assert old[1:] == [1.5, 7]
     assert result(http, again(http, job_id, step_id="sub", nested_path=[{"step_id": "see"}])) == old
+
+
+def deployed(http: httpx.Client, path: str, modules: list[dict[str, Any]]) -> int:
+    """Deploy a version; its number."""
+    flow = {"path": path, "summary": "", "value": {"modules": modules}}
+    there = http.get(f"flows/exists/{path}").json()
+    answer = http.post(f"flows/update/{path}" if there else "flows/create", json=flow)
+    assert answer.is_success, answer.text
+    version: int = http.get(f"flows/get/{path}").json()["version_id"]
+    return version
+
+
+def test_behind_an_approval_the_version_runs_that_it_was_given_for(http: httpx.Client) -> None:
+    path, ask = "u/admin/approved", asks("ask")
+    deployed(http, path, [who("a"), ask, gives("pay", "'agreed'")])
+    job_id = http.post(f"jobs/run/f/{path}", json={}).text
+    answer(http, job_id, ask)
+    assert ended(http, job_id)["result"] == "agreed"
+    newest = deployed(http, path, [who("a"), ask, gives("pay", "'more than agreed'")])
+    assert ended(http, again(http, job_id, step_id="pay"))["result"] == "agreed"
+    refused = http.post(f"jobs/restart/f/{job_id}", json={"step_id": "pay", "flow_version": newest})
+    assert (refused.status_code, "approvals" in refused.text) == (409, True)
+    asked = again(http, job_id, step_id="ask")
+    answer(http, asked, ask)
+    assert ended(http, asked)["result"] == "agreed"
+    anew = again(http, job_id, step_id="a")
+    answer(http, anew, ask)
+    assert ended(http, anew)["result"] == "more than agreed"
+
+
+def test_a_flow_below_keeps_the_version_that_was_approved_too(http: httpx.Client) -> None:
+    below, path, ask = "u/admin/approved_below", "u/admin/around_approved", asks("ask")
+    deployed(http, below, [ask, gives("pay", "'agreed'")])
+    deployed(http, path, [{"id": "inner", "value": {"type": "flow", "path": below, "input_transforms": {}}}])
+    job_id = http.post(f"jobs/run/f/{path}", json={}).text
+    begun(http, job_id)
+    answer(http, http.get(f"jobs_u/get/{job_id}").json()["flow_status"]["modules"][0]["job"], ask)
+    assert ended(http, job_id)["result"] == "agreed"
+    deployed(http, below, [ask, gives("pay", "'more than agreed'")])
+    at = {"step_id": "inner", "nested_path": [{"step_id": "pay"}]}
+    assert ended(http, again(http, job_id, **at))["result"] == "agreed"

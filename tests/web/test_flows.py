@@ -380,3 +380,14 @@ async def test_flow_that_is_not_there_says_so(page: Page) -> None:
     await expect(page.get_by_role("alert")).to_contain_text("not_found")
     await page.goto("/w/main/flows/edit/u/admin/nothing")
     await expect(page.get_by_role("alert")).to_contain_text("not_found")
+
+
+async def test_flow_whose_packages_cannot_be_pinned_says_so(page: Page, api: httpx.Client) -> None:
+    deploy(api, "u/admin/unpinned", {"modules": [step("broken", "def main(:\n")]})
+    await page.goto("/w/main/flows/p/u/admin/unpinned")
+    told = page.get_by_role("alert")
+    await expect(told).to_contain_text("step 'broken'", timeout=TIMEOUT_MS)
+    await assert_accessible(page)
+    await picture(page, "flow-unpinned")
+    await told.get_by_role("link", name="The job").click()
+    await expect(page.get_by_text("LockFailed").first).to_be_visible()

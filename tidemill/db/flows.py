@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -57,7 +58,7 @@ class FlowVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewFlowVersion:
-    """A version to be added; see `FlowVersion`."""
+    """A version to be added; see `FlowVersion`. `lock_job` locks its scripts."""
 
     workspace_id: str
     path: str
@@ -70,6 +71,16 @@ class NewFlowVersion:
     labels: list[str]
     deployment_message: str | None
     created_by: str
+    lock_job: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locking:
+    """How the job stands that locks the scripts of a version; `status` and `outcome` (JSON) once it has ended."""
+
+    job: UUID
+    status: str | None
+    outcome: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +152,11 @@ async def _add_version(tx: Transaction, new: NewFlowVersion) -> int:
     return int(
         await tx.fetch_value(_SQL["add_version"], **{each.name: getattr(new, each.name) for each in fields(new)})
     )
+
+
+async def locking(statements: Statements, workspace: str, number: int) -> Locking | None:
+    """The job that locks the scripts of a version; None: they had their locks, there are none, or it was long ago."""
+    return await statements.fetch_optional(_SQL["locking"], Locking, workspace_id=workspace, id=number)
 
 
 async def store_locks(statements: Statements, workspace: str, number: int, *, value: Json) -> None:

@@ -327,7 +327,8 @@ CREATE TABLE public.flow_version (
     labels text[] DEFAULT '{}'::text[] NOT NULL,
     deployment_message text,
     created_by text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    lock_job uuid
 );
 
 ALTER TABLE ONLY public.flow_version FORCE ROW LEVEL SECURITY;

@@ -3,6 +3,7 @@
 from typing import Final, cast
 
 from tidemill.languages.port import Language, ProgramLanguage
+from tidemill.model.flow import InlineScript, Step
 from tidemill.registry import Entry, lookup
 
 PROGRAM_LANGUAGES: Final = {
@@ -45,6 +46,11 @@ def load_program_language(name: str) -> ProgramLanguage:
         BadRequest: there is none; the message lists what there is.
     """
     return cast("ProgramLanguage", lookup(PROGRAM_LANGUAGES, "language of programs", name)())
+
+
+def is_unlocked(step: Step) -> bool:
+    """Whether a script stands in a step whose dependencies are not decided; those of queries are the databases'."""
+    return isinstance(step.kind, InlineScript) and step.kind.lock is None and step.kind.language not in QUERY_LANGUAGES
 
 
 def may_be_workflow(name: str, content: str) -> bool:

@@ -1,23 +1,28 @@
 """Deploying a version of a flow: what it says is read and checked first, then kept as it was sent."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 import anyio.to_thread
 import msgspec
 
 from tidemill.db import audit, flows, identity
-from tidemill.db.flows import FlowVersion, NewFlowVersion
+from tidemill.db.flows import FlowVersion, Locking, NewFlowVersion
+from tidemill.db.intake import NewJob
 from tidemill.db.pool import Json
+from tidemill.db.values import Kept
 from tidemill.engine import permit, retry
 from tidemill.engine.permit import Action, Item, ItemKind
-from tidemill.languages import QUERY_LANGUAGES, load_language
+from tidemill.languages import QUERY_LANGUAGES, is_unlocked, load_language
 from tidemill.model.errors import BadRequest, InvalidFlow, InvalidSchema, Unsupported
-from tidemill.model.flow import Flow, InlineScript, Step, all_steps
+from tidemill.model.flow import Flow, InlineScript, all_steps
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
+from tidemill.model.ids import milliseconds, new_id
 from tidemill.model.job import JobKind
 from tidemill.model.path import check_name, parse_path
-from tidemill.server.enqueue import Runnable, submit_all
+from tidemill.server.enqueue import Runnable, put
 from tidemill.server.flow_wire import NewFlow, check_supported, settings_of
 from tidemill.server.on_behalf import on_behalf
 from tidemill.server.parts import Parts, actor_of
@@ -25,6 +30,15 @@ from tidemill.server.preconditions import ANY_VERSION, Preconditions
 
 _MAX_TEXT_CHARS: Final = 100_000
 _MAX_LABELS: Final = 100
+_DEPENDENCY_TAG: Final = "dependency"
+
+
+class _Error(msgspec.Struct):
+    message: str
+
+
+class _Failure(msgspec.Struct):
+    error: _Error
 
 
 async def checked_flow(raw: bytes) -> Flow:
@@ -61,10 +75,11 @@ async def deploy_flow(
     _check_texts(new)
     path = parse_path(new.path or at or "")
     flow = await checked_flow(bytes(new.value))
+    lock_job = new_id(milliseconds(datetime.now(UTC))) if any(map(is_unlocked, all_steps(flow))) else None
     async with parts.database.transaction(caller.workspace, actor=actor_of(caller)) as tx:
         await identity.hold_attempt(tx, caller)
         behalf = await on_behalf(tx, caller, new)
-        version = _version(caller, new, path.text, behalf)
+        version = _version(caller, new, path.text, behalf, lock_job=lock_job)
         if at is None:
             permit.require(caller, Action.CREATE, Item(ItemKind.FLOW, path))
             number = await flows.add(tx, version)
@@ -73,28 +88,45 @@ async def deploy_flow(
             earlier = await flows.head(tx, caller.workspace, parse_path(at).text)
             _require_change(caller, earlier, at=at, to=path.text, conditions=conditions)
             number = await flows.replace(tx, version, at=parse_path(at).text)
+        if lock_job is not None:
+            await put(tx, caller, _lock_job(caller, version, lock_job, number))
         operation = "flows.create" if at is None else "flows.update"
         await audit.record(tx, caller, operation, "Create" if at is None else "Update", path.text, {"version": number})
-    if any(_is_unlocked(step) for step in all_steps(flow)):
-        locking = flow_locking(bytes(new.value), path=path.text, version=number)
-        await submit_all(parts, caller, [(locking, b"{}")])
     return flow
 
 
-def flow_locking(value: bytes, *, path: str | None, version: int | None = None) -> Runnable:
-    """What locks the scripts that stand in a flow; with `version` that one is kept with its locks."""
+def flow_locking(value: bytes, *, path: str | None) -> Runnable:
+    """What locks all of the scripts that stand in a flow, and keeps that nowhere."""
     return Runnable(
-        kind=JobKind.FLOW_DEPENDENCIES,
-        language=None,
-        path=path,
-        script_hash=version,
-        content=value.decode(),
-        tag="dependency",
+        kind=JobKind.FLOW_DEPENDENCIES, language=None, path=path, content=value.decode(), tag=_DEPENDENCY_TAG
     )
 
 
-def _is_unlocked(step: Step) -> bool:
-    return isinstance(step.kind, InlineScript) and step.kind.lock is None and step.kind.language not in QUERY_LANGUAGES
+def _lock_job(caller: Principal, version: NewFlowVersion, job_id: UUID, number: int) -> NewJob:
+    """What locks those scripts of a version that have no lock: it is kept with their locks."""
+    return NewJob(
+        id=job_id,
+        workspace_id=caller.workspace,
+        kind=JobKind.FLOW_DEPENDENCIES,
+        tag=_DEPENDENCY_TAG,
+        created_by=caller.username or caller.email,
+        permissioned_as=caller.actor,
+        email=caller.email,
+        args=Kept(inline=Json(b"{}")),
+        script_hash=number,
+        script_path=version.path,
+        content=version.value.raw.decode(),
+    )
+
+
+def locking_failure(locking: Locking) -> str:
+    """Why the scripts of a version are not locked; "" where they are, or may yet be."""
+    if locking.status is None or locking.status == "success":
+        return ""
+    try:
+        return msgspec.json.decode(locking.outcome or b"", type=_Failure).error.message
+    except msgspec.DecodeError:
+        return f"The job that locks the scripts has ended as {locking.status!r}."
 
 
 def _require_change(
@@ -111,7 +143,9 @@ def _require_change(
     conditions.check_present(item, earlier.id)
 
 
-def _version(caller: Principal, new: NewFlow, path: str, behalf: dict[str, Any]) -> NewFlowVersion:
+def _version(
+    caller: Principal, new: NewFlow, path: str, behalf: dict[str, Any], *, lock_job: UUID | None
+) -> NewFlowVersion:
     schema = bytes(new.schema)
     if schema != b"null" and not schema.lstrip().startswith(b"{"):
         raise InvalidSchema("schema must be a JSON object.")
@@ -127,6 +161,7 @@ def _version(caller: Principal, new: NewFlow, path: str, behalf: dict[str, Any])
         labels=new.labels or [],
         deployment_message=new.deployment_message or None,
         created_by=caller.username or caller.email,
+        lock_job=lock_job,
     )
 
 

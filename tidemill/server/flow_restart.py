@@ -1,7 +1,8 @@
 """Starting a flow again from one of its steps: what came before is taken from the run that was."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 from uuid import UUID
 
 import anyio.to_thread
@@ -38,11 +39,11 @@ class At(msgspec.Struct, kw_only=True):
     branch_or_iteration_n: int | None = None
 
 
-async def restartable(parts: Parts, caller: Principal, job_id: UUID, version: int | None) -> tuple[WholeJob, Runnable]:
-    """A flow that has ended, and what it runs when it is started again: the newest version, or `version`.
+async def restartable(parts: Parts, caller: Principal, job_id: UUID) -> WholeJob:
+    """A flow that has ended, and can be started again.
 
     Raises:
-        NotFound, Denied: there is none, or the caller may not run it.
+        NotFound, Denied: there is none, or the caller may not know of it.
         BadRequest, Conflict: it is no flow, has not ended, or was erased.
     """
     job = await jobs.by_id(parts.database.single, caller.workspace, job_id)
@@ -55,7 +56,41 @@ async def restartable(parts: Parts, caller: Principal, job_id: UUID, version: in
         raise Conflict(f"Flow {job_id} has not ended yet: cancel it first.")
     if job.settings.get("deleted"):
         raise BadRequest(f"What flow {job_id} held was erased: it cannot be started again.")
-    return job, await runnable_flow(parts, caller, job, version)
+    return job
+
+
+async def started_again(
+    parts: Parts, caller: Principal, job: WholeJob, path: Sequence[At], *, version: int | None
+) -> Runnable:
+    """What a flow runs that goes on at `path`: the newest version, or `version`.
+
+    At a step that asks for approvals, and behind one, it is the version of the run: whoever answered has seen that one.
+
+    Raises:
+        NotFound, Denied: the flow is gone, or the caller may not run it.
+        BadRequest: there is no such step, iteration or branch. Conflict: the run did not get so far, or answers were
+            given for another version.
+    """
+    again = await again_of(parts.database.single, caller.workspace, job.id, path)
+    if job.kind == JobKind.FLOW and (again.is_answered or await _asks(parts.database.single, job, path)):
+        if version not in {None, job.script_hash}:
+            raise Conflict(
+                "At or behind a step that asks for approvals the flow runs the version that was asked for, "
+                f"{job.script_hash}: leave out flow_version, or start from an earlier step."
+            )
+        version = job.script_hash
+    runnable = await runnable_flow(parts, caller, job, version)
+    return replace(runnable, options={**runnable.options, "again": again})
+
+
+async def _asks(statements: Statements, job: WholeJob, path: Sequence[At]) -> bool:
+    """Whether a step on the way asks for approvals."""
+    run = await flow_runs.run(statements, job.workspace_id, job.id)
+    if run is None or run.value is None:
+        return False
+    flow = await anyio.to_thread.run_sync(read_flow, run.value.encode())
+    named = {at.step_id for at in path}
+    return any(step.suspend is not None and step.suspend.required > 0 for step in all_steps(flow) if step.id in named)
 
 
 async def input_of(parts: Parts, flow: WholeJob) -> bytes:
@@ -178,7 +213,11 @@ async def _inside(
         return again
     if child is None:
         raise Conflict(f"The run did not begin '{step.id}': start from it as a whole.")
-    return msgspec.structs.replace(again, inner=await again_of(statements, workspace, child, inner))
+    below = await again_of(statements, workspace, child, inner)
+    if isinstance(step.kind, SubFlow) and below.is_answered:
+        ran = await jobs.by_id(statements, workspace, child)
+        below = msgspec.structs.replace(below, version=None if ran is None else ran.script_hash)
+    return msgspec.structs.replace(again, inner=below)
 
 
 def _got_past(step: Step, state: StepState, *, is_last: bool) -> bool:
@@ -226,8 +265,3 @@ def _index(level: Level, step_id: str) -> int:
     if step_id not in ids:
         raise BadRequest(f"There is no step {step_id[:80]!r} here; there are: {', '.join(ids)[:500]}.")
     return ids.index(step_id)
-
-
-def as_options(again: Again) -> dict[str, Any]:
-    """What the job of the new run carries."""
-    return {"again": again}

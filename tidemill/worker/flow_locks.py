@@ -18,13 +18,17 @@ Resolve = Callable[[ClaimedJob], Awaitable[str]]
 async def locked_flow(job: ClaimedJob, resolve: Resolve) -> bytes:
     """The value of the flow that `job` holds as its content, with a lock for each script that stands in it.
 
+    Of a version that is deployed, locks that it came with stay; where it is not deployed, all are made anew.
+
     Raises:
         LockFailed: the dependencies of one cannot be resolved; the message names the step.
     """
     raw = (job.content or "").encode()
     value = writtenjson.loads(raw)
     for step in all_steps(read_flow(raw)):
-        if isinstance(step.kind, InlineScript) and step.kind.language not in QUERY_LANGUAGES:
+        if not isinstance(step.kind, InlineScript) or step.kind.language in QUERY_LANGUAGES:
+            continue
+        if job.script_hash is None or step.kind.lock is None:
             _put(value, f"{step.place}/value/lock", await _lock_of(job, step, step.kind, resolve))
     return writtenjson.dumps(value)
 

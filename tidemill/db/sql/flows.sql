@@ -15,9 +15,9 @@ where v.workspace_id = :workspace_id and v.id = :id;
 -- name: add_version
 -- A new version of a flow; gives its number.
 insert into flow_version (workspace_id, path, summary, description, value, schema, tag, options, labels,
-  deployment_message, created_by)
+  deployment_message, created_by, lock_job)
 values (:workspace_id, :path, :summary, :description, :value::json, :schema::json, :tag, :options::json, :labels,
-  :deployment_message, :created_by)
+  :deployment_message, :created_by, :lock_job)
 returning id;
 
 -- name: add
@@ -93,6 +93,14 @@ where workspace_id = :workspace_id and path = any(:resources::text[])
 union all
 select 'variable', path, extra_perms from variable
 where workspace_id = :workspace_id and path = any(:variables::text[]);
+
+-- name: locking
+-- How the job that locks the scripts of a version stands. No row: there is none, or none that is remembered.
+select v.lock_job as job, c.status, c.result as outcome
+from flow_version v
+left join job_queue q on q.id = v.lock_job
+left join job_completed c on c.id = v.lock_job
+where v.workspace_id = :workspace_id and v.id = :id and coalesce(q.id, c.id) is not null;
 
 -- name: store_locks
 -- Keep the value of a version with the locks of its scripts.

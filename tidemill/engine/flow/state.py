@@ -107,6 +107,7 @@ class Again(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         child: from which of its children on the next step runs again; `kept` as in `StepState`.
         branch: which branch the next step chooses.
         inner: where the first child of the next step goes on.
+        version: of the flow that is run, which answers to what it asked were given for; None: the newest.
     """
 
     ids: tuple[str, ...] = ()
@@ -115,6 +116,14 @@ class Again(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     kept: tuple[tuple[UUID, int], ...] = ()
     branch: int | None = None
     inner: "Again | None" = None
+    version: int | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether answers to what a step asked are taken over."""
+        return any(each.verdict is not None for each in self.done) or (
+            self.inner is not None and self.inner.is_answered
+        )
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -1,6 +1,5 @@
 """Starting a flow again from one of its steps, with what came before as it was."""
 
-from dataclasses import replace
 from typing import Annotated, Final
 
 import msgspec
@@ -10,7 +9,7 @@ from starlette.responses import Response
 
 from tidemill.model.errors import BadRequest
 from tidemill.server.enqueue import RunQuery, run_query, submit
-from tidemill.server.flow_restart import At, again_of, as_options, input_of, restartable
+from tidemill.server.flow_restart import At, input_of, restartable, started_again
 from tidemill.server.jobs_seen import parse_job_id
 from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.parts import Caller, InParts
@@ -44,12 +43,14 @@ async def restart_flow(
     query: Annotated[RunQuery, Depends(run_query)],
     body: Annotated[Restart, Depends(json_body(Restart))],
 ) -> Response:
-    """Start a flow that has ended again, from a step on: the newest version, unless `flow_version` names one."""
+    """Start a flow that has ended again, from a step on: the newest version, unless `flow_version` names one.
+
+    At a step that asks for approvals, and behind one, it is the version that ran.
+    """
     if len(body.nested_path) > _DEEPEST:
         raise BadRequest(f"nested_path has more than {_DEEPEST} steps.")
-    old, runnable = await restartable(parts, caller, parse_job_id(job), body.flow_version)
-    again = await again_of(parts.database.single, caller.workspace, old.id, [body, *body.nested_path])
+    old = await restartable(parts, caller, parse_job_id(job))
+    runnable = await started_again(parts, caller, old, [body, *body.nested_path], version=body.flow_version)
     args = await input_of(parts, old)
-    runnable = replace(runnable, options={**runnable.options, **as_options(again)})
     about = f"{old.id} {msgspec.json.encode(body).decode()}"
     return started(await submit(parts, caller, request, runnable, args=args, query=query, about=about))

@@ -18,7 +18,7 @@ from tidemill.model.job import JobKind
 from tidemill.model.path import parse_path
 from tidemill.server.changes import changing
 from tidemill.server.flow_check import findings, warnings
-from tidemill.server.flow_deploy import checked_flow, deploy_flow
+from tidemill.server.flow_deploy import checked_flow, deploy_flow, locking_failure
 from tidemill.server.flow_wire import (
     FlowHistoryLine,
     FlowOut,
@@ -54,9 +54,13 @@ class FlowMessage(msgspec.Struct):
 
 
 class FlowDeployment(msgspec.Struct):
-    """Whether a flow is ready."""
+    """Whether the scripts of a flow are locked: with neither of the members they are, or need not be.
 
-    lock_error_logs: str | None = None
+    `job_id`: of the job that locks them, or could not; `lock_error_logs`: why not.
+    """
+
+    lock_error_logs: str | msgspec.UnsetType = msgspec.UNSET
+    job_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class FlowDraft(msgspec.Struct):
@@ -187,9 +191,12 @@ async def flow_exists(parts: InParts, caller: Caller, path: str) -> Response:
     responses={200: returns(FlowDeployment)},
 )
 async def get_deployment_status(parts: InParts, caller: Caller, path: str) -> Response:
-    """Whether the flow is ready: it always is, for a script without a lock is locked when it runs."""
-    await latest_flow(parts, caller, path)
-    return json_answer(FlowDeployment())
+    """Whether the scripts that stand in the flow are locked. It runs either way: one without a lock is locked then."""
+    flow = await latest_flow(parts, caller, path)
+    locking = await flows.locking(parts.database.single, caller.workspace, flow.id)
+    if locking is None or locking.status == "success":
+        return json_answer(FlowDeployment())
+    return json_answer(FlowDeployment(locking_failure(locking) or msgspec.UNSET, str(locking.job)))
 
 
 @router.get(

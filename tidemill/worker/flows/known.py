@@ -19,6 +19,7 @@ from tidemill.engine.expressions.paths import pick
 from tidemill.engine.flow.state import Gathered
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.evaluators.messages import Question
+from tidemill.languages import is_unlocked
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, Denied, ExpressionFailed, NotFound, TidemillError, TooLarge
 from tidemill.model.flow_reading import read_flow
@@ -103,11 +104,12 @@ class WantScript:
 
 @dataclass(frozen=True, slots=True)
 class WantFlow:
-    """A deployed flow that whoever the flow acts for may run."""
+    """A deployed flow that whoever the flow acts for may run; by its path, or one version of it."""
 
     workspace: str
     email: str
     path: str
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ class Known:
         if raw is None:
             return None
         found = definition_of(read_flow(raw))
-        if version is not None:
+        if version is not None and _is_locked(found):
             self._definitions[version] = found
             if len(self._definitions) > _KNOWN:
                 self._definitions.popitem(last=False)
@@ -222,7 +224,9 @@ class Known:
         """The definition of a version that was loaded."""
         found = self._definitions.get(version.id)
         if found is None:
-            found = self._definitions[version.id] = definition_of(read_flow(version.value))
+            found = definition_of(read_flow(version.value))
+            if _is_locked(found):
+                self._definitions[version.id] = found
         return found
 
     async def load(self, want: Want, memo: Memo, held: ClaimedJob) -> None:
@@ -297,7 +301,11 @@ class Known:
         return RunnableScript(seen, version)
 
     async def _flow(self, want: WantFlow) -> FlowVersion:
-        found = await flows.head(self._parts.database.single, want.workspace, want.path)
+        single = self._parts.database.single
+        if want.version is not None:
+            found = await flows.version(single, want.workspace, want.version)
+        else:
+            found = await flows.head(single, want.workspace, want.path)
         if found is None or found.archived:
             raise NotFound(f"There is no flow '{want.path}'.")
         item = Item(ItemKind.FLOW, parse_path(found.path), json.loads(found.extra_perms))
@@ -323,6 +331,11 @@ class Known:
             self._people.clear()
         self._people[workspace, email] = time.monotonic() + _BELIEVED_S, found
         return found
+
+
+def _is_locked(definition: Definition) -> bool:
+    """Whether a version stays as it is: one with scripts that are not locked yet may get their locks."""
+    return not any(map(is_unlocked, definition.steps.values()))
 
 
 def answer_of(memo: Memo, want: Want) -> object:

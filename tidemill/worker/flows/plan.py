@@ -226,7 +226,8 @@ class Plan(Collected):
         self.tell(view.id, Ended(step=start.step.id, job=start.job, succeeded=False))
 
     def _start_flow(self, view: View, start: Start, kind: SubFlow) -> None:
-        wanted = WantFlow(view.workspace_id, view.email, kind.path)
+        version_of_run = None if start.again is None else start.again.version
+        wanted = WantFlow(view.workspace_id, view.email, kind.path, version_of_run)
         version = cast("FlowVersion", answer_of(self._memo, wanted))
         definition = self._known.definition_of_version(version)
         sent = jsontext.build_object(start.args)

@@ -22,6 +22,7 @@ import { Shown } from "@/ui/states";
 import { Ago } from "@/ui/time";
 
 import { About } from "./about";
+import { Locks } from "./locks";
 import { flowKeys, flowQuery, remove, setArchived, type Version } from "./queries";
 import { ArchiveConfirm } from "./row-menu";
 
@@ -61,6 +62,7 @@ function Page({ workspace, found }: { workspace: string; found: Version }) {
         }
         actions={<Actions workspace={workspace} found={found} isBusy={run.isPending} />}
       />
+      <Locks workspace={workspace} path={path} version={found.version} />
       {found.description && <p className="max-w-3xl px-4 pb-3 whitespace-pre-wrap text-muted lg:px-6">{found.description}</p>}
       <div className="flex flex-col gap-4 px-4 pb-8 lg:px-6">
         {job && <FlowRun key={job} workspace={workspace} id={job} />}

@@ -71,6 +71,14 @@ export const flowQuery = (workspace: string, path: string) =>
     queryFn: async () => versionOf(await (await request(workspaceUrl(workspace, "flows/get", path))).text()),
   });
 
+/** Whether the scripts that stand in the flow are locked; asked again while a job does that. */
+export const deploymentQuery = (workspace: string, path: string, version: number) =>
+  queryOptions({
+    queryKey: [...flowKeys.one(workspace, path), "deployment", version] as const,
+    queryFn: () => data(api.GET("/api/w/{workspace}/flows/deployment_status/p/{path}", { params: { path: { workspace, path } } })),
+    refetchInterval: ({ state }) => (state.data?.job_id && !state.data.lock_error_logs ? 2000 : false),
+  });
+
 export const versionQuery = (workspace: string, version: number) =>
   queryOptions({
     queryKey: ["flows", workspace, "version", version] as const,
