@@ -88,9 +88,9 @@ class Connection:
         return not (self.is_broken or self._in.at_eof() or self._out.is_closing())
 
     def close(self) -> None:
-        """At once."""
+        """With the next turn of the loop: what was not sent yet is of no use, and a good-bye by TLS would be waited for."""
         self.is_broken = True
-        self._out.close()
+        self._out.transport.abort()
 
     async def ask(self, commands: Sequence[Sequence[bytes]], *, max_bytes: int) -> list[Reply]:
         """Send the commands; a reply for each, read while they are sent, so that neither side waits for the other.

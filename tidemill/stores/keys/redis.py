@@ -75,6 +75,7 @@ class RedisStore:
         """See `KeyStore.close`."""
         while self._idle:
             self._idle.pop().close()
+        await asyncio.sleep(0)  # a loop that ends now would leave them open
 
     async def connect(self, node: Node) -> Connection:
         """A new connection."""

@@ -74,6 +74,7 @@ class UpstashStore:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+            await asyncio.sleep(0)  # what it has not waited for
 
     async def post(self, path: str, body: object, *, timeout_s: float, max_bytes: int) -> object:
         """What the API answers to `body`, a success or an error of a command.
