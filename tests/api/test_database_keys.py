@@ -174,6 +174,8 @@ async def test_changes_hit_what_was_seen_or_nothing(api: Api, store: tuple[KeySe
 
 async def test_keys_of_a_cluster_are_listed_over_all_its_servers(api: Api, database_servers: DatabaseServers) -> None:
     nodes = database_servers.get("redis-cluster", start_cluster)
+    for each in nodes:
+        each.ask("FLUSHALL")
     client = await put_resource(api, "redis", nodes[0].resource())
     keys: dict[str, Any] = {"schema": "", "table": "keys"}
     made = [{**keys, "kind": "insert", "values": {"key": f"k{n}", "value": "x"}} for n in range(60)]
@@ -190,6 +192,20 @@ async def test_keys_of_a_cluster_are_listed_over_all_its_servers(api: Api, datab
     assert text["rows"] == [[0, "x"]]
     other = [{**keys, "kind": "insert", "values": {"key": f"new{n}", "value": "x"}} for n in range(9)]
     assert "common {tag}" in await ask(client, "change", changes=other, status=501)
+    tried = await ask(client, "change", changes=other, dry_run=True)
+    assert (tried["applied"], tried["atomic"]) == (False, False)
+    assert {each["part"] for each in tried["statements"]} == set(range(1, 10))
+    assert (await ask(client, "tables"))["tables"][0]["rows"] == 60
+    done = await ask(client, "change", changes=other, by_parts=True)
+    assert (done["applied"], done["atomic"]) == (True, False)
+    assert (await ask(client, "tables"))["tables"][0]["rows"] == 69
+    late = [other[0] | {"values": {"key": "newer", "value": "x"}}, *other]
+    assert "Change 2" in await ask(client, "change", changes=late, by_parts=True, status=409)
+    assert (await ask(client, "tables"))["tables"][0]["rows"] == 69  # all were tried before the first was made
+    renamed = {**keys, "kind": "update", "row": {"key": {"key": "k1"}, "version": "string-1"}, "values": {"key": "far"}}
+    assert "{tag}" in await ask(client, "change", changes=[renamed], status=501)
+    near = [renamed | {"values": {"key": "{k1}near"}}]
+    assert (await ask(client, "change", changes=near))["atomic"]
     tagged = [{**keys, "kind": "insert", "values": {"key": f"{{one}}{n}", "value": "x"}} for n in range(3)]
-    await ask(client, "change", changes=tagged)
+    assert (await ask(client, "change", changes=tagged))["atomic"]
     assert "Begin with the first page" in await ask(client, "rows", **keys, after=["10.0.0.1:6379 0"], status=400)

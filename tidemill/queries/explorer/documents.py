@@ -127,7 +127,7 @@ class DocumentExplorer:
             documents=[msgspec.Raw(to_json(each.raw, is_canonical=page.is_canonical).encode()) for each in kept],
         )
 
-    async def change(self, changes: Sequence[Change], *, is_trial: bool) -> list[Done]:
+    async def change(self, changes: Sequence[Change], *, is_trial: bool, by_parts: bool = False) -> list[Done]:
         """See `Explorer.change`. One alone needs no transaction, several do, and so does a trial."""
         if not 1 <= len(changes) <= MOST_CHANGES:
             raise BadRequest(f"Send 1 to {MOST_CHANGES} changes.")

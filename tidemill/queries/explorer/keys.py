@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from tidemill.engine.keys.checked import Check, How, Planned, Words, script
+from tidemill.engine.keys.checked import Check, How, Planned, Words
 from tidemill.engine.keys.containers import Asked, Container, container_of, items, text_of
 from tidemill.engine.keys.replies import Failure, Reply, to_json
 from tidemill.engine.keys.values import decoded, exactly, pattern, typed, word
@@ -15,9 +15,10 @@ from tidemill.engine.pages import Filter, Operator, Page
 from tidemill.engine.sql.annotations import Format
 from tidemill.engine.sql.definitions import Step
 from tidemill.model.column import Column, DataType, Kind
-from tidemill.model.errors import BadRequest, Conflict, NotFound, QueryFailed, Unsupported
+from tidemill.model.errors import BadRequest, NotFound, QueryFailed, Unsupported
 from tidemill.queries.explorer.key_changes import LENGTHS, of_key, of_member
 from tidemill.queries.explorer.key_cluster import masters_of, place_of
+from tidemill.queries.explorer.key_parts import MOST_BYTES, Outcome, parts_of, run_part, run_parts
 from tidemill.queries.explorer.port import (
     MOST_CHANGES,
     MOST_ROWS,
@@ -39,7 +40,6 @@ KEYS: Final = "keys"
 """The list of all keys, in the schema ""."""
 KEY, KEY_IN_BASE64 = "key", "key:base64"
 """The schemas whose tables are the keys themselves: by their text, or by their bytes."""
-MOST_BYTES: Final = 32 * 1024 * 1024
 _STEP: Final = 1000
 _MOST_STEPS: Final = 100
 _COLUMNS: Final = ("key", "type", "ttl_ms", "size_bytes", "items")
@@ -93,27 +93,21 @@ class KeyExplorer:
                 return await _keys(session, page, after)
             return await _members(session, _name_of(schema, name), page, after)
 
-    async def change(self, changes: Sequence[Change], *, is_trial: bool) -> list[Done]:
+    async def change(self, changes: Sequence[Change], *, is_trial: bool, by_parts: bool = False) -> list[Done]:
         """See `Explorer.change`. What a script has done of a change that fails in the middle stays: errors say so."""
         if not 1 <= len(changes) <= MOST_CHANGES:
             raise BadRequest(f"Send 1 to {MOST_CHANGES} changes.")
         async with self._session() as session:
             planned = [await _planned(session, each) for each in changes]
-            keys = sorted({words[1] for each in planned for words in each.commands})
-            (told,) = await session.run([script(planned, keys, is_trial=is_trial)], max_bytes=MOST_BYTES)
-        if isinstance(told, Failure) and told.kind == "CROSSSLOT":
-            raise Unsupported(
-                "The keys of these changes are on several servers of the cluster, which cannot be changed together: "
-                "apply them one after the other, or give the keys a common {tag}. Nothing was changed."
-            )
-        if isinstance(told, Failure):
-            raise QueryFailed(f"{told.text}. A store takes nothing back: look what has been done before it.")
-        if told != 0:
-            raise Conflict(
-                f"Change {to_json(told)}: the key or member is not there any more, is there already, or was changed "
-                "since it was read. Nothing was changed; read again."
-            )
-        return [Done("\n".join(map(typed, each.commands)), []) for each in planned]
+            parts = [list(range(len(planned)))]
+            if await run_part(session, planned, parts[0], is_trial=is_trial) is Outcome.ACROSS_SLOTS:
+                parts = parts_of(planned)
+                for each in parts:
+                    await run_part(session, planned, each, is_trial=True)
+                if not is_trial:
+                    await run_parts(session, planned, parts, by_parts=by_parts)
+        part_of = {place: number for number, each in enumerate(parts, start=1) for place in each}
+        return [Done("\n".join(map(typed, each.commands)), [], part_of[place]) for place, each in enumerate(planned)]
 
     def export(self, schema: str, name: str, page: Page, *, form: Format) -> AsyncIterator[bytes]:
         """See `Explorer.export`."""

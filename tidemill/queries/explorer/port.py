@@ -66,10 +66,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A statement that was run, with the values of its placeholders as JSON."""
+    """A statement that was run, with the values of its placeholders as JSON.
+
+    `part`: those of one part took effect together; all have 1 but where a store can promise no more than that.
+    """
 
     sql: str
     arguments: list[msgspec.Raw]
+    part: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,12 +137,16 @@ class Explorer(Protocol):
         """
         ...
 
-    async def change(self, changes: Sequence[Change], *, is_trial: bool) -> list[Done]:
+    async def change(self, changes: Sequence[Change], *, is_trial: bool, by_parts: bool = False) -> list[Done]:
         """Make the changes, all or none; of a trial nothing stays.
 
+        Keys in several slots of a cluster cannot be changed together: a trial tells the parts in which they can, and
+        only with `by_parts` they are, once all have been tried, one part after the other.
+
         Raises:
-            Conflict: something is not (any more) as it was seen, or not one; nothing was changed.
-            QueryFailed: the database refuses one; nothing was changed.
+            Conflict: something is not (any more) as it was seen, or not one; nothing was changed, but for the parts
+                that the message names.
+            QueryFailed: the database refuses one; nothing was changed, but for those.
             Unsupported: it cannot promise that.
         """
         ...

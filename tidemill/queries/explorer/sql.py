@@ -92,7 +92,7 @@ class SqlExplorer:
             found = [row async for batch in result.batches(page.limit + 1) for row in batch]
         return _page(style, place, page, result.columns, found, asked.text)
 
-    async def change(self, changes: Sequence[Change], *, is_trial: bool) -> list[Done]:
+    async def change(self, changes: Sequence[Change], *, is_trial: bool, by_parts: bool = False) -> list[Done]:
         """See `Explorer.change`."""
         if not 1 <= len(changes) <= MOST_CHANGES:
             raise BadRequest(f"Send 1 to {MOST_CHANGES} changes.")

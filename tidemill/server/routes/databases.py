@@ -104,25 +104,31 @@ class WireChange(msgspec.Struct, kw_only=True):
 
 
 class Changes(msgspec.Struct, kw_only=True):
-    """Changes that take effect together or not at all. `dry_run`: the database tries them, and nothing stays."""
+    """Changes that take effect together or not at all. `dry_run`: the database tries them, and nothing stays.
+
+    `by_parts`: where a store cannot (keys in several slots of a cluster), each part together, one after the other.
+    """
 
     resource: str
     changes: list[WireChange]
     dry_run: bool = False
+    by_parts: bool = False
 
 
 class RunStatement(msgspec.Struct):
-    """A statement that was run, and the values of its placeholders in their order."""
+    """A statement that was run, the values of its placeholders in their order, and to which part it belongs."""
 
     sql: str
     arguments: list[Raw]
+    part: int
 
 
 class Changed(msgspec.Struct):
-    """What was done, in one transaction."""
+    """What was done: in one transaction, or if it is not `atomic`, by parts."""
 
     statements: list[RunStatement]
     applied: bool
+    atomic: bool
 
 
 class ListedTables(msgspec.Struct):
@@ -178,11 +184,13 @@ async def change_rows(
 ) -> Response:
     """Insert, update and delete rows, each exactly one that is still as it was seen; all together or none."""
     async with explorer_for(parts, caller, body.resource) as explorer:
-        done = await explorer.change([_change(each) for each in body.changes], is_trial=body.dry_run)
+        changes = [_change(each) for each in body.changes]
+        done = await explorer.change(changes, is_trial=body.dry_run, by_parts=body.by_parts)
     if not body.dry_run:
         parts.access_log.note_other(caller, "database", plain(body.resource), "write")
-    statements = [RunStatement(each.sql, each.arguments) for each in done]
-    return json_answer(Changed(statements, applied=not body.dry_run))
+    statements = [RunStatement(each.sql, each.arguments, each.part) for each in done]
+    is_atomic = all(each.part == 1 for each in done)
+    return json_answer(Changed(statements, applied=not body.dry_run, atomic=is_atomic))
 
 
 def filters_of(wire: Sequence[WireFilter]) -> tuple[Filter, ...]:

@@ -88,7 +88,7 @@ class Connection:
         return not (self.is_broken or self._in.at_eof() or self._out.is_closing())
 
     def close(self) -> None:
-        """With the next turn of the loop: what was not sent yet is of no use, and a good-bye by TLS would be waited for."""
+        """With the next turn of the loop: what was not sent yet is of no use, nor to wait for a good-bye by TLS."""
         self.is_broken = True
         self._out.transport.abort()
 

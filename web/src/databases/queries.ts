@@ -134,12 +134,20 @@ export const rowsQuery = (workspace: string, resource: string, { schema, table }
 export interface Statement {
   sql: string;
   arguments: Json[];
+  /** Those of one part take effect together. */
+  part: Digits;
 }
 
-/** Makes changes, all or none; a trial shows what would be run, and the database takes it back. */
-export async function change(workspace: string, resource: string, changes: readonly Change[], isTrial: boolean): Promise<Statement[]> {
-  const text = await ask(workspace, "change", `{"resource":${JSON.stringify(resource)},"dry_run":${isTrial},"changes":${write(changes as unknown as Json)}}`);
-  return (parse(text) as unknown as { statements: Statement[] }).statements;
+/** What changes came to. If it is not `atomic`, by parts, one after the other. */
+export interface Changed {
+  statements: Statement[];
+  atomic: boolean;
+}
+
+/** Makes changes, all or none, or by parts where that is `byParts` and no more can be had; a trial shows what would be run. */
+export async function change(workspace: string, resource: string, changes: readonly Change[], how: { isTrial: boolean; byParts?: boolean }): Promise<Changed> {
+  const text = await ask(workspace, "change", `{"resource":${JSON.stringify(resource)},"dry_run":${how.isTrial},"by_parts":${how.byParts ?? false},"changes":${write(changes as unknown as Json)}}`);
+  return parse(text) as unknown as Changed;
 }
 
 export interface Ran {
