@@ -1,6 +1,7 @@
 """Looks up a class by name and imports it when it is first used, so that an unused backend costs nothing."""
 
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 
 from tidemill.model.errors import BadRequest, MissingExtra
@@ -19,16 +20,20 @@ class Entry:
         Raises:
             MissingExtra: its vendor's library is not installed.
         """
-        module_name, _, class_name = self.target.partition(":")
         try:
-            module = import_module(module_name)
+            return _imported(self.target)
         except ModuleNotFoundError as error:
             if not self.extra or (error.name or "").startswith("tidemill"):
                 raise
             raise MissingExtra(f"{error.name} is not installed: run pip install 'tidemill[{self.extra}]'.") from error
-        found = getattr(module, class_name)
-        assert isinstance(found, type)
-        return found
+
+
+@cache
+def _imported(target: str) -> type[object]:
+    module_name, _, class_name = target.partition(":")
+    found = getattr(import_module(module_name), class_name)
+    assert isinstance(found, type)
+    return found
 
 
 def lookup(table: dict[str, Entry], kind: str, name: str) -> type[object]:

@@ -9,6 +9,7 @@ from socket import socket
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from tidemill.wiring.protocol import ResettingProtocol
 from tidemill.wiring.server import serving
 
 MIB = 1024 * 1024
@@ -192,3 +193,52 @@ async def test_who_hangs_up_in_the_middle_is_told_of() -> None:
         while not app.told:
             await asyncio.sleep(0)
     assert app.told == ["gone"]
+
+
+@pytest.fixture
+def protocols(monkeypatch: pytest.MonkeyPatch) -> list[ResettingProtocol]:
+    """Those of the connections that are made."""
+    found: list[ResettingProtocol] = []
+    made = ResettingProtocol.connection_made
+
+    def noting(self: ResettingProtocol, transport: asyncio.Transport) -> None:
+        found.append(self)
+        made(self, transport)
+
+    monkeypatch.setattr(ResettingProtocol, "connection_made", noting)
+    return found
+
+
+async def test_a_connection_that_is_idle_is_closed_and_one_that_is_used_is_not(
+    protocols: list[ResettingProtocol],
+) -> None:
+    """By the clock of the loop, which is set: nobody waits here."""
+    async with served(App()) as (reader, writer):
+        for _ in range(2):
+            writer.write(b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\nhi")
+            await answer(reader)
+        (protocol,) = protocols
+        timer = protocol.timeout_keep_alive_task
+        assert timer is not None
+        assert 74 < timer.when() - asyncio.get_running_loop().time() < 76
+        protocol._close_if_idle()
+        assert protocol._idle_since is not None
+        assert not protocol.transport.is_closing(), "it was used just now"
+        protocol._idle_since -= 75
+        protocol._close_if_idle()
+        assert await reader.read() == b""
+
+
+async def test_what_has_come_is_not_idle(protocols: list[ResettingProtocol]) -> None:
+    app = App()
+    async with served(app) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        await answer(reader)
+        writer.write(b"GET /later HTTP/1.1\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        protocols[0]._close_if_idle()
+        assert protocols[0].timeout_keep_alive_task is None
+        app.may_go_on.set()
+        assert (await reader.readexactly(72)).startswith(b"/later 0 ")
+        while protocols[0].timeout_keep_alive_task is None:
+            await asyncio.sleep(0)

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tidemill.model.errors import Denied
+from tidemill.server.app import Shell
 from tidemill.server.direct import LazyDirectRoute
 from tidemill.server.errors import on_error
 from tidemill.server.lazy_route import LazyRoute
@@ -77,7 +78,7 @@ async def answer(app: ASGIApp, method: str, url: str) -> tuple[int, str]:
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT", "HEAD"])
 async def test_the_answer_is_that_of_the_framework(method: str, url: str) -> None:
     app, routes = made()
-    shortcut = Shortcut(app, routes)
+    shortcut = Shell(Shortcut(app, routes), max_body_bytes=100)
     assert await answer(shortcut, method, f"/api/w/{url}") == await answer(app, method, f"/api/w/{url}")
 
 

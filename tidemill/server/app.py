@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import tidemill
@@ -67,7 +67,7 @@ def make_app(parts: Parts, lifespan: Lifespan, *, policies: Mapping[str, Policy]
     app.add_exception_handler(TidemillError, on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    return Shell(Shortcut(app, routes), parts)
+    return Shell(Shortcut(app, routes), max_body_bytes=parts.options.max_value_bytes)
 
 
 def _routed(policies: Mapping[str, Policy]) -> Documented:
@@ -151,41 +151,66 @@ def _is_streamed(scope: Scope) -> bool:
     return is_form and scope["method"] == "POST" and _FORMS.fullmatch(scope["path"]) is not None
 
 
-class Shell:
-    """Around everything: bounds every body before it is parsed, adds the headers that every answer has."""
+def _announced(scope: Scope) -> int | None:
+    """How many bytes the body has, of which no more come then (`wiring/protocol.py`); None where that is not told."""
+    is_in_pieces = False
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+        is_in_pieces = is_in_pieces or name == b"transfer-encoding"
+    return None if is_in_pieces else 0
 
-    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+
+class Shell:
+    """Around everything: bounds bodies, adds what all answers have, answers for faults of our own."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
         self._app = app
-        self._max_body_bytes = parts.options.max_value_bytes
+        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        max_body_bytes = None if _is_streamed(scope) else self._max_body_bytes
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if max_body_bytes is not None and announced.isdigit() and int(announced) > max_body_bytes:
+        announced = _announced(scope)
+        is_bounded = announced is None and not _is_streamed(scope)
+        if announced is not None and announced > self._max_body_bytes and not _is_streamed(scope):
             await answer(self._too_large())(scope, receive, send)
             return
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             await answer(BadRequest("The URL holds the character NUL (%00)."))(scope, receive, send)
             return
+        has_begun = False
+
+        async def with_headers(message: Message) -> None:
+            nonlocal has_begun
+            if message["type"] == "http.response.start":
+                has_begun = True
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        try:
+            await self._app(scope, self._bounded(receive) if is_bounded else receive, with_headers)
+        except Exception:
+            if not has_begun:
+                await PlainTextResponse("Internal Server Error", HTTPStatus.INTERNAL_SERVER_ERROR)(
+                    scope, receive, with_headers
+                )
+            raise
+
+    def _bounded(self, receive: Receive) -> Receive:
+        """For a body of which it is not told how long it is."""
         taken = 0
 
         async def bounded() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if max_body_bytes is not None and taken > max_body_bytes:
+            if taken > self._max_body_bytes:
                 raise self._too_large()
             return message
 
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
-            await send(message)
-
-        await self._app(scope, bounded, with_headers)
+        return bounded
 
     def _too_large(self) -> TooLarge:
         return TooLarge(

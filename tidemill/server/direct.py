@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from tidemill.server.lazy_route import LazyRoute
+from tidemill.server.parts import parts_of, principal_of
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -53,6 +54,13 @@ def _handler_of(handlers: Mapping[Any, Call], error: Exception) -> Call | None:
     return next((handlers[kind] for kind in type(error).__mro__ if kind in handlers and kind is not Exception), None)
 
 
+_OF_SCOPE: Final[Mapping[Any, Callable[[Scope], object]]] = {
+    parts_of: lambda scope: scope["state"]["parts"],
+    principal_of: lambda scope: scope["state"]["principal"],
+}
+"""What nearly every handler asks for, as the guard has left it."""
+
+
 class _Values:
     """What a handler is called with, by the names of its parameters.
 
@@ -62,10 +70,14 @@ class _Values:
 
     def __init__(self, handler: Dependant) -> None:
         self._request: Final = handler.request_param_name
+        self._of_scope: Final[dict[str, Callable[[Scope], object]]] = {}
         self._from_path: Final = {each.name: each.alias for each in handler.path_params}
         self._from_request: Final[dict[str, Call]] = {}
         self._defaults: Final[dict[str, Call]] = {}
         for each in handler.dependencies:
+            if each.call in _OF_SCOPE:
+                self._of_scope[_name_of(each)] = _OF_SCOPE[each.call]
+                continue
             kinds = self._from_request if each.request_param_name else self._defaults
             kinds[_name_of(each)] = _call_of(each)
         resolved = [*handler.query_params, *handler.header_params, *handler.cookie_params, *handler.body_params]
@@ -74,7 +86,9 @@ class _Values:
 
     async def of(self, request: Request) -> dict[str, Any]:
         """Those of a request without a query."""
-        values: dict[str, Any] = {name: request.path_params[alias] for name, alias in self._from_path.items()}
+        values: dict[str, Any] = {name: of(request.scope) for name, of in self._of_scope.items()}
+        for name, alias in self._from_path.items():
+            values[name] = request.path_params[alias]
         if self._request:
             values[self._request] = request
         for name, make in self._from_request.items():

@@ -16,9 +16,8 @@ class Gate:
         self._most = most
         self._inside = 0
 
-    @contextmanager
-    def passed(self) -> Iterator[None]:
-        """For the time of a query.
+    def enter(self) -> None:
+        """For the time of a query; `leave` ends it.
 
         Raises:
             TooManyRequests: the server runs as many as it may.
@@ -30,10 +29,19 @@ class Gate:
                 retry_after_s=RETRY_AFTER_S,
             )
         self._inside += 1
+
+    def leave(self) -> None:
+        """Once for each `enter` that let somebody in."""
+        self._inside -= 1
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Both, around a block."""
+        self.enter()
         try:
             yield
         finally:
-            self._inside -= 1
+            self.leave()
 
     async def counted(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The rest of an answer that has begun: it counts, and is not refused."""

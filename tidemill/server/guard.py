@@ -41,6 +41,7 @@ class Guard:
         except TidemillError as error:
             await answer(error)(scope, receive, send)
             return
+        state["parts"] = self._parts
         state["principal"] = principal
         state["readmit"] = partial(self._admit, connection, policy)
         await self._app(scope, receive, send)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -15,6 +14,7 @@ from starlette.responses import Response
 from tidemill.db import references
 from tidemill.engine.environment import JobContext, job_environment
 from tidemill.model import jsontext
+from tidemill.model.by_identity import ByIdentity
 from tidemill.model.errors import TidemillError, TooManyRequests, Unavailable, WaitTimeout
 from tidemill.model.identity import Credential, CredentialKind, Principal
 from tidemill.model.object_address import Address, named
@@ -47,8 +47,7 @@ async def answer_inline(
         Unavailable: our own database does not answer.
     """
     await require_lease(parts.database, caller)
-    acting = replace(caller, credential=_of_job(caller))
-    return await _answered(parts, acting, request, language=language, content=content, path=path, args=args)
+    return await _answered(parts, _ACTING(caller), request, language=language, content=content, path=path, args=args)
 
 
 async def _answered(
@@ -74,10 +73,10 @@ async def _answered(
     return raw_answer(result)
 
 
-def _of_job(caller: Principal) -> Credential:
-    """What a job that `caller` started would show; the same job where the caller is one."""
+def _acting(caller: Principal) -> Principal:
+    """As a job that `caller` started, or the same job where the caller is one."""
     own = caller.credential
-    return Credential(
+    credential = Credential(
         kind=CredentialKind.JOB,
         label="inline",
         job_id=own.job_id,
@@ -85,6 +84,10 @@ def _of_job(caller: Principal) -> Credential:
         workspace=caller.workspace,
         impersonated_by=own.impersonated_by,
     )
+    return replace(caller, credential=credential)
+
+
+_ACTING: Final = ByIdentity(_acting)
 
 
 async def _query(parts: Parts, acting: Principal, *, language: str, content: str, path: str, args: bytes) -> Query:
@@ -131,22 +134,32 @@ def _contextual(parts: Parts, acting: Principal, path: str) -> dict[str, str]:
     return {name: value for name, value in job_environment(context).items() if name != "WM_TOKEN"}
 
 
-@asynccontextmanager
-async def inline_host(
-    parts: Parts, acting: Principal, foresight: Foresight | None = None
-) -> AsyncIterator["InlineHost"]:
+def inline_host(parts: Parts, acting: Principal, foresight: Foresight | None = None) -> "_Hosting":
     """The host of a query that the server runs. Nothing is told of it before what it has read is on record.
 
     Raises:
         TooManyRequests: the server runs as many as it may.
         Unavailable: that could not be recorded.
     """
-    with parts.inline_gate.passed():
-        host = InlineHost(parts, acting, foresight)
+    return _Hosting(parts, acting, foresight)
+
+
+class _Hosting:
+    """The host, as `async with`."""
+
+    def __init__(self, parts: Parts, acting: Principal, foresight: Foresight | None) -> None:
+        self._gate = parts.inline_gate
+        self._host = InlineHost(parts, acting, foresight)
+
+    async def __aenter__(self) -> "InlineHost":
+        self._gate.enter()
+        return self._host
+
+    async def __aexit__(self, *_: object) -> None:
         try:
-            yield host
+            await self._host.settle()
         finally:
-            await host.settle()
+            self._gate.leave()
 
 
 class InlineHost:

@@ -1,8 +1,6 @@
 """Whether somebody still waits for an answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from starlette.requests import Request
@@ -15,53 +13,50 @@ class CallerGone(Exception):
     """Nobody waits for the answer any more: what is done for it is ended."""
 
 
-@asynccontextmanager
-async def while_waited_for(request: Request, *, limit_s: float) -> AsyncIterator[None]:
+def while_waited_for(request: Request, *, limit_s: float) -> "_Watch":
     """Ends the block when the caller hangs up, or after `limit_s`. The body must have been read.
 
     Raises:
         CallerGone: the caller hung up.
         TimeoutError: the time is over.
     """
-    watch = _Watch(request, limit_s)
-    try:
-        async with asyncio.timeout(None) as limit:
-            watch.start(limit)
-            yield
-    except TimeoutError as error:
-        if watch.has_hung_up:
-            raise CallerGone from error
-        raise
-    finally:
-        await watch.stop()
+    return _Watch(request, limit_s)
 
 
 class _Watch:
+    """As `asyncio.timeout`, of which it is one, but that nothing is begun for what is done at once."""
+
     def __init__(self, request: Request, limit_s: float) -> None:
-        self.has_hung_up = False
         self._request, self._limit_s = request, limit_s
-        self._task: asyncio.Task[None] | None = None
-        self._later: asyncio.TimerHandle | None = None
+        self._has_hung_up = self._is_over = False
+        self._waiting: asyncio.Task[None] | None = None
 
-    def start(self, limit: asyncio.Timeout) -> None:
-        after_s = min(LOOK_AFTER_S, self._limit_s)
-        self._later = asyncio.get_running_loop().call_later(after_s, self._look, limit)
+    async def __aenter__(self) -> None:
+        running = asyncio.current_task()
+        assert running is not None
+        self._running, self._cancelling = running, running.cancelling()
+        self._loop = asyncio.get_running_loop()
+        self._later = self._loop.call_later(min(LOOK_AFTER_S, self._limit_s), self._look)
 
-    def _look(self, limit: asyncio.Timeout) -> None:
-        limit.reschedule(asyncio.get_running_loop().time() + max(self._limit_s - LOOK_AFTER_S, 0))
-        self._task = asyncio.create_task(self._wait(limit), name="caller's presence")
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        self._later.cancel()
+        if self._waiting is not None:
+            self._waiting.cancel()
+            await asyncio.wait([self._waiting])
+        if self._is_over and self._running.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise (CallerGone() if self._has_hung_up else TimeoutError()) from error
 
-    async def _wait(self, limit: asyncio.Timeout) -> None:
+    def _look(self) -> None:
+        self._later = self._loop.call_later(max(self._limit_s - LOOK_AFTER_S, 0), self._end)
+        self._waiting = asyncio.create_task(self._wait(), name="caller's presence")
+
+    def _end(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._running.cancel()
+
+    async def _wait(self) -> None:
         while (await self._request.receive())["type"] != "http.disconnect":
             pass
-        if limit.expired():
-            return
-        self.has_hung_up = True
-        limit.reschedule(asyncio.get_running_loop().time())
-
-    async def stop(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        self._has_hung_up = not self._is_over
+        self._end()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from starlette.routing import BaseRoute, Match, Route
@@ -13,6 +13,9 @@ from tidemill.model.errors import ConfigurationError
 
 FOUND: Final = "tidemill.found"
 """Where a scope has what was found for it already."""
+_MOST_KNOWN: Final = 1000
+_MOST_CHARS: Final = 300
+"""Of a path for which it is remembered where it leads."""
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)(:path)?\}")
 
 
@@ -82,6 +85,7 @@ class RouteTree(BaseRoute):
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes: Final = list(routes)
         self._root: Final = _Node()
+        self._known = lru_cache(maxsize=_MOST_KNOWN)(self._find)
         for order, route in enumerate(self.routes):
             template = _read(route.path)
             node = self._root
@@ -96,11 +100,16 @@ class RouteTree(BaseRoute):
         if FOUND in scope:
             match, child = scope[FOUND]
             return match, child
-        found = sorted(self._root.find(scope["path"].split("/")), key=lambda each: each[0].order)
+        path = scope["path"]
+        match, leaf, values = (self._known if len(path) <= _MOST_CHARS else self._find)(scope["method"], path)
+        return (match, _scope(leaf, values)) if leaf is not None else (match, {})
+
+    def _find(self, method: str, path: str) -> "tuple[Match, _Leaf | None, tuple[str, ...]]":
+        found = sorted(self._root.find(path.split("/")), key=lambda each: each[0].order)
         for leaf, values in found:
-            if not leaf.route.methods or scope["method"] in leaf.route.methods:
-                return Match.FULL, _scope(leaf, values)
-        return (Match.PARTIAL, _scope(*found[0])) if found else (Match.NONE, {})
+            if not leaf.route.methods or method in leaf.route.methods:
+                return Match.FULL, leaf, values
+        return (Match.PARTIAL, *found[0]) if found else (Match.NONE, None, ())
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand over to the route that was found."""

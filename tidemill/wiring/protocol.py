@@ -42,6 +42,7 @@ class ResettingProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._is_too_long = False
         self._missing_bytes = 0
+        self._idle_since: float | None = None
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`. `_head_bytes` came since there was the end of a head, or a piece of a body."""
@@ -53,6 +54,40 @@ class ResettingProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._head_bytes > _MOST_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response(_TOO_LONG)
+
+    def on_response_complete(self) -> None:
+        """Go on with a request that was sent ahead, or wait for the next one, with one timer for all of them."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)  # type: ignore[arg-type]
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Something has come. The timer runs on; it finds that out."""
+        self._idle_since = None
+
+    def _close_if_idle(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return  # the next answer begins anew
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left_s <= 0:
+            self.timeout_keep_alive_handler()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(left_s, self._close_if_idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+        super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what came, and hang up; in the middle of an answer there is no place to say why."""

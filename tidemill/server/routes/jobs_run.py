@@ -13,6 +13,7 @@ from tidemill.engine import permit
 from tidemill.engine.on_behalf import ON_BEHALF_OF_EMAIL
 from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.languages import QUERY_LANGUAGES, load_language
+from tidemill.model.by_identity import ByIdentity
 from tidemill.model.errors import BadRequest, Unsupported
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
@@ -30,10 +31,15 @@ from tidemill.server.wire import ERRORS, EVENTS, accepts, decode, json_body, rea
 
 router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyDirectRoute)
 
+_NOTHING: Final = frozenset({b"null", b"{}"})
 _JOB_SCOPE: Final = WorkspaceTarget("jobs", Need.DEVELOPER)
 InQuery = Annotated[RunQuery, Depends(run_query)]
 InHash = Annotated[str, Path(alias="hash")]
 InShape = Annotated[Shape, Depends(shape)]
+
+
+_NO_ARGS: Final = Raw(b"{}")
+_NULL: Final = Raw(b"null")
 
 
 class Preview(msgspec.Struct, kw_only=True):
@@ -42,18 +48,18 @@ class Preview(msgspec.Struct, kw_only=True):
     language: str
     content: str
     path: str | None = None
-    args: Raw = msgspec.field(default_factory=lambda: Raw(b"{}"))
+    args: Raw = msgspec.field(default_factory=lambda: _NO_ARGS)
     lock: str | None = None
     tag: str | None = None
     kind: str | None = None
-    modules: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
-    temp_script_refs: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
+    modules: Raw = msgspec.field(default_factory=lambda: _NULL)
+    temp_script_refs: Raw = msgspec.field(default_factory=lambda: _NULL)
 
 
 class InlineRun(msgspec.Struct, kw_only=True):
     """The arguments of a deployed script that is run inline."""
 
-    args: Raw = msgspec.field(default_factory=lambda: Raw(b"{}"))
+    args: Raw = msgspec.field(default_factory=lambda: _NO_ARGS)
 
 
 class RawScript(msgspec.Struct, kw_only=True):
@@ -347,14 +353,22 @@ async def _submit_preview(parts: Parts, caller: Principal, request: Request, que
     return await _submit(parts, caller, request, await _read_preview(parts, caller, request), query)
 
 
-async def _read_preview(parts: Parts, caller: Principal, request: Request) -> Preview:
+def _require_preview(caller: Principal) -> None:
     permit.require(caller, Action.PREVIEW, _JOB_SCOPE)
+
+
+_MAY_PREVIEW: Final = ByIdentity(_require_preview)
+
+
+async def _read_preview(parts: Parts, caller: Principal, request: Request) -> Preview:
+    _MAY_PREVIEW(caller)
     preview = decode(await read_json(request, max_bytes=parts.values.max_bytes), Preview)
-    load_language(preview.language)
+    if preview.language not in QUERY_LANGUAGES:
+        load_language(preview.language)
     if preview.kind not in {None, "", "code"}:
         raise Unsupported(f"Previews of the kind {preview.kind[:40]!r} are not supported: send 'content'.")
     for name in ("modules", "temp_script_refs"):
-        if bytes(getattr(preview, name)).strip() not in {b"null", b"{}"}:
+        if bytes(getattr(preview, name)).strip() not in _NOTHING:
             raise Unsupported(f"Previews with '{name}' are not supported: deploy the other scripts first.")
     return preview
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -172,11 +171,13 @@ class Connection:
                 self._ready.set_result(None)
             return
         if self._is_resetting:
-            with suppress(Error):  # `is_fit` finds it lost
+            try:
                 self.pgconn.consume_input()
                 self._take_reset()
                 self._look_whether_lost()
-                return
+            except Error:  # `is_fit` finds it lost
+                self._stop_watching()
+            return
         self._stop_watching()
 
     def _stop_watching(self) -> None:
