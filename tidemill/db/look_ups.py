@@ -187,7 +187,7 @@ class Remembered(Generic[T]):
         return self._made[0]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Look(Generic[T]):
     """One that was sent, or will be where there is no connection yet."""
 

@@ -62,7 +62,8 @@ class Collector:
         parts = []
         async for rows in result.batches(BATCH_ROWS):
             parts.append(self._counted(encoder.objects(rows), len(rows)))
-            await asyncio.sleep(0)  # heartbeats and other jobs go on meanwhile
+            if len(rows) == BATCH_ROWS:
+                await asyncio.sleep(0)  # heartbeats and other jobs go on meanwhile
         return b"[" + b",".join(parts) + b"]"
 
     async def _without_columns(self, result: Result) -> bytes:
@@ -75,7 +76,8 @@ class Collector:
             if mode.is_first_row:
                 return b"{}"
             parts.append(self._counted(b",".join([b"{}"] * len(rows)), len(rows)))
-            await asyncio.sleep(0)
+            if len(rows) == BATCH_ROWS:
+                await asyncio.sleep(0)
         return b"null" if mode.is_first_row else b"[" + b",".join(parts) + b"]"
 
     async def _first(self, result: Result, encoder: RowEncoder | ScalarEncoder) -> bytes:

@@ -140,7 +140,7 @@ class Foresight:
         return known is self.known and asyncio.get_running_loop().time() - self.begun_at < _FORESEEN_S
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Use:
     """A resource that is used now. `recorded` ends when that is on record; None: it is already."""
 

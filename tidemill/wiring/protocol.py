@@ -99,7 +99,10 @@ class ResettingProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """See `httptools.HttpRequestParser`, as for `on_body` and `on_message_complete`."""
         self._head_bytes = 0
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > _MOST_HEAD_BYTES:
+        size_bytes = len(self.url)
+        for name, value in self.headers:
+            size_bytes += len(name) + len(value)
+        if size_bytes > _MOST_HEAD_BYTES:
             self._is_too_long = True
             raise ValueError(_TOO_LONG)
         super().on_headers_complete()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from tidemill.engine.sql.dialect import Dialect
@@ -25,17 +26,17 @@ class Collection(StrEnum):
     LEGACY = "legacy"
     """One statement: its rows; several: the rows of each."""
 
-    @property
+    @cached_property
     def is_of_all(self) -> bool:
         """Whether the result has an entry for each statement."""
         return self.value.startswith("all_")
 
-    @property
+    @cached_property
     def is_first_row(self) -> bool:
         """Whether only the first row of a statement counts."""
         return "_first_row" in self.value
 
-    @property
+    @cached_property
     def is_scalar(self) -> bool:
         """Whether only the first column counts."""
         return self.value.endswith("_scalar")

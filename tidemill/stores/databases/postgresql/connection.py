@@ -1,14 +1,14 @@
 """One connection to a Postgres, and whether what we set for it stays with it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from psycopg import AsyncConnection, Error, generators
-from psycopg.abc import AdaptContext
+from psycopg import AsyncConnection, Error, adapt, generators
+from psycopg.abc import AdaptContext, Transformer
 from psycopg.adapt import AdaptersMap
-from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from tidemill.model.errors import ConnectionFailed
@@ -58,6 +58,7 @@ class Connection:
         self._is_watched = False
         self._is_resetting = False
         self._has_failed_to_reset = False
+        self._transformer: tuple[Sequence[int], Transformer] | None = None
 
     @classmethod
     async def open(cls, connecting: Connecting, *, timeout_ms: int, application: str, secret: str) -> Self:
@@ -87,9 +88,17 @@ class Connection:
         return self._driver
 
     @property
-    def context(self) -> AdaptContext:
+    def adapters(self) -> AdaptersMap:
         """By which values are read."""
-        return self._driver
+        return self._driver.adapters
+
+    def transformer(self, oids: Sequence[int]) -> Transformer:
+        """What reads values of these types; for columns of the very same object the one that has read the last ones."""
+        if self._transformer is None or self._transformer[0] is not oids:
+            made: Transformer = adapt.Transformer(self._driver)
+            made.set_loader_types(oids, Format.TEXT)
+            self._transformer = oids, made
+        return self._transformer[1]
 
     @property
     def is_lost(self) -> bool:
@@ -146,7 +155,8 @@ class Connection:
                 pgconn.consume_input()
             return pgconn.get_result()
         finally:
-            self._look_whether_lost()
+            if pgconn.status != _GOOD:
+                self._stop_watching()
 
     async def rest(self) -> list[PGresult]:
         """All that the server still answers to what it was sent; nothing of it is COPY."""

@@ -2,11 +2,10 @@
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from typing import Final, Self
 
 from psycopg import Error
-from psycopg.adapt import Transformer
-from psycopg.pq import ExecStatus, Format
+from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
 from tidemill.model.column import Column, Row
@@ -38,20 +37,12 @@ class PostgresResult:
         self.affected: int | None = None
         self.is_complete = False
         self._connection, self._statement = connection, statement
-        self._transformer = Transformer(connection.context)
-        self._transformer.set_loader_types(oids, Format.TEXT)
+        self._transformer = connection.transformer(oids)
         self._held = deque(held)
 
-    async def batches(self, rows: int) -> AsyncIterator[Sequence[Row]]:
+    def batches(self, rows: int) -> AsyncIterator[Sequence[Row]]:
         """See `Result.batches`."""
-        held: list[Row] = []
-        while (chunk := await self.next_chunk()) is not None:
-            held.extend(self._load(chunk))
-            while len(held) >= rows:
-                yield held[:rows]
-                del held[:rows]
-        if held:
-            yield held
+        return _Batches(self, rows)
 
     async def next_chunk(self) -> PGresult | None:
         """The next rows; None at the end. The last one is the place where a statement that fails late says so."""
@@ -93,15 +84,38 @@ class PostgresResult:
                 self.affected = chunk.command_tuples
         return chunk
 
-    def _load(self, chunk: PGresult) -> list[Row]:
-        self._transformer.set_pgresult(chunk, set_loaders=False)
+    def load(self, chunk: PGresult) -> list[Row]:
+        """The rows that came together."""
+        transformer = self._transformer
+        transformer.set_pgresult(chunk, set_loaders=False)
         try:
-            rows: list[Row] = self._transformer.load_rows(0, chunk.ntuples, tuple)
+            rows: list[Row] = transformer.load_rows(0, chunk.ntuples, tuple)
         except (Error, ValueError) as error:
             raise QueryFailed(
                 "A value of the result cannot be read, as if its type had just changed: run it again."
             ) from error
+        finally:
+            transformer.set_pgresult(None, set_loaders=False)  # it is kept, and the rows are not
         return rows
+
+
+class _Batches:
+    """The rows of a result, so many at a time. A generator would cost a small query more than its rows do."""
+
+    def __init__(self, result: PostgresResult, rows: int) -> None:
+        self._result, self._rows = result, rows
+        self._held: list[Row] = []
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[Row]:
+        while len(self._held) < self._rows and (chunk := await self._result.next_chunk()) is not None:
+            self._held.extend(self._result.load(chunk))
+        if not self._held:
+            raise StopAsyncIteration
+        batch, self._held = self._held[: self._rows], self._held[self._rows :]
+        return batch
 
 
 async def fetch(connection: Connection) -> PGresult | None:

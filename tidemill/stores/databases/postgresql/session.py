@@ -162,7 +162,7 @@ class PostgresSession:
     async def finish(self) -> None:
         """At the end of a session that went well: everything is read, what is open is rolled back."""
         await self._settle()
-        if self.connection.status in _OPEN:
+        if not self.connection.is_idle and self.connection.status in _OPEN:
             await self.connection.command("rollback")
 
     async def abandon(self) -> None:
@@ -355,7 +355,7 @@ class PostgresSession:
     def _columns(self, first: PGresult, found: dict[int, UserType]) -> tuple[tuple[Column, ...], tuple[int, ...]]:
         """The columns, and what their loaders are known by. A type that is found nowhere is text."""
         known = self._types.known(_column_oids(first)) | found
-        register(self.connection.context.adapters, known)
+        register(self.connection.adapters, known)
         columns, loaders = [], []
         for index in range(first.nfields):
             oid = first.ftype(index)
