@@ -115,6 +115,7 @@ GET /api/concurrency_groups/list
 GET /api/jobs/db_clock
 GET /api/w/{workspace}/workers/custom_tags
 GET /api/w/{workspace}/workspaces/tarball
+GET /api/w/{workspace}/favorites/list
 GET /api/w/{workspace}/workspaces/list_ws_specific
 GET /api/w/{workspace}/workspaces/encryption_key
 GET /api/configs/list_worker_groups
@@ -260,6 +261,8 @@ def _people(seeded: Seeded) -> dict[str, Call]:
         "GET acls/get/{kind}/{path}": Call(at=script),
         "POST acls/add/{kind}/{path}": Call(at=script, body={"owner": "u/op", "write": True}),
         "POST acls/remove/{kind}/{path}": Call(at=script, body={"owner": "u/op"}),
+        "POST favorites/star": Call(body={"path": SCRIPT, "favorite_kind": "script"}),
+        "POST favorites/unstar": Call(body={"path": SCRIPT, "favorite_kind": "script"}),
         "POST imports/windmill": Call(
             body={"url": "http://127.0.0.1:9", "workspace": "main", "token": "t"},
             status=424,

@@ -102,6 +102,7 @@ class Filter:
     path_start: str | None = None
     created_by: str | None = None
     label: str | None = None
+    paths: list[str] | None = None
     descending: bool = True
 
 

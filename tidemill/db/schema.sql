@@ -230,6 +230,17 @@ CREATE TABLE public.debounced (
 
 ALTER TABLE ONLY public.debounced FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.favorite (
+    workspace_id text NOT NULL,
+    email text NOT NULL,
+    kind text NOT NULL,
+    path text NOT NULL,
+    starred_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT favorite_kind_check CHECK ((kind = ANY (ARRAY['script'::text, 'flow'::text, 'resource'::text])))
+);
+
+ALTER TABLE ONLY public.favorite FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.flow (
     workspace_id text NOT NULL,
     path text NOT NULL,
@@ -1145,6 +1156,9 @@ ALTER TABLE ONLY public.debounce
 ALTER TABLE ONLY public.debounced
     ADD CONSTRAINT debounced_pkey PRIMARY KEY (batch, place);
 
+ALTER TABLE ONLY public.favorite
+    ADD CONSTRAINT favorite_pkey PRIMARY KEY (workspace_id, email, kind, path);
+
 ALTER TABLE ONLY public.flow_answer
     ADD CONSTRAINT flow_answer_id_key UNIQUE (id);
 
@@ -1335,6 +1349,8 @@ CREATE UNIQUE INDEX debounce_open ON public.debounce USING btree (key) WHERE is_
 
 CREATE INDEX debounced_job ON public.debounced USING btree (job_id);
 
+CREATE INDEX favorite_email ON public.favorite USING btree (email);
+
 CREATE INDEX flow_answer_level ON public.flow_answer USING btree (level_id);
 
 CREATE INDEX flow_answer_used ON public.flow_answer USING btree (used_level) WHERE (used_level IS NOT NULL);
@@ -1500,6 +1516,12 @@ ALTER TABLE ONLY public.access_key
 ALTER TABLE ONLY public.debounced
     ADD CONSTRAINT debounced_batch_fkey FOREIGN KEY (batch) REFERENCES public.debounce(batch) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.favorite
+    ADD CONSTRAINT favorite_email_fkey FOREIGN KEY (email) REFERENCES public.account(email) ON UPDATE CASCADE ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.favorite
+    ADD CONSTRAINT favorite_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.flow_user_state
     ADD CONSTRAINT flow_user_state_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
@@ -1604,6 +1626,8 @@ ALTER TABLE public.debounce ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.debounced ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.favorite ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.flow ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.flow_answer ENABLE ROW LEVEL SECURITY;
@@ -1673,6 +1697,8 @@ CREATE POLICY of_workspace ON public.audit USING (((workspace_id = current_setti
 CREATE POLICY of_workspace ON public.debounce USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.debounced USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.favorite USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.flow USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 

@@ -137,6 +137,7 @@ class Filter:
     label: str | None = None
     template: bool | None = None
     dedicated: bool | None = None
+    paths: list[str] | None = None
     descending: bool = True
 
 

@@ -214,6 +214,10 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/variables/history/p/{path:path}": member("variables:read"),
     "GET /api/w/{workspace}/variables/history/v/{id}": member("variables:read"),
     "GET /api/w/{workspace}/variables/history/diff": member("variables:read"),
+    # favourites
+    "POST /api/w/{workspace}/favorites/star": member("favorites:write", writes=True, jobs=False),
+    "POST /api/w/{workspace}/favorites/unstar": member("favorites:write", writes=True, jobs=False),
+    "GET /api/w/{workspace}/favorites/list": member("favorites:read", jobs=False),
     # schedules
     "POST /api/schedules/preview": account("schedules:read"),
     "POST /api/w/{workspace}/schedules/create": developer("schedules:write"),

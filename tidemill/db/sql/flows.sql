@@ -70,6 +70,7 @@ where f.workspace_id = :workspace_id
     or f.extra_perms ?| :permission_keys::text[])
   and f.archived = :archived
   and (:path_exact::text is null or f.path = :path_exact)
+  and (:paths::text[] is null or f.path = any(:paths))
   and (:path_start::text is null or starts_with(f.path, :path_start))
   and (:created_by::text is null or v.created_by = :created_by)
   and (:label::text is null or :label = any(v.labels))

@@ -108,6 +108,7 @@ where s.workspace_id = :workspace_id
     else not s.archived end
   and (:with_libraries::boolean or not s.no_main_func)
   and (:path_exact::text is null or s.path = :path_exact)
+  and (:paths::text[] is null or s.path = any(:paths))
   and (:path_start::text is null or starts_with(s.path, :path_start))
   and (:created_by::text is null or s.created_by = :created_by)
   and (:first_parent::bigint is null or s.parent_hashes[1] = :first_parent)

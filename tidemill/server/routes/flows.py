@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidemill.db import audit, flows, jobs
+from tidemill.db import audit, favorites, flows, jobs
 from tidemill.db.flows import Filter, FlowVersion
 from tidemill.engine import permit
 from tidemill.engine.flow.check import Finding
@@ -252,6 +252,7 @@ async def list_flows(
 ) -> Response:
     """The flows that the caller may see, those deployed last first."""
     permit.require(caller, Action.LIST, _FLOWS)
+    starred = await favorites.paths(parts.database.single, caller, ItemKind.FLOW)
     wanted = Filter(
         archived=show_archived,
         path_exact=_plain(path_exact),
@@ -259,6 +260,7 @@ async def list_flows(
         created_by=_plain(created_by),
         label=_plain(label),
         descending=order_desc,
+        paths=sorted(starred) if starred_only else None,
     )
     number, readable = counted_page(request, page, per_page), permit.readable_owners(caller)
     async with parts.database.transaction(caller.workspace) as tx:
@@ -266,13 +268,10 @@ async def list_flows(
         async def fetch(after: FlowVersion | None, limit: int) -> list[FlowVersion]:
             return await flows.page(tx, caller.workspace, wanted, readable=readable, after=after, limit=limit)
 
-        found = (
-            []
-            if starred_only
-            else await visible_page(fetch, lambda flow: _may_list(caller, flow), number=number, per_page=per_page)
-        )
+        found = await visible_page(fetch, lambda flow: _may_list(caller, flow), number=number, per_page=per_page)
     rows = [flow_out(flow, is_row=True) for flow in found]
     for row in rows:
+        row.starred = row.path in starred
         row.description = "" if without_description else row.description
         row.deployment_msg = row.deployment_msg if with_deployment_msg else msgspec.UNSET
     return json_answer(rows)

@@ -9,7 +9,7 @@ from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidemill.db import scripts
+from tidemill.db import favorites, scripts
 from tidemill.db.scripts import Filter, Script, parse_hash
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Item, ItemKind, Listing
@@ -119,7 +119,7 @@ async def list_scripts(
     is_template: bool | None = None,
     kinds: Annotated[str | None, Query(description="Kinds, separated by commas.")] = None,
     languages: Annotated[str | None, Query(description="Languages, separated by commas.")] = None,
-    starred_only: Annotated[bool, Query(description="true: nothing, for there are no stars yet.")] = False,
+    starred_only: bool = False,
     with_deployment_msg: bool = False,
     without_description: bool = False,
     dedicated_worker: bool | None = None,
@@ -127,6 +127,7 @@ async def list_scripts(
 ) -> Response:
     """Scripts in use, the newest first, without their locks and schemas."""
     permit.require(caller, Action.LIST, _SCRIPTS)
+    starred = await favorites.paths(parts.database.single, caller, ItemKind.SCRIPT)
     wanted = Filter(
         archived=show_archived,
         with_libraries=include_without_main,
@@ -142,6 +143,7 @@ async def list_scripts(
         template=is_template,
         dedicated=dedicated_worker,
         descending=order_desc,
+        paths=sorted(starred) if starred_only else None,
     )
     number = counted_page(request, page, per_page)
     readable = permit.readable_owners(caller)
@@ -154,9 +156,10 @@ async def list_scripts(
             item = Item(ItemKind.SCRIPT, parse_path(script.path), script.shares)
             return permit.decide(caller, Action.LIST, item).allowed
 
-        found = [] if starred_only else await visible_page(fetch, is_visible, number=number, per_page=per_page)
+        found = await visible_page(fetch, is_visible, number=number, per_page=per_page)
     rows = [script_out(script, is_row=True) for script in found]
     for row in rows:
+        row.starred = row.path in starred
         row.description = "" if without_description else row.description
         row.deployment_msg = row.deployment_msg if with_deployment_msg else msgspec.UNSET
     return json_answer(rows)

@@ -6,6 +6,7 @@ import { useState } from "react";
 
 import { useWorkspace } from "@/app/workspace";
 import { Editor } from "@/editor";
+import { StarButton } from "@/favorite/star";
 import { INPUT } from "@/flow/layout";
 import { nameOf, stepOf, type Schema } from "@/flow/model";
 import { writeValue } from "@/results/value";
@@ -99,6 +100,7 @@ function Actions({ workspace, found, isBusy }: { workspace: string; found: Versi
   }
   return (
     <>
+      {!archived && <StarButton workspace={workspace} kind="flow" path={path} />}
       <Button look="quiet" icon={<Trash2 size={15} aria-hidden />} onClick={() => setAsking("delete")}>
         Delete
       </Button>

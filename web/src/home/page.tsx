@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 
 import { memberQuery } from "@/app/session";
 import { useWorkspace } from "@/app/workspace";
+import { Favorites } from "@/favorite/favorites";
 import { StateBadge, stateOf } from "@/job/state";
 import { PageHead, Panel } from "@/ui/panel";
 import { Shown } from "@/ui/states";
@@ -32,6 +33,7 @@ export function HomePage() {
       />
       <div className="grid gap-4 px-4 pb-8 lg:grid-cols-2 lg:px-6">
         {isNew && <Doors workspace={workspace} />}
+        <Favorites workspace={workspace} />
         <Panel title="Scripts and flows" flush actions={<More to="/w/$workspace/scripts" workspace={workspace} />}>
           <Shown query={scripts} what="what was deployed">
             {(found) => (

@@ -6,6 +6,7 @@ import { useState } from "react";
 
 import { ApiError } from "@/api/client";
 import { useWorkspace } from "@/app/workspace";
+import { StarButton } from "@/favorite/star";
 import { Aside } from "@/items/aside";
 import { ResourceConflict } from "@/items/conflict";
 import { DeleteButton } from "@/items/delete";
@@ -71,6 +72,7 @@ function Editing({ workspace, item, type }: { workspace: string; item: ResourceI
         }
         actions={
           <>
+            <StarButton workspace={workspace} kind="resource" path={item.path} />
             <DeleteButton workspace={workspace} kind="resources" path={item.path} effect="Scripts that use it will fail." then={() => navigate({ to: "/w/$workspace/resources", params: { workspace } })} />
             {type?.category === "database" && OPENED.has(type.name) && (
               <Link to="/w/$workspace/databases/p/$" params={{ workspace, _splat: item.path }} search={{}} className={buttonClass()}>

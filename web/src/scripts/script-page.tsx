@@ -7,6 +7,7 @@ import { useState } from "react";
 import { AccessButton } from "@/access/button";
 import { useWorkspace } from "@/app/workspace";
 import { Editor } from "@/editor";
+import { StarButton } from "@/favorite/star";
 import { SchemaForm } from "@/forms/form";
 import { JobPanels } from "@/job/panel";
 import { runScript } from "@/job/queries";
@@ -46,6 +47,7 @@ export function ScriptPage() {
             }
             actions={
               <>
+                <StarButton workspace={workspace} kind="script" path={path} />
                 <Button icon={<Archive size={15} aria-hidden />} onClick={() => setArchiving(true)}>
                   Archive
                 </Button>
