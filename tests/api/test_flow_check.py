@@ -51,3 +51,40 @@ async def test_a_check_tells_nothing_of_what_is_hidden(api: Api) -> None:
     assert [each["code"] for each in answers["u/admin/hidden"]] == ["missing_resource"]
     hidden, absent = (json.dumps(answers[f"u/admin/{name}"]) for name in ("hidden", "absent"))
     assert hidden.replace("hidden", "absent") == absent
+
+
+async def test_what_is_run_is_looked_for_with_the_arguments_that_it_takes(api: Api) -> None:
+    async def script(path: str, content: str) -> str:
+        body = {"path": path, "summary": "", "description": "", "content": content, "language": "python3"}
+        answer = await api.developer.post(f"{W}/scripts/create", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.text
+
+    version = await script("u/dev/strict", "def main(x: int, y: int = 1): ...")
+    await script("u/dev/open", "def main(x: int, **more): ...")
+    below: dict[str, object] = {"path": "u/dev/below", "summary": "", "value": {"modules": []}}
+    below["schema"] = {"properties": {"n": {}}, "required": ["n"]}
+    assert (await api.developer.post(f"{W}/flows/create", json=below)).status_code == 201
+
+    def runs(step: str, kind: str, path: str, *names: str, **more: str) -> dict[str, object]:
+        inputs = {name: {"type": "static", "value": 1} for name in names}
+        return {"id": step, "value": {"type": kind, "path": path, "input_transforms": inputs, **more}}
+
+    modules = [
+        runs("a", "script", "u/dev/strict", "x"),
+        runs("b", "script", "u/dev/strict", "y", "w"),
+        runs("c", "script", "u/dev/strict", "x", "w", hash=version.upper()),
+        runs("d", "script", "u/dev/strict", "x", hash="7" * 16),
+        runs("e", "script", "u/dev/open", "x", "w"),
+        runs("f", "flow", "u/dev/below"),
+    ]
+    answer = await api.developer.post(f"{W}/flows/check", json={"value": {"modules": modules}})
+    assert [(each["code"], each["place"]) for each in answer.json()] == [
+        ("missing_version", "/modules/3/value/hash"),
+        ("unknown_input", "/modules/1/value/input_transforms/w"),
+        ("missing_input", "/modules/1/value/input_transforms"),
+        ("unknown_input", "/modules/2/value/input_transforms/w"),
+        ("missing_input", "/modules/5/value/input_transforms"),
+    ]
+    hidden = await api.admin.post(f"{W}/flows/check", json={"value": {"modules": modules}})
+    assert hidden.json() == answer.json()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tidemill.engine.flow.check import Facts, Paths, check, paths_named
+from tidemill.engine.flow.check import Facts, Paths, Takes, check, paths_named
 from tidemill.engine.flow.written import names_in
 from tidemill.model.flow_reading import read_flow
 
@@ -163,3 +163,42 @@ def test_an_expression_that_cannot_be_parsed_is_told_at_each_place() -> None:
 def test_names_are_read_from_the_text(text: str, steps: set[str], inputs: set[str] | None) -> None:
     named = names_in(text)
     assert (named.steps, named.inputs) == (steps, inputs)
+
+
+def runs(step_id: str, kind: str, path: str, *inputs: str, **more: str) -> dict[str, Any]:
+    transforms = {name: {"type": "static", "value": 1} for name in inputs}
+    return {"id": step_id, "value": {"type": kind, "path": path, "input_transforms": transforms, **more}}
+
+
+def test_a_version_of_a_script_is_looked_for_by_its_hash() -> None:
+    modules = [runs("a", "script", "f/x", hash="0123456789abcdef"), runs("b", "script", "f/x", hash="gone")]
+    assert paths_named(read_flow(json.dumps({"modules": modules}).encode())) == Paths(
+        versions=frozenset({"0123456789abcdef", "gone"})
+    )
+    there = Paths(versions=frozenset({"0123456789abcdef"}))
+    assert found(*modules, facts=Facts(there=there)) == [("missing_version", "/modules/1/value/hash")]
+
+
+def test_arguments_of_what_is_run_are_compared_with_what_it_takes() -> None:
+    takes = {
+        ("script", "f/s"): Takes(names=frozenset({"x", "y"}), required=frozenset({"x"})),
+        ("version", "0123456789abcdef"): Takes(names=frozenset({"z"})),
+        ("flow", "f/f"): Takes(names=frozenset({"x"}), required=frozenset({"x"})),
+        ("script", "f/any"): Takes(names=frozenset({"x"}), takes_any=True),
+    }
+    there = Paths(
+        scripts=frozenset({"f/s", "f/any"}), versions=frozenset({"0123456789abcdef"}), flows=frozenset({"f/f"})
+    )
+    modules = [
+        runs("a", "script", "f/s", "x", "y"),
+        runs("b", "script", "f/s", "y", "w"),
+        loop("l", runs("c", "script", "f/s", "x", hash="0123456789abcdef")),
+        runs("d", "flow", "f/f"),
+        runs("e", "script", "f/any", "x", "more"),
+    ]
+    assert found(*modules, facts=Facts(there=there, takes=takes)) == [
+        ("unknown_input", "/modules/1/value/input_transforms/w"),
+        ("missing_input", "/modules/1/value/input_transforms"),
+        ("unknown_input", "/modules/2/value/modules/0/value/input_transforms/x"),
+        ("missing_input", "/modules/3/value/input_transforms"),
+    ]

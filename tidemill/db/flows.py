@@ -1,5 +1,6 @@
 """Flows: a path with its versions, of which one runs. The runs themselves are `db/flow_runs.py`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -15,6 +16,7 @@ from tidemill.engine.flow.check import Paths
 from tidemill.engine.permit import Readable
 
 _SQL: Final = queries("flows")
+_HASH: Final = re.compile(r"[0-7][0-9a-fA-F]{15}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,11 +213,19 @@ async def paths(statements: Statements, workspace: str) -> list[SharedPath]:
 
 @dataclass(frozen=True, slots=True)
 class NamedItem:
-    """An item that a flow names. `kind`: script, flow, resource or variable."""
+    """An item that a flow names.
+
+    Attributes:
+        kind: script, version (of a script, by its hash), flow, resource or variable.
+        schema: of its arguments, JSON; `takes_any`: it may take others, too.
+    """
 
     kind: str
     path: str
+    version: int | None
     extra_perms: bytes
+    schema: bytes | None
+    takes_any: bool
 
 
 async def named(statements: Statements, workspace: str, paths: Paths) -> list[NamedItem]:
@@ -225,6 +235,7 @@ async def named(statements: Statements, workspace: str, paths: Paths) -> list[Na
         NamedItem,
         workspace_id=workspace,
         scripts=list(paths.scripts),
+        versions=[int(each, 16) for each in paths.versions if _HASH.fullmatch(each)],
         flows=list(paths.flows),
         resources=list(paths.resources),
         variables=list(paths.variables),

@@ -82,17 +82,22 @@ limit :limit;
 select path, extra_perms from flow where workspace_id = :workspace_id and not archived order by path;
 
 -- name: named
--- What there is in use of the paths that a flow names, with what decides who may read it.
-select 'script' as kind, path, extra_perms from script
-where workspace_id = :workspace_id and path = any(:scripts::text[]) and not archived
+-- What there is in use of what a flow names, with what decides who may read it; of scripts and flows with what they take.
+-- A script that may take any argument (`**`) is told apart by its text.
+select 'script' as kind, path, null::bigint as version, extra_perms, schema, position('**' in content) > 0 as takes_any
+from script where workspace_id = :workspace_id and path = any(:scripts::text[]) and not archived
 union all
-select 'flow', path, extra_perms from flow
-where workspace_id = :workspace_id and path = any(:flows::text[]) and not archived
+select 'version', path, hash, extra_perms, schema, position('**' in content) > 0
+from script where workspace_id = :workspace_id and hash = any(:versions::bigint[]) and not deleted
 union all
-select 'resource', path, extra_perms from resource
+select 'flow', f.path, null, f.extra_perms, v.schema, false
+from flow f join flow_version v on v.workspace_id = f.workspace_id and v.id = f.version
+where f.workspace_id = :workspace_id and f.path = any(:flows::text[]) and not f.archived
+union all
+select 'resource', path, null, extra_perms, null, true from resource
 where workspace_id = :workspace_id and path = any(:resources::text[])
 union all
-select 'variable', path, extra_perms from variable
+select 'variable', path, null, extra_perms, null, true from variable
 where workspace_id = :workspace_id and path = any(:variables::text[]);
 
 -- name: locking

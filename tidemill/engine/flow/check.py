@@ -33,12 +33,22 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """Paths of each kind: those that a flow names, or those of them that there are."""
+    """Paths of each kind: those that a flow names, or those of them that there are. `versions`: hashes of scripts."""
 
     scripts: frozenset[str] = frozenset()
+    versions: frozenset[str] = frozenset()
     flows: frozenset[str] = frozenset()
     resources: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takes:
+    """The arguments of a script or flow. `takes_any`: others may be passed on to it, too."""
+
+    names: frozenset[str]
+    required: frozenset[str] = frozenset()
+    takes_any: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +59,13 @@ class Facts:
         there: what there is of the paths that it names, as far as its author may read it.
         unparsable: the expressions that cannot be parsed, and why.
         arguments: the names in the flow's schema; None where it has none.
+        takes: what those scripts and flows take that say so, by kind (script, version, flow) and path or hash.
     """
 
     there: Paths = field(default_factory=Paths)
     unparsable: Mapping[str, str] = field(default_factory=dict)
     arguments: Collection[str] | None = None
+    takes: Mapping[tuple[str, str], Takes] = field(default_factory=dict)
 
 
 _ALWAYS: Final = frozenset({"true", "1"})
@@ -62,7 +74,7 @@ _NEVER: Final = frozenset({"false", "0", "null", "undefined", '""', "''"})
 
 def check(flow: Flow, facts: Facts) -> list[Finding]:
     """All that was found, in the order of the flow."""
-    found = [*_of_expressions(flow, facts), *_of_paths(flow, facts.there)]
+    found = [*_of_expressions(flow, facts), *_of_paths(flow, facts.there), *_of_inputs(flow, facts.takes)]
     for steps in _levels(flow):
         found += _of_order(steps)
     if facts.arguments is not None:
@@ -77,7 +89,13 @@ def paths_named(flow: Flow) -> Paths:
     def of(kind: str) -> frozenset[str]:
         return frozenset(path for each, path, _ in named if each == kind)
 
-    return Paths(scripts=of("script"), flows=of("flow"), resources=of("resource"), variables=of("variable"))
+    return Paths(
+        scripts=of("script"),
+        versions=of("version"),
+        flows=of("flow"),
+        resources=of("resource"),
+        variables=of("variable"),
+    )
 
 
 def _of_expressions(flow: Flow, facts: Facts) -> Iterator[Finding]:
@@ -100,11 +118,8 @@ def _not_seen(written: Written, step: str, *, is_there: bool) -> Finding:
 def _named_paths(flow: Flow) -> Iterator[tuple[str, str, str]]:
     """Kind, path and place of all that is named."""
     for step in all_steps(flow):
-        match step.kind:
-            case DeployedScript() if step.kind.hash is None:
-                yield "script", step.kind.path, f"{step.place}/value/path"
-            case SubFlow():
-                yield "flow", step.kind.path, f"{step.place}/value/path"
+        if (run := _runs(step)) is not None:
+            yield *run, f"{step.place}/value/{'hash' if run[0] == 'version' else 'path'}"
         for value, place in statics_of(step):
             yield from _references(value, place)
     for name, value in flow.environment.items():
@@ -117,16 +132,51 @@ def _named_paths(flow: Flow) -> Iterator[tuple[str, str, str]]:
             yield "resource", path, written.place
 
 
+def _runs(step: Step) -> tuple[str, str] | None:
+    """Kind and path or hash of what is deployed and run by a step."""
+    match step.kind:
+        case DeployedScript():
+            return ("script", step.kind.path) if step.kind.hash is None else ("version", step.kind.hash)
+        case SubFlow():
+            return "flow", step.kind.path
+        case _:
+            return None
+
+
+def _of_inputs(flow: Flow, takes: Mapping[tuple[str, str], Takes]) -> Iterator[Finding]:
+    """What steps pass on to what does not take it, and what they do not pass on."""
+    for step in all_steps(flow):
+        taken = None if (runs := _runs(step)) is None else takes.get(runs)
+        if taken is None or not isinstance(step.kind, DeployedScript | SubFlow):
+            continue
+        what, place = f"{'flow' if isinstance(step.kind, SubFlow) else 'script'} '{step.kind.path}'", step.place
+        for name in step.kind.inputs:
+            if name not in taken.names and not taken.takes_any:
+                message = f"The {what} has no argument '{name}': it is left out."
+                yield Finding("unknown_input", f"{place}/value/input_transforms/{name}", message)
+        for name in sorted(taken.required - set(step.kind.inputs)):
+            yield Finding(
+                "missing_input", f"{place}/value/input_transforms", f"The {what} needs the argument '{name}'."
+            )
+
+
 def _references(value: bytes, place: str) -> Iterator[tuple[str, str, str]]:
     for kind, path in sorted(references_in(value)):
         yield "variable" if kind == "var" else "resource", path, place
 
 
 def _of_paths(flow: Flow, there: Paths) -> Iterator[Finding]:
-    known = {"script": there.scripts, "flow": there.flows, "resource": there.resources, "variable": there.variables}
+    known = {
+        "script": there.scripts,
+        "version": there.versions,
+        "flow": there.flows,
+        "resource": there.resources,
+        "variable": there.variables,
+    }
     for kind, path, place in _named_paths(flow):
         if path not in known[kind]:
-            yield Finding(f"missing_{kind}", place, f"There is no {kind} '{path}', or none that you may read.")
+            what = f"version '{path}' of a script" if kind == "version" else f"{kind} '{path}'"
+            yield Finding(f"missing_{kind}", place, f"There is no {what}, or none that you may read.")
 
 
 def _levels(flow: Flow) -> Iterator[tuple[Step, ...]]:
