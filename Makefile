@@ -33,7 +33,7 @@ install: $(VENV)/.installed ## Make the environment; leaves .venv/bin/tidemill
 
 install-dev: $(VENV)/.installed-dev
 
-WEB_SOURCES := $(shell find web packaging/build_web.py -type f -not -path 'web/node_modules/*' -not -path 'web/openapi.json' -not -path 'web/src/api/schema.d.ts')
+WEB_SOURCES := $(shell find web packaging/build_web.py -type f -not -path 'web/node_modules/*' -not -path 'web/openapi.json' -not -path 'web/src/api/schema.d.ts' -not -path 'web/screenshots/*')
 
 $(VENV)/.web: $(VENV)/.installed $(WEB_SOURCES)
 	@$(BIN)/python packaging/build_web.py
@@ -41,8 +41,11 @@ $(VENV)/.web: $(VENV)/.installed $(WEB_SOURCES)
 
 web: $(VENV)/.web ## Build the web interface into the package
 
-web-check: $(VENV)/.web ## Types, lint and component tests of the web interface
+$(VENV)/.web-checked: $(VENV)/.web
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent check
+	@touch $@
+
+web-check: $(VENV)/.web-checked ## Types, lint and component tests of the web interface
 
 ui-dev: $(VENV)/.web ## The web interface with hot reload, against a running server (TIDEMILL_URL)
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent dev
