@@ -132,7 +132,10 @@ async def test_members_of_groups_may_be_wanted(api: Api) -> None:
     assert (await api.operator.get(info)).json()["can_approve"] is True
     assert (await api.developer.get(info)).json()["can_approve"] is False
     assert (await (await api.person("eve")).get(info)).status_code == 404
-    answer = await api.operator.post(f"{W}/jobs_u/flow/resume_suspended/{flow.flow}", json={"payload": {"a": 1}})
+    for_others = await api.client(await api.token("op@x.org", scopes=["jobs:write:f/other/*"]))
+    wanted = f"{W}/jobs_u/flow/resume_suspended/{flow.flow}"
+    assert (await for_others.post(wanted, json={})).status_code == 403
+    answer = await api.operator.post(wanted, json={"payload": {"a": 1}})
     assert answer.status_code == 201, answer.text
     assert await given(api, flow) == [("op", True, b'{"a":1}')]
 

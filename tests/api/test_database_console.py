@@ -75,3 +75,13 @@ async def test_history_is_pruned_and_long_scripts_are_kept_in_part(api: Api, cli
     )
     assert await prune.remove_query_history(api.parts.database, days=7) == 1
     assert [each["content"] for each in (await history(client))["entries"]] == ["select 2"]
+
+
+async def test_a_token_for_some_scripts_runs_nothing_in_the_console(api: Api, client: httpx.AsyncClient) -> None:
+    secret = {"path": "u/dev/secret", "value": "open-sesame", "is_secret": True, "description": ""}
+    assert (await client.post(f"{W}/variables/create", json=secret)).is_success
+    body = {"resource": PATH, "content": "-- $1 word (text)\nselect $1 as w", "args": {"word": "$var:u/dev/secret"}}
+    for run, status in (("jobs:run:scripts:f/data/report", 403), ("jobs:run:scripts", 403), ("jobs:run", 200)):
+        scoped = await api.client(await api.token("dev@x.org", scopes=["resources:read", run]))
+        answer = await scoped.post(f"{W}/databases/run", json=body)
+        assert (answer.status_code, "open-sesame" in answer.text) == (status, status == 200), answer.text

@@ -161,3 +161,18 @@ async def test_mariadb_takes_all_of_a_file_or_nothing(api: Api, database_servers
     await imported(client, 'id,t\n1,\n2,""\n3,"ä,"\n'.encode(), **where)
     assert (await ask(client, "rows", **where))["rows"] == [[1, None], [2, ""], [3, "ä,"]]
     await ask(client, "define", steps=[{"kind": "drop_table", **where}], dry_run=False)
+
+
+async def test_files_in_storages_need_the_scopes_of_storages(api: Api, client: httpx.AsyncClient) -> None:
+    table = {"resource": PATH, "schema": "files", "table": "kept"}
+    for what, body, scope in (
+        ("export", {"to": {"s3": "u/dev/kept.csv"}}, "job_helpers:write"),
+        ("import", {"from": {"s3": "u/dev/kept.csv"}, "dry_run": True}, "job_helpers:read"),
+    ):
+        narrow = await api.client(await api.token("dev@x.org", scopes=["resources:read"]))
+        told = await narrow.post(f"{W}/databases/{what}", json={**table, **body})
+        assert (told.status_code, scope in told.text) == (403, True), told.text
+        wide = await api.client(await api.token("dev@x.org", scopes=["resources:read", scope]))
+        assert (await wide.post(f"{W}/databases/{what}", json={**table, **body})).status_code != 403
+    streamed = await narrow.post(f"{W}/databases/export", json=table)
+    assert streamed.is_success, streamed.text

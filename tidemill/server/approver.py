@@ -88,7 +88,7 @@ def _number(text: str) -> int:
 
 
 async def _person(parts: Parts, request: Request, workspace: str) -> Principal | None:
-    """The member who is signed in. A job is none, nor is a token that may not write or is for something else.
+    """The member who is signed in. A job is none, nor is a token that may not write, or may for some paths alone.
 
     It is the link that lets somebody in: what else is shown and does not hold is as if it were not shown.
     """
@@ -103,5 +103,5 @@ async def _person(parts: Parts, request: Request, workspace: str) -> Principal |
         return None
     credential = found.credential
     is_personal = credential.kind in {CredentialKind.PERSONAL, CredentialKind.SESSION} and not credential.read_only
-    is_here = credential.workspace in {None, workspace} and scopes.permits_some(credential.scopes, "jobs", "write")
+    is_here = credential.workspace in {None, workspace} and scopes.permits(credential.scopes, "jobs", "write")
     return found if is_personal and is_here else None

@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from tidemill.db import identity, query_history
 from tidemill.db.query_history import Ran
+from tidemill.engine import permit
+from tidemill.engine.permit import Action, Need, WorkspaceTarget
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, NotFound, error_of
 from tidemill.model.identity import Principal
@@ -57,6 +59,7 @@ async def run_in_console(
     parts: InParts, caller: Caller, request: Request, body: Annotated[ToRun, Depends(json_body(ToRun))]
 ) -> Response:
     """Run a script while the request waits; it is in the history, whether it succeeds or fails."""
+    permit.require(caller, Action.PREVIEW, WorkspaceTarget("jobs", Need.DEVELOPER))
     resource = plain(body.resource)
     async with explorer_for(parts, caller, resource) as explorer:
         language = explorer.language

@@ -10,6 +10,7 @@ from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from tidemill.engine import permit
 from tidemill.engine.pages import Page
 from tidemill.engine.sql.annotations import Format
 from tidemill.model.errors import BadRequest
@@ -84,6 +85,9 @@ async def export_rows(
     parts: InParts, caller: Caller, body: Annotated[ToExport, Depends(json_body(ToExport))]
 ) -> Response:
     """The rows of a table or the documents of a collection as a file. What fails later on breaks the answer off."""
+    is_stored = bytes(body.to).strip() not in {b"", b"null"}
+    if is_stored:
+        permit.require_scope(caller, "job_helpers", "write")
     await require_lease(parts.database, caller)
     page = Page(filters=filters_of(body.filters), order=order_of(body.sort), query=bytes(body.query), is_canonical=True)
     ending, content_type = _TYPES[body.format]
@@ -93,7 +97,7 @@ async def export_rows(
         pieces = in_one_task(explorer.export(body.schema, body.table, page, form=body.format))
         first = await anext(pieces, b"")
         whole = pieces_with(first, pieces)
-        if bytes(body.to).strip() not in {b"", b"null"}:
+        if is_stored:
             to = read_pointer(bytes(body.to), name="to")
             written = await host.upload(whole, key=to.key, storage=to.storage, content_type=content_type)
             return json_answer(Exported(Raw(written)))
@@ -107,6 +111,7 @@ async def import_object(
     parts: InParts, caller: Caller, body: Annotated[ToImport, Depends(json_body(ToImport))]
 ) -> Response:
     """Insert what an object holds, all of it or nothing."""
+    permit.require_scope(caller, "job_helpers", "read")
     await require_lease(parts.database, caller)
     async with inline_host(parts, caller) as host:
         return await _imported(parts, caller, host, body, host.download(bytes(body.file)))
