@@ -92,6 +92,35 @@ async def test_a_large_result_comes_back_whole_and_only_lists_replace_it(api: Ap
     for name in ("jobs/list", "jobs/completed/list"):
         (row,) = (await api.developer.get(f"{W}/{name}")).json()
         assert row["result"] == "WINDMILL_TOO_BIG"
+    short = (await api.developer.get(f"{W}/jobs_u/get/{job_id}", params={"no_large": True})).json()
+    assert short["result"] == "WINDMILL_TOO_BIG"
+    assert (short["args"], short["success"]) == ({}, True)
+
+
+@pytest.mark.parametrize("size", [10, 300_000, 3_000_000])
+@pytest.mark.parametrize("as_list", [True, False])
+async def test_some_bytes_of_a_result(api: Api, size: int, as_list: bool) -> None:
+    await deploy(api.developer)
+    worker, job_id = Worker(api), await run(api.developer)
+    text = b"".join(b"%07d" % number for number in range(size // 7 + 1))
+    result = b'["%s",1]' % text if as_list else b'"%s"' % text
+    await worker.end(job_id, result)
+    whole, address = len(result), f"{W}/jobs_u/completed/get_result/{job_id}"
+    for asked, start, end in (
+        ("0-4", 0, 5),
+        ("3-", 3, whole),
+        ("-4", whole - 4, whole),
+        (f"{whole - 2}-{whole * 3}", whole - 2, whole),
+        (f"{whole // 2}-{whole // 2 + 3}", whole // 2, whole // 2 + 4),
+        (f"-{whole + 100}", 0, whole),
+    ):
+        answer = await api.developer.get(address, headers={"Range": f"bytes={asked}"})
+        assert (answer.status_code, answer.content) == (206, result[start:end]), asked
+        assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{whole}"
+    assert (await api.developer.get(address, headers={"Range": f"bytes={whole}-"})).status_code == 416
+    for ignored in ("bytes=1-0", "bytes=0-1,3-4", "lines=1-2"):
+        answer = await api.developer.get(address, headers={"Range": ignored})
+        assert (answer.status_code, answer.content) == (200, result)
 
 
 @pytest.mark.parametrize("what", ["NO_JOB_ID", "x", "0192d3a4-5b6c-7d8e-9f01-23456789abcd"])

@@ -191,3 +191,17 @@ async def test_a_value_without_an_index_or_of_another_form_is_read_whole(databas
         await member.end(await member.claim())
         job = await member.claim()
         assert await args_of(parts, job) == b'{"seen":9}'
+
+
+async def test_some_bytes_of_a_large_value_are_read_alone(database: Database, tmp_path: Path) -> None:
+    store = CountingStore()
+    raw = b'"' + b"".join(hashlib.sha256(b"%d" % number).hexdigest().encode() for number in range(100_000)) + b'"'
+    async with worker_parts(database, tmp_path, content=BucketContent(store)) as parts:
+        kept = await parts.values.keep(raw, what="A text")
+        for start, end, expected in (
+            (0, 5, raw[:5]),
+            (-7, None, raw[-7:]),
+            (3_000_000, 3_000_009, raw[3_000_000:][:9]),
+        ):
+            assert await parts.values.stretch(None, kept.digest, start, end) == (expected, len(raw))
+    assert store.read_bytes < 500_000

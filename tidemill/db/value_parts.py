@@ -15,7 +15,7 @@ from tidemill.engine.expressions.need import Large, Need
 from tidemill.engine.expressions.paths import member, pick
 from tidemill.engine.json_index import Among, LargeArray, Place, index_of, look
 from tidemill.model.content import Blocks, Content, Packed
-from tidemill.model.errors import ContentDamaged, NotFound
+from tidemill.model.errors import ContentDamaged, NotFound, RangeUnsatisfiable
 
 INDEXED_BYTES: Final = 1 << 20
 """From here on an index is worth its while."""
@@ -27,13 +27,13 @@ _MOST_BLOCKS_KEPT: Final = 16
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
-    """An index as it is kept."""
+    """An index as it is kept; `root` None: of what is no container there are only blocks."""
 
     size_bytes: int
     block_bytes: int
     stored_bytes: tuple[int, ...]
     digests: bytes
-    root: Place
+    root: Place | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,25 @@ class Whole:
 
 
 def parts_of(raw: bytes, packed: Packed) -> bytes | None:
-    """The index of the JSON text `raw`, as it is kept; None where it would tell nothing."""
-    root = index_of(raw) if len(raw) >= INDEXED_BYTES else None
-    if root is None:
+    """The index of the JSON text `raw`, as it is kept; None where it is not worth its while."""
+    if len(raw) < INDEXED_BYTES:
         return None
     blocks = packed.blocks
-    kept = _Kept(blocks.size_bytes, blocks.block_bytes, blocks.stored_bytes, blocks.digests, root)
+    kept = _Kept(blocks.size_bytes, blocks.block_bytes, blocks.stored_bytes, blocks.digests, index_of(raw))
     return msgspec.msgpack.encode(kept)
+
+
+def stretch_of(size: int, start: int, end: int | None) -> tuple[int, int]:
+    """Where bytes lie of so many: a negative `start` counts from the end; None and anything beyond is the end.
+
+    Raises:
+        RangeUnsatisfiable: there are none.
+    """
+    first = max(0, size + start) if start < 0 else start
+    last = size if end is None else min(end, size)
+    if first >= last:
+        raise RangeUnsatisfiable(f"The value has {size} bytes: there is nothing from {start} on.")
+    return first, last
 
 
 class ValueParts:
@@ -59,7 +71,7 @@ class ValueParts:
     def __init__(self, database: Database, content: Content) -> None:
         self._database = database
         self._content = content
-        self._indexes: OrderedDict[str, tuple[Blocks, Place]] = OrderedDict()
+        self._indexes: OrderedDict[str, tuple[Blocks, Place | None]] = OrderedDict()
         self._blocks: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._size = 0
 
@@ -73,16 +85,34 @@ class ValueParts:
             ExpressionFailed: the path goes on behind null or what is undefined.
             Unavailable: the object store does not answer now.
         """
-        index = await self._index(digest)
-        if index is not None:
+        blocks, root = await self._index(digest) or (None, None)
+        if blocks is not None and root is not None:
             try:
-                return await self._found(digest, *index, need, at=at, entire=entire)
+                return await self._found(digest, blocks, root, need, at=at, entire=entire)
             except (
                 NotFound,
                 ContentDamaged,
             ):  # it is kept in another way than the index tells, or all of it is damaged
                 self._indexes.pop(digest, None)
         return Whole(await self._content.get(digest))
+
+    async def stretch(self, digest: str, start: int, end: int | None) -> tuple[bytes, int]:
+        """The bytes of a value from `start` up to `end`, as `stretch_of` takes them, and how many it has in all.
+
+        Raises:
+            RangeUnsatisfiable: there are none.
+            NotFound, ContentDamaged, Unavailable: as `part`.
+        """
+        blocks, _ = await self._index(digest) or (None, None)
+        if blocks is not None:
+            start_at, end_at = stretch_of(blocks.size_bytes, start, end)
+            try:
+                return await self._read(digest, blocks, start_at, end_at), blocks.size_bytes
+            except (NotFound, ContentDamaged):
+                self._indexes.pop(digest, None)
+        text = await self._content.get(digest)
+        start_at, end_at = stretch_of(len(text), start, end)
+        return text[start_at:end_at], len(text)
 
     async def _found(
         self, digest: str, blocks: Blocks, place: Place, need: Need, *, at: int, entire: bool
@@ -105,7 +135,7 @@ class ValueParts:
             return await self._read(digest, blocks, place.start, place.end)
         return Large(is_array=isinstance(inside, LargeArray))
 
-    async def _index(self, digest: str) -> tuple[Blocks, Place] | None:
+    async def _index(self, digest: str) -> tuple[Blocks, Place | None] | None:
         found = self._indexes.get(digest)
         if found is not None:
             self._indexes.move_to_end(digest)

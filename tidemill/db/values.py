@@ -11,7 +11,7 @@ from typing import Final
 
 from tidemill.db.pool import Database, Json
 from tidemill.db.queries import queries
-from tidemill.db.value_parts import ValueParts, Whole, parts_of
+from tidemill.db.value_parts import ValueParts, Whole, parts_of, stretch_of
 from tidemill.engine.expressions.need import Large, Need
 from tidemill.model.content import Content
 from tidemill.model.errors import ContentDamaged, NotFound, TooLarge
@@ -89,6 +89,14 @@ class Values:
             Unavailable: the object store does not answer now.
         """
         return inline if digest is None else await self._content.get(digest)
+
+    async def stretch(self, inline: bytes | None, digest: str | None, start: int, end: int | None) -> tuple[bytes, int]:
+        """Some bytes of a value's JSON text, wherever it is, and how many it has: see `ValueParts.stretch`."""
+        if digest is not None:
+            return await self._parts.stretch(digest, start, end)
+        text = b"null" if inline is None else inline
+        first, last = stretch_of(len(text), start, end)
+        return text[first:last], len(text)
 
     async def part(self, digest: str, need: Need, *, at: int, entire: bool) -> bytes | Large | Whole | None:
         """A part of a value in the object store: see `ValueParts.part`."""

@@ -108,15 +108,23 @@ def any_job(*, listed: bool = False) -> dict[str, Any]:
     return {"description": "Successful Response", "content": {"application/json": {"schema": Later(schema)}}}
 
 
-async def whole(parts: Parts, job: WholeJob, *, logs: str | None = None, with_code: bool = True) -> AnyJob:
-    """One job with its values, wherever they are kept.
+async def whole(
+    parts: Parts, job: WholeJob, *, logs: str | None = None, with_code: bool = True, with_large: bool = True
+) -> AnyJob:
+    """One job with its values, wherever they are kept; without `with_large` those in the object store are replaced.
 
     Raises:
         ContentDamaged, Unavailable: a value in the object store cannot be had.
     """
-    args = await parts.values.fetch(job.args, job.args_object)
-    result = await parts.values.fetch(job.result, job.result_object)
-    shown = _shown(job, args=_raw(args), result=_NULL if result is None else Raw(result))
+    if with_large or job.args_object is None:
+        args = _raw(await parts.values.fetch(job.args, job.args_object))
+    else:
+        args = _ARGS_TOO_BIG
+    if with_large or job.result_object is None:
+        result = Raw(await parts.values.fetch(job.result, job.result_object) or b"null")
+    else:
+        result = _RESULT_TOO_BIG
+    shown = _shown(job, args=args, result=result)
     shown.type = "CompletedJob" if isinstance(shown, CompletedJob) else "QueuedJob"
     if logs is not None:
         shown.logs = logs

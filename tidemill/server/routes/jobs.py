@@ -1,12 +1,14 @@
 """One job: what it is, its arguments, result and log; canceling it; erasing what it held."""
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Query
 from msgspec import UNSET, Raw, UnsetType
+from starlette.requests import Request
 from starlette.responses import Response
 
 from tidemill.db import audit, jobs, queue
@@ -19,6 +21,7 @@ from tidemill.server.job_wire import CompletedJob, any_job, whole
 from tidemill.server.jobs_seen import not_there, parse_job_id, require_job
 from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.live import read_text, texts
+from tidemill.server.objects.ranges import read_range
 from tidemill.server.outcome import JOB_HEADER
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.wire import (
@@ -63,11 +66,22 @@ class Timing(msgspec.Struct, omit_defaults=True):
 
 
 @router.get("/api/w/{workspace}/jobs_u/get/{id}", response_class=Response, responses={200: any_job()})
-async def get_job(parts: InParts, caller: Caller, id: str, *, no_logs: bool = False, no_code: bool = False) -> Response:  # noqa: A002
-    """The job, with its values and (without `no_logs`) its log."""
+async def get_job(
+    parts: InParts,
+    caller: Caller,
+    id: str,  # noqa: A002
+    *,
+    no_logs: bool = False,
+    no_code: bool = False,
+    no_large: bool = False,
+) -> Response:
+    """The job, with its values and (without `no_logs`) its log.
+
+    With `no_large`, values that lie in the object store are replaced by WINDMILL_TOO_BIG, as in lists.
+    """
     job = await _whole(parts, caller, id)
     logs = None if no_logs else await _log(parts, job.workspace_id, job.id)
-    return json_answer(await whole(parts, job, logs=logs, with_code=not no_code))
+    return json_answer(await whole(parts, job, logs=logs, with_code=not no_code, with_large=not no_large))
 
 
 @router.get(
@@ -84,11 +98,16 @@ async def get_completed_job(parts: InParts, caller: Caller, id: str) -> Response
 
 
 @router.get("/api/w/{workspace}/jobs_u/completed/get_result/{id}", response_class=Response, responses={200: _ANY})
-async def get_result(parts: InParts, caller: Caller, id: str) -> Response:  # noqa: A002
-    """The result of a job that has ended; 404 until then."""
+async def get_result(parts: InParts, caller: Caller, request: Request, id: str) -> Response:  # noqa: A002
+    """The result of a job that has ended; 404 until then. With `Range` some bytes of its text."""
     outcome = await _outcome(parts, caller, id)
     if outcome.status is None:
         raise _not_ended(outcome.id)
+    if (wanted := read_range(request.headers.get("range", ""))) is not None:
+        stretch, size = await parts.values.stretch(outcome.result, outcome.result_object, *wanted)
+        start = wanted[0] if wanted[0] >= 0 else size - len(stretch)
+        told = {"Content-Range": f"bytes {start}-{start + len(stretch) - 1}/{size}", JOB_HEADER: str(outcome.id)}
+        return raw_answer(stretch, status=HTTPStatus.PARTIAL_CONTENT, headers=told)
     raw = await parts.values.fetch(outcome.result, outcome.result_object) or b"null"
     return raw_answer(raw, headers={JOB_HEADER: str(outcome.id)})
 

@@ -12,7 +12,7 @@ export const jobKeys = {
 export const jobQuery = (workspace: string, id: string) =>
   queryOptions({
     queryKey: jobKeys.one(workspace, id),
-    queryFn: () => data(api.GET("/api/w/{workspace}/jobs_u/get/{id}", { params: { path: { workspace, id }, query: { no_logs: true } } })),
+    queryFn: () => data(api.GET("/api/w/{workspace}/jobs_u/get/{id}", { params: { path: { workspace, id }, query: { no_logs: true, no_large: true } } })),
   });
 
 export type Job = Awaited<ReturnType<NonNullable<ReturnType<typeof jobQuery>["queryFn"]>>>;
@@ -36,8 +36,11 @@ export const resultQuery = (workspace: string, id: string, { whole = false } = {
     queryKey: [...jobKeys.result(workspace, id), whole] as const,
     staleTime: Infinity,
     queryFn: async (): Promise<Result> => {
-      const answer = await request(resultUrl(workspace, id));
-      return whole ? { text: await answer.text(), isWhole: true } : headOf(answer.body!, HEAD_BYTES);
+      if (whole) return { text: await (await request(resultUrl(workspace, id))).text(), isWhole: true };
+      const answer = await request(resultUrl(workspace, id), { headers: { Range: `bytes=0-${HEAD_BYTES - 1}` } });
+      const size = Number(/\/(\d+)$/.exec(answer.headers.get("Content-Range") ?? "")?.[1] ?? 0);
+      const head = await headOf(answer.body!, HEAD_BYTES);
+      return size > HEAD_BYTES ? { text: head.text.replace(/\uFFFD$/, ""), isWhole: false } : head;
     },
   });
 
