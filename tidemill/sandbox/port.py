@@ -146,7 +146,8 @@ class Running(Protocol):
         ...
 
     async def wait(self) -> Exit:
-        """How it ended, once no process of it is left. May be awaited many times; cancelling it leaves the program.
+        """How it ended, once no process of it is left, or all that are left are being ended. May be awaited many times;
+        cancelling it leaves the program.
 
         Raises:
             TooLarge: it left a result of more than `Program.max_result_bytes`.

@@ -9,7 +9,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +39,14 @@ class Key:
     network: Network
     home: Path
     """Where the directories of sandboxes are."""
+    number: int = field(init=False, compare=False, repr=False)
+    """Its hash: it is looked up several times for a job."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", hash((self.python, self.mounts, self.limits, self.network, self.home)))
+
+    def __hash__(self) -> int:
+        return self.number
 
 
 class Parked:
@@ -133,13 +141,19 @@ class WarmRun:
     It costs no task of its own: the interpreter's messages drive it.
     """
 
-    def __init__(self, parked: Parked, program: Program, *, after: Callable[[Parked, bool | None], None]) -> None:
-        """`after` is told whether the sandbox can be used again; None first where that is not known yet."""
+    def __init__(
+        self, parked: Parked, program: Program, *, after: Callable[[Parked, bool | None], None], hurry: bool = False
+    ) -> None:
+        """`after` is told whether the sandbox can be used again; None first where that is not known yet.
+
+        `hurry`: the result is wanted before the process of the job is taken apart, for some more processor time.
+        """
         loop = asyncio.get_running_loop()
         self.out = Output()
         self._done: asyncio.Future[Exit] = loop.create_future()
         self._parked = parked
         self._program = program
+        self._hurry = hurry
         self._after = after
         self._exit: Exit | None = None
         self._rest: Message = {}
@@ -154,7 +168,7 @@ class WarmRun:
         """Hand the job over."""
         program, process = self._program, self._parked.process
         try:
-            self._memory = handover.pack(program.env, program.files or {})
+            self._memory = handover.pack(program.env, program.files or {}, hurry=self._hurry)
             process.begin(self._parked.directory / WORK.name, moment(program.confirmed_at_s))
             self._parked.hand_over(self._memory, self.out.write_end)
         except OSError:
@@ -264,9 +278,14 @@ class Pool:
         parked = self._take(key) or await self._soon(key) or await self._park(key, program)
         if parked is None:
             return None
-        run = WarmRun(parked, program, after=self._after)
+        run = WarmRun(parked, program, after=self._after, hurry=self._is_only(parked))
         run.begin()
         return run
+
+    def _is_only(self, parked: Parked) -> bool:
+        """Whether no other sandbox has a job, so that processors are free."""
+        resting = sum(len(waiting) for places in (self._idle, self._cleaning) for waiting in places.values())
+        return not self._coming and len(self._all) - resting == 1
 
     def _after(self, parked: Parked, is_clean: bool | None) -> None:
         """A job has ended; None: whether its sandbox can be used again is told later."""

@@ -176,6 +176,48 @@ async def test_number_of_warm_sandboxes_is_bounded(tmp_path: Path) -> None:
     assert not list((tmp_path / "jobs").glob(".warm-*"))
 
 
+async def test_job_that_says_it_is_done_has_ended_and_is_ended(run: Runner) -> None:
+    boot = (await run.python(BOOT, identity=ME)).result
+    source = """
+import os, signal, time
+def main():
+    if os.fork() == 0: time.sleep(1000)
+    os.kill(os.getppid(), signal.SIGUSR1)
+    print('still here', flush=True)
+    time.sleep(1000)
+"""
+    ran = await run.python(source, identity=ME)
+    assert (ran.exit.reason, ran.exit.code, ran.exit.files) == (ExitReason.FINISHED, 0, {})
+    ran = await run.python(BOOT.replace("return", "return os.listdir('/proc').count('1'), "), identity=ME)
+    assert ran.result == [1, boot]
+    assert (await run.python(LOOK, identity=ME)).result["others"] == 3
+
+
+async def test_child_of_a_job_cannot_say_that_it_is_done(run: Runner) -> None:
+    source = """
+import os, signal
+def main():
+    parked = os.getppid()
+    child = os.fork()
+    if child == 0:
+        os.kill(parked, signal.SIGUSR1)
+        os._exit(0)
+    os.waitpid(child, 0)
+    import time; time.sleep(0.3)
+    return 'mine'
+"""
+    assert (await run.python(source, identity=ME)).result == "mine"
+
+
+async def test_only_a_job_alone_is_in_a_hurry(run: Runner) -> None:
+    first, _ = await run.start_python("import time\ndef main(): time.sleep(1000)", identity=ME)
+    second, _ = await run.start_python("def main(): return 1", identity=ME)
+    assert [first._hurry, second._hurry] == [True, False]
+    assert (await second.wait()).files["result.json"] == b"1"
+    await first.kill("over")
+    await first.wait()
+
+
 async def test_killed_job_ends_with_the_whole_sandbox(run: Runner) -> None:
     boot = (await run.python(BOOT, identity=ME)).result
     running, _ = await run.start_python("def main():\n    print('up')\n    while True: pass", identity=ME)
@@ -214,6 +256,7 @@ async def test_limits_hold_and_the_next_job_is_fine(run: Runner, body: str, reas
         "[os.kill(int(p), 9) for p in os.listdir('/proc') if p.isdigit() and p not in ('1', str(os.getpid()))]",
         "resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (3, 3))",
         "os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+        "[os.kill(os.getppid(), number) for number in (signal.SIGUSR1, signal.SIGCHLD) * 3]",
         "ctypes.CDLL(None).shmget(0, 4096, 0o1600)",
         "os.mkdir('/work/other'), open('/work/file', 'w')",
         "os.rename('/work/job', '/work/away')",

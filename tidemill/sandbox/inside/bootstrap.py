@@ -346,7 +346,15 @@ def is_ours(file: str) -> bool:
 
 
 def leave(code: int) -> NoReturn:
-    """End as Python does (threads joined, exit handlers run, output flushed), without taking everything apart."""
+    """End as Python does, without taking everything apart."""
+    try:
+        wind_up()
+    finally:
+        os._exit(code)
+
+
+def wind_up() -> None:
+    """What Python does at its end: threads joined, exit handlers run, output flushed."""
     try:
         if "threading" in sys.modules:
             shut_down: Any = sys.modules["threading"]._shutdown
@@ -363,4 +371,3 @@ def leave(code: int) -> NoReturn:
                 output.flush()
             except (OSError, ValueError):
                 continue
-        os._exit(code)

@@ -2,9 +2,10 @@
 
 The worker sends each job over a socket, as a memory file and its output; the waiting child takes it. When the job has
 ended, what it left running is killed, the directories are emptied, the worker is told, and the next child is forked:
-no process of ours but this one is ever there beside a job. When anything is odd the interpreter ends itself, and the
-sandbox with it: the worker then takes a fresh one. Neither this process nor a waiting child holds a secret, and no
-other process may look into them.
+no process of ours but this one is ever there beside a job. Where the worker is in a hurry, as it has nothing else to
+do, a job that is done says so before it ends: the kernel takes longer to take a small one apart than it ran. When
+anything is odd the interpreter ends itself, and the sandbox with it: the worker then takes a fresh one. Neither this
+process nor a waiting child holds a secret, and no other process may look into them.
 
 A fork copies nothing but the pages that are written to after it, and that is what most of a job's time goes to. So
 what runs here between two forks, and in a child before its script does, touches as little as it can, and modules that
@@ -26,7 +27,7 @@ import stat
 import sys
 import time
 import _thread
-from .bootstrap import leave, perform, run_job, set_up
+from .bootstrap import perform, run_job, set_up, wind_up
 from .results import from_json, to_json
 
 TYPE_CHECKING = False
@@ -46,6 +47,11 @@ REHEARSAL = b"def main(a, b=2):\n    return {str(a): [b, 0.5, None]}\n"
 NEEDED = ("inspect", "traceback", "importlib.util", "base64", "datetime", "enum", "atexit")
 ZONE = "UTC"
 PR_SET_DUMPABLE = 4
+DONE = int(signal.SIGUSR1)
+"""A job sends it to its parent when it has nothing left to do but to end."""
+SIGNALS = (DONE, int(signal.SIGCHLD))
+ENDING_S = 0.1
+"""What has not ended so long after that is killed."""
 LARGEST_GAP = 110_000
 """In bytes; larger pieces of memory are not of the heap."""
 MOST_GAPS = 100_000
@@ -53,6 +59,8 @@ MOST_GAPS = 100_000
 LIBC = ctypes.CDLL(None)
 prctl = LIBC.prctl
 prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+set_mask: Any = sys.modules["_signal"].pthread_sigmask
+"""That of `signal` makes an object of each number, on memory that each child would have to copy."""
 
 
 class Odd(Exception):
@@ -62,8 +70,8 @@ class Odd(Exception):
 class Handed:
     """A job as the worker handed it over, in a memory file that its results go into.
 
-    The file has the size of its head (4 bytes), the head as JSON (`env`, `files`: name and size of each), the files one
-    after the other. Each result is a line of name and size, and its content.
+    The file has the size of its head (4 bytes), the head as JSON (`env`, `files`: name and size of each, `hurry` where
+    it is so), the files one after the other. Each result is a line of name and size, and its content.
     """
 
     path = WORK
@@ -154,23 +162,52 @@ def serve(surroundings: Surroundings, control: socket.socket) -> None:
     gc.collect()
     gc.freeze()
     use_up_gaps()
+    set_mask(signal.SIG_BLOCK, SIGNALS)
     while True:
+        while signal.sigtimedwait(SIGNALS, 0):
+            pass  # of processes that are gone
         job = os.fork()
         if not job:
             try:
+                set_mask(signal.SIG_UNBLOCK, SIGNALS)
                 be_a_job(control)
             finally:
                 os._exit(3)
-        _, status, used = os.wait4(job, 0)
-        ended = b'"status": %d, "peak": %d' % (status, used.ru_maxrss * 1024)
+        end = end_of(job)
+        is_told = end is None
+        if end is None:
+            tell(b'{"status": 0, "peak": 0}')
+            status, ended = end_soon(job), b'"then": true'
+        else:
+            status, peak = end
+            ended = b'"status": %d, "peak": %d' % (status, peak)
         if status or not is_alone() or not surroundings.clear():
-            tell(b"{%s}" % ended)  # who waits for the job need not wait for what may take long
-            ended = b'"then": true'
+            if not is_told:
+                tell(b"{%s}" % ended)  # who waits for the job need not wait for what may take long
+                ended = b'"then": true'
             end_the_others()
-            if status and not control.recv(1):  # the watchdog first looks whether it had filled the directories
-                return
+            if status and not is_told and not control.recv(1):
+                return  # the watchdog first looks whether it had filled the directories
             surroundings.clear_more()
         tell(b'{%s, "clean": true}' % ended)
+
+
+def end_of(job: int) -> tuple[int, int] | None:
+    """Wait until a job has ended: its status, and the most memory that it had; None when it is done, and about to."""
+    while True:
+        told = signal.sigwaitinfo(SIGNALS)
+        if told.si_signo == DONE and told.si_pid == job:
+            return None
+        pid, status, used = os.wait4(job, os.WNOHANG)
+        if pid:
+            return status, used.ru_maxrss * 1024
+
+
+def end_soon(job: int) -> int:
+    """The status of a job that said that it was done. It ends now, or is killed."""
+    signal.sigtimedwait((signal.SIGCHLD,), ENDING_S)
+    os.kill(job, signal.SIGKILL)
+    return os.waitpid(job, 0)[1]
 
 
 def use_up_gaps() -> None:
@@ -196,9 +233,10 @@ def use_up_gaps() -> None:
 def be_a_job(control: socket.socket) -> NoReturn:
     """Wait for a job, become it, run it."""
     memory = receive(control)
-    env, files = unpack(memory)
+    head, files = unpack(memory)
     os.setsid()
     os.chdir(WORK)
+    env = head["env"]
     for name, value in env.items():
         os.environ[name] = value
     if env.get("TZ") != ZONE:
@@ -206,7 +244,13 @@ def be_a_job(control: socket.socket) -> NoReturn:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()  # the random module does this by itself
     set_process(PR_SET_DUMPABLE, 1)
-    leave(run_job(Handed(files, memory)))
+    code = run_job(Handed(files, memory))
+    try:
+        wind_up()
+        if not code and "hurry" in head:
+            os.kill(os.getppid(), DONE)
+    finally:
+        os._exit(code)
 
 
 def receive(control: socket.socket) -> int:
@@ -223,8 +267,8 @@ def receive(control: socket.socket) -> int:
     return MEMORY_FD
 
 
-def unpack(memory: int) -> tuple[dict[str, str], dict[str, bytes]]:
-    """Environment and files of the job in a memory file, which is empty after that."""
+def unpack(memory: int) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Head and files of the job in a memory file, which is empty after that."""
     data = os.pread(memory, os.fstat(memory).st_size, 0)
     os.ftruncate(memory, 0)
     at = 4 + int.from_bytes(data[:4], "big")
@@ -233,7 +277,7 @@ def unpack(memory: int) -> tuple[dict[str, str], dict[str, bytes]]:
     for name, size in head["files"].items():
         files[name] = data[at : at + size]
         at += size
-    return head["env"], files
+    return head, files
 
 
 def tell(message: bytes) -> None:
