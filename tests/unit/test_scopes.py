@@ -105,6 +105,13 @@ def test_a_list_may_be_asked_for_with_a_scope_for_some_path() -> None:
     assert not scopes.permits_some((), "variables", "read")
 
 
+def test_paths_cover_nothing_where_nothing_lies_at_paths() -> None:
+    granted = [scopes.parse("job_helpers:read:f/a/b")]
+    assert not scopes.permits_some(granted, "job_helpers", "read")
+    with pytest.raises(BadRequest, match="covers nothing"):
+        scopes.parse_wanted(["variables:read:f/a/b", "job_helpers:read:f/a/b"])
+
+
 def test_more_scopes_than_the_limit_are_refused() -> None:
     with pytest.raises(BadRequest, match="at most 200"):
         scopes.parse_all(["jobs:read"] * 201)

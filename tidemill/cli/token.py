@@ -35,7 +35,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a token and print it: it is shown only now, and kept as a hash."""
-    wanted = None if not scope else [str(each) for each in token_scopes.parse_all(scope)]
+    wanted = None if not scope else [str(each) for each in token_scopes.parse_wanted(scope)]
     expires_at = None if expires_days is None else datetime.now(UTC) + timedelta(days=expires_days)
     text, token_hash, prefix = new_token()
 

@@ -38,6 +38,11 @@ DOMAINS: Final = {
 }
 """Domain -> its actions."""
 
+WITH_PATHS: Final = frozenset(
+    {"acls", "apps", "flows", "folders", "jobs", "resources", "schedules", "scripts", "variables"}
+)
+"""Domains of what lies at paths. In the others a scope that is limited to some covers nothing."""
+
 RUN_KINDS: Final = frozenset({"scripts", "flows"})
 """What `jobs:run:<kind>` may be narrowed to."""
 
@@ -77,6 +82,19 @@ def parse_all(texts: Iterable[str]) -> tuple[Scope, ...]:
     return scopes
 
 
+def parse_wanted(texts: Iterable[str]) -> tuple[Scope, ...]:
+    """As `parse_all`, of what somebody wants a new token to have.
+
+    Raises:
+        BadRequest: one is limited to paths in a domain that has none, and would cover nothing.
+    """
+    scopes = parse_all(texts)
+    for each in scopes:
+        if each.paths is not None and each.domain not in WITH_PATHS:
+            raise BadRequest(f"{str(each)[:80]!r} covers nothing: only {_listed(WITH_PATHS)} are limited to paths.")
+    return scopes
+
+
 def permits(
     scopes: Sequence[Scope] | None, domain: str, action: str, *, path: str | None = None, kind: str = ""
 ) -> bool:
@@ -99,7 +117,10 @@ def permits(
 
 def permits_some(scopes: Sequence[Scope] | None, domain: str, action: str) -> bool:
     """Whether `scopes` cover the call for some path: enough to ask for a list whose rows are checked one by one."""
-    return scopes is None or any(scope.domain == domain and scope.action == action for scope in scopes)
+    return scopes is None or any(
+        scope.domain == domain and scope.action == action and (scope.paths is None or domain in WITH_PATHS)
+        for scope in scopes
+    )
 
 
 def matches(pattern: str, path: str) -> bool:

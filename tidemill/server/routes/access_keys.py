@@ -132,7 +132,7 @@ def _scopes(caller: Principal, wanted: list[str] | None) -> list[str] | None:
     held = caller.credential.scopes
     if wanted is None:
         return None if held is None else [str(scope) for scope in held]
-    parsed = scopes.parse_all(wanted)
+    parsed = scopes.parse_wanted(wanted)
     if held is not None and (beyond := [str(scope) for scope in parsed if scope not in held]):
         raise Denied(f"This token's scopes do not cover {', '.join(beyond)[:200]}.")
     return [str(scope) for scope in parsed]

@@ -103,6 +103,7 @@ async def list_history(
     per_page: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """What the caller ran in the console."""
+    permit.require_scope(caller, "resources", "read", path=resource)
     _refuse_nul(resource=resource, text=text)
     found = await query_history.page(
         parts.database.single, caller, resource=resource, text=text, before=before, limit=per_page
@@ -115,6 +116,7 @@ async def forget_entry(
     parts: InParts, caller: Caller, number: Annotated[int, Path(alias="id", ge=1, le=_LARGEST_ID)]
 ) -> Response:
     """Forget one entry of the caller's."""
+    permit.require_scope(caller, "resources", "write")
     if not await _forget(parts, caller, entry=number, resource=None):
         raise NotFound(f"There is no entry {number} in your history.")
     return text_answer(f"entry {number} was forgotten")
@@ -123,6 +125,7 @@ async def forget_entry(
 @router.delete(_W + "/databases/history", response_class=Response, responses={200: TEXT})
 async def forget_history(parts: InParts, caller: Caller, resource: str | None = None) -> Response:
     """Forget all that the caller ran, on one resource or anywhere."""
+    permit.require_scope(caller, "resources", "write", path=resource)
     _refuse_nul(resource=resource)
     removed = await _forget(parts, caller, entry=None, resource=resource)
     return text_answer(f"{removed} entries were forgotten")

@@ -197,6 +197,7 @@ async def set_default_handler(
     parts: InParts, caller: Caller, body: Annotated[DefaultHandler, Depends(json_body(DefaultHandler))]
 ) -> Response:
     """Set the handler of schedules that name none, and with `override_existing` that of all there are."""
+    permit.require_scope(caller, "schedules", "write")
     new_settings(body.settled())
     async with changing(parts, caller) as tx:
         await keep(tx, caller.workspace, body)

@@ -73,7 +73,7 @@ async def create_token(
 ) -> Response:
     """Make a token of one's own; the answer is the only time that it is shown."""
     permit.require(caller, Action.CREATE, AccountTarget(caller.email))
-    wanted = None if body.scopes is None else [str(scope) for scope in scopes.parse_all(body.scopes)]
+    wanted = None if body.scopes is None else [str(scope) for scope in scopes.parse_wanted(body.scopes)]
     await _require_workspace(parts.database.single, caller, body.workspace_id)
     text, token_hash, prefix = auth.new_token()
     token = tokens.NewToken(
