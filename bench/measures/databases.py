@@ -1,4 +1,4 @@
-"""Scripts that query a database: many small ones inline, and a table to Parquet, against clients without Tidemill."""
+"""Scripts that query a database as jobs: a table to Parquet, files into one, against clients without Tidemill."""
 
 import asyncio
 import contextlib
@@ -63,11 +63,9 @@ async def measure(instance: Instance, quick: bool) -> list[Figure]:
             instance.worker(**settings) as worker,
             instance.client() as client,
             raw(postgres) as baseline,
-            bare_server(postgres) as bare,
         ):
             await made(client, "resources/create", path=RESOURCE, resource_type="postgresql", value=postgres.resource)
             return [
-                *await inline(client, baseline, bare, sizes),
                 *await exported(client, baseline, sizes, pid=worker.pid),
                 await imported(client, baseline, postgres, sizes),
                 await streamed(client, sizes, pid=worker.pid),
@@ -90,57 +88,17 @@ def database() -> Iterator[Postgres]:
 @asynccontextmanager
 async def raw(postgres: Postgres) -> AsyncIterator[Helper]:
     """The client without Tidemill, in a process of its own."""
-    started = await helper("queries", _dsn(postgres))
+    started = await helper("queries", dsn_of(postgres))
     try:
         yield started
     finally:
         await started.close()
 
 
-@asynccontextmanager
-async def bare_server(postgres: Postgres) -> AsyncIterator[Connection]:
-    """A connection to the least server that answers a query over HTTP: what Python's own part of it costs."""
-    started = await helper("query_server", _dsn(postgres))
-    connection = await Connection.open(int(await started.hear()))
-    try:
-        yield connection
-    finally:
-        connection.close()
-        await started.close()
-
-
-def _dsn(postgres: Postgres) -> str:
+def dsn_of(postgres: Postgres) -> str:
+    """For clients without Tidemill."""
     login = {"user": "postgres", "password": postgres.password, "dbname": "postgres"}
     return make_conninfo(host="127.0.0.1", port=postgres.port, **login)
-
-
-async def inline(client: Connection, baseline: Helper, bare: Connection, sizes: Sizes) -> list[Figure]:
-    """One query after the other over one connection, as a script's client sends them."""
-    ours, theirs, least, latencies = [], [], [], []
-    for each in (client, bare):
-        await times_of(each, "run_inline/preview", "postgresql", QUERY, 20)
-    await ordered(baseline, work="queries", count=20)
-    for _ in range(sizes.rounds):
-        theirs.append(sizes.queries / await ordered(baseline, work="queries", count=sizes.queries))
-        times = await times_of(client, "run_inline/preview", "postgresql", QUERY, sizes.queries)
-        ours.append(sizes.queries / sum(times))
-        bare_times = await times_of(bare, "run_inline/preview", "postgresql", QUERY, sizes.queries)
-        least.append(sizes.queries / sum(bare_times))
-        latencies.append(statistics.median(times) * 1000)
-    return [
-        Figure(
-            name="inline_queries", title=f"{sizes.queries:,} inline queries, one by one", unit="/s", ours=ours,
-            raw=theirs, against="psycopg", aim=0.25,
-        ),
-        Figure(
-            name="inline_queries_share", title="the same", unit="/s", ours=ours, raw=least,
-            against="uvicorn and psycopg alone",
-        ),
-        Figure(
-            name="inline_latency_p50", title="inline query, p50", unit="ms", ours=latencies,
-            raw=[1000 / each for each in theirs], against="psycopg", more_is_better=False,
-        ),
-    ]  # fmt: skip
 
 
 async def exported(client: Connection, baseline: Helper, sizes: Sizes, *, pid: int) -> list[Figure]:

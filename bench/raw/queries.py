@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ import pyarrow.parquet
 
 SMALL = "select %s::bigint + 1 as n, 'row' as name"
 """The query of `bench/measures/databases.py`."""
+THREADS = 8
 TYPES = {
     "id": pa.int64(),
     "name": pa.string(),
@@ -34,6 +36,7 @@ def main() -> None:
     connection = psycopg.connect(dsn, autocommit=True)
     work: dict[str, Callable[[int], None]] = {
         "queries": lambda count: many(connection, count),
+        "threads": lambda count: in_threads(dsn, count),
         "copy": lambda _: copied(connection),
         "duckdb": lambda _: by_duckdb(dsn),
         "import": lambda count: filled(connection, file_of(count)),
@@ -52,6 +55,17 @@ def many(connection: psycopg.Connection[psycopg.rows.TupleRow], count: int) -> N
     for number in range(count):
         row = connection.execute(SMALL, [number]).fetchone()
         assert row == (number + 1, "row")
+
+
+def in_threads(dsn: str, count: int) -> None:
+    """The same in several threads, each with a connection of its own."""
+
+    def ask(_: int) -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            many(connection, count // THREADS)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(ask, range(THREADS)))
 
 
 def copied(connection: psycopg.Connection[psycopg.rows.TupleRow]) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import FastAPI, Path
+from fastapi import FastAPI, Header, Path
 from fastapi.routing import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,9 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tidemill.model.errors import Denied
 from tidemill.server.app import Shell
-from tidemill.server.direct import LazyDirectRoute
 from tidemill.server.errors import on_error
-from tidemill.server.lazy_route import LazyRoute
+from tidemill.server.lazy_route import LazyDirectRoute, LazyRoute
 from tidemill.server.route_tree import RouteTree
 from tidemill.server.shortcut import Shortcut
 
@@ -34,6 +33,11 @@ async def by_hash(request: Request, number: Annotated[str, Path(alias="hash")]) 
     return JSONResponse(["hash", number, dict(request.path_params)])
 
 
+async def usual(request: Request, agent: Annotated[str, Header(alias="user-agent")]) -> Response:
+    """A header is read by the framework."""
+    return JSONResponse(["usual", request.method, agent])
+
+
 async def refused() -> Response:
     raise Denied("Not you.")
 
@@ -50,7 +54,8 @@ def made() -> tuple[FastAPI, RouteTree]:
     router = APIRouter(route_class=LazyDirectRoute)
     for words, handler in ROUTES.items():
         router.add_api_route(f"{JOBS}/{words}", handler, methods=["POST", "GET"])
-    router.add_api_route(f"{JOBS}/usual", exact, methods=["POST"], route_class_override=LazyRoute)
+    router.add_api_route(f"{JOBS}/eased", exact, methods=["POST"], route_class_override=LazyRoute)
+    router.add_api_route(f"{JOBS}/usual", usual, methods=["POST"], route_class_override=LazyRoute)
     app = FastAPI(redirect_slashes=False)
     routes = RouteTree(route for route in router.routes if isinstance(route, Route))
     app.router.routes = [routes]
@@ -72,7 +77,7 @@ async def answer(app: ASGIApp, method: str, url: str) -> tuple[int, str]:
         "/jobs/run/preview", "a%2Fb/jobs/run/preview", "main/jobs/run/p/f/a/b", "main/jobs/run/p/", "main/jobs/run/p",
         "main/jobs/run/p//x", "main/jobs/run/p/a%0Ab", "main/jobs/run/p/a%2Fb", "main/jobs/run/h/12ab",
         "main/jobs/run/h/a/b", "main/jobs/run/h/a%0A", "main/jobs/run/h/", "main/jobs/refused", "main/jobs/broken",
-        "main", "main/jobs/run", "main/jobs/usual",
+        "main", "main/jobs/run", "main/jobs/usual", "main/jobs/eased",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT", "HEAD"])
@@ -82,7 +87,9 @@ async def test_the_answer_is_that_of_the_framework(method: str, url: str) -> Non
     assert await answer(shortcut, method, f"/api/w/{url}") == await answer(app, method, f"/api/w/{url}")
 
 
-@pytest.mark.parametrize(("words", "goes_around"), [("refused", True), ("run/p/f/a/b", True), ("usual", False)])
+@pytest.mark.parametrize(
+    ("words", "goes_around"), [("refused", True), ("run/p/f/a/b", True), ("eased", True), ("usual", False)]
+)
 async def test_direct_routes_go_around_the_framework(
     words: str, goes_around: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Final, Self
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
+from tidemill.server.direct import DirectRoute, EasedRoute
+
 Call = Callable[..., Awaitable[Any]]
 
 
@@ -28,7 +30,7 @@ class LazyRoute(APIRoute):
     Faults of a definition show no earlier than that; a test looks into every route.
     """
 
-    whole_class: ClassVar[type[APIRoute]] = APIRoute
+    whole_class: ClassVar[type[EasedRoute]] = EasedRoute
 
     def __init__(  # does not call the framework's: that is what waits
         self, path: str, endpoint: Call, *, methods: Iterable[str] | None = None, **options: Any
@@ -50,8 +52,19 @@ class LazyRoute(APIRoute):
             raise AttributeError(name)
         return getattr(self.whole(), name)
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether a request without a query needs nothing of the framework."""
+        return self.whole().is_direct
+
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.whole().app(scope, receive, send)
+
+
+class LazyDirectRoute(LazyRoute):
+    """One that must be direct."""
+
+    whole_class = DirectRoute
 
 
 def made(options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Leads requests of hot routes to their guards at once.
+"""Leads requests of direct routes to their guards at once.
 
 The framework does on the way what only other routes need, and that cost a small query more than looking up who calls.
 What a handler raises that is no error of ours is answered by `Shell`.
@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from tidemill.server.direct import LazyDirectRoute
+from tidemill.server.lazy_route import LazyRoute
 from tidemill.server.route_tree import FOUND, RouteTree
 
 
@@ -23,8 +23,9 @@ class Shortcut:
             await self._app(scope, receive, send)
             return
         match, found = scope[FOUND] = self._routes.matches(scope)
-        if match is not Match.FULL or not isinstance(found["route"], LazyDirectRoute):
+        route = found.get("route")
+        if match is not Match.FULL or not isinstance(route, LazyRoute) or not route.is_direct:
             await self._app(scope, receive, send)
             return
         scope.update(found, app=self._app)
-        await found["route"].app(scope, receive, send)
+        await route.app(scope, receive, send)

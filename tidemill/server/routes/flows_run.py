@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tidemill.server.arguments import Shape, shape
-from tidemill.server.direct import LazyDirectRoute
 from tidemill.server.enqueue import RunQuery, run_query
 from tidemill.server.flows_seen import parse_version
+from tidemill.server.lazy_route import LazyDirectRoute
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.run_answers import ANY_BODY, FAILED, ID, RESULT, followed, started, waited
 from tidemill.server.run_flows import FlowPreview, run_flow, submit_flow_preview

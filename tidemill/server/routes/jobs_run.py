@@ -19,11 +19,11 @@ from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.server import job_stream
 from tidemill.server.arguments import Shape, require_object, shape
-from tidemill.server.direct import LazyDirectRoute
 from tidemill.server.enqueue import Runnable, RunQuery, Submitted, of_script, run_query, submit
 from tidemill.server.flow_deploy import checked_flow, flow_locking
 from tidemill.server.inline import answer_inline
 from tidemill.server.known_scripts import Named
+from tidemill.server.lazy_route import LazyDirectRoute
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.run_answers import ANY_BODY, FAILED, ID, RESULT, started, waited
 from tidemill.server.run_scripts import by_hash, by_path, run_script, runnable_script
