@@ -64,7 +64,7 @@ class Cursor:
         self.driver.many = rows
 
     def __iter__(self) -> Iterator[tuple[object, ...]]:
-        return iter(self.driver.rows)
+        return iter(self.driver.plan or self.driver.rows)
 
     def parse(self, text: str) -> None:
         self.driver.note(f"parse {text}")
@@ -72,6 +72,7 @@ class Cursor:
 
     def execute(self, text: str, variables: dict[str, Any] | None = None) -> None:
         self.driver.note(text)
+        self.description = self.driver.columns if text.startswith("select") else None
         self.driver.bound = {name: getattr(each, "value", each) for name, each in (variables or {}).items()}
         self.rowcount = self.driver.changed
 
@@ -92,6 +93,7 @@ class Driver:
 
     columns: list[SimpleNamespace] = field(default_factory=list)
     rows: list[tuple[object, ...]] = field(default_factory=list)
+    plan: list[tuple[str | None]] = field(default_factory=list)
     implicit: list[Cursor] = field(default_factory=list)
     refusal: oracledb.Error | None = None
     changed: int = 0
@@ -275,5 +277,34 @@ def test_a_plan_is_written_by_the_server_and_not_kept(driver: Driver) -> None:
     assert asked.endswith("' for delete from t where d = :b1 (in a transaction)")
     assert driver.bound == {"mark": asked.split("'")[1]}
     assert "dbms_xplan.display" in shown
-    with pytest.raises(Unsupported, match="leave `analyze` out"):
-        connection.explain(statement, runs=True)
+
+
+def test_a_statement_is_run_to_its_end_for_what_it_took(driver: Driver) -> None:
+    driver.columns = [info("N", oracledb.DB_TYPE_NUMBER)]
+    driver.rows, driver.plan = [(1,), (2,)], [("Plan hash value: 1",), (None,), ("| Id | A-Rows |",)]
+    connection = connected(driver)
+    connection.begin()
+    statement = Statement(
+        text="select n from t where n < :most", arguments=(Argument(name="most", type_name="number", value=b"9"),)
+    )
+    assert connection.explain(statement, runs=True) == "Plan hash value: 1\n\n| Id | A-Rows |"
+    assert driver.asked[:2] == [
+        f"{each} (in a transaction)"
+        for each in ("alter session set statistics_level = all", "select n from t where n < :b1")
+    ]
+    assert "dbms_xplan.display_cursor(null, null, 'ALLSTATS LAST')" in driver.asked[2]
+    assert driver.rows == []
+    assert not connection.reset()  # the next session counts nothing
+
+
+def test_who_may_not_see_what_a_statement_took_is_told_what_to_grant(driver: Driver) -> None:
+    driver.plan = [("User has no SELECT privilege on V$SESSION",)]
+    connection = connected(driver)
+    connection.begin()
+    with pytest.raises(QueryFailed, match=r"no SELECT privilege on V\$SESSION .*select_catalog_role"):
+        connection.explain(Statement(text="update t set n = 1"), runs=True)
+    for text in ("create table u (n number)", "begin null; end;"):
+        driver.asked.clear()
+        with pytest.raises(Unsupported, match="leave `analyze` out"):
+            connection.explain(Statement(text=text), runs=True)
+        assert driver.asked == []

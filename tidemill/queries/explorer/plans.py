@@ -45,14 +45,14 @@ _PREFIXES: Final = {
 }
 
 
-_OF_THEIR_OWN: Final = {"mssql": True, "oracledb": False}
-"""Languages whose sessions are `PlanningSession`s, and whether they tell how a statement has run."""
+_OF_THEIR_OWN: Final = frozenset({"mssql", "oracledb"})
+"""Languages whose sessions are `PlanningSession`s, which tell how a statement has run, too."""
 
 
 def plans_of(language: str) -> tuple[bool, bool]:
     """Whether a database tells how a statement would be run, and how it has."""
     if language in _OF_THEIR_OWN:
-        return True, _OF_THEIR_OWN[language]
+        return True, True
     return language in _PREFIXES, language in _PREFIXES and bool(_PREFIXES[language].running)
 
 

@@ -1,6 +1,5 @@
 """One connection to an Oracle database."""
 
-import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from tidemill.stores.databases.oracle.columns import Fetched, NotFetched, descri
 from tidemill.stores.databases.oracle.config import OracleConfig
 from tidemill.stores.databases.oracle.errors import connection_failed, query_failed
 from tidemill.stores.databases.oracle.guard import LookUp, Opened, guarded
+from tidemill.stores.databases.oracle.plans import Plans
 from tidemill.stores.databases.oracle.statements import Prepared, cannot_be_exact, exact, prepared
 from tidemill.stores.databases.port import Argument, NamedType, RawRow, SessionOptions, Statement
 
@@ -25,7 +25,6 @@ _ARRAY_ROWS: Final = 1000
 _FEW_ROWS: Final = 20
 _LARGE: Final = frozenset({"clob", "nclob", "blob", "bfile", "json", "xmltype", "long", "long raw", "vector"})
 """Types whose values may be so large that few rows are fetched at a time."""
-_SHOW_PLAN: Final = "select plan_table_output from table(dbms_xplan.display('PLAN_TABLE', :mark, 'TYPICAL'))"
 _LOGIN_S: Final = 2 * CONNECT_S
 
 oracledb.defaults.fetch_lobs = False  # their values, in as many round trips as the rows
@@ -125,22 +124,20 @@ class OracleConnection:
             self._is_busy = False
 
     def explain(self, statement: Statement, *, runs: bool) -> str:
-        """See `PlanningConnection.explain`: as `dbms_xplan` writes it. The rows of the plan go with the transaction."""
-        if runs:
-            raise Unsupported("Oracle tells how a statement has run by its v$ views alone: leave `analyze` out.")
+        """See `PlanningConnection.explain`. What is no query and no change of rows would commit, and is not run."""
         wanted = prepared(statement)
-        mark = f"tidemill {secrets.token_hex(8)}"
-        sent = f"explain plan set statement_id = '{mark}' for {wanted.text}"
+        if runs and not wanted.can_be_parsed:
+            raise Unsupported(f"What begins with {wanted.first_word!r} is not run for its plan: leave `analyze` out.")
         self._is_busy = True
-        try:
-            with self._driver.cursor() as cursor:
-                cursor.execute(sent, _variables(cursor, wanted) or None)
-                cursor.execute(_SHOW_PLAN, {"mark": mark})
-                return "\n".join(line for (line,) in cursor)
-        except _FAILURES as error:
-            raise query_failed(error, statement, sent=sent) from error
-        finally:
-            self._is_busy = False
+        self._keeps_state = self._keeps_state or runs
+        with self._driver.cursor() as cursor:
+            plans = Plans(cursor)
+            try:
+                return (plans.measured if runs else plans.planned)(wanted.text, _variables(cursor, wanted))
+            except _FAILURES as error:
+                raise query_failed(error, statement, sent=plans.sent) from error
+            finally:
+                self._is_busy = False
 
     def describe(self, statement: Statement) -> tuple[Column, ...]:
         """See `BlockingConnection.describe`."""
