@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from tests.database_servers import DatabaseServers, Postgres, start_embedded
 from tests.document_servers import start_secantus
-from tests.key_servers import start_redis
+from tests.key_servers import start_cluster, start_redis
 from tests.web.axe import assert_accessible
 from tests.web.conftest import picture
 
@@ -98,6 +98,30 @@ async def test_plans_are_shown_as_steps_and_what_was_measured_is_taken_back(page
     await page.keyboard.insert_text("select 1; select 2")
     await page.get_by_role("button", name="Plan", exact=True).click()
     await expect(page.get_by_role("alert")).to_contain_text("one statement")
+
+
+SHOWPLAN = """<ShowPlanXML xmlns="http://schemas.microsoft.com/sqlserver/2004/07/showplan"><BatchSequence><Batch>
+<RelOp PhysicalOp="Sort" LogicalOp="Sort" EstimateRows="7" EstimatedTotalSubtreeCost="0.5">
+  <RunTimeInformation><RunTimeCountersPerThread ActualRows="5" ActualElapsedms="9"/></RunTimeInformation>
+  <RelOp PhysicalOp="Table Scan" LogicalOp="Table Scan" EstimateRows="7" EstimatedTotalSubtreeCost="0.25">
+    <RunTimeInformation><RunTimeCountersPerThread ActualRows="2" ActualElapsedms="3"/>
+      <RunTimeCountersPerThread ActualRows="3" ActualElapsedms="5"/></RunTimeInformation>
+    <Object Table="[ships]"/></RelOp></RelOp></Batch></BatchSequence></ShowPlanXML>"""
+"""As SQL Server writes what was run on two threads; the stand-in for its protocol has no such plans."""
+
+
+async def test_measured_plans_of_sql_server_tell_what_each_step_took(page: Page, server: Postgres) -> None:
+    await page.goto(f"{DATABASE}?view=console")
+    answer = {"form": "xml", "plan": SHOWPLAN, "sql": "select 1"}
+    await page.route("**/databases/explain", lambda route: route.fulfill(json=answer))
+    await page.get_by_label("Statements").click()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.insert_text("select 1")
+    await page.get_by_role("button", name="Plan and measure").click()
+    plan = page.get_by_role("region", name="Plan")
+    await expect(plan).to_contain_text("Table Scan [ships]")
+    for told in ("5 rows", "9 ms", "5 ms"):
+        await expect(plan).to_contain_text(told)
 
 
 async def test_table_is_made_changed_and_dropped_after_a_look_at_the_sql(page: Page, server: Postgres) -> None:
@@ -274,6 +298,30 @@ async def test_keys_are_found_by_a_pattern_and_made(
     await expect(page.get_by_text("1 change is applied.")).to_be_visible()
     assert server.ask("GET", "tide:low") == b"06:00"
     await picture(page, "database-tides")
+
+
+async def test_keys_of_several_slots_are_changed_slot_by_slot_after_it_was_said(
+    page: Page, api: httpx.Client, database_servers: DatabaseServers
+) -> None:
+    nodes = database_servers.get("redis-cluster", start_cluster)
+    for each in nodes:
+        each.ask("FLUSHALL")
+    resource = {"path": "u/admin/cluster", "resource_type": "redis", "value": nodes[0].resource()}
+    assert api.post("resources/create", json=resource).status_code == 201
+    await page.goto("/w/main/databases/p/u/admin/cluster?schema=&table=keys")
+    for name in ("north", "south"):
+        await page.get_by_role("button", name="New row").click()
+        await page.get_by_role("dialog").get_by_label("key").fill(name)
+        await page.get_by_role("dialog").get_by_label("value").fill("harbour")
+        await page.get_by_role("button", name="Queue it").click()
+    await page.get_by_role("button", name="Look at 2 changes").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("in 2 slots of the cluster")
+    await expect(page.get_by_role("list", name="Statements")).to_contain_text("Part 2")
+    await assert_accessible(page)
+    await picture(page, "database-cluster-review")
+    await page.get_by_role("button", name="Apply").click()
+    await expect(page.get_by_text("2 changes are applied.")).to_be_visible()
+    assert sum(each.ask("DBSIZE") for each in nodes) == 2
 
 
 async def test_tools_fit_a_phone(phone: Page, server: Postgres, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def _described(schema: str, name: str, kind: str, columns: Sequence[str], named_
         comment="",
         columns=tuple(
             TableColumn(
-                name=each, type=_type(each), is_nullable=False, default=None, is_generated=False, comment=""
+                name=each, type=_type(each), is_nullable=each == "ttl_ms", default=None, is_generated=False, comment=""
             )
             for each in columns
         ),

@@ -153,10 +153,10 @@ export function EditableRows({ workspace, resource, language, place, asked, ask,
 
 /** What a new key has: a text, or a list or object for what has members. */
 const NEW_KEY: FormColumn[] = [
-  { name: "key", type: "text", kind: "text", isFixed: false, left: "" },
-  { name: "value", type: "a text, a [list] or an {object}", kind: "container", isFixed: false, left: "" },
-  { name: "type", type: "set or zset, where it shall be such", kind: "text", isFixed: false, left: "by the value" },
-  { name: "ttl_ms", type: "time to live in milliseconds", kind: "integer", isFixed: false, left: "for ever" },
+  { name: "key", type: "text", kind: "text", isFixed: false, isNullable: true, choices: [], left: "" },
+  { name: "value", type: "a text, a [list] or an {object}", kind: "container", isFixed: false, isNullable: true, choices: [], left: "" },
+  { name: "type", type: "set or zset, where it shall be such", kind: "text", isFixed: false, isNullable: true, choices: [], left: "by the value" },
+  { name: "ttl_ms", type: "time to live in milliseconds", kind: "integer", isFixed: false, isNullable: true, choices: [], left: "for ever" },
 ];
 
 /** The columns of a table's form; of a table that tells no columns, those that its rows have. */
@@ -167,10 +167,12 @@ function formColumns(table: Table, page: RowsPage, isNew: boolean): FormColumn[]
     type: each.choices.length ? each.choices.join(" | ") : each.type,
     kind: kinds.get(each.name) ?? "text",
     isFixed: each.is_generated,
+    isNullable: each.is_nullable,
+    choices: each.choices,
     left: each.is_generated ? "generated" : (each.default ?? (each.is_nullable ? "null" : "")),
   }));
   if (known.length && (isNew || known.every((each) => kinds.has(each.name)))) return known;
-  return page.columns.map((each) => ({ name: each.name, type: each.type, kind: each.kind, isFixed: false, left: "" }));
+  return page.columns.map((each) => ({ name: each.name, type: each.type, kind: each.kind, isFixed: false, isNullable: true, choices: [], left: "" }));
 }
 
 function Footer({ left, children }: { left: ReactNode; children: ReactNode }) {

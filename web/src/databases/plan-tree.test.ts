@@ -22,6 +22,12 @@ describe("planTree", () => {
     expect(of(sorted)?.steps).toEqual([{ name: "ordering operation", detail: "", children: [{ name: "Read t", detail: "ALL", children: [] }] }]);
   });
 
+  it("reads what tables of MariaDB took, over all loops", () => {
+    const table = { table_name: "orders", access_type: "ALL", rows: 9, r_loops: 3, r_rows: 2, r_table_time_ms: 0.5, r_other_time_ms: 0.25 };
+    const plan = { query_block: { r_total_time_ms: 2, nested_loop: [{ table }] } };
+    expect(of(plan)).toEqual({ hasRun: true, steps: [{ name: "Read orders", detail: "ALL", cost: 0.75, rows: 6, children: [] }] });
+  });
+
   it("reads plans of MongoDB", () => {
     const plan = { queryPlanner: { winningPlan: { stage: "FETCH", filter: { a: 1 }, inputStage: { stage: "IXSCAN", indexName: "a_1" } } } };
     expect(of(plan)?.steps[0]).toEqual({ name: "FETCH", detail: '{"a":1}', children: [{ name: "IXSCAN", detail: "a_1", children: [] }] });

@@ -91,8 +91,8 @@ function ofBlock(block: Members, hasRun: boolean): PlanStep[] {
       step(
         `Read ${textsOf(table, ["table_name"])}`,
         textsOf(table, ["access_type", "key", "attached_condition"]),
-        hasRun ? numberOf(table, "r_total_time_ms") : cost,
-        numberOf(table, ...(hasRun ? ["r_rows"] : ["rows_examined_per_scan", "rows"])),
+        hasRun ? timeOf(table) : cost,
+        hasRun ? rowsOf(table) : numberOf(table, "rows_examined_per_scan", "rows"),
         ofBlock(table, hasRun),
       ),
     );
@@ -110,6 +110,18 @@ function ofBlock(block: Members, hasRun: boolean): PlanStep[] {
   return found;
 }
 
+/** MariaDB tells what reading the table took, and what was done with its rows; older ones both together. */
+function timeOf(table: Members): number | undefined {
+  const reading = numberOf(table, "r_table_time_ms");
+  return reading === undefined ? numberOf(table, "r_total_time_ms") : reading + (numberOf(table, "r_other_time_ms") ?? 0);
+}
+
+/** Of all loops; each is told by their mean. */
+function rowsOf(table: Members): number | undefined {
+  const rows = numberOf(table, "r_rows");
+  return rows === undefined ? undefined : rows * (numberOf(table, "r_loops") ?? 1);
+}
+
 /** Of MongoDB. */
 function ofStage(stage: Members): PlanStep {
   const inner = [...(isMembers(stage.inputStage) ? [stage.inputStage] : []), ...listOf(stage.inputStages)];
@@ -122,18 +134,22 @@ function ofShowplan(text: string): PlanTree | null {
   const document = new DOMParser().parseFromString(text, "application/xml");
   const all = [...document.getElementsByTagName("RelOp")];
   if (all.length === 0) return null;
+  const hasRun = document.getElementsByTagName("RunTimeCountersPerThread").length > 0;
   const above = (element: Element) => element.parentElement?.closest("RelOp") ?? null;
   const of = (element: Element): PlanStep => {
     const attribute = (name: string) => element.getAttribute(name) ?? "";
     const object = [...element.getElementsByTagName("Object")].find((each) => above(each) === element);
-    const rows = Number(attribute("EstimateRows"));
+    const ran = [...element.getElementsByTagName("RunTimeCountersPerThread")].filter((each) => above(each) === element);
+    const counted = (name: string) => ran.map((each) => Number(each.getAttribute(name)));
+    const rows = ran.length > 0 ? counted("ActualRows").reduce((sum, each) => sum + each, 0) : Number(attribute("EstimateRows"));
+    const cost = hasRun ? (ran.length > 0 ? Math.max(...counted("ActualElapsedms")) : undefined) : Number(attribute("EstimatedTotalSubtreeCost")) || undefined;
     return step(
       attribute("PhysicalOp"),
       [attribute("LogicalOp") === attribute("PhysicalOp") ? "" : attribute("LogicalOp"), object?.getAttribute("Table") ?? "", object?.getAttribute("Index") ?? ""].filter(Boolean).join(" · "),
-      Number(attribute("EstimatedTotalSubtreeCost")) || undefined,
+      cost,
       Number.isFinite(rows) ? rows : undefined,
       all.filter((each) => above(each) === element).map(of),
     );
   };
-  return { steps: all.filter((each) => above(each) === null).map(of), hasRun: false };
+  return { steps: all.filter((each) => above(each) === null).map(of), hasRun };
 }

@@ -80,7 +80,7 @@ function partsOf(statements: readonly Statement[]): number {
 function Line({ statement, part }: { statement: Statement; part: string }) {
   return (
     <li className="rounded-md bg-sunken p-2">
-      {part && <p className="mb-1 text-xs text-muted">Slot {part}</p>}
+      {part && <p className="mb-1 text-xs text-muted">Part {part}</p>}
       <pre className="overflow-auto font-mono text-xs whitespace-pre-wrap">{statement.sql}</pre>
       {statement.arguments.length > 0 && <p className="mt-1 font-mono text-xs break-words text-muted">{statement.arguments.map((each, index) => `$${index + 1} = ${write(each, 0).replaceAll("\n", "")}`).join(", ")}</p>}
     </li>

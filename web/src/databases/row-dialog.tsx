@@ -7,7 +7,7 @@ import { read } from "@/items/json";
 import { isObject } from "@/results/shape";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { TextArea } from "@/ui/field";
+import { Select, TextArea } from "@/ui/field";
 
 import { typedValue } from "./conditions";
 
@@ -16,6 +16,9 @@ export interface FormColumn {
   type: string;
   kind: string;
   isFixed: boolean;
+  isNullable: boolean;
+  /** All values that there can be; empty where there are others. */
+  choices: readonly string[];
   /** What stands in the form of a new row where nothing is entered. */
   left: string;
 }
@@ -74,6 +77,8 @@ interface ColumnFieldProps {
 
 function ColumnField({ column, was, isNew, entered, enter }: ColumnFieldProps) {
   const isNull = entered === null || (entered === undefined && !isNew && was === null);
+  const text = entered ?? (entered === undefined ? textOf(was) : "");
+  const isChoice = column.choices.length > 0 && (text === "" || column.choices.includes(text));
   const id = `column-${column.name}`;
   return (
     <div className="grid gap-1 sm:grid-cols-[10rem_minmax(0,1fr)]">
@@ -82,17 +87,26 @@ function ColumnField({ column, was, isNew, entered, enter }: ColumnFieldProps) {
         <span className="text-xs text-muted">{column.type}</span>
       </label>
       <div className="flex items-start gap-2">
+        {isChoice ? (
+          <Select id={id} className="flex-1 font-mono text-[13px]" disabled={column.isFixed} value={text} onChange={(event) => enter(isNew && event.target.value === "" ? undefined : event.target.value)}>
+            {text === "" && <option value="">{isNull ? "null" : column.left}</option>}
+            {column.choices.map((each) => (
+              <option key={each}>{each}</option>
+            ))}
+          </Select>
+        ) : (
         <TextArea
           id={id}
           rows={1}
           className="!min-h-8 flex-1 font-mono text-[13px]"
           disabled={column.isFixed}
           placeholder={isNull ? "null" : isNew ? column.left : ""}
-          value={entered ?? (entered === undefined ? textOf(was) : "")}
+          value={text}
           onChange={(event) => enter(isNew && event.target.value === "" ? undefined : event.target.value)}
         />
+        )}
         <label className="flex items-center gap-1 pt-1.5 text-[13px]">
-          <input type="checkbox" className="accent-(--accent)" disabled={column.isFixed} checked={isNull} onChange={(event) => enter(event.target.checked ? null : isNew ? undefined : textOf(was))} />
+          <input type="checkbox" className="accent-(--accent)" disabled={column.isFixed || !column.isNullable} title={column.isNullable ? undefined : "The column takes no null"} checked={isNull} onChange={(event) => enter(event.target.checked ? null : isNew ? undefined : textOf(was))} />
           null
         </label>
       </div>
