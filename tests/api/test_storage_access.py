@@ -171,3 +171,14 @@ async def test_accesses_in_a_workspace_that_is_gone_are_left_out(api: Api) -> No
     log.note(WHO, Address("", "u/dev/a"), "read")
     await log.flush()
     assert await listed(api.developer) == [("u/dev", "u/dev/a")]
+
+
+async def test_reads_whose_size_nobody_told_become_one_record_without_one(api: Api) -> None:
+    log = AccessLog(api.parts.database)
+    for _ in range(3):
+        log.note_other(WHO, "database", "u/dev/db", "read")
+    log.note_other(WHO, "database", "u/dev/db", "write")
+    log.note(WHO, Address("", "u/dev/a"), "read", 0)
+    log.note(WHO, Address("", "u/dev/a"), "read", 0)
+    found = [(each.kind, each.access, each.size_bytes) for each in log._waiting.values()]
+    assert found == [("database", "read", None), ("database", "write", None), ("object", "read", 0)]

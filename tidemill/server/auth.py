@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from starlette.requests import HTTPConnection
@@ -19,12 +20,17 @@ _TOKEN_BYTES: Final = 32
 _SHOWN_CHARS: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shown:
     """What a caller showed. `by_cookie`: a browser may have sent it without its user's will."""
 
     token: str
     by_cookie: bool
+
+    @cached_property
+    def hash(self) -> bytes:
+        """See `hash_of`."""
+        return hash_of(self.token)
 
 
 def new_token() -> tuple[str, bytes, str]:
@@ -66,7 +72,7 @@ async def authenticate(database: Database, job_secret: bytes, shown: Shown | Non
         if token is None:
             raise Unauthenticated("The credential is not one of this instance.")
         return await identity.principal_of_job(database, token.job_id, token.attempt, workspace)
-    return await identity.principal_by_token(database, hash_of(shown.token), workspace)
+    return await identity.principal_by_token(database, shown.hash, workspace)
 
 
 def check_not_forged(connection: HTTPConnection, principal: Principal, *, origins: frozenset[str]) -> None:

@@ -54,7 +54,7 @@ class Guard:
         workspace = connection.path_params.get("workspace", "")
         shown = auth.shown_by(connection)
         if policy.opens and shown is not None and state is not None:
-            state["foresight"] = self._parts.known_resources.foresee(workspace, auth.hash_of(shown.token))
+            state["foresight"] = self._parts.known_resources.foresee(workspace, shown.hash)
         principal = await auth.authenticate(self._parts.database, self._parts.job_secret, shown, workspace=workspace)
         if policy.writes and shown is not None and shown.by_cookie:
             auth.check_not_forged(connection, principal, origins=self._parts.options.origins)

@@ -36,6 +36,7 @@ class _Known:
     opened: OpenedResource = field(repr=False)
     standings: Remembered[list[Standing]]
     used_at: float
+    has_secrets: bool
     _verdicts: OrderedDict[int, tuple[Principal, list[Standing], bool]] = field(default_factory=OrderedDict)
 
     def is_good(self, caller: Principal, found: list[Standing]) -> bool:
@@ -82,7 +83,9 @@ class KnownResources:
         known = self._known.get(key)
         if known is not None and known.is_good(caller, await self._standing(key, known, foresight)):
             known.used_at = asyncio.get_running_loop().time()
-            return Use(known.opened, self._readings.note(Reading(caller, known.opened.sources)))
+            is_noted = known.has_secrets or caller.credential.job_id is not None
+            reading = Reading(caller, known.opened.sources) if is_noted else None
+            return Use(known.opened, None if reading is None else self._readings.note(reading))
         opened = await references.open_resource(self._database, self._keyring, caller, path)
         self._remember(key, opened)
         return Use(opened, None)
@@ -107,7 +110,8 @@ class KnownResources:
             self._known.pop(key, None)
             return
         standings = references.standings(self._database.look_ups, key[0], opened.sources)
-        self._known[key] = _Known(opened, standings, asyncio.get_running_loop().time())
+        has_secrets = any(each.is_secret for each in opened.sources)
+        self._known[key] = _Known(opened, standings, asyncio.get_running_loop().time(), has_secrets)
         self._known.move_to_end(key)
         if len(self._known) > _MOST:
             self._known.popitem(last=False)

@@ -68,6 +68,12 @@ class AccessLog:
         self, caller: Principal, kind: str, address: str, access: Access, *, size_bytes: int | None = None
     ) -> None:
         """Note an access to something of that kind: `database` and the path of its resource."""
+        key: Hashable = next(self._count)
+        if access == "read":  # what reads have in common that become one record
+            key = caller.workspace, caller.credential.job_id, caller.actor, kind, address
+            earlier = self._waiting.get(key)
+            if earlier is not None and not size_bytes and earlier.size_bytes == size_bytes:
+                return
         touched = Touched(
             at=self._clock(),
             workspace=caller.workspace,
@@ -78,7 +84,6 @@ class AccessLog:
             access=access,
             size_bytes=size_bytes,
         )
-        key: Hashable = _who_and_what(touched) if access == "read" else next(self._count)
         self._add(key, touched)
         self._some.set()
         if len(self._waiting) >= BATCH:
@@ -108,8 +113,7 @@ class AccessLog:
         if earlier is None:
             self._waiting[key] = touched
         else:
-            size_bytes = (earlier.size_bytes or 0) + (touched.size_bytes or 0)
-            self._waiting[key] = replace(earlier, size_bytes=size_bytes)
+            self._waiting[key] = replace(earlier, size_bytes=_sum(earlier.size_bytes, touched.size_bytes))
         if len(self._waiting) > MOST_WAITING:
             self._waiting.popitem(last=False)
 
@@ -128,6 +132,6 @@ class AccessLog:
                 self._some.set()
 
 
-def _who_and_what(touched: Touched) -> Hashable:
-    """What reads have in common that become one record."""
-    return touched.workspace, touched.job_id, touched.actor, touched.kind, touched.address
+def _sum(one: int | None, other: int | None) -> int | None:
+    """None where nobody told a size."""
+    return None if one is None and other is None else (one or 0) + (other or 0)

@@ -158,6 +158,10 @@ class Connection:
             if pgconn.status != _GOOD:
                 self._stop_watching()
 
+    def has_next(self) -> bool:
+        """Whether `pgconn` gives what comes next without waiting for the server."""
+        return self.pgconn.status == _GOOD and not self.pgconn.is_busy()
+
     async def rest(self) -> list[PGresult]:
         """All that the server still answers to what it was sent; nothing of it is COPY."""
         results = []

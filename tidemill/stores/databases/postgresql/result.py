@@ -125,7 +125,7 @@ async def fetch(connection: Connection) -> PGresult | None:
         ConnectionFailed: the connection is lost.
     """
     try:
-        found = await connection.next_result()
+        found = connection.pgconn.get_result() if connection.has_next() else await connection.next_result()
     except Error as error:
         raise connection_lost(error) from error
     if found is not None and found.status == ExecStatus.FATAL_ERROR and connection.is_lost:
