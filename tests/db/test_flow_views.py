@@ -1,10 +1,13 @@
 """Two workers of one flow: what one remembers of it does not hide what the other has done."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tests.flow_workers import WORKSPACE, Member, deploy, result_of, script, start_flow, worker_parts
 from tidemill.db import approvals
 from tidemill.db.pool import Database
+from tidemill.evaluators.evaluators import Evaluators
+from tidemill.evaluators.messages import Evaluation, Question
 
 
 async def test_a_worker_ends_a_step_in_a_level_that_has_gone_on_since_it_last_saw_it(
@@ -35,3 +38,30 @@ async def test_a_flow_that_asks_as_it_begins_within_another_waits(database: Data
         await member.end(await member.claim())
         [waiting] = await approvals.waiting(database.single, WORKSPACE, flow)
         assert waiting.step == "ask"
+
+
+class Slow(Evaluators):
+    """The answer to the last question takes too long to wait for it."""
+
+    asked = 0
+
+    def at_once(self, owner: str, question: Question) -> Evaluation | None:
+        """See `Evaluators`."""
+        self.asked += 1
+        return None if question.expression.startswith("[19]") else super().at_once(owner, question)
+
+
+async def test_expressions_that_were_answered_are_not_asked_again_when_a_later_one_takes_long(
+    database: Database, tmp_path: Path
+) -> None:
+    count = 20
+    conditions = [f"[{number}].length > 1" for number in range(count)]
+    steps = [
+        {"id": f"s{n}", "value": {"type": "identity"}, "skip_if": {"expr": expr}} for n, expr in enumerate(conditions)
+    ]
+    async with worker_parts(database, tmp_path) as parts, Slow() as evaluators:
+        member = Member("one", replace(parts, evaluators=evaluators))
+        flow = await start_flow(database, {"modules": steps}, {})
+        await member.look_at_all()
+        assert await result_of(database, flow) == ("success", {})
+        assert evaluators.asked == count

@@ -1,11 +1,14 @@
 """The migrations, `schema.sql` and the named queries fit together."""
 
+import re
+
 import psycopg
 import pytest
 
 from tests.postgres import PostgresServer
 from tidemill.db.embedded import find_binaries
 from tidemill.db.migrate import migrate
+from tidemill.db.pool import Database
 from tidemill.db.queries import SQL_DIRECTORY, queries
 from tidemill.db.schema import SCHEMA, schema_of
 
@@ -28,3 +31,34 @@ def test_every_named_query_prepares(postgres_server: PostgresServer) -> None:
             if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
                 faults.append(f"{query.name}: {result.error_message.decode()}")
     assert not faults, "\n".join(faults)
+
+
+LARGE = ("job", "job_completed", "job_queue", "flow_run", "job_log", "workflow_step")
+READ_AS_A_WHOLE = {
+    "values.named_objects",  # the scrubber goes through all of them
+    "keys.count_stale",  # once a rotation of keys
+    "keys.delete_retired_keys",
+}
+
+
+async def test_statements_find_jobs_by_an_index_though_row_security_is_on(
+    database: Database, database_dsn: str
+) -> None:
+    """Row security keeps a condition from the index whose functions might leak: then all jobs would be read."""
+    faults = set()
+    async with await psycopg.AsyncConnection.connect(database_dsn, autocommit=True) as connection:
+        await connection.execute("set enable_seqscan = off")
+        await connection.execute("set plan_cache_mode = force_generic_plan")
+        for number, query in enumerate(EVERY_QUERY):
+            if query.text.lstrip().startswith("call"):
+                continue
+            await connection.execute(b"prepare q%d as %s" % (number, query.encoded))
+            count = max(map(int, re.findall(rb"\$(\d+)", query.encoded)), default=0)
+            given = f"({', '.join(['null'] * count)})" if count else ""
+            plan = await connection.execute(f"explain execute q{number}{given}".encode())
+            scanned = re.findall(
+                r"Seq Scan on (\w+?)(?:_\d{6}|_default)? ", "\n".join(row[0] for row in await plan.fetchall())
+            )
+            if query.name not in READ_AS_A_WHOLE and not set(LARGE).isdisjoint(scanned):
+                faults.add(query.name)
+    assert faults == set()

@@ -36,8 +36,8 @@ update flow_run set version = version + 1 where workspace_id = :workspace_id and
 -- What waits for answers below the flow :id, after the step whose job that is, or on that level itself; the first first.
 select a.level_id, a.source_id, a.step, a.step_job, a.required, a.groups, a.asked_at, a.expires_at, a.asks
 from flow_approval a join job_queue q on q.id = a.level_id
-where a.workspace_id = :workspace_id and (:id in (a.level_id, a.source_id, a.step_job) or exists (
-  select from job j where j.id = a.source_id and j.root_job = :id))
+where a.workspace_id = :workspace_id and (:id in (a.level_id, a.source_id, a.step_job)
+  or (select j.root_job from job j where j.id = a.source_id) = :id)
 order by a.asked_at, a.level_id;
 
 -- name: add

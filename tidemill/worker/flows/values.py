@@ -98,13 +98,15 @@ class PlanValues:
         return cast("bytes", answer_of(self._memo, WantReference(text)))
 
     def evaluated(self, owner: str, question: Question) -> bytes | Touched:
-        """What an evaluator of `owner` answers. One that takes long is waited for between two tries at the plan."""
+        """What an evaluator of `owner` answers. One that takes long is waited for between two tries at the plan, and
+        what was answered before it is not asked again."""
         want = WantEvaluation(owner, question)
         if want in self._memo.answers:
             return cast("Evaluation", answer_of(self._memo, want)).told()
         answer = self._known.evaluators.at_once(owner, question)
         if answer is None:
             raise Wanted(want)
+        self._memo.answers[want] = answer
         return answer.told()
 
     def text(self, ref: Ref) -> bytes:
