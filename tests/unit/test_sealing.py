@@ -11,8 +11,6 @@ from tidemill.engine.sealing import (
     Place,
     export_secret,
     import_secret,
-    key_as_text,
-    key_from_text,
     key_id_of_sealed,
     make_canary,
     new_key,
@@ -128,11 +126,3 @@ def test_a_changed_export_is_refused() -> None:
     raw[20] ^= 1
     with pytest.raises(BadRequest):
         import_secret(base64.b64encode(raw).decode(), key=KEY)
-
-
-def test_a_workspace_key_as_text_comes_back() -> None:
-    assert len(key_as_text(KEY)) == 64
-    assert key_from_text(key_as_text(KEY)) == KEY
-    for text in ("", "ab", "zz" * 32, key_as_text(KEY) + "00"):
-        with pytest.raises(BadRequest):
-            key_from_text(text)

@@ -187,12 +187,6 @@ async def secrets_read_by_job(
     return list(dict.fromkeys(secrets)), max(row.last_id for row in rows)
 
 
-async def secrets_of_resource(database: Database, workspace: str, resource_type: str, value: bytes) -> list[bytes]:
-    """The strings in `value` that its type marks as secret."""
-    places = await resource_types.secret_places(database.single, workspace, [resource_type])
-    return [text.encode() for text in secret_values(value, places.get(resource_type, ()))]
-
-
 async def _readable(tx: Statements, principal: Principal, wanted: Collection[Reference]) -> list[_Target]:
     rows = await tx.fetch_all(
         _SQL.targets,

@@ -157,23 +157,3 @@ def import_secret(text: str, *, key: bytes) -> bytes:
 def _export_cipher(key: bytes) -> AESSIV:
     """Its own key, derived from the workspace's, so that sealing and export never share one."""
     return AESSIV(HKDF(SHA256(), length=64, salt=None, info=_EXPORT).derive(key))
-
-
-def key_as_text(key: bytes) -> str:
-    """A workspace key as clients carry it: 64 hex digits."""
-    return key.hex()
-
-
-def key_from_text(text: str) -> bytes:
-    """The workspace key of its text.
-
-    Raises:
-        BadRequest: it is not 64 hex digits.
-    """
-    try:
-        key = bytes.fromhex(text.strip())
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise BadRequest("A workspace key is 64 hex digits (256 bits), as `openssl rand -hex 32` prints them.")
-    return key

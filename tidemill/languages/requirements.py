@@ -61,11 +61,6 @@ def declared(content: str, *, path: str) -> Declared:
     return Declared(_checked([*_imported_packages(tree, source_lines(content)), *extra]), "", imports)
 
 
-def workspace_imports(content: str, path: str) -> list[tuple[str, ...]]:
-    """The workspace scripts that the script at `path` imports; see `Declared.imports`."""
-    return list(dict.fromkeys(_workspace_imports(parse(content), path)))
-
-
 def inline_metadata(content: str) -> Declared | None:
     """What the `# /// script` block of PEP 723 says; None if there is none.
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tidemill.languages.python import Python
-from tidemill.languages.requirements import declared, workspace_imports
+from tidemill.languages.requirements import declared
 from tidemill.model.errors import InvalidScript
 
 
@@ -167,7 +167,6 @@ def test_two_metadata_blocks_are_refused() -> None:
     ],
 )
 def test_imports_of_workspace_scripts(content: str, path: str, expected: list[tuple[str, ...]]) -> None:
-    assert workspace_imports(content, path) == expected
     assert list(declared(content, path=path).imports) == expected
 
 

@@ -27,8 +27,3 @@ select 1 as held from job_queue where id = :id and attempt = :attempt and state 
 -- name: touch_token
 -- Note that the token was used just now.
 update token set last_used_at = now() where hash = :hash;
-
--- name: folders_of_group
--- The folders of :workspace that name one of :keys, with their permissions.
-select name, owners, extra_perms from folder
-where workspace_id = :workspace and (owners || array(select jsonb_object_keys(extra_perms))) && :keys::text[];

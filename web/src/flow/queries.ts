@@ -155,11 +155,3 @@ export async function restart(workspace: string, flow: string, at: RestartAt): P
 export async function runFlow(workspace: string, path: string, args: string): Promise<string> {
   return (await (await request(workspaceUrl(workspace, "jobs/run/f", path), { method: "POST", headers: JSON_BODY, body: args })).text()).trim();
 }
-
-/** What a step gave in a run, as JSON text. */
-export const stepResultQuery = (workspace: string, job: string) =>
-  queryOptions({
-    queryKey: jobKeys.result(workspace, job),
-    staleTime: Infinity,
-    queryFn: async () => (await request(workspaceUrl(workspace, "jobs_u/completed/get_result", job))).text(),
-  });

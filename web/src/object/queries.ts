@@ -295,13 +295,3 @@ async function uploadParts(sending: Sending, type: { content_type: string } | un
   await request(uploads("complete", id), { method: "POST", headers: JSON_BODY, body: "{}", signal });
   localStorage.removeItem(memory);
 }
-
-export const uploadsQuery = (workspace: string, storage: string) =>
-  queryOptions({
-    queryKey: ["objects", workspace, "uploads", storage],
-    queryFn: () => data(api.GET("/api/w/{workspace}/object_uploads/list", { params: { path: { workspace }, query: { storage } } })),
-  });
-
-export async function abortUpload(workspace: string, { storage, key }: At, id: string): Promise<void> {
-  await request(`${workspaceUrl(workspace, "object_uploads/abort", id)}?${new URLSearchParams({ storage, file_key: key }).toString()}`, { method: "DELETE" });
-}
