@@ -21,7 +21,7 @@ from rich.console import Console
 
 from bench.figures import Figure, Report
 from bench.instance import Instance
-from bench.peers.environments import HOME, PEERS, Peer, command_of, environment_of
+from bench.peers.environments import HOME, PEERS, Peer, command_of, environment_of, remove_environments
 from bench.peers.ours import Ours, running
 from bench.table import show
 
@@ -37,8 +37,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     names = [peer.name for peer in PEERS]
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
+    parser.add_argument("--clean", action="store_true", help="remove the environments of the peers, and run nothing")
     parser.add_argument("--rounds", type=int, default=5, help="how often each flow is run; once where it is slow")
     arguments = parser.parse_args()
+    if arguments.clean:
+        remove_environments()
+        return
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     report = asyncio.run(run(arguments.only or names, rounds=arguments.rounds))
     RESULTS.mkdir(exist_ok=True)

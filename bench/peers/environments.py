@@ -72,6 +72,12 @@ def environment_of(peer: Peer, directory: Path, dsn: str) -> dict[str, str]:
     }
 
 
+def remove_environments() -> None:
+    """All that the benchmarks of peers left on this machine."""
+    if HOME.exists():
+        shutil.rmtree(HOME)
+
+
 def _install_python(peer: Peer, place: Path) -> None:
     uv = str(_BIN / "uv")
     subprocess.run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(place)], check=True)
