@@ -3,7 +3,7 @@ import tseslint from "typescript-eslint";
 
 /** Features (folders named by a noun) never import each other; `ui` and `api` know no feature. */
 const features = ["signin", "home", "scripts", "flows", "runs", "resources", "variables", "states", "objects", "databases",
-  "schedules", "workers", "audit", "members", "groups", "folders", "settings", "imports"];
+  "schedules", "workers", "audit", "members", "groups", "folders", "settings", "imports", "approvals"];
 
 export default tseslint.config(
   { ignores: ["src/api/schema.d.ts"] },
