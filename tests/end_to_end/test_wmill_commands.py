@@ -87,3 +87,31 @@ def test_who_one_is_and_where(wmill: CommandLine, tidemill: Tidemill) -> None:
     assert tidemill.workspace in wmill.run("workspace", "list-remote")
     assert "python3" in wmill.run("workers")
     assert "folder.create" in wmill.run("audit", "list")
+
+
+def test_what_files_import_is_tried_and_locked_as_it_is_in_them(
+    wmill: CommandLine, workspace: Workspace, at: str
+) -> None:
+    """A helper is deployed in an old form, and imported by a script and by a step of a flow that are not."""
+    workspace.deploy("def word():\n    return 'deployed'\n", f"{at}/helper", lock="")
+    folder = wmill.folder / at
+    folder.mkdir(parents=True)
+    module = at.replace("/", ".")
+    source = f"from {module}.helper import word\n\ndef main():\n    return word()\n"
+    wmill.run("sync", "pull", "--yes")
+    (folder / "helper.py").write_text("import iniconfig\n\ndef word():\n    return 'from a file'\n")
+    wmill.run("script", "bootstrap", f"{at}/user", "python3")
+    (folder / "user.py").write_text(source)
+    said = wmill.run("generate-metadata", "--yes")
+    assert "Failed to upload" not in said
+    assert "iniconfig==" in wmill.files()[f"{at}/user.script.lock"]
+    assert "from a file" in wmill.run("script", "preview", f"{at}/user.py", "-d", "{}")
+    place = folder / "steps__flow"
+    place.mkdir()
+    step = {"type": "rawscript", "language": "python3", "content": "!inline a.py", "input_transforms": {}}
+    (place / "a.py").write_text(source)
+    (place / "flow.yaml").write_text(json.dumps({"summary": "", "value": {"modules": [{"id": "a", "value": step}]}}))
+    assert "from a file" in wmill.run("flow", "preview", f"{at}/steps__flow", "-d", "{}")
+    assert workspace.get(f"scripts/get/p/{at}/helper")["content"].endswith("'deployed'\n")
+    wmill.run("sync", "push", "--yes", "--skip-flows")
+    assert workspace.run(f"{at}/user") == "from a file"

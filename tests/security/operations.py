@@ -359,6 +359,8 @@ def _scripts(seeded: Seeded) -> dict[str, Call]:
     by_path, by_hash = {"path": SCRIPT}, {"hash": seeded.script_hash}
     new = {"summary": "", "content": SOURCE, "language": "python3"}
     return {
+        "POST scripts/raw_temp/diff": Call(body={"scripts": {SCRIPT: "0" * 64}, "workspace_deps": []}),
+        "POST scripts/raw_temp/store": Call(body="def main(): ..."),
         "POST scripts/create": Call(body={"path": "u/dev/new", **new}),
         "POST scripts/update/{path}": Call(at={"path": "u/dev/spare"}, body={"path": "u/dev/spare", **new}),
         "POST scripts/archive/p/{path}": Call(at={"path": "u/dev/archived"}),

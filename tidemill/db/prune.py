@@ -59,6 +59,7 @@ async def remove_leftovers(database: Database) -> None:
     """Remove what has served its time: cached results, idempotency keys, variables and tokens past their time."""
     for name in (
         "expired_cache",
+        "old_local_sources",
         "expired_variables",
         "old_idempotency_keys",
         "old_starts",

@@ -697,6 +697,17 @@ CREATE TABLE public.lease (
 
 ALTER TABLE ONLY public.lease FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.local_source (
+    workspace_id text NOT NULL,
+    email text NOT NULL,
+    hash text NOT NULL,
+    content text NOT NULL,
+    stored_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT local_source_hash_check CHECK ((hash ~ '^[0-9a-f]{64}$'::text))
+);
+
+ALTER TABLE ONLY public.local_source FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.login_throttle (
     key text NOT NULL,
     level double precision NOT NULL,
@@ -1246,6 +1257,9 @@ ALTER TABLE ONLY public.job_stream_default
 ALTER TABLE ONLY public.lease
     ADD CONSTRAINT lease_pkey PRIMARY KEY (workspace_id, path);
 
+ALTER TABLE ONLY public.local_source
+    ADD CONSTRAINT local_source_pkey PRIMARY KEY (workspace_id, email, hash);
+
 ALTER TABLE ONLY public.login_throttle
     ADD CONSTRAINT login_throttle_pkey PRIMARY KEY (key);
 
@@ -1421,6 +1435,10 @@ CREATE INDEX job_queue_running ON public.job_queue USING btree (heartbeat_at) WH
 
 CREATE INDEX job_queue_workspace ON public.job_queue USING btree (workspace_id, id DESC);
 
+CREATE INDEX local_source_age ON public.local_source USING btree (stored_at);
+
+CREATE INDEX local_source_email ON public.local_source USING btree (email);
+
 CREATE INDEX login_throttle_at ON public.login_throttle USING btree (at);
 
 CREATE INDEX member_email ON public.member USING btree (email);
@@ -1545,6 +1563,12 @@ ALTER TABLE ONLY public.group_member
 
 ALTER TABLE ONLY public.lease
     ADD CONSTRAINT lease_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.local_source
+    ADD CONSTRAINT local_source_email_fkey FOREIGN KEY (email) REFERENCES public.account(email) ON UPDATE CASCADE ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.local_source
+    ADD CONSTRAINT local_source_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.member
     ADD CONSTRAINT member_email_fkey FOREIGN KEY (email) REFERENCES public.account(email) ON UPDATE CASCADE ON DELETE CASCADE;
@@ -1678,6 +1702,8 @@ ALTER TABLE public.job_stream_default ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.lease ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.local_source ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.member ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.object_checksum ENABLE ROW LEVEL SECURITY;
@@ -1749,6 +1775,8 @@ CREATE POLICY of_workspace ON public.job_stream USING (((workspace_id = current_
 CREATE POLICY of_workspace ON public.job_stream_default USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.lease USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
+
+CREATE POLICY of_workspace ON public.local_source USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 
 CREATE POLICY of_workspace ON public.member USING (((workspace_id = current_setting('tidemill.workspace'::text, true)) OR (current_setting('tidemill.workspace'::text, true) = '*'::text)));
 

@@ -1,5 +1,6 @@
 """Deploying a version of a flow: what it says is read and checked first, then kept as it was sent."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -95,10 +96,15 @@ async def deploy_flow(
     return flow
 
 
-def flow_locking(value: bytes, *, path: str | None) -> Runnable:
+def flow_locking(value: bytes, *, path: str | None, options: Mapping[str, object]) -> Runnable:
     """What locks all of the scripts that stand in a flow, and keeps that nowhere."""
     return Runnable(
-        kind=JobKind.FLOW_DEPENDENCIES, language=None, path=path, content=value.decode(), tag=_DEPENDENCY_TAG
+        kind=JobKind.FLOW_DEPENDENCIES,
+        language=None,
+        path=path,
+        content=value.decode(),
+        tag=_DEPENDENCY_TAG,
+        options=options,
     )
 
 

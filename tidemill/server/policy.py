@@ -338,6 +338,8 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/leases/get/{path:path}": member("resources:read"),
     # scripts
     "POST /api/w/{workspace}/scripts/create": developer("scripts:write"),
+    "POST /api/w/{workspace}/scripts/raw_temp/diff": developer("scripts:read", writes=False),
+    "POST /api/w/{workspace}/scripts/raw_temp/store": developer("scripts:write"),
     "POST /api/w/{workspace}/scripts/update/{path:path}": developer("scripts:write"),
     "POST /api/w/{workspace}/scripts/archive/p/{path:path}": developer("scripts:write"),
     "POST /api/w/{workspace}/scripts/archive/h/{hash}": developer("scripts:write"),

@@ -22,6 +22,7 @@ from tidemill.server.arguments import Shape, arguments, require_object, webhook
 from tidemill.server.enqueue import Runnable, RunQuery, Submitted, is_webhook, preprocessed, retry_policy, submit
 from tidemill.server.flow_deploy import checked_flow
 from tidemill.server.flows_seen import flow_version, latest_flow
+from tidemill.server.local_refs import options_for
 from tidemill.server.objects.form_files import FormFiles
 from tidemill.server.parts import Parts
 from tidemill.server.wire import decode, read_json
@@ -34,6 +35,7 @@ class FlowPreview(msgspec.Struct, kw_only=True):
     path: str | None = None
     args: Raw = msgspec.field(default_factory=lambda: Raw(b"{}"))
     tag: str | None = None
+    temp_script_refs: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
 
 
 async def run_flow(
@@ -128,6 +130,7 @@ async def submit_flow_preview(parts: Parts, caller: Principal, request: Request,
         content=raw.decode(),
         tag=preview.tag or FLOW_TAG,
         settings=job_settings(flow),
+        options=await options_for(parts, caller, preview.temp_script_refs),
         early_return=flow.early_return,
     )
     args = bytes(preview.args)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from uuid import UUID
 
-from tidemill.db import identity, references, scripts, storage_access, workflows
+from tidemill.db import identity, local_sources, references, scripts, storage_access, workflows
 from tidemill.db.keys import Keyring
 from tidemill.db.pool import Database
 from tidemill.db.queue import ClaimedJob
@@ -15,11 +15,12 @@ from tidemill.db.workflows import GivenStep
 from tidemill.engine import permit
 from tidemill.engine.inputs import contains_reference
 from tidemill.languages.port import ReadScript
+from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
 from tidemill.queries.port import Opened
 from tidemill.worker.context import Resolved
-from tidemill.worker.settings import settings_of
+from tidemill.worker.settings import read_settings, settings_of
 
 
 class WorkspaceData:
@@ -76,10 +77,32 @@ class WorkspaceData:
     async def _principal(self, job: ClaimedJob) -> Principal:
         return await identity.principal_of_job(self._database, job.id, job.attempt, job.workspace_id)
 
+    async def _local_sources(self, job: ClaimedJob) -> Mapping[str, str]:
+        """Those of the job or, of a source that stands in a flow, those of the flow: both act for who stored them."""
+        own = settings_of(job).local_sources
+        if own or job.root_job is None or job.script_hash is not None:
+            return own
+        single = self._database.single
+        options = await local_sources.options_of_root(single, job.workspace_id, job.email, root=job.root_job)
+        return read_settings(options).local_sources
+
+    async def _local_source(self, job: ClaimedJob, path: str, digest: str) -> str:
+        found = await local_sources.find(self._database.single, job.workspace_id, job.email, digest=digest)
+        if found is None:
+            raise BadRequest(f"The source of '{path}' that this was started with is not kept any more: start it anew.")
+        return found
+
     def script_reader(self, job: ClaimedJob) -> ReadScript:
         """See `JobData.script_reader`."""
 
+        local: Mapping[str, str] | None = None
+
         async def read(path: str) -> str | None:
+            nonlocal local
+            if local is None:
+                local = await self._local_sources(job)
+            if path in local:
+                return await self._local_source(job, path, local[path])
             script = await scripts.head(self._database.single, job.workspace_id, path)
             if script is None:
                 return None

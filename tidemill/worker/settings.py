@@ -1,5 +1,6 @@
 """What the options of a job say about how a worker runs it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +26,7 @@ class JobSettings(msgspec.Struct, frozen=True):
 
     `args_of`: the account of who gave its arguments, where it acts for somebody else.
     `gathers`: its arguments that are put together with those of the calls whose place it took.
+    `local_sources`: what it imports in the place of deployed scripts, path -> hash.
     `entry`: the function that is called; `preprocess`: the preprocessor before it, which makes its arguments.
     """
 
@@ -35,6 +37,7 @@ class JobSettings(msgspec.Struct, frozen=True):
     preprocess: bool = False
     task: TaskOptions | None = None
     gathers: tuple[str, ...] = ()
+    local_sources: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 _PLAIN: Final = JobSettings()
@@ -43,4 +46,9 @@ _SETTINGS: Final = msgspec.json.Decoder(JobSettings)
 
 def settings_of(job: ClaimedJob) -> JobSettings:
     """Those of the options that a worker reads."""
-    return _PLAIN if job.options == b"{}" else _SETTINGS.decode(job.options)
+    return read_settings(job.options)
+
+
+def read_settings(options: bytes) -> JobSettings:
+    """The same of options as they are kept."""
+    return _PLAIN if options == b"{}" else _SETTINGS.decode(options)

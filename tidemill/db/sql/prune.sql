@@ -73,6 +73,10 @@ delete from query_history where id in (
 -- Remove variables whose time is over.
 delete from variable where expires_at <= now();
 
+-- name: old_local_sources
+-- Remove sources that are not deployed after a day.
+delete from local_source where stored_at < now() - interval '1 day';
+
 -- name: expired_cache
 -- Remove cached results that are not fresh any more.
 delete from result_cache where expires_at < now();

@@ -24,6 +24,7 @@ from tidemill.server.flow_deploy import checked_flow, flow_locking
 from tidemill.server.inline import answer_inline
 from tidemill.server.known_scripts import Named
 from tidemill.server.lazy_route import LazyDirectRoute
+from tidemill.server.local_refs import options_for
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.run_answers import ANY_BODY, FAILED, ID, RESULT, started, waited
 from tidemill.server.run_scripts import by_hash, by_path, run_script, runnable_script
@@ -85,6 +86,7 @@ class FlowDependencies(msgspec.Struct, kw_only=True):
 
     flow_value: Raw
     path: str = ""
+    temp_script_refs: Raw = msgspec.field(default_factory=lambda: Raw(b"null"))
 
 
 @router.post(
@@ -325,7 +327,8 @@ async def run_flow_dependencies(
     permit.require(caller, Action.PREVIEW, _JOB_SCOPE)
     value = bytes(body.flow_value)
     await checked_flow(value)
-    runnable = flow_locking(value, path=parse_path(body.path).text if body.path else None)
+    options = await options_for(parts, caller, body.temp_script_refs)
+    runnable = flow_locking(value, path=parse_path(body.path).text if body.path else None, options=options)
     return started(await submit(parts, caller, request, runnable, args=b"{}", query=RunQuery()))
 
 
@@ -367,9 +370,8 @@ async def _read_preview(parts: Parts, caller: Principal, request: Request) -> Pr
         load_language(preview.language)
     if preview.kind not in {None, "", "code"}:
         raise Unsupported(f"Previews of the kind {preview.kind[:40]!r} are not supported: send 'content'.")
-    for name in ("modules", "temp_script_refs"):
-        if bytes(getattr(preview, name)).strip() not in _NOTHING:
-            raise Unsupported(f"Previews with '{name}' are not supported: deploy the other scripts first.")
+    if bytes(preview.modules).strip() not in _NOTHING:
+        raise Unsupported("Previews with 'modules' are not supported: deploy the other scripts first.")
     return preview
 
 
@@ -381,6 +383,7 @@ async def _submit(parts: Parts, caller: Principal, request: Request, preview: Pr
         content=preview.content,
         lock=preview.lock,
         tag=preview.tag or None,
+        options=await options_for(parts, caller, preview.temp_script_refs),
     )
     return await submit(parts, caller, request, runnable, args=_args_of(preview.args), query=query)
 
@@ -389,9 +392,8 @@ async def _submit_dependencies(parts: Parts, caller: Principal, request: Request
     permit.require(caller, Action.PREVIEW, _JOB_SCOPE)
     if len(body.raw_scripts) != 1:
         raise BadRequest("raw_scripts must hold exactly one script.")
-    for name in ("raw_workspace_dependencies", "temp_script_refs"):
-        if bytes(getattr(body, name)).strip() not in {b"null", b"{}", b"[]"}:
-            raise Unsupported(f"'{name}' is not supported: put requirements into the script itself.")
+    if bytes(body.raw_workspace_dependencies).strip() not in {b"null", b"{}", b"[]"}:
+        raise Unsupported("'raw_workspace_dependencies' is not supported: put requirements into the script itself.")
     script = body.raw_scripts[0]
     load_language(script.language)
     path = script.script_path or script.path or body.entrypoint
@@ -401,5 +403,6 @@ async def _submit_dependencies(parts: Parts, caller: Principal, request: Request
         path=parse_path(path).text if path else None,
         content=script.raw_code,
         tag="dependency",
+        options=await options_for(parts, caller, body.temp_script_refs),
     )
     return await submit(parts, caller, request, runnable, args=b"{}", query=RunQuery())
