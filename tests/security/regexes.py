@@ -19,7 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = {"match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
-SIZES = (26, 2_000, 20_000)
+SIZES = (22, 2_000, 20_000)
 FULL_SIZES = (*SIZES, 100_000)
 MOST_TIMES = 400
 """What is slow for a character costs some 100 times as much as looking at it; twice as long for each is far above."""
