@@ -1,11 +1,8 @@
 """Scripts and flows whose calls wait for newer ones."""
 
 import httpx
-import pytest
 
 from tests.conformance.test_restart import ended
-
-pytestmark = pytest.mark.xdist_group("conformance")
 
 SETTINGS = {"debounce_delay_s": 3600, "debounce_args_to_accumulate": ["items"]}
 ALL = {"items": {"type": "javascript", "expr": "flow_input.items"}, "n": {"type": "javascript", "expr": "flow_input.n"}}

@@ -3,11 +3,8 @@
 import json
 
 import httpx
-import pytest
 
 from tests.conformance.test_restart import ended, gives, who
-
-pytestmark = pytest.mark.xdist_group("conformance")
 
 
 def waiting(step_id: str) -> dict[str, object]:

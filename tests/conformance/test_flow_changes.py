@@ -5,9 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import pytest
-
-pytestmark = pytest.mark.xdist_group("conformance")
 
 
 def step(step_id: str, content: str, **inputs: str) -> dict[str, object]:

@@ -1,9 +1,6 @@
 """What a step is told of itself, which is made ready while its claim is still being recorded."""
 
 import httpx
-import pytest
-
-pytestmark = pytest.mark.xdist_group("conformance")
 
 TOLD = """
 import os

@@ -4,12 +4,9 @@ import time
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.conformance.conftest import WAIT_S
 from tests.conformance.test_restart import ended, gives
-
-pytestmark = pytest.mark.xdist_group("conformance")
 
 LOOP = {
     "id": "loop",

@@ -1,11 +1,8 @@
 """Scripts that stand in flows are locked: on demand, and when a flow is deployed."""
 
 import httpx
-import pytest
 
 from tests.conformance.test_restart import ended
-
-pytestmark = pytest.mark.xdist_group("conformance")
 
 FLOW = {
     "modules": [

@@ -8,8 +8,6 @@ import pytest
 
 from tests.conformance.test_restart import ended
 
-pytestmark = pytest.mark.xdist_group("conformance")
-
 SECRET = "pass-9e1f"
 
 

@@ -10,8 +10,6 @@ import pytest
 from tests.conformance.conftest import WAIT_S
 from tests.conformance.test_restart import ended
 
-pytestmark = pytest.mark.xdist_group("conformance")
-
 RETRY = {"constant": {"attempts": 3, "seconds": 0}}
 ONCE = """
 import wmill

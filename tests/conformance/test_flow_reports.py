@@ -5,8 +5,6 @@ import pytest
 
 from tests.conformance.test_restart import ended
 
-pytestmark = pytest.mark.xdist_group("conformance")
-
 
 def says(step_id: str, text: str, **settings: object) -> dict[str, object]:
     """A step that writes a line into its log and gives it."""

@@ -17,8 +17,6 @@ from tests.conformance.conftest import WAIT_S
 
 FLOWS = sorted((Path(__file__).parent / "flows").glob("*.json"))
 
-pytestmark = pytest.mark.xdist_group("conformance")
-
 
 class Runs:
     """All flows, started at once; `ended` waits for one."""

@@ -9,8 +9,6 @@ import pytest
 
 from tests.conformance.test_restart import ended
 
-pytestmark = pytest.mark.xdist_group("conformance")
-
 _numbers = itertools.count(1)
 SCRIPT = """
 import datetime

@@ -9,8 +9,6 @@ import pytest
 
 from tests.conformance.conftest import WAIT_S
 
-pytestmark = pytest.mark.xdist_group("conformance")
-
 WHO = 'echo "$WM_JOB_ID"\n'
 
 

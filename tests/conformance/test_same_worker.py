@@ -1,11 +1,8 @@
 """Flows that run on one worker, with a directory that their steps share."""
 
 import httpx
-import pytest
 
 from tests.conformance.test_restart import ended
-
-pytestmark = pytest.mark.xdist_group("conformance")
 
 
 def bash(step_id: str, content: str, **settings: object) -> dict[str, object]:

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from tests.web.axe import assert_accessible
 from tests.web.conftest import picture
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def put(api: httpx.Client, name: str) -> None:

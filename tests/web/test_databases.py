@@ -12,7 +12,7 @@ from tests.key_servers import start_redis
 from tests.web.axe import assert_accessible
 from tests.web.conftest import picture
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TABLE = """
 drop schema if exists shop cascade;

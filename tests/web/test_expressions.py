@@ -8,7 +8,7 @@ from tests.web.axe import assert_accessible
 from tests.web.conftest import TIMEOUT_MS, picture
 from tests.web.test_flows import SCHEMA, deploy, orders
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def options(page: Page) -> list[str]:

@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 from tests.web.axe import assert_accessible
 from tests.web.conftest import picture
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_star_brings_an_item_home_and_is_taken_again(page: Page, api: httpx.Client) -> None:

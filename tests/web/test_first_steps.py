@@ -10,7 +10,7 @@ from tests.end_to_end.running import Tidemill
 from tests.web.axe import assert_accessible
 from tests.web.conftest import TIMEOUT_MS, fresh_page, picture, sign_in
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_stranger_is_asked_to_sign_in_and_led_back(stranger: Page, tidemill: Tidemill) -> None:

@@ -11,7 +11,7 @@ from playwright.async_api import FilePayload, Page, expect
 from tests.web.axe import assert_accessible
 from tests.web.conftest import TIMEOUT_MS, picture
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SOURCE = "def main(**given):\n    return given\n"
 NAMES = {

@@ -11,7 +11,7 @@ from tests.end_to_end.running import Tidemill
 from tests.web.axe import assert_accessible
 from tests.web.conftest import fresh_page, picture
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -11,7 +11,7 @@ from tests.database_servers import DatabaseServers, start_embedded
 from tests.web.axe import assert_accessible
 from tests.web.conftest import picture
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_database_is_connected_from_its_url(

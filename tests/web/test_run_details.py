@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 from tests.web.axe import assert_accessible
 from tests.web.conftest import TIMEOUT_MS, picture
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_step_of_a_flow_run_is_in_the_address_and_there_is_one_cancel(page: Page, api: httpx.Client) -> None:

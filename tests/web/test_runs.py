@@ -12,7 +12,7 @@ from tests.end_to_end.running import Tidemill
 from tests.web.axe import assert_accessible
 from tests.web.conftest import TIMEOUT_MS, picture, sign_in
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PDF = (
     b"%PDF-1.1\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n"

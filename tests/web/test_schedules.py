@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 from tests.web.axe import assert_accessible
 from tests.web.conftest import TIMEOUT_MS, picture
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SOURCE = 'def main(source: str, days: int = 7):\n    """Import what is new."""\n    return [source, days]\n'
 

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from tests.web.axe import assert_accessible
 from tests.web.conftest import TIMEOUT_MS, picture
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FIRST = "def main(city: str = 'Leer'):\n    return city\n"
 SECOND = "def main(city: str = 'Leer'):\n    return city.upper()\n"

@@ -8,7 +8,7 @@ from tests.end_to_end.running import Tidemill
 from tests.web.axe import assert_accessible
 from tests.web.conftest import fresh_page, picture, sign_in
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_token_is_narrow_shown_once_and_revoked(page: Page, tidemill: Tidemill) -> None:

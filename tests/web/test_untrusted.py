@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, Request, expect
 from tests.end_to_end.running import Tidemill
 from tests.web.conftest import TIMEOUT_MS, sign_in
 
-pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 OUTSIDE = "https://evil.example"
 SCRIPT = (
