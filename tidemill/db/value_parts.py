@@ -20,7 +20,7 @@ from tidemill.model.errors import ContentDamaged, NotFound, RangeUnsatisfiable
 INDEXED_BYTES: Final = 1 << 20
 """From here on an index is worth its while."""
 _SQL: Final = queries("values")
-_MOST_INDEXES: Final = 64
+_MOST_INDEXES: Final = 16
 _MOST_KEPT_BYTES: Final = 8 << 20
 _MOST_BLOCKS_KEPT: Final = 16
 """Of one reading: what is longer is hardly read again."""

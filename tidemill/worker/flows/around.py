@@ -23,6 +23,7 @@ from tidemill.model.ids import new_id
 from tidemill.worker.flows.values import PlanValues
 from tidemill.worker.flows.views import View
 
+_ITERATION: Final = b'{"iter":'
 _CALL: Final = re.compile(r"""\s*(variable|resource)\(\s*(["'`])(?P<path>[^"'`\\$]+)\2\s*\)\s*;?\s*""")
 
 
@@ -113,15 +114,17 @@ class Around:
             raise ExpressionFailed("The input of the flow was erased.")
         given, around = self._given(source, names.input), self._iteration()
         if given.digest is None and (around is None or around.digest is None):
-            return {need.whole: self._whole_input(given)}
+            return {need.whole: self._whole_input(given, around)}
         if need.path:
             kept = around if around is not None and need.path[0] == "iter" else given
             return {need: self._values.part(kept, need, entire=entire)}
-        return {need: self._whole_input(given) if entire else Large(is_array=False)}
+        return {need: self._whole_input(given, around) if entire else Large(is_array=False)}
 
-    def _whole_input(self, given: Kept) -> bytes:
-        args, iteration = self._values.kept_text(given), self.iteration()
-        return args if iteration is None else jsontext.build_object({**jsontext.object_fields(args), "iter": iteration})
+    def _whole_input(self, given: Kept, around: Kept | None) -> bytes:
+        args = self._values.kept_text(given)
+        if around is None:
+            return args
+        return jsontext.build_object({**jsontext.object_fields(args), **self._iter_of(around)})
 
     def _given(self, source: View, made: Ref | None) -> Kept:
         """What the flow was started with, or what its preprocessor made of that."""
@@ -138,7 +141,10 @@ class Around:
     def iteration(self) -> bytes | None:
         """Where the innermost loop around the level is, JSON; None where there is none."""
         found = self._iteration()
-        return None if found is None else jsontext.object_fields(self._values.kept_text(found))["iter"]
+        return None if found is None else self._iter_of(found)["iter"]
+
+    def _iter_of(self, args: Kept) -> dict[str, bytes]:
+        return jsontext.object_fields(self._values.kept_text(args))
 
     def _iteration(self) -> Kept | None:
         """The arguments of the innermost iteration around the level."""
@@ -152,7 +158,7 @@ class Around:
 
     def _is_iteration(self, args: Kept) -> bool:
         """A branch has none, and those of an iteration may be large."""
-        return args.digest is not None or "iter" in jsontext.object_fields(self._values.kept_text(args))
+        return args.digest is not None or self._values.kept_text(args).startswith(_ITERATION)
 
     def _result(self, step: str, names: Names) -> Ref | None:
         """Where the result of a step lies: of this level, or of one around it in the same flow."""
@@ -208,4 +214,4 @@ class Around:
 
 def iteration_args(index: int, item: bytes) -> bytes:
     """What the job of an iteration has as its arguments."""
-    return b'{"iter":{"index":%s,"value":%s}}' % (json.dumps(index).encode(), item)
+    return b'%s{"index":%s,"value":%s}}' % (_ITERATION, json.dumps(index).encode(), item)
