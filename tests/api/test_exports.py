@@ -170,6 +170,13 @@ async def test_what_a_job_reads_by_it_is_known_before_it_has_it(api: Api) -> Non
     ]  # fmt: skip
 
 
+async def test_settings_are_for_admins(api: Api) -> None:
+    """A part of them would take the rest away where it is pushed."""
+    query = {"archive_type": "zip", "include_settings": "true"}
+    assert (await api.developer.get(f"{W}/workspaces/tarball", params=query)).status_code == 403
+    assert set(await fetch(api.admin, include_settings="true")) == {"settings.json"}
+
+
 async def test_the_key_is_for_admins_in_person(api: Api) -> None:
     query = {"archive_type": "zip", "include_key": "true"}
     for client in (api.developer, api.operator, await api.job("ada")):

@@ -80,8 +80,8 @@ def _require(caller: Principal, wanted: Wanted) -> None:
         permit.require(caller, Action.LIST, Listing(kind))
     if wanted.users:
         permit.require(caller, Action.LIST, WorkspaceTarget("users", Need.MEMBER))
-    if wanted.settings:
-        permit.require(caller, Action.READ, WorkspaceTarget("workspaces", Need.MEMBER))
+    if wanted.settings:  # others see a part of them, and whoever pushed that would take the rest away
+        permit.require(caller, Action.READ, WorkspaceTarget("workspaces", Need.ADMIN))
     if wanted.key:
         permit.require(caller, Action.READ, WorkspaceTarget("workspaces", Need.ADMIN))
         if caller.is_job:
