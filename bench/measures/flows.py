@@ -23,6 +23,26 @@ def fib(n):
 def main(n: int = {n}, before: int | None = None):
     return fib(n)
 """
+CODE: Final = """
+from wmill import task, workflow
+
+
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+
+@task
+def calculate(n: int, before: int | None):
+    return fib(n)
+
+
+@workflow
+async def main(n: int, steps: int):
+    before = None
+    for _ in range(steps):
+        before = await calculate(n, before)
+    return before
+"""
 ITEM: Final = "def main(n: int = 1):\n    return n\n"
 LARGE_BYTES: Final = 50 * 1024 * 1024
 MAKES: Final = "def main(size: int):\n    return 'x' * size\n"
@@ -52,6 +72,7 @@ async def measure(instance: Instance, quick: bool) -> list[Figure]:
         bench = _Bench(instance, connection, client, worker.pid, quick)
         figures += await bench.sequence(steps=40, number=10, rounds=2 if quick else 8)
         figures += await bench.sequence(steps=10, number=24 if quick else 33, rounds=1 if quick else 3, warmups=1)
+        figures += await bench.in_code(steps=40, number=10, rounds=1 if quick else 4)
         figures += await bench.wide(count=100 if quick else 1000, rounds=1 if quick else 3)
         figures += await bench.large()
         figures += await bench.sleeping(count=100 if quick else 10_000)
@@ -104,6 +125,41 @@ class _Bench:
             Figure(
                 name=f"{name}_cpu",
                 title="processor time of a step, worker, sandbox and database together",
+                unit="ms",
+                ours=cpu,
+                more_is_better=False,
+            ),
+        ]
+
+    async def in_code(self, *, steps: int, number: int, rounds: int) -> list[Figure]:
+        """A workflow in code with one task after the other: between two tasks its script runs up to the next."""
+        body = json.dumps({"content": CODE, "language": "python3", "args": {"n": number, "steps": steps}}).encode()
+        loop = await helper("warm", self._instance.dsn, FIB.format(n=number))
+        ours, raw, cpu = [], [], []
+        try:
+            for at in range(rounds + 1):
+                bare = await bare_seconds(self._instance, loop, steps)
+                before_s = self._cpu_s()
+                took = await self._ended(await self._post(body, path="jobs/run/preview"))
+                if at:
+                    raw.append(bare)
+                    ours.append(took)
+                    cpu.append((self._cpu_s() - before_s) / steps * 1000)
+        finally:
+            await loop.close()
+        return [
+            Figure(
+                name="workflow",
+                title=f"a workflow in code of {steps} tasks of fib({number}), one after the other",
+                unit="s",
+                ours=ours,
+                raw=raw,
+                against="as many jobs in a bare loop, though each task takes two here",
+                more_is_better=False,
+            ),
+            Figure(
+                name="workflow_cpu",
+                title="processor time of a task with the round behind it",
                 unit="ms",
                 ours=cpu,
                 more_is_better=False,
@@ -189,7 +245,9 @@ class _Bench:
 
     async def _run(self, value: Mapping[str, object], args: Mapping[str, object]) -> float:
         """How long a flow took, by the database's clock: from its claim to its end."""
-        job_id = await self._post(json.dumps({"value": value, "args": args}).encode())
+        return await self._ended(await self._post(json.dumps({"value": value, "args": args}).encode()))
+
+    async def _ended(self, job_id: str) -> float:
         async with asyncio.timeout(300):
             while True:
                 cursor = await self._connection.execute(_SPAN, [job_id])
@@ -217,8 +275,8 @@ class _Bench:
 
         return sum(await asyncio.gather(*(post() for _ in range(_CLIENTS))))
 
-    async def _post(self, body: bytes, client: Connection | None = None) -> str:
-        status, answer = await (client or self._client).post("/api/w/main/jobs/run/preview_flow", body)
+    async def _post(self, body: bytes, client: Connection | None = None, *, path: str = "jobs/run/preview_flow") -> str:
+        status, answer = await (client or self._client).post(f"/api/w/main/{path}", body)
         if status != 201:
             raise RuntimeError(f"The flow was refused: {status} {answer[:300]!r}")
         return answer.decode()

@@ -23,6 +23,7 @@ _READY_LIMIT_S: Final = 60.0
 _CLEAN_LIMIT_S: Final = 5.0
 _PARKED_ENV: Final = {"LD_BIND_NOW": "1"}
 """Links everything at the start, so that no job of it has to. Not inherited by them."""
+_MOST_KEYS: Final = 1000
 _GONE: Final = "The warm interpreter is gone."
 
 Message = dict[str, Any]
@@ -264,6 +265,7 @@ class Pool:
         self._start_parked = start_parked
         self._most = most
         self._idle_s = idle_s
+        self._keys: dict[Key, Key] = {}
         self._idle: dict[Key, list[Parked]] = {}
         self._cleaning: dict[Key, list[Parked]] = {}
         self._wanted: dict[Parked, asyncio.Future[Parked | None]] = {}
@@ -274,13 +276,19 @@ class Pool:
 
     async def start(self, program: Program) -> Running | None:
         """Run a job in a parked sandbox, or in a new one that is kept; None when there is no room for one."""
-        key = _key(program)
+        key = self._known(_key(program))
         parked = self._take(key) or await self._soon(key) or await self._park(key, program)
         if parked is None:
             return None
         run = WarmRun(parked, program, after=self._after, hurry=self._is_only(parked))
         run.begin()
         return run
+
+    def _known(self, key: Key) -> Key:
+        """The same object for the same key: then nobody has to compare what is in it."""
+        if len(self._keys) > _MOST_KEYS:
+            self._keys.clear()
+        return self._keys.setdefault(key, key)
 
     def _is_only(self, parked: Parked) -> bool:
         """Whether no other sandbox has a job, so that processors are free."""

@@ -58,7 +58,8 @@ def take(run: Progress, event: Ended, children: Children) -> bool:
     """
     if event.index is None or event.index not in children.running:
         return False
-    children = _with(children, running=tuple(each for each in children.running if each != event.index))
+    place = children.running.index(event.index)
+    children = _with(children, running=children.running[:place] + children.running[place + 1 :])
     if not event.succeeded:
         children = _with(children, failures=children.failures + 1)
         if not _is_excused(run.step, event.index):

@@ -1,8 +1,11 @@
 """What one plan has come to: all that is to happen together, as it is collected."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
+
+import msgspec
 
 from tidemill.db.flow_runs import Advance, Asked, End, Held, Items, Placed, Run, Settled, WorkflowStep
 from tidemill.db.queue import ClaimedJob
@@ -11,7 +14,7 @@ from tidemill.engine.flow.approval import Answer
 from tidemill.engine.flow.commands import Event
 from tidemill.worker.flows.known import Known, Memo
 from tidemill.worker.flows.values import PlanValues
-from tidemill.worker.flows.views import View
+from tidemill.worker.flows.views import View, Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,16 @@ class Collected:
     """`views` are the levels at hand; `take` says how many new jobs the worker takes at once."""
 
     def __init__(
-        self, views: dict[UUID, View], known: Known, memo: Memo, *, tags: frozenset[str], take: int, inline_bytes: int
+        self,
+        views: Mapping[UUID, View],
+        known: Known,
+        memo: Memo,
+        *,
+        tags: frozenset[str],
+        take: int,
+        inline_bytes: int,
     ) -> None:
-        self.views = dict(views)
+        self.views = Views(views)
         self._known = known
         self._memo = memo
         self._tags = tags
@@ -100,13 +110,10 @@ class Collected:
         return replace(placed, job=replace(placed.job, delay_s=wait_s), place="parked")
 
     def committed(self) -> dict[UUID, View]:
-        """The levels as they are once all of it has happened."""
-        return {
-            level: replace(view, version=1 if (before := self._changed[level]) is None else before + 1)
-            if level in self._changed
-            else view
-            for level, view in self.views.items()
-        }
+        """The levels that change, as they are once all of it has happened."""
+        versions = {level: 1 if before is None else before + 1 for level, before in self._changed.items()}
+        moved = {level: msgspec.structs.replace(self.views[level], version=each) for level, each in versions.items()}
+        return self.views.changed | moved
 
     def _place(self, placed: Placed, *, here: bool) -> None:
         """`here`: the worker takes it whatever its tag, and whether it has room or not."""

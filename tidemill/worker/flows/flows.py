@@ -77,6 +77,8 @@ class _Family:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     steps: list[_Step] = field(default_factory=list)
     views: dict[UUID, View] = field(default_factory=dict)
+    over: set[UUID] = field(default_factory=set)
+    """Those of `views` that are not in the queue: they are around others for one plan, and then forgotten."""
 
 
 class Flows:
@@ -210,7 +212,14 @@ class Flows:
         return answer
 
     def _keep(self, family: _Family, plan: Plan) -> None:
-        family.views = {level: view for level, view in plan.committed().items() if view.is_in_queue}
+        for level, view in plan.committed().items():
+            if view.is_in_queue:
+                family.views[level] = view
+            else:
+                family.over.add(level)
+        for level in family.over:
+            family.views.pop(level, None)
+        family.over.clear()
         for job, result in plan.results.items():
             self._known.remember(job, result)
 
@@ -274,6 +283,7 @@ class Flows:
                 return False
             views[row.id] = view_of(row, found)
         family.views.update(views)
+        family.over.update(level for level, view in views.items() if not view.is_in_queue)
         return True
 
     async def _look(self, plan: WorkflowPlan, job: ClaimedJob) -> None:

@@ -98,13 +98,13 @@ class Plan(Collected):
         """A flow that has not begun ends with a result that was kept from an earlier run."""
         self._changed.setdefault(view.id, view.version)
         state = msgspec.structs.replace(view.state, ended=True)
-        self.views[view.id] = view = replace(view, state=state)
+        self.views[view.id] = view = msgspec.structs.replace(view, state=state)
         self._finish_with(view, Finish(succeeded=True, result=None), result)
 
     def keep(self, view: View, key: bytes, *, ttl_s: int) -> None:
         """The result of a flow that has not begun is to be kept for so long."""
         state = msgspec.structs.replace(view.state, keep_under=key.hex(), keep_s=ttl_s)
-        self.views[view.id] = replace(view, state=state)
+        self.views[view.id] = msgspec.structs.replace(view, state=state)
 
     def run(self) -> None:
         """Work out all that follows, up to a bound: then the levels that have not heard everything look themselves."""
@@ -128,7 +128,7 @@ class Plan(Collected):
                 self._changed.setdefault(view.id, view.version)
             return
         self._changed.setdefault(view.id, view.version)
-        self.views[view.id] = view = replace(view, state=change.state)
+        self.views[view.id] = view = msgspec.structs.replace(view, state=change.state)
         try:
             for command in change.commands:
                 self._carry_out(view, command)
@@ -137,7 +137,9 @@ class Plan(Collected):
 
     def _give_up(self, view: View, error: ExpressionFailed) -> None:
         if not view.state.ended:
-            self.views[view.id] = view = replace(view, state=msgspec.structs.replace(view.state, ended=True))
+            self.views[view.id] = view = msgspec.structs.replace(
+                view, state=msgspec.structs.replace(view.state, ended=True)
+            )
         self._finish_with(view, Finish(succeeded=False, result=None), Kept(inline=Json(failure_json(error))))
 
     def _carry_out(self, view: View, command: Command) -> None:
@@ -254,7 +256,7 @@ class Plan(Collected):
             self._jobs.append(Placed(job, "queued"))
             return
         self._jobs.append(Placed(job, "waiting"))
-        below = replace(
+        below = msgspec.structs.replace(
             _below(view, job, new_state(Place(source=job.id))),
             script_hash=version.id,
             script_path=version.path,
@@ -317,7 +319,7 @@ class Plan(Collected):
         reason = None if finish.succeeded else EndReason.ERROR
         end = End(id=view.id, workspace_id=view.workspace_id, status=status, result=result, end_reason=reason)
         self._end(end, self._child_of(view.parent, view.step, view.index))
-        self.views[view.id] = replace(view, is_in_queue=False)
+        self.views[view.id] = msgspec.structs.replace(view, is_in_queue=False)
         if view.parent is not None and view.step is not None:
             self.tell(
                 view.parent,
@@ -351,7 +353,7 @@ def _fresh(job: NewJob, status: str, result: Kept) -> End:
 
 
 def _below(view: View, job: NewJob, state: FlowState) -> View:
-    return replace(
+    return msgspec.structs.replace(
         view,
         id=job.id,
         kind=job.kind,

@@ -1,7 +1,7 @@
 """The values of one plan: of what has ended before, and of what ends with it."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 from uuid import UUID
 
@@ -32,7 +32,7 @@ from tidemill.worker.flows.known import (
     WantTexts,
     answer_of,
 )
-from tidemill.worker.flows.views import View
+from tidemill.worker.flows.views import Views
 
 _NULL: Final = b"null"
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -46,7 +46,7 @@ def items_of(raw: bytes) -> list[msgspec.Raw]:
 class PlanValues:
     """Finds values; raises `Wanted` for one that has to be loaded first. `inline_bytes`: as `Values.inline_bytes`."""
 
-    def __init__(self, known: Known, memo: Memo, views: Mapping[UUID, View], *, inline_bytes: int) -> None:
+    def __init__(self, known: Known, memo: Memo, views: Views, *, inline_bytes: int) -> None:
         """`views`: the levels of the plan, as they are at each moment."""
         self._known = known
         self._views = views

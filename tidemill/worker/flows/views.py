@@ -1,5 +1,6 @@
 """Levels of flows as a worker sees them: the job that each is, its part of the definition, and how far it is."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -47,8 +48,7 @@ def definition_of(flow: Flow) -> Definition:
     return Definition(flow, {step.id: step for step in all_steps(flow)})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(msgspec.Struct, frozen=True, kw_only=True):
     """One level.
 
     Attributes:
@@ -97,6 +97,28 @@ class View:
     def level(self) -> Level:
         """The steps that it runs."""
         return level_of(self.definition.flow, self.state.place, self.id, self.definition.steps)
+
+
+class Views:
+    """The levels that a plan knows: those that were at hand when it began, which stay as they are, and its changes."""
+
+    def __init__(self, seen: Mapping[UUID, View]) -> None:
+        self._seen = seen
+        self.changed: dict[UUID, View] = {}
+
+    def get(self, level: UUID) -> View | None:
+        """The level as it is by now; None where it is not known."""
+        return self.changed.get(level) or self._seen.get(level)
+
+    def values(self) -> Iterable[View]:
+        """All of them."""
+        return {**self._seen, **self.changed}.values()
+
+    def __getitem__(self, level: UUID) -> View:
+        return self.changed.get(level) or self._seen[level]
+
+    def __setitem__(self, level: UUID, view: View) -> None:
+        self.changed[level] = view
 
 
 def view_of(row: LevelRow, definition: Definition) -> View:

@@ -100,7 +100,7 @@ class WorkflowPlan(Plan):
     def _set(self, view: View, *, pending: int, ended: int | None = None) -> View:
         before = view.state.rounds or Rounds()
         rounds = Rounds(ended=before.ended if ended is None else ended, pending=pending)
-        moved = replace(view, state=msgspec.structs.replace(view.state, rounds=rounds))
+        moved = msgspec.structs.replace(view, state=msgspec.structs.replace(view.state, rounds=rounds))
         self.views[view.id] = moved
         return moved
 
