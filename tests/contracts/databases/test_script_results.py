@@ -1,18 +1,20 @@
 """What scripts ask for and give on real servers, a row of a table for each: forms of results, arguments, objects."""
 
+import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pyarrow.parquet as pq
+import pymysql
 import pytest
 
 from tests.contracts.databases import mariadb, mssql, postgres
 from tests.database_servers import DatabaseServers
 from tests.query_host import QueryHost, Runs
 from tidemill.engine.egress import EVERYWHERE
-from tidemill.model.errors import BadRequest, InvalidScript, QueryFailed, TidemillError, TooLarge
+from tidemill.model.errors import BadRequest, ConnectionFailed, InvalidScript, QueryFailed, TidemillError, TooLarge
 from tidemill.queries import pointed
 from tidemill.queries.sql import SqlRunner
 
@@ -279,6 +281,47 @@ async def test_options_that_are_not_understood_are_an_error_and_not_a_remark(run
     with pytest.raises(InvalidScript, match=r"Line 2: -- s3 (takes|writes)"):
         await runs(f"-- database f/data/db\n-- s3 {options}\nselect 1 as a")
     assert runs.host.objects == {}
+
+
+class Losing(QueryHost):
+    """Has the connection ended once the first piece of an object is there."""
+
+    def __init__(self, resources: dict[str, Any], end: Callable[[], None]) -> None:
+        super().__init__(resources)
+        self.end = end
+
+    async def upload(self, chunks: AsyncIterable[bytes], **place: Any) -> bytes:
+        async def until_lost() -> AsyncIterator[bytes]:
+            async for chunk in chunks:
+                yield chunk
+                await asyncio.to_thread(self.end)
+
+        return await super().upload(until_lost(), **place)
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+async def test_a_connection_that_is_lost_in_the_middle_of_a_stream_leaves_no_object(
+    database_servers: DatabaseServers, form: str
+) -> None:
+    server = mariadb.server(database_servers)
+    login = {"user": "admin", "password": server.password, "database": "main"}
+
+    def end() -> None:
+        with pymysql.connect(host="127.0.0.1", port=server.port, autocommit=True, **login) as driver:
+            cursor = driver.cursor()
+            cursor.execute("select id from information_schema.processlist where info like '%seq_1_to_9000000000%'")
+            for (identity,) in cursor.fetchall():
+                if identity != driver.thread_id():
+                    cursor.execute(f"kill {identity}")
+
+    host = Losing({"f/data/db": server.resource}, end)
+    runner = SqlRunner(EVERYWHERE)
+    text = f"-- database f/data/db\n-- s3 format={form}\nselect seq, sha2(seq, 512) as t from seq_1_to_9000000000"
+    with pytest.raises(ConnectionFailed, match=r"(?i)lost") as caught:
+        await Runs("mysql", runner, host)(text)
+    await runner.close()
+    assert host.objects == {}
+    assert server.password not in str(caught.value)
 
 
 NULLS = [
