@@ -107,7 +107,10 @@ async def test_what_is_no_query_is_left_to_rows(database: Database, text: str) -
         assert await rows_of(session, "select count(*) from kept") == [(0,)]
 
 
-async def test_many_rows_come_in_bounded_batches(database: Database) -> None:
+@pytest.mark.parametrize("ssl", [False, True], ids=["plain", "tls"])
+async def test_many_rows_come_in_bounded_batches(server: MariaDb, open_it: OpenIt, ssl: bool) -> None:
+    place = {"host": "localhost", "ssl": ssl, "root_certificate_pem": server.authority.pem}
+    database = open_it("mysql", {**server.resource, **place})
     text = "select seq as n, repeat('x', mod(seq, 50)) as t from seq_1_to_100000"
     async with database.session(PLAIN) as session:
         result = await columnar(session).run_columnar(statement(text))

@@ -7,6 +7,7 @@ from typing import Final
 from tidemill.engine.sql.definitions import Present, Step, define, needs_present
 from tidemill.engine.sql.styles import style_of
 from tidemill.model.errors import BadRequest, ConnectionFailed, NotFound, QueryFailed
+from tidemill.queries.explorer.effects import with_effect
 from tidemill.queries.explorer.port import MOST_CHANGES, Defined
 from tidemill.stores.databases.catalog import Catalog, Table, TableColumn, asked
 from tidemill.stores.databases.port import Database, Session, SessionOptions, Statement
@@ -46,7 +47,7 @@ async def _run(session: Session, statements: Sequence[str], *, is_together: bool
                     pass
         except (QueryFailed, ConnectionFailed) as error:
             done = 0 if is_together else number
-            raise type(error)(f"Step {number + 1}: {error} {effect_of(done)}") from error
+            raise type(error)(with_effect(f"Step {number + 1}: {error}", effect_of(done))) from error
     if is_together:
         await session.commit()
 

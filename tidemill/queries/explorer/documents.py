@@ -29,6 +29,7 @@ from tidemill.engine.table_files import Record
 from tidemill.model.errors import BadRequest, Conflict, ConnectionFailed, NotFound, QueryFailed, Unsupported
 from tidemill.queries.explorer.definitions import DEFINING_S, effect_of
 from tidemill.queries.explorer.document_pages import columns_of, find_documents, fitting, next_place
+from tidemill.queries.explorer.effects import with_effect
 from tidemill.queries.explorer.port import (
     MOST_CHANGES,
     MOST_ROWS,
@@ -164,7 +165,7 @@ class DocumentExplorer:
                 try:
                     await session.write(schema, name, Written(changes=tuple(writes)))
                 except QueryFailed as error:
-                    raise QueryFailed(f"{str(error).capitalize()} Nothing was imported.") from error
+                    raise QueryFailed(with_effect(str(error).capitalize(), "Nothing was imported.")) from error
                 loaded += len(batch)
             await (session.rollback() if is_trial else session.commit())
         return loaded
@@ -239,7 +240,7 @@ async def _define(session: DocumentSession, number: int, command: Command) -> No
     try:
         await session.command(command.database, command.body)
     except (QueryFailed, ConnectionFailed) as error:
-        raise type(error)(f"Step {number + 1}: {error} {effect_of(number)}") from error
+        raise type(error)(with_effect(f"Step {number + 1}: {error}", effect_of(number))) from error
 
 
 async def _collections(session: DocumentSession, database: str) -> list[TableName]:

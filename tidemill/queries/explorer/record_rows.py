@@ -8,6 +8,7 @@ from tidemill.engine.sql.tables import Place
 from tidemill.engine.table_files import Record
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, InvalidJson, QueryFailed
+from tidemill.queries.explorer.effects import with_effect
 
 _NESTED: Final = ("json", "array(", "map(", "tuple(", "nested(")
 _PLACE: Final = re.compile(r"\ba(\d+)\b")
@@ -35,7 +36,7 @@ def told(record: Record, columns: Mapping[str, str], error: BadRequest | QueryFa
     given = [name for name in names if name]
     words = _PLACE.sub(lambda match: _column(given, int(match[1])), str(error))
     words = words.replace("(statement at line 1)", "").strip()
-    return type(error)(f"Line {record.line}: {words} Nothing was imported.")
+    return type(error)(with_effect(f"Line {record.line}: {words}", "Nothing was imported."))
 
 
 def _column(names: Sequence[str], number: int) -> str:

@@ -12,6 +12,7 @@ from tidemill.engine.sql.styles import Style, style_of
 from tidemill.engine.sql.tables import Place, insert_rows, select_all, write_rows
 from tidemill.engine.table_files import Record
 from tidemill.model.errors import BadRequest, QueryFailed
+from tidemill.queries.explorer.effects import with_effect
 from tidemill.queries.explorer.port import Records
 from tidemill.queries.explorer.record_rows import is_nested, nested_value, told, wanted_columns
 from tidemill.queries.explorer.staged import load_staged
@@ -181,4 +182,4 @@ class _Loader:
 
 
 def _told_of_all(records: Sequence[Record], error: BadRequest | QueryFailed) -> BadRequest | QueryFailed:
-    return type(error)(f"Lines {records[0].line} to {records[-1].line}: {error} Nothing was imported.")
+    return type(error)(with_effect(f"Lines {records[0].line} to {records[-1].line}: {error}", "Nothing was imported."))

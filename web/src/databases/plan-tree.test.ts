@@ -33,6 +33,12 @@ describe("planTree", () => {
     expect(of(plan)?.steps[0]).toEqual({ name: "FETCH", detail: '{"a":1}', children: [{ name: "IXSCAN", detail: "a_1", children: [] }] });
   });
 
+  it("reads what stages of MongoDB gave and took", () => {
+    const scan = { stage: "COLLSCAN", direction: "forward", nReturned: 4, executionTimeMillisEstimate: 2 };
+    const plan = { queryPlanner: { winningPlan: { stage: "LIMIT" } }, executionStats: { executionStages: { stage: "LIMIT", nReturned: 1, executionTimeMillisEstimate: 3, inputStage: scan } } };
+    expect(of(plan)).toEqual({ hasRun: true, steps: [{ name: "LIMIT", detail: "", cost: 3, rows: 1, children: [{ name: "COLLSCAN", detail: "forward", cost: 2, rows: 4, children: [] }] }] });
+  });
+
   it("leaves what it does not know as it is", () => {
     expect(of({ statement_type: "SELECT" })).toBeNull();
     expect(planTree("json", "no JSON")).toBeNull();

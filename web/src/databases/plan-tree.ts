@@ -40,8 +40,10 @@ export function planTree(form: string, text: string): PlanTree | null {
     const hasRun = JSON.stringify(first).includes('"r_total_time_ms"');
     return { steps: ofBlock(first.query_block, hasRun), hasRun };
   }
+  const ran = isMembers(first.executionStats) ? first.executionStats.executionStages : undefined;
+  if (isMembers(ran)) return { steps: [ofStage(ran, true)], hasRun: true };
   const winning = isMembers(first.queryPlanner) ? first.queryPlanner.winningPlan : undefined;
-  return isMembers(winning) ? { steps: [ofStage(isMembers(winning.queryPlan) ? winning.queryPlan : winning)], hasRun: false } : null;
+  return isMembers(winning) ? { steps: [ofStage(isMembers(winning.queryPlan) ? winning.queryPlan : winning, false)], hasRun: false } : null;
 }
 
 function textsOf(members: Members, names: readonly string[]): string {
@@ -123,10 +125,16 @@ function rowsOf(table: Members): number | undefined {
 }
 
 /** Of MongoDB. */
-function ofStage(stage: Members): PlanStep {
+function ofStage(stage: Members, hasRun: boolean): PlanStep {
   const inner = [...(isMembers(stage.inputStage) ? [stage.inputStage] : []), ...listOf(stage.inputStages)];
   const filter = stage.filter === undefined ? "" : JSON.stringify(stage.filter);
-  return step(textsOf(stage, ["stage"]), [textsOf(stage, ["indexName", "direction"]), filter].filter(Boolean).join(" · "), undefined, undefined, inner.map(ofStage));
+  return step(
+    textsOf(stage, ["stage"]),
+    [textsOf(stage, ["indexName", "direction"]), filter].filter(Boolean).join(" · "),
+    hasRun ? numberOf(stage, "executionTimeMillisEstimate") : undefined,
+    hasRun ? numberOf(stage, "nReturned") : undefined,
+    inner.map((each) => ofStage(each, hasRun)),
+  );
 }
 
 /** Of SQL Server. */
