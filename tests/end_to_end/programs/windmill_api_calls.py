@@ -3,6 +3,7 @@
 Its models take every field that they call required, so that a missing or misshapen one is an error here.
 """
 
+import hashlib
 import importlib
 import inspect
 import os
@@ -148,6 +149,30 @@ class Calls(unittest.TestCase):
         assert call("script.archive_script_by_hash", W, second).hash_ == second
         assert call("script.delete_script_by_hash", W, first).hash_ == first
         assert call("script.delete_script_by_path", W, path) == path
+
+    def test_favorites(self) -> None:
+        path = new_path("script")
+        call(
+            "script.create_script",
+            W,
+            body={"path": path, "content": "", "language": "bash", "summary": "", "description": ""},
+        )
+        item = {"path": path, "favorite_kind": "script"}
+        call("favorite.star", W, body=item)
+        (found,) = call("script.list_scripts", W, starred_only=True)
+        assert (found.path, found.starred) == (path, True)
+        call("favorite.unstar", W, body=item)
+        assert call("script.list_scripts", W, starred_only=True) == []
+
+    def test_what_the_command_line_asks_for(self) -> None:
+        source = "def main(): ..."
+        digest = hashlib.sha256(source.encode()).hexdigest()
+        body = {"scripts": {"u/admin/absent": digest}, "workspace_deps": []}
+        assert call("script.diff_raw_scripts_with_deployed", W, body=body) == ["u/admin/absent"]
+        assert digest in call("script.store_raw_script_temp", W, body=source)
+        assert call("config.list_worker_groups") == []
+        assert call("workspace.list_ws_specific", W) == []
+        assert len(call("workspace.get_workspace_encryption_key", W).key) == 44
 
     def test_jobs(self) -> None:
         path = new_path("script")
