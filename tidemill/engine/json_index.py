@@ -19,15 +19,15 @@ PART_BYTES: Final = 128 * 1024
 """What is read to get at something small, about."""
 _MOST_STEPS: Final = 1024
 _MOST_PLACES: Final = 4096
-_MOST_LEVELS: Final = 12
+_MOST_LEVELS: Final = 8
 _MOST_MEMBERS: Final = 20_000
-_MOST_NAME_CHARS: Final = 200
-_MOST_SMALL: Final = 256
-"""So many elements of one array are looked for one by one, at most."""
+_MOST_NAME_BYTES: Final = 200
+_MOST_SMALL: Final = 512
+"""So many small elements are looked for one by one, at most, in all arrays together."""
 _TRIES: Final = 2
 _WINDOW: Final = 4
 _BLANKS: Final = rb"[ \t\r\n]*+"
-_NAME: Final = re.compile(_BLANKS + rb'"(?:[^"\\]++|\\.)*+"' + _BLANKS + rb":" + _BLANKS, re.DOTALL)
+_NAME: Final = re.compile(rb'("(?:[^"\\]++|\\.)*+")' + _BLANKS + rb":" + _BLANKS, re.DOTALL)
 _COMMA: Final = re.compile(_BLANKS + rb"(?:," + _BLANKS + rb")?")
 _SKIPPED: Final = re.compile(_BLANKS)
 _WORD: Final = re.compile(rb"[-+0-9.eE]++|true|false|null")
@@ -41,7 +41,7 @@ _BETWEEN: Final = {
 _ANY_COMMA: Final = re.compile(rb"(,)")
 _CANONICAL: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT: Final = msgspec.json.Decoder(str)
 _ANYTHING: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -127,6 +127,7 @@ class _Finding:
         self._view = memoryview(raw)
         self._step = max(PART_BYTES, len(raw) // _MOST_STEPS)
         self._left = _MOST_PLACES
+        self._small = 0
 
     def inside(self, start: int, end: int, *, level: int) -> LargeObject | LargeArray | None:
         """What there is to know of the value from `start` to `end`."""
@@ -144,29 +145,30 @@ class _Finding:
             return None
 
     def _object(self, start: int, end: int, level: int) -> LargeObject | None:
-        raw, position = self._raw, start + 1
-        fields = _MEMBERS.decode(self._view[start:end])
-        if len(fields) > _MOST_MEMBERS:
-            return None
+        raw, position, is_joined = self._raw, _skip(self._raw, start + 1), False
         large: dict[str, Place] = {}
         rest: list[tuple[int, int]] = []
-        is_joined = False
-        for name, value in fields.items():
+        for _ in range(_MOST_MEMBERS):
+            if position == end - 1:
+                return LargeObject(large, rest)
             named = _NAME.match(raw, position, end)
             if named is None:
                 return None
-            first, after = named.end(), named.end() + len(value)
-            if len(value) >= self._step and len(name) <= _MOST_NAME_CHARS and self._left > 0:
+            first = named.end()
+            after = self._one(first, end)
+            if after == first:
+                return None
+            is_large = after - first >= self._step and first - position <= _MOST_NAME_BYTES and self._left > 0
+            if is_large:
                 self._left -= 1
-                large[name] = Place(first, after, self.inside(first, after, level=level + 1))
-                is_joined = False
+                large[_TEXT.decode(named[1])] = Place(first, after, self.inside(first, after, level=level + 1))
             elif is_joined:
                 rest[-1] = (rest[-1][0], after)
             else:
-                rest.append((_skip(raw, position), after))
-                is_joined = True
+                rest.append((position, after))
+            is_joined = not is_large
             position = _COMMA.match(raw, after, end).end()  # type: ignore[union-attr]  # it matches the empty text
-        return LargeObject(large, rest) if position == end - 1 else None  # a name that came twice, or else
+        return None
 
     def _array(self, start: int, end: int, level: int) -> LargeArray | None:
         stretches: list[Stretch] = []
@@ -192,14 +194,13 @@ class _Finding:
 
     def _pieces(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
         """The elements of an array, some at a time: from where, to where, and how many; 0 where that takes too long."""
-        raw, small = self._raw, 0
-        start = _skip(raw, start)
+        raw, start = self._raw, _skip(self._raw, start)
         while start < end:
             stop, count = self._piece(start, end)
             if count == 0:
                 stop, count = self._one(start, end), 1
-                small += stop - start < self._step
-                if stop == start or small > _MOST_SMALL:
+                self._small += stop - start < self._step
+                if stop == start or self._small > _MOST_SMALL:
                     yield start, start, 0
                     return
             yield start, stop, count
@@ -237,7 +238,7 @@ class _Finding:
             return start, 0
 
     def _one(self, start: int, end: int) -> int:
-        """Where the element that begins at `start` ends: the parser complains of the byte behind it."""
+        """Where the value that begins at `start` ends: the parser complains of the byte behind it. `start`: nowhere."""
         if (word := _WORD.match(self._raw, start, end)) is not None:
             return word.end()
         try:
@@ -245,7 +246,7 @@ class _Finding:
         except msgspec.DecodeError as error:
             told = _TRAILING.search(str(error))
             after = start if told is None else start + int(told[1]) - 1
-            if self._raw[after : after + 1] != b",":
+            if self._raw[after : after + 1] not in {b",", b"}"}:
                 return start
         else:
             after = end
