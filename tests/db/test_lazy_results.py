@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow_workers import Member, result_of, script, start_flow, worker_parts
+from tests.flow_workers import Member, deploy, result_of, script, start_flow, worker_parts
 from tidemill.db.pool import Database
 from tidemill.db.queries import inline
 from tidemill.db.queue import ClaimedJob
@@ -205,3 +205,44 @@ async def test_some_bytes_of_a_large_value_are_read_alone(database: Database, tm
         ):
             assert await parts.values.stretch(None, kept.digest, start, end) == (expected, len(raw))
     assert store.read_bytes < 500_000
+
+
+async def test_parts_of_a_large_input_are_read_alone(database: Database, tmp_path: Path) -> None:
+    store = CountingStore()
+    rows = [{"id": number, "noise": hashlib.sha256(b"%d" % number).hexdigest()} for number in range(40_000)]
+    steps = {
+        "flow_input.big.rows[39000].id": 39_000,
+        "flow_input.iter.value + flow_input.big.count + flow_input.small": 7 + 17 + 1,
+        "[flow_input.iter.index, flow_input.big.rows.length]": [0, 40_000],
+        "previous_result.big.rows[5].id + flow_input.iter.value": 12,
+        "Object.keys(flow_input)": ["big", "small", "iter"],
+        "flow_input.absent": None,
+    }
+    inside = [reads(f"s{number}", each) for number, each in enumerate(steps)]
+    branches = [{"modules": [each]} for each in inside]
+    iterator = {"type": "static", "value": [7]}
+    both = {"id": "b", "value": {"type": "branchall", "branches": branches}}
+    below = {"modules": [{"id": "l", "value": {"type": "forloopflow", "iterator": iterator, "modules": [both]}}]}
+    inputs = {
+        "big": {"type": "javascript", "expr": "results.a"},
+        "small": {"type": "static", "value": 1},
+    }
+    value = {
+        "modules": [
+            script("a"),
+            {"id": "f", "value": {"type": "flow", "path": "u/ann/below", "input_transforms": inputs}},
+        ]
+    }
+    async with worker_parts(database, tmp_path, content=BucketContent(store)) as parts:
+        await deploy(database, {"u/ann/below": below})
+        member = Member("one", parts)
+        flow = await start_flow(database, value, {})
+        await member.end(await member.claim(), json.dumps({"rows": rows, "count": 17}).encode())
+        read: list[int] = []
+        for expression, expected in steps.items():
+            job = await member.claim()
+            read.append(store.read_bytes)
+            assert json.loads(await args_of(parts, job)) == {"seen": expected}, expression
+            await member.end(job)
+        assert read[3] - read[0] < 600_000 < read[4] - read[3]
+        assert (await result_of(database, flow) or ("",))[0] == "success"
