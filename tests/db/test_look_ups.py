@@ -187,11 +187,15 @@ async def test_what_is_the_same_to_the_byte_is_made_once(database: Database) -> 
     await change("insert into weight values (1, null)")
     assert await found() == 5, "though it is what it was before there was none"
     pid = await connected(database)
+    line = database._look_ups._line
+    assert line is not None
     look = database.look_ups.remembered(query, make, least=0).ask()
     await database.single.fetch_one(inline("select pg_terminate_backend(:pid) as ended"), pid=pid)
     assert await look.answer() in {5, 6}, "by the pool, where the connection went before the answer came"
-    while await connected(database) == pid:
-        pass
+    async with asyncio.timeout(30):
+        while not line.is_closed:
+            await asyncio.sleep(0)
+    await connected(database)
     assert await found() == await found()
 
 

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 _PAUSE_S: Final = 1.0
 """Between attempts to connect."""
-_MOST: Final = 4000
+_MOST: Final = 500
 """Answers that are remembered."""
 
 

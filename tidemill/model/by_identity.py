@@ -6,7 +6,8 @@ from typing import Final, Generic, TypeVar
 A = TypeVar("A")
 R = TypeVar("R")
 
-_MOST: Final = 1000
+_MOST: Final = 64
+"""Who calls is held by the caches of all routes: each is small."""
 
 
 class ByIdentity(Generic[A, R]):

@@ -21,7 +21,7 @@ _ANONYMOUS: Final = Principal(email="")
 
 
 class Guard:
-    """Wraps the app of one route. After it, `request.state.principal` is set and fits the route's policy."""
+    """Wraps the app of one route. Behind it `request.state` has `parts`, and the `principal`, which fits the policy."""
 
     def __init__(self, app: ASGIApp, policies: dict[str, Policy], parts: Parts) -> None:
         self._app = app
@@ -30,18 +30,18 @@ class Guard:
         self._checks = {id(policy): ByIdentity(partial(_passes, policy)) for policy in policies.values()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state = scope.setdefault("state", {})
+        state["parts"] = self._parts
         policy = self._policies.get(scope["method"])
         if policy is None or policy.signed:  # without a policy the route itself answers with 405
             await self._app(scope, receive, send)
             return
-        state = scope.setdefault("state", {})
         try:
             connection = HTTPConnection(scope)
             principal = await self._admit(connection, policy, state)
         except TidemillError as error:
             await answer(error)(scope, receive, send)
             return
-        state["parts"] = self._parts
         state["principal"] = principal
         state["readmit"] = partial(self._admit, connection, policy)
         await self._app(scope, receive, send)
