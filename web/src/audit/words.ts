@@ -18,6 +18,7 @@ export function kindOf(kind: string): { word: string; tone: Tone } {
 export const OPERATIONS = [
   ...["variables", "resources", "scripts", "flows", "schedules", "jobs", "folder", "group", "users", "workspaces", "storages", "settings", "access_keys"].map((noun) => `${noun}.*`),
   "variables.decrypt_secret",
+  "workspaces.read_encryption_key",
   "users.login",
   "users.token.create",
   "users.impersonate",
