@@ -2,11 +2,13 @@
 
 import asyncio
 import select
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
 from typing import Any, Final
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
 from tidemill.db.transaction import translated_errors
@@ -75,7 +77,11 @@ class Lender:
     async def give_back(self, connection: Connection) -> None:
         """Return it even when the caller is being cancelled: a connection that is not returned is lost for the pool."""
         self._move(-1)
-        await asyncio.shield(self._pool.putconn(connection))
+        giving = self._pool.putconn(connection)
+        if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            await finished(giving)
+        else:
+            await asyncio.shield(giving)
 
     async def _next(self) -> Connection:
         watch = _Watch(self._is_idle)
@@ -98,6 +104,43 @@ class Lender:
     def _is_idle(self) -> bool:
         """Whether nobody will give a connection back, since nobody has one."""
         return self._lent == 0 and asyncio.get_running_loop().time() - self._moved_at >= AWAY_S
+
+
+async def finished(work: Coroutine[Any, Any, None]) -> None:
+    """See `work` to its end, even when the caller is cancelled.
+
+    It is begun at once, and mostly has nothing to wait for: then it costs neither a task nor turns of the loop. It must
+    not ask which task it runs in.
+    """
+    try:
+        awaited = work.send(None)
+    except StopIteration:
+        return
+    await asyncio.shield(_continued(work, awaited))
+
+
+async def _continued(work: Coroutine[Any, Any, None], awaited: object) -> None:
+    while True:
+        try:
+            await _Awaited(awaited)
+        except BaseException as error:  # noqa: BLE001  # it is for whoever waits inside
+            go_on: Callable[[], object] = partial(work.throw, error)
+        else:
+            go_on = partial(work.send, None)
+        try:
+            awaited = go_on()
+        except StopIteration:
+            return
+
+
+class _Awaited:
+    """What a coroutine has asked the loop to wait for, asked for once more by another."""
+
+    def __init__(self, awaited: object) -> None:
+        self._awaited = awaited
+
+    def __await__(self) -> Generator[object, None, None]:
+        yield self._awaited
 
 
 class _Watch:
