@@ -315,9 +315,14 @@ async def claim_due(tx: Transaction) -> Due | None:
     return await tx.fetch_optional(_SQL["claim_due"], Due)
 
 
-async def claim_ended(tx: Transaction) -> EndedRun | None:
-    """An occurrence whose job has ended and that nobody else is at; held until the transaction ends."""
-    return await tx.fetch_optional(_SQL["claim_ended"], EndedRun)
+async def ended(statements: Statements, *, limit: int) -> list[UUID]:
+    """The jobs of up to `limit` occurrences that have ended and nobody has gone on with, in the order of their end."""
+    return [row["job_id"] for row in await statements.fetch_all(_SQL["ended"], limit=limit)]
+
+
+async def claim_ended(tx: Transaction, job_id: UUID) -> EndedRun | None:
+    """The occurrence whose job has ended, unless somebody else is at it; held until the transaction ends."""
+    return await tx.fetch_optional(_SQL["claim_ended"], EndedRun, job_id=job_id)
 
 
 async def note(

@@ -1,6 +1,7 @@
 """Goes on when a job of a schedule has ended: notes how, and runs the handlers, or what it was asked about."""
 
 from typing import Final
+from uuid import UUID
 
 import structlog
 
@@ -28,20 +29,27 @@ _MOST_RESULT_BYTES: Final = 1 << 20
 """Larger results are left out of what handlers are told."""
 
 
-async def settle_ended(database: Database, values: Values) -> bool:
-    """Go on with one occurrence whose job has ended; whether there was one. Safe to run on many servers."""
+async def settle_ended(database: Database, values: Values, *, limit: int = 1000) -> bool:
+    """Go on with up to `limit` occurrences whose jobs have ended; whether there may be more. Safe on many servers."""
+    jobs = await schedules.ended(database.single, limit=limit)
+    settled = [await _settle(database, values, job_id) for job_id in jobs]
+    return False in settled or (len(jobs) == limit and any(settled))
+
+
+async def _settle(database: Database, values: Values, job_id: UUID) -> bool | None:
+    """Whether that is done: None: by somebody else; False: it is to be tried again."""
     try:
         async with database.system() as tx:
-            ended = await schedules.claim_ended(tx)
+            ended = await schedules.claim_ended(tx, job_id)
             if ended is None:
-                return False
+                return None
             if ended.state is OccurrenceState.ASKING:
                 await _after_answer(tx, database, values, ended)
             else:
                 await _after_run(tx, database, values, ended)
             failpoint("schedule.before_settled")
     except Outdated:
-        return True  # a script was deployed in this very moment: the occurrence is open still
+        return False  # a script was deployed in this very moment: the occurrence is open still
     return True
 
 

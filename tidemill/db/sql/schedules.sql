@@ -120,15 +120,21 @@ where workspace_id = :workspace and path = :path and scheduled_for = :scheduled_
 update schedule set error = :error
 where workspace_id = :workspace and path = :path and error is distinct from :error::text;
 
+-- name: ended
+-- The jobs of occurrences that have ended, and that nobody has gone on with; those that ended first come first.
+select o.job_id from schedule_occurrence o join job_completed c on c.id = o.job_id
+where o.state in ('asking', 'running')
+order by c.completed_at limit :limit;
+
 -- name: claim_ended
--- An occurrence whose job has ended, with its schedule, both held until the transaction ends.
+-- The occurrence whose job that is, which has ended, with its schedule, both held until the transaction ends. No row:
+-- somebody else is at it, or was.
 select o.scheduled_for, o.state, o.job_id, s.workspace_id, s.path, s.target_kind, s.target_path, s.settings,
   s.permissioned_as, s.email, s.failures, s.successes, c.status, c.result, c.result_object, c.started_at, c.completed_at
 from schedule_occurrence o
 join job_completed c on c.id = o.job_id
 join schedule s on s.workspace_id = o.workspace_id and s.path = o.path
-where o.state in ('asking', 'running')
-order by c.completed_at limit 1
+where o.job_id = :job_id and o.state in ('asking', 'running')
 for update of o, s skip locked;
 
 -- name: keep_streak

@@ -2,13 +2,12 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { DiffView } from "@/editor";
 import { writeYaml } from "@/flow/yaml";
+import { CompareVersions } from "@/items/compare";
 import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
-import { Confirm, Dialog } from "@/ui/dialog";
-import { Select } from "@/ui/field";
-import { Failure, Loading, Shown } from "@/ui/states";
+import { Confirm } from "@/ui/dialog";
+import { Shown } from "@/ui/states";
 import { Ago } from "@/ui/time";
 import { toast } from "@/ui/toast";
 
@@ -24,6 +23,7 @@ export function Versions({ workspace, now }: VersionsProps) {
   const [compared, setCompared] = useState<number>();
   const [restoring, setRestoring] = useState<number>();
   const queries = useQueryClient();
+  const useYaml = (version: number) => useQuery({ ...versionQuery(workspace, version), select: writeYaml });
   return (
     <Shown query={history} what="the versions">
       {({ pages }) => {
@@ -61,7 +61,7 @@ export function Versions({ workspace, now }: VersionsProps) {
                 </Button>
               </div>
             )}
-            {compared !== undefined && <Compare workspace={workspace} versions={all.map((each) => each.id)} index={compared} onClose={() => setCompared(undefined)} />}
+            {compared !== undefined && <CompareVersions versions={all.map((each) => each.id)} index={compared} nameOf={String} useText={useYaml} label="Differences as YAML" language="yaml" same="They are the same." onClose={() => setCompared(undefined)} />}
             <Confirm
               open={restoring !== undefined}
               onClose={() => setRestoring(undefined)}
@@ -81,39 +81,5 @@ export function Versions({ workspace, now }: VersionsProps) {
         );
       }}
     </Shown>
-  );
-}
-
-function Compare({ workspace, versions, index, onClose }: { workspace: string; versions: number[]; index: number; onClose: () => void }) {
-  const after = versions[index]!;
-  const [before, setBefore] = useState(versions[index + 1]!);
-  const one = useQuery(versionQuery(workspace, before));
-  const other = useQuery(versionQuery(workspace, after));
-  const error = one.error ?? other.error;
-  const texts = one.data && other.data ? [writeYaml(one.data), writeYaml(other.data)] : undefined;
-  return (
-    <Dialog open onClose={onClose} wide title={`What version ${after} changed`}>
-      <label className="mb-3 flex items-center gap-2 text-[13px]">
-        Compared with version
-        <Select className="!w-32" value={before} onChange={(event) => setBefore(Number(event.target.value))}>
-          {versions
-            .filter((each) => each !== after)
-            .map((each) => (
-              <option key={each}>{each}</option>
-            ))}
-        </Select>
-      </label>
-      {error ? (
-        <Failure error={error} what="Could not load the versions" />
-      ) : !texts ? (
-        <Loading what="the versions" />
-      ) : texts[0] === texts[1] ? (
-        <p className="text-muted">They are the same.</p>
-      ) : (
-        <div className="h-[60vh] rounded-md border border-line">
-          <DiffView label="Differences as YAML" language="yaml" before={texts[0]!} after={texts[1]!} />
-        </div>
-      )}
-    </Dialog>
   );
 }

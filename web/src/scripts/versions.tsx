@@ -3,13 +3,12 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { DiffView } from "@/editor";
+import { CompareVersions } from "@/items/compare";
 import { Badge } from "@/ui/badge";
 import { Button, buttonClass } from "@/ui/button";
-import { Confirm, Dialog } from "@/ui/dialog";
-import { Select } from "@/ui/field";
+import { Confirm } from "@/ui/dialog";
 import { Panel } from "@/ui/panel";
-import { Failure, Loading, Shown } from "@/ui/states";
+import { Shown } from "@/ui/states";
 import { Ago } from "@/ui/time";
 import { toast } from "@/ui/toast";
 
@@ -22,6 +21,7 @@ export function Versions({ workspace, now }: { workspace: string; now: Version }
   const [compared, setCompared] = useState<number>();
   const [restoring, setRestoring] = useState<string>();
   const queries = useQueryClient();
+  const useSource = (version: string) => useQuery({ ...versionQuery(workspace, version), select: (found) => found.content });
   return (
     <Panel title="Versions" flush>
       <Shown query={history} what="the versions">
@@ -56,7 +56,7 @@ export function Versions({ workspace, now }: { workspace: string; now: Version }
                 </li>
               ))}
             </ol>
-            {compared !== undefined && <Compare workspace={workspace} versions={versions.map((each) => each.script_hash)} index={compared} onClose={() => setCompared(undefined)} />}
+            {compared !== undefined && <CompareVersions versions={versions.map((each) => each.script_hash)} index={compared} nameOf={shortOf} useText={useSource} label="Differences of the source" language={now.language} same="The source is the same." onClose={() => setCompared(undefined)} />}
             <Confirm
               open={restoring !== undefined}
               onClose={() => setRestoring(undefined)}
@@ -76,40 +76,5 @@ export function Versions({ workspace, now }: { workspace: string; now: Version }
         )}
       </Shown>
     </Panel>
-  );
-}
-
-function Compare({ workspace, versions, index, onClose }: { workspace: string; versions: string[]; index: number; onClose: () => void }) {
-  const after = versions[index]!;
-  const [before, setBefore] = useState(versions[index + 1]!);
-  const one = useQuery(versionQuery(workspace, before));
-  const other = useQuery(versionQuery(workspace, after));
-  const error = one.error ?? other.error;
-  return (
-    <Dialog open onClose={onClose} wide title={`What version ${shortOf(after)} changed`}>
-      <label className="mb-3 flex items-center gap-2 text-[13px]">
-        Compared with version
-        <Select className="!w-32 font-mono" value={before} onChange={(event) => setBefore(event.target.value)}>
-          {versions
-            .filter((each) => each !== after)
-            .map((each) => (
-              <option key={each} value={each}>
-                {shortOf(each)}
-              </option>
-            ))}
-        </Select>
-      </label>
-      {error ? (
-        <Failure error={error} what="Could not load the versions" />
-      ) : !one.data || !other.data ? (
-        <Loading what="the versions" />
-      ) : one.data.content === other.data.content ? (
-        <p className="text-muted">The source is the same.</p>
-      ) : (
-        <div className="h-[60vh] rounded-md border border-line">
-          <DiffView label="Differences of the source" language={other.data.language} before={one.data.content} after={other.data.content} />
-        </div>
-      )}
-    </Dialog>
   );
 }
