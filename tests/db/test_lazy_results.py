@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tests.flow_workers import Member, deploy, result_of, script, start_flow, worker_parts
 from tidemill.db.pool import Database
@@ -178,14 +179,20 @@ async def test_parts_of_gathered_results_are_read_alone(database: Database, tmp_
     assert store.read_bytes < 500_000
 
 
-async def test_a_value_without_an_index_or_of_another_form_is_read_whole(database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("parts_are", ["null", "'\\xc1'", "'\\x9400'", "parts"])
+async def test_a_value_whose_index_does_not_fit_is_read_whole(
+    database: Database, tmp_path: Path, parts_are: str
+) -> None:
     raw = json.dumps({"rows": [{"id": n, "text": "x" * 50} for n in range(40_000)]}).encode()
     value = {"modules": [script("a"), reads("b", "results.a.rows[7].id"), reads("c", "results.a.rows[8].id + 1")]}
     async with worker_parts(database, tmp_path) as parts:
         member = Member("one", parts)
         await start_flow(database, value, {})
         await member.end(await member.claim(), raw)
-        await database.single.execute(inline("update instance_object set parts = null"))
+        (stored,) = (each for each in (tmp_path / "objects").rglob("*.zst"))
+        if parts_are == "parts":  # as it was kept before there were blocks
+            stored.write_bytes(zstandard.ZstdCompressor().compress(raw))
+        await database.single.execute(inline(f"update instance_object set parts = {parts_are}"))
     async with worker_parts(database, tmp_path) as parts:
         member = Member("other", parts)
         await member.end(await member.claim())

@@ -22,6 +22,8 @@ INDEXED_BYTES: Final = 1 << 20
 _SQL: Final = queries("values")
 _MOST_INDEXES: Final = 16
 _MOST_KEPT_BYTES: Final = 8 << 20
+_NOT_AS_TOLD: Final = (NotFound, ContentDamaged, msgspec.DecodeError)
+"""The value is kept in another way than its index tells, or damaged: reading all of it shows which."""
 _MOST_BLOCKS_KEPT: Final = 16
 """Of one reading: what is longer is hardly read again."""
 
@@ -89,10 +91,7 @@ class ValueParts:
         if blocks is not None and root is not None:
             try:
                 return await self._found(digest, blocks, root, need, at=at, entire=entire)
-            except (
-                NotFound,
-                ContentDamaged,
-            ):  # it is kept in another way than the index tells, or all of it is damaged
+            except _NOT_AS_TOLD:
                 self._indexes.pop(digest, None)
         return Whole(await self._content.get(digest))
 
@@ -108,7 +107,7 @@ class ValueParts:
             start_at, end_at = stretch_of(blocks.size_bytes, start, end)
             try:
                 return await self._read(digest, blocks, start_at, end_at), blocks.size_bytes
-            except (NotFound, ContentDamaged):
+            except _NOT_AS_TOLD:
                 self._indexes.pop(digest, None)
         text = await self._content.get(digest)
         start_at, end_at = stretch_of(len(text), start, end)
@@ -143,7 +142,10 @@ class ValueParts:
         raw: bytes | None = await self._database.single.fetch_value(_SQL["parts_of_object"], digest=digest)
         if raw is None:
             return None
-        kept = msgspec.msgpack.decode(raw, type=_Kept)
+        try:
+            kept = msgspec.msgpack.decode(raw, type=_Kept)
+        except msgspec.DecodeError:  # another release has written it
+            return None
         found = Blocks(kept.size_bytes, kept.block_bytes, kept.stored_bytes, kept.digests), kept.root
         self._indexes[digest] = found
         if len(self._indexes) > _MOST_INDEXES:
