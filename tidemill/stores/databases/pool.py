@@ -78,7 +78,12 @@ class Pool(Generic[C]):
     async def _fit_one(self) -> C | None:
         while self._idle:
             since, connection = self._idle.pop()
-            if await connection.is_fit(time.monotonic() - since):
+            try:
+                is_fit = await connection.is_fit(time.monotonic() - since)
+            except BaseException:  # who asked is canceled, and nobody else has it
+                await to_its_end(connection.close())
+                raise
+            if is_fit:
                 return connection
             await connection.close()
         return None

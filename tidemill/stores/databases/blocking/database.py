@@ -85,18 +85,35 @@ class _Pooled:
 
     def __init__(self, connection: BlockingConnection, executor: ThreadPoolExecutor) -> None:
         self.connection, self._executor = connection, executor
+        self._resetting: asyncio.Future[bool] | None = None
 
     async def is_fit(self, idle_s: float) -> bool:
+        """See `Pooled`."""
+        if self._resetting is not None and not await self._reset_ended():
+            return False
         return await self._call(lambda: self.connection.is_fit(idle_s))
 
     def begin_reset(self) -> bool:
-        return False
+        """See `Pooled`. It goes on in a thread."""
+        self._resetting = asyncio.get_running_loop().run_in_executor(self._executor, self.connection.reset)
+        return True
 
     async def reset(self) -> bool:
-        return await self._call(self.connection.reset)
+        """See `Pooled`."""
+        return False  # what could not begin is closed
 
     async def close(self) -> None:
+        """See `Pooled`."""
+        if self._resetting is not None:
+            await self._reset_ended()
         await self._call(self.connection.close)
+
+    async def _reset_ended(self) -> bool:
+        """Whether it went well. Who is canceled meanwhile leaves it to the next."""
+        assert self._resetting is not None
+        was_reset = await asyncio.shield(self._resetting)
+        self._resetting = None
+        return was_reset
 
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function)
