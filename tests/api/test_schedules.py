@@ -267,6 +267,21 @@ async def test_paused_disabled_and_changed_schedules_come_when_they_should(api: 
     assert (found["args"], found["schedule"]) == ({"name": "Ada"}, "0 0 0 1 1 *")
 
 
+async def test_an_edit_loses_nothing_that_is_due_unless_it_says_when(api: Api, passing: Time) -> None:
+    await create(api.developer)
+    moment = await passing.pass_until_due(late_s=5)
+    assert (await update(api.developer, args={"name": "new"})).status_code == 200
+    await passing.schedules.turn()
+    (job,) = await passing.jobs()
+    assert await passing.args(job) == {"name": "new"}
+    answer = await api.developer.get(f"{W}/schedules/occurrences/{PATH}")
+    assert [datetime.fromisoformat(each["scheduled_for"]) for each in answer.json()] == [moment]
+    await passing.pass_until_due(late_s=2)
+    assert (await update(api.developer, timezone="Europe/Berlin")).status_code == 200
+    await passing.schedules.turn()
+    assert len(await passing.jobs()) == 1
+
+
 async def test_a_script_decides_whether_to_skip(api: Api, passing: Time, worker: Worker) -> None:
     await deploy(api.developer, "u/dev/decides", "def main(scheduled_for: str):\n    return True\n")
     await create(api.developer, dynamic_skip="u/dev/decides")

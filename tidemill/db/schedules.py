@@ -234,7 +234,9 @@ async def create(tx: Transaction, content: Content, *, workspace: str, actor: st
 async def update(
     tx: Transaction, held: Schedule, content: Content, *, workspace: str, actor: str, versions: Collection[int] | None
 ) -> int:
-    """Give the schedule `held` (by `hold`) the `content`, and decide again when it comes next; the new version.
+    """Give the schedule `held` (by `hold`) the `content`; the new version.
+
+    When it comes next is decided again where that may be another moment: what is due, and late, still comes.
 
     Raises:
         VersionMismatch: its version is none of `versions` (None: any will do).
@@ -244,7 +246,8 @@ async def update(
     )
     if version is None:
         raise version_mismatch(held.item, current=held.version)
-    await _decide_next(tx, workspace, content)
+    if not _comes_as_before(held, content):
+        await _decide_next(tx, workspace, content)
     return version
 
 
@@ -369,6 +372,12 @@ async def keep_streak(tx: Transaction, one: EndedRun, *, failures: int, successe
 async def last_failure(tx: Transaction, one: EndedRun) -> dict[str, Any] | None:
     """`result`, `result_object` and `started_at` of the last run that failed, if it is still there."""
     return await tx.fetch_optional(_SQL["last_failure"], workspace=one.workspace_id, path=one.path)
+
+
+def _comes_as_before(held: Schedule, content: Content) -> bool:
+    return all(
+        getattr(held, name) == getattr(content, name) for name in ("cron", "timezone", "enabled", "paused_until")
+    )
 
 
 async def _decide_next(tx: Transaction, workspace: str, content: Content) -> None:
