@@ -172,14 +172,6 @@ class Shell:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = _announced(scope)
-        is_bounded = announced is None and not _is_streamed(scope)
-        if announced is not None and announced > self._max_body_bytes and not _is_streamed(scope):
-            await answer(self._too_large())(scope, receive, send)
-            return
-        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-            await answer(BadRequest("The URL holds the character NUL (%00)."))(scope, receive, send)
-            return
         has_begun = False
 
         async def with_headers(message: Message) -> None:
@@ -189,13 +181,20 @@ class Shell:
                 message["headers"] = [*message["headers"], *_HEADERS]
             await send(message)
 
+        announced = _announced(scope)
+        is_bounded = announced is None and not _is_streamed(scope)
+        if announced is not None and announced > self._max_body_bytes and not _is_streamed(scope):
+            await answer(self._too_large())(scope, receive, with_headers)
+            return
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            await answer(BadRequest("The URL holds the character NUL (%00)."))(scope, receive, with_headers)
+            return
         try:
             await self._app(scope, self._bounded(receive) if is_bounded else receive, with_headers)
         except Exception:
             if not has_begun:
-                await PlainTextResponse("Internal Server Error", HTTPStatus.INTERNAL_SERVER_ERROR)(
-                    scope, receive, with_headers
-                )
+                ours = PlainTextResponse("Internal Server Error", HTTPStatus.INTERNAL_SERVER_ERROR)
+                await ours(scope, receive, with_headers)
             raise
 
     def _bounded(self, receive: Receive) -> Receive:
