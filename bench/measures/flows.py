@@ -133,7 +133,9 @@ class _Bench:
 
     async def in_code(self, *, steps: int, number: int, rounds: int) -> list[Figure]:
         """A workflow in code with one task after the other: between two tasks its script runs up to the next."""
-        body = json.dumps({"content": CODE, "language": "python3", "args": {"n": number, "steps": steps}}).encode()
+        body = json.dumps(
+            {"content": CODE, "language": "python3", "lock": "", "args": {"n": number, "steps": steps}}
+        ).encode()
         loop = await helper("warm", self._instance.dsn, FIB.format(n=number))
         ours, raw, cpu = [], [], []
         try:
