@@ -66,7 +66,7 @@ async def measure(instance: Instance, quick: bool) -> list[Figure]:
         ):
             await made(client, "resources/create", path=RESOURCE, resource_type="postgresql", value=postgres.resource)
             return [
-                *await exported(client, baseline, sizes, pid=worker.pid),
+                *await exported(client, baseline, sizes, FROM_POSTGRES, pid=worker.pid),
                 await imported(client, baseline, postgres, sizes),
                 await streamed(client, sizes, pid=worker.pid),
                 await small_duckdb(client, sizes),
@@ -101,30 +101,48 @@ def dsn_of(postgres: Postgres) -> str:
     return make_conninfo(host="127.0.0.1", port=postgres.port, **login)
 
 
-async def exported(client: Connection, baseline: Helper, sizes: Sizes, *, pid: int) -> list[Figure]:
+@dataclass(frozen=True)
+class Export:
+    """A script that streams `events` as Parquet. `other`: the work of the baseline, beside DuckDB; `by`: its name."""
+
+    name: str
+    product: str
+    language: str
+    content: str
+    other: str
+    by: str
+    aim: float | None = None
+
+
+async def exported(client: Connection, baseline: Helper, sizes: Sizes, export: Export, *, pid: int) -> list[Figure]:
     """A table to Parquet: by a script into workspace storage, and by two others into a file."""
-    taken: dict[str, list[float]] = {"ours": [], "copy": [], "duckdb": []}
+    taken: dict[str, list[float]] = {"ours": [], export.other: [], "duckdb": []}
     memory = []
-    export = EXPORT.format(table="events")
     for _ in range(sizes.rounds):
-        for work in ("copy", "duckdb"):
+        for work in (export.other, "duckdb"):
             taken[work].append(await ordered(baseline, work=work))
         forget_peak(pid)
-        taken["ours"] += await times_of(client, "run_wait_result/preview", "postgresql", export, 1)
+        taken["ours"] += await times_of(client, "run_wait_result/preview", export.language, export.content, 1)
         memory.append(peak_mib(pid))
-    fastest = list(map(min, taken["copy"], taken["duckdb"]))
-    title = f"{sizes.rows:,} rows from Postgres to Parquet"
+    fastest = list(map(min, taken[export.other], taken["duckdb"]))
     return [
         Figure(
-            name="export", title=title, unit="s", ours=taken["ours"], raw=fastest,
-            against="the faster of `copy` with pyarrow and DuckDB", more_is_better=False, aim=1.5,
-            note=", ".join(f"{work} {statistics.median(taken[work]):.2f} s" for work in ("copy", "duckdb")),
+            name=export.name, title=f"{sizes.rows:,} rows from {export.product} to Parquet", unit="s",
+            ours=taken["ours"], raw=fastest, against=f"the faster of {export.by} with pyarrow and DuckDB",
+            more_is_better=False, aim=export.aim,
+            note=", ".join(f"{work} {statistics.median(taken[work]):.2f} s" for work in (export.other, "duckdb")),
         ),
         Figure(
-            name="export_memory", title="most memory of the worker meanwhile", unit="MiB", ours=memory,
+            name=f"{export.name}_memory", title="most memory of the worker meanwhile", unit="MiB", ours=memory,
             more_is_better=False, aim=300,
         ),
     ]  # fmt: skip
+
+
+FROM_POSTGRES = Export(
+    name="export", product="Postgres", language="postgresql", content=EXPORT.format(table="events"), other="copy",
+    by="`copy`", aim=1.5,
+)  # fmt: skip
 
 
 async def imported(client: Connection, baseline: Helper, postgres: Postgres, sizes: Sizes) -> Figure:

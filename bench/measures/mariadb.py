@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,15 +12,17 @@ import pymysql
 
 from bench.figures import Figure
 from bench.instance import Helper, Instance, helper
-from bench.measures.databases import FULL, QUICK, Sizes, made, ordered, times_of
-from bench.processes import peak_mib
+from bench.measures.databases import FULL, QUICK, Export, Sizes, exported, made, ordered
 from bench.raw.queries import file_of
 from bench.wire import Connection
 from tests.database_servers import MariaDb
-from tests.processes import Processes, forget_peak
+from tests.processes import Processes
 
 RESOURCE = "u/admin/bench_mariadb"
-EXPORT = f"-- database {RESOURCE}\n-- s3 format=parquet\nselect * from events"
+EXPORT = Export(
+    name="mariadb_export", product="MariaDB", language="mysql",
+    content=f"-- database {RESOURCE}\n-- s3 format=parquet\nselect * from events", other="pymysql", by="pymysql",
+)  # fmt: skip
 TABLE = """
 create table events engine=innodb as
 select cast(seq as signed) as id, concat('event number ', seq) as name,
@@ -50,7 +51,7 @@ async def measure(instance: Instance, quick: bool) -> list[Figure]:
             ):
                 await made(client, "resources/create", path=RESOURCE, resource_type="mysql", value=mariadb.resource)
                 return [
-                    *await exported(client, baseline, sizes, pid=worker.pid),
+                    *await exported(client, baseline, sizes, EXPORT, pid=worker.pid),
                     await imported(client, baseline, login, sizes),
                 ]
         finally:
@@ -67,30 +68,6 @@ def database() -> Iterator[MariaDb]:
     finally:
         processes.stop()
         rmtree(folder, ignore_errors=True)
-
-
-async def exported(client: Connection, baseline: Helper, sizes: Sizes, *, pid: int) -> list[Figure]:
-    """A table to Parquet: by a script into workspace storage, and by two others into a file."""
-    taken: dict[str, list[float]] = {"ours": [], "pymysql": [], "duckdb": []}
-    memory = []
-    for _ in range(sizes.rounds):
-        for work in ("pymysql", "duckdb"):
-            taken[work].append(await ordered(baseline, work=work))
-        forget_peak(pid)
-        taken["ours"] += await times_of(client, "run_wait_result/preview", "mysql", EXPORT, 1)
-        memory.append(peak_mib(pid))
-    return [
-        Figure(
-            name="mariadb_export", title=f"{sizes.rows:,} rows from MariaDB to Parquet", unit="s", ours=taken["ours"],
-            raw=list(map(min, taken["pymysql"], taken["duckdb"])), more_is_better=False,
-            against="the faster of pymysql with pyarrow and DuckDB",
-            note=", ".join(f"{work} {statistics.median(taken[work]):.2f} s" for work in ("pymysql", "duckdb")),
-        ),
-        Figure(
-            name="mariadb_export_memory", title="most memory of the worker meanwhile", unit="MiB", ours=memory,
-            more_is_better=False, aim=300,
-        ),
-    ]  # fmt: skip
 
 
 async def imported(client: Connection, baseline: Helper, login: dict[str, object], sizes: Sizes) -> Figure:

@@ -7,7 +7,6 @@ Parquet by pymysql and pyarrow, or by DuckDB; or a CSV file into a table by `loa
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pyarrow.parquet
 import pymysql
 from pymysql.cursors import SSCursor
 
-from bench.raw.queries import TYPES, file_of
+from bench.raw.queries import TYPES, file_of, serve
 
 BATCH_ROWS = 50_000
 FILL = "load data local infile '{file}' into table imported fields terminated by ',' enclosed by '\"' ignore 1 lines"
@@ -31,12 +30,7 @@ def main() -> None:
         "duckdb": lambda _: by_duckdb(login),
         "import": lambda count: filled(connection, file_of(count)),
     }
-    print("ready", flush=True)
-    for line in sys.stdin:
-        order = json.loads(line)
-        began = time.perf_counter()
-        work[order["work"]](order.get("count", 0))
-        print(time.perf_counter() - began, flush=True)
+    serve(work)
     connection.close()
 
 

@@ -8,7 +8,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,13 +41,18 @@ def main() -> None:
         "duckdb": lambda _: by_duckdb(dsn),
         "import": lambda count: filled(connection, file_of(count)),
     }
+    serve(work)
+    connection.close()
+
+
+def serve(work: Mapping[str, Callable[[int], None]]) -> None:
+    """Do what is ordered, until there are no more orders."""
     print("ready", flush=True)
     for line in sys.stdin:
         order = json.loads(line)
         began = time.perf_counter()
         work[order["work"]](order.get("count", 0))
         print(time.perf_counter() - began, flush=True)
-    connection.close()
 
 
 def many(connection: psycopg.Connection[psycopg.rows.TupleRow], count: int) -> None:

@@ -20,6 +20,8 @@ _DEFINING: Final = {
     "snowflake": _EVERYWHERE | {"UNDROP", "COMMENT"},
 }
 """Statements that commit what was done before them, where the server does so."""
+_ALSO: Final = {"mysql": ("ANALYZE TABLE", "CHECK TABLE", "UNLOCK TABLES")}
+"""Those of which the first word does not tell it."""
 _HARMLESS: Final = {
     "mysql": ("CREATE TEMPORARY", "CREATE OR REPLACE TEMPORARY", "DROP TEMPORARY"),
     "oracledb": ("ALTER SESSION", "ALTER SYSTEM"),
@@ -43,11 +45,18 @@ def require_undivided(text: str, pieces: Iterable[Piece], dialect: Dialect) -> N
                 f"Line {piece.line}: `{' '.join(words[:2]).lower()}` begins or ends a transaction, which "
                 "`-- transaction` does for the whole script. Leave one of the two out."
             )
-        if words and words[0] in _DEFINING.get(dialect.name, ()) and not head.startswith(_HARMLESS[dialect.name]):
+        if _commits(head, dialect):
             raise InvalidScript(
                 f"Line {piece.line}: `{' '.join(words[:2]).lower()}` commits what was done before it, so that "
                 "`-- transaction` could not take all of the script back. Put it into a script of its own."
             )
+
+
+def _commits(head: str, dialect: Dialect) -> bool:
+    if head.startswith(_ALSO.get(dialect.name, ())):
+        return True
+    is_defining = head.partition(" ")[0] in _DEFINING.get(dialect.name, ())
+    return is_defining and not head.startswith(_HARMLESS[dialect.name])
 
 
 def _head(text: str, dialect: Dialect) -> str:
@@ -70,7 +79,7 @@ def _controls(words: list[str], dialect: Dialect) -> bool:
             return True
         case ["BEGIN"] if dialect.name == "snowflake":
             return True
-        case ["SET", "AUTOCOMMIT", *_]:
+        case ["SET", "AUTOCOMMIT", *_] | ["SET", "SESSION" | "LOCAL" | "GLOBAL", "AUTOCOMMIT", *_]:
             return True
         case [first, *_]:
             return first in _CONTROL or first in _BEGINS.get(dialect.name, ())

@@ -46,6 +46,7 @@ class SnowflakeSession:
 
     async def run_together(self, statements: Sequence[Statement]) -> None:
         """See `TogetherSession.run_together`. The API binds no arguments here, see `literals.py`."""
+        self.require_going()
         texts = ["begin transaction", *map(with_literals, statements), "commit"]
         whole = Statement(text="\n;\n".join(texts), line=statements[0].line)
         answer, _ = await self._in_time(whole, count=len(texts))
