@@ -1,5 +1,6 @@
 """Which calls take each other's place, for how long, and what they bring along."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from tidemill.engine.debouncing import Origin, Rule, rule_of, takes_place, toget
 from tidemill.model.errors import BadRequest
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-ORIGIN = Origin(workspace="w", kind="script", path="f/a/b", actor="u/alice")
+ORIGIN = Origin(workspace="w", kind="script", path="f/a/b", actor="u/alice", giver="alice@x")
 
 
 def key(args: bytes, origin: Origin = ORIGIN, **settings: object) -> str:
@@ -27,10 +28,10 @@ def test_calls_are_the_same_by_what_they_run_and_their_arguments() -> None:
     assert key(b'{ "b":[2], "a":1 }') == one
     assert key(b'{"a": 2, "b": [2]}') != one
     for other in (
-        Origin(workspace="v", kind="script", path="f/a/b", actor="u/alice"),
-        Origin(workspace="w", kind="flow", path="f/a/b", actor="u/alice"),
-        Origin(workspace="w", kind="script", path="f/a/c", actor="u/alice"),
-        Origin(workspace="w", kind="script", path="f/a/b", actor="u/bob"),
+        Origin(workspace="v", kind="script", path="f/a/b", actor="u/alice", giver="alice@x"),
+        Origin(workspace="w", kind="flow", path="f/a/b", actor="u/alice", giver="alice@x"),
+        Origin(workspace="w", kind="script", path="f/a/c", actor="u/alice", giver="alice@x"),
+        Origin(workspace="w", kind="script", path="f/a/b", actor="u/bob", giver="bob@x"),
     ):
         assert key(b'{"a": 1, "b": [2]}', other) != one
 
@@ -43,12 +44,12 @@ def test_what_is_put_together_does_not_tell_calls_apart() -> None:
 
 
 def test_a_key_of_its_own_reaches_beyond_path_and_arguments_but_not_beyond_workspace_and_identity() -> None:
-    elsewhere = Origin(workspace="w", kind="flow", path="f/c/d", actor="u/alice")
+    elsewhere = Origin(workspace="w", kind="flow", path="f/c/d", actor="u/alice", giver="alice@x")
     assert key(b'{"id": 1}', debounce_key="k $args[id]") == key(
         b'{"id": 1, "x": 2}', elsewhere, debounce_key="k $args[id]"
     )
     assert key(b'{"id": 1}', debounce_key="k $args[id]") != key(b'{"id": 2}', debounce_key="k $args[id]")
-    stranger = Origin(workspace="w", kind="script", path="f/a/b", actor="u/bob")
+    stranger = Origin(workspace="w", kind="script", path="f/a/b", actor="u/bob", giver="bob@x")
     assert key(b"{}", debounce_key="k") != key(b"{}", stranger, debounce_key="k")
 
 
@@ -81,3 +82,15 @@ def test_lists_of_all_calls_are_put_together_to_the_letter() -> None:
     assert together([*calls, b'{"n": 5, "items": ["a]"] }'], ["items"]) == b'{"n":5,"items":[1.10, 1e400,"a]"]}'
     assert together(calls, ["items"]) == b'{"n":4,"items":[1.10, 1e400]}'
     assert together([b'{"n": 1}', b'{"n": 2}'], ["items"]) == b'{"n":2}'
+
+
+def test_lists_with_references_are_put_together_only_of_what_one_person_sent() -> None:
+    other = replace(ORIGIN, giver="bob@x")
+    settings: dict[str, Any] = {"debounce_args_to_accumulate": ["items"]}
+    assert key(b'{"items": ["a"]}', **settings) == key(b'{"items": ["b"]}', other, **settings)
+    hidden = {**settings, "visible_to_runner_only": True}
+    assert key(b'{"items": ["a"]}', **hidden) != key(b'{"items": ["b"]}', other, **hidden)
+    asks = b'{"items": ["$var:u/bob/secret"]}'
+    assert key(asks, **settings) != key(b'{"items": ["b"]}', other, **settings)
+    assert key(asks, **settings) != key(asks, other, **settings)
+    assert key(asks, **settings) == key(b'{"items": ["$res:u/alice/db"]}', **settings)

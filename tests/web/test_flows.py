@@ -391,3 +391,20 @@ async def test_flow_whose_packages_cannot_be_pinned_says_so(page: Page, api: htt
     await picture(page, "flow-unpinned")
     await told.get_by_role("link", name="The job").click()
     await expect(page.get_by_text("LockFailed").first).to_be_visible()
+
+
+async def test_flow_waits_for_newer_calls_where_its_settings_say_so(page: Page, api: httpx.Client) -> None:
+    body = {"path": "u/admin/debounced_here", "summary": "", "value": {"modules": [PAY]}}
+    assert api.post("flows/create", json=body).status_code == 201
+    await page.goto("/w/main/flows/edit/u/admin/debounced_here")
+    await page.get_by_role("tab", name="Settings of the flow").click()
+    await page.get_by_role("switch", name="Wait for newer calls").click()
+    await page.get_by_label("Wait (seconds)").fill("7")
+    await page.get_by_label("Lists to put together").fill("items, more")
+    await assert_accessible(page)
+    await picture(page, "flow-debounce")
+    await page.keyboard.press("Control+s")
+    await page.get_by_role("dialog").get_by_role("button", name="Deploy").click()
+    await page.wait_for_url(lambda url: "/edit/" not in url)
+    value = api.get("flows/get/u/admin/debounced_here").json()["value"]
+    assert (value["debounce_delay_s"], value["debounce_args_to_accumulate"]) == (7, ["items", "more"])

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tidemill.engine.concurrency import fill
+from tidemill.engine.inputs import contains_reference
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest
 from tidemill.model.job import JobKind
@@ -44,12 +45,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a call comes from. Only calls that run as the same `actor` take each other's place."""
+    """Where a call comes from. Only calls that run as the same `actor` take each other's place.
+
+    `giver`: the account of who sent the arguments. References in them are put in under the rights of one person, so
+    that lists with references, and those that only who sent them may see, are put together of what the same one sent.
+    """
 
     workspace: str
     kind: str
     path: str
     actor: str
+    giver: str
 
 
 def rule_of(settings: Mapping[str, Any], origin: Origin, args: bytes) -> Rule | None:
@@ -71,8 +77,10 @@ def rule_of(settings: Mapping[str, Any], origin: Origin, args: bytes) -> Rule | 
     else:
         rest = {name: value.strip() for name, value in sorted(fields.items()) if name not in gathered}
         what = f"{origin.kind} {origin.path} {jsontext.build_object(rest).hex()}"
+    is_private = bool(gathered) and (settings.get("visible_to_runner_only") or contains_reference(args))
+    giver = origin.giver if is_private else ""
     return Rule(
-        key=_digest(origin.workspace, origin.actor, what),
+        key=_digest(origin.workspace, origin.actor, giver, what),
         delay_s=float(delay_s),
         gathered=gathered,
         most_s=settings.get("max_total_debouncing_time") or None,

@@ -106,7 +106,7 @@ async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wa
     person = acts_for(
         settings, actor=caller.actor, email=caller.email, args=wanted.args, is_flow=what.kind in WHOLE_FLOWS
     )
-    origin = Origin(workspace=caller.workspace, kind=what.kind, path=what.path, actor=person.actor)
+    origin = Origin(workspace=caller.workspace, kind=what.kind, path=what.path, actor=person.actor, giver=caller.email)
     rule = rule_of(settings, origin, wanted.args)
     if rule is not None and rule.gathered:
         options["gathers"] = rule.gathered

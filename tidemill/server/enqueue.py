@@ -300,7 +300,7 @@ def _debounce(caller: Principal, what: Runnable, actor: str, args: bytes) -> Rul
     """How it waits for newer calls: not with an event for a preprocessor, nor where it goes on from a step."""
     if what.kind not in DEBOUNCED or what.path is None or not what.options.keys().isdisjoint({"preprocess", "again"}):
         return None
-    origin = Origin(workspace=caller.workspace, kind=what.kind, path=what.path, actor=actor)
+    origin = Origin(workspace=caller.workspace, kind=what.kind, path=what.path, actor=actor, giver=caller.email)
     return rule_of(what.settings, origin, args)
 
 
