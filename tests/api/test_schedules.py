@@ -282,6 +282,19 @@ async def test_an_edit_loses_nothing_that_is_due_unless_it_says_when(api: Api, p
     assert len(await passing.jobs()) == 1
 
 
+async def test_a_run_that_waits_for_newer_calls_gives_its_place_to_the_next_one(api: Api, passing: Time) -> None:
+    await deploy(api.developer, path="u/dev/patient", debounce_delay_s=600)
+    await create(api.developer, script_path="u/dev/patient")
+    await passing.fire(late_s=5)
+    await passing.fire(late_s=2)
+    await passing.schedules.turn()
+    first, second = await passing.jobs("u/dev/patient")
+    assert [state for state, _ in await passing.states()] == ["canceled", "running"]
+    assert await passing.rows("select id from job_queue where run_at > now() + interval '5 minutes'") == [(second,)]
+    assert await passing.rows("select cancel_reason from job_completed") == [(f"debounced by {second}",)]
+    assert first != second
+
+
 async def test_a_script_decides_whether_to_skip(api: Api, passing: Time, worker: Worker) -> None:
     await deploy(api.developer, "u/dev/decides", "def main(scheduled_for: str):\n    return True\n")
     await create(api.developer, dynamic_skip="u/dev/decides")
