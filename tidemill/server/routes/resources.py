@@ -1,6 +1,5 @@
 """Resources and states: JSON values at paths. What was written comes back to the byte."""
 
-from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Depends
 from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
-from tidemill.db import references, resources, state_writes, storage_access
+from tidemill.db import resources, state_writes, storage_access
 from tidemill.db.items import version_mismatch
 from tidemill.db.pool import Transaction
 from tidemill.db.resources import Content, Filter, Resource
@@ -17,23 +16,18 @@ from tidemill.db.state_writes import STATE
 from tidemill.db.storage_access import Touched
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Item, ItemKind, Listing
-from tidemill.model.errors import AlreadyExists, BadRequest, Conflict, StorageMisconfigured, TidemillError
+from tidemill.model.errors import AlreadyExists, BadRequest, Conflict, TidemillError
 from tidemill.model.identity import Principal
-from tidemill.model.jsontext import loads
-from tidemill.model.object_address import Address
 from tidemill.model.path import check_name, parse_path
 from tidemill.server import items
 from tidemill.server.changes import changing, checked_labels, plain
 from tidemill.server.item_pages import InItemPage
 from tidemill.server.lazy_route import LazyRoute
-from tidemill.server.objects.way import subject_of
-from tidemill.server.parts import Caller, InParts, Parts
+from tidemill.server.parts import Caller, InParts
 from tidemill.server.preconditions import Conditions, Preconditions, etag, require_change
 from tidemill.server.resources_seen import RESOURCES, interpolated, note_read, require_resource, resources_for
 from tidemill.server.routes.variables import Paths
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, raw_answer, returns, text_answer
-from tidemill.stores.connection_tests import BY_IDENTITY, ConnectionTest, tester_of
-from tidemill.stores.objects.examination import summed_up
 
 router = APIRouter(tags=["resources"], responses=ERRORS, route_class=LazyRoute)
 
@@ -65,13 +59,6 @@ class ResourceChange(msgspec.Struct):
 class NewValue(msgspec.Struct):
     """The value of a resource: any JSON, null too."""
 
-    value: msgspec.Raw
-
-
-class TypedValue(msgspec.Struct):
-    """A value that is not stored, and its type."""
-
-    resource_type: str
     value: msgspec.Raw
 
 
@@ -108,13 +95,6 @@ class SearchedResource(msgspec.Struct):
     path: str
     value: str
     truncated: bool
-
-
-class TestResult(msgspec.Struct):
-    """A connection that could be made, and what answered."""
-
-    success: bool
-    message: str
 
 
 @router.post(
@@ -313,58 +293,6 @@ async def delete_resources(
 ) -> Response:
     """Delete many resources at once, or none where one may not be deleted; the paths of those that were there."""
     return json_answer(await items.delete_many(parts, caller, resources_for(caller), body.paths))
-
-
-@router.post(f"{_W}/test/{{path:path}}", response_class=Response, responses={200: returns(TestResult)})
-async def test_resource(path: str, parts: InParts, caller: Caller) -> Response:
-    """Try to connect to what a resource describes."""
-    found = await require_resource(parts, caller, path, Action.READ_VALUE)
-    if found.resource_type in BY_IDENTITY:
-        return await _told(_tried_out(parts, caller, path))
-    tester = tester_of(found.resource_type, parts.options.egress)
-    return await _tested(tester, found.resource_type, await interpolated(parts, caller, found))
-
-
-@router.post(
-    f"{_W}/test_value",
-    response_class=Response,
-    responses={200: returns(TestResult)},
-    openapi_extra=accepts(TypedValue),
-)
-async def test_resource_value(
-    parts: InParts, caller: Caller, body: Annotated[TypedValue, Depends(json_body(TypedValue))]
-) -> Response:
-    """Try to connect to what a value describes that is not stored; references in it are replaced."""
-    tester = tester_of(check_name("resource type", body.resource_type), parts.options.egress)
-    value, _ = await references.resolve(parts.database, parts.keyring, caller, bytes(body.value))
-    return await _tested(tester, body.resource_type, value)
-
-
-async def _tested(tester: ConnectionTest, resource_type: str, value: bytes) -> Response:
-    loaded = loads(value)
-    if not isinstance(loaded, dict):
-        raise BadRequest(f"The value of a {resource_type} must be a JSON object.")
-    return await _told(tester.test(loaded))
-
-
-async def _tried_out(parts: Parts, caller: Principal, path: str) -> str:
-    """As `ConnectionTest.test`, of a bucket that is opened as the resource at this path."""
-    at = Address(resource=path)
-    try:
-        async with parts.objects.storage(caller, at) as storage:
-            return await summed_up(storage.store, egress=parts.options.egress)
-    except (Conflict, StorageMisconfigured) as error:
-        raise Conflict(
-            f"{error} It asked as '{subject_of(caller.workspace, at)}'; a storage asks by its own name: "
-            "where that one is trusted, test the storage (tidemill doctor storage)."
-        ) from error
-
-
-async def _told(testing: Awaitable[str]) -> Response:
-    try:
-        return json_answer(TestResult(success=True, message=await testing))
-    except Conflict as error:
-        return json_answer(TestResult(success=False, message=str(error)))
 
 
 async def _create(
