@@ -10,6 +10,7 @@ from tidemill.db import scripts
 from tidemill.db.scripts import RunnableScript, SeenScript, hash_text, parse_hash
 from tidemill.engine import permit
 from tidemill.engine.permit import Action, Item, ItemKind
+from tidemill.model.by_identity import ByIdentity
 from tidemill.model.errors import BadRequest, Denied, NotFound, Outdated
 from tidemill.model.identity import Principal
 from tidemill.model.path import parse_path
@@ -113,9 +114,16 @@ async def _looked_up(parts: Parts, caller: Principal, named: Named) -> SeenScrip
     return script
 
 
+def _item(script: RunnableScript) -> Item:
+    return Item(ItemKind.SCRIPT, parse_path(script.path), script.shares)
+
+
+_ITEM: Final = ByIdentity(_item)
+
+
 def _require(caller: Principal, named: Named, script: RunnableScript) -> None:
     try:
-        permit.require(caller, Action.RUN, Item(ItemKind.SCRIPT, parse_path(script.path), script.shares))
+        permit.require(caller, Action.RUN, _ITEM(script))
     except NotFound:
         raise _missing(named) from None
     if script.deleted:
