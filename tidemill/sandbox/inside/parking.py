@@ -112,6 +112,9 @@ class Handed:
 def park(preload: list[str]) -> NoReturn:
     """Run job after job until the worker closes the socket."""
     control = socket.socket(fileno=CONTROL_FD)
+    # Before the imports: a library's own threads (DuckDB has some) would take a signal that only this one blocks, and
+    # end the process with it.
+    set_mask(signal.SIG_BLOCK, SIGNALS)
     try:
         os.environ.clear()
         os.environ["TZ"] = ZONE
@@ -162,7 +165,6 @@ def serve(surroundings: Surroundings, control: socket.socket) -> None:
     gc.collect()
     gc.freeze()
     use_up_gaps()
-    set_mask(signal.SIG_BLOCK, SIGNALS)
     while True:
         while signal.sigtimedwait(SIGNALS, 0):
             pass  # of processes that are gone
