@@ -50,8 +50,8 @@ TAKES: Final = "def main(text: str):\n    return len(text)\n"
 _FLUSH_S: Final = 12.0
 """A connection that falls idle tells its counters at most 10 s later."""
 _CLIENTS: Final = 4
-_STARTING_S: Final = 90.0
-_ASLEEP_S: Final = 30.0
+_STARTING_S: Final = 60.0
+_ASLEEP_S: Final = 60.0
 """Flows sleep within so long of the last request."""
 _SPAN: Final = """
 select status, extract(epoch from completed_at - started_at)::float8, left(result::text, 300)
