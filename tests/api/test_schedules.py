@@ -395,7 +395,7 @@ async def test_only_those_who_may_change_and_see_it_can(api: Api, passing: Time)
 
 async def test_lists_find_what_they_are_asked_for(api: Api, passing: Time) -> None:
     await create(api.developer, "u/dev/a", summary="Nightly import", args={"n": 1, "o": {"p": 2}})
-    await create(api.developer, "u/dev/b", labels=["red"], description="reports")
+    await create(api.developer, "u/dev/b", labels=["red"], description="reports", args={"n": "\0"})
     for query, expected in [
         ({}, ["u/dev/a", "u/dev/b"]),
         ({"per_page": 1, "page": 2}, ["u/dev/b"]),
@@ -420,6 +420,7 @@ async def test_default_handlers_are_those_of_new_schedules_and_of_all_where_aske
     assert answer.status_code == 201, answer.text
     await create(api.developer, "u/dev/after")
     await create(api.developer, "u/dev/own", on_failure=None)
+        ({"args": '{"n": "\\u0000"}'}, ["u/dev/b"]),
 
     async def handlers() -> list[tuple[str | None, int]]:
         listed = (await api.developer.get(f"{W}/schedules/list")).json()

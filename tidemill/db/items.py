@@ -49,8 +49,9 @@ async def visible_page(
     skip: int,
     limit: int,
     action: Action = Action.READ,
+    fits: Callable[[RowT], bool] = lambda _: True,
 ) -> list[RowT]:
-    """`limit` rows that `caller` may read (or do `action` to), after the first `skip` such rows.
+    """`limit` rows that fit and that `caller` may read (or do `action` to), after the first `skip` such rows.
 
     `read_after(path)` gives at most `CHUNK` rows behind that path in order of path; fewer mean that there are no more.
     """
@@ -58,7 +59,7 @@ async def visible_page(
     after = ""
     while True:
         rows = await read_after(after)
-        seen = [row for row in rows if permit.decide(caller, action, row.item).allowed]
+        seen = [row for row in rows if permit.decide(caller, action, row.item).allowed and fits(row)]
         found += seen[skip:]
         skip = max(0, skip - len(seen))
         if len(found) >= limit or len(rows) < CHUNK:

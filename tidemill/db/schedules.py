@@ -1,6 +1,7 @@
 """Schedules and their occurrences: kept, found, started and ended, by the database's clock."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -112,7 +113,12 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which schedules are wanted; None is no restriction. Texts are found anywhere and in either case."""
+    """Which schedules are wanted; None is no restriction.
+
+    Attributes:
+        summary, description, anything: are found anywhere and in either case; `anything` in paths, too.
+        args: what the arguments have to contain, in objects as deep as it goes itself.
+    """
 
     path: str | None = None
     path_start: str | None = None
@@ -122,6 +128,18 @@ class Filter:
     summary: str | None = None
     description: str | None = None
     anything: str | None = None
+    args: Mapping[str, object] | None = None
+
+    def fits(self, one: "Schedule") -> bool:
+        """Whether `one` says what is looked for in its settings, which Postgres cannot read: they may hold NUL."""
+        more = one.more
+        texts = (one.path, one.target_path, more.summary, more.description)
+        return (
+            _found(self.summary, more.summary)
+            and _found(self.description, more.description)
+            and _found(self.anything, *texts)
+            and (self.args is None or _contains(json.loads(bytes(more.args)), self.args))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +225,8 @@ async def hold(tx: Transaction, workspace: str, path: str) -> Schedule | None:
 
 async def page(tx: Transaction, caller: Principal, wanted: Filter, *, skip: int, limit: int) -> list[Schedule]:
     """Schedules that `caller` may see, in order of path."""
-    filters: dict[str, Any] = {name: getattr(wanted, name) for name in Filter.__dataclass_fields__}
+    names = ("path", "path_start", "target_path", "target_kind", "label")
+    filters: dict[str, Any] = {name: getattr(wanted, name) for name in names}
 
     async def read_after(path: str) -> list[Schedule]:
         return await tx.fetch_all(
@@ -220,7 +239,7 @@ async def page(tx: Transaction, caller: Principal, wanted: Filter, *, skip: int,
             **reader_filter(caller),
         )
 
-    return await visible_page(read_after, caller, skip=skip, limit=limit)
+    return await visible_page(read_after, caller, skip=skip, limit=limit, fits=wanted.fits)
 
 
 async def create(tx: Transaction, content: Content, *, workspace: str, actor: str) -> int | None:
@@ -414,6 +433,16 @@ def _columns(content: Content) -> dict[str, object]:
         "permissioned_as": content.permissioned_as,
         "email": content.email,
     }
+
+
+def _found(wanted: str | None, *texts: str) -> bool:
+    return wanted is None or any(wanted.lower() in text.lower() for text in texts)
+
+
+def _contains(whole: object, part: object) -> bool:
+    if isinstance(part, Mapping) and isinstance(whole, Mapping):
+        return all(name in whole and _contains(whole[name], value) for name, value in part.items())
+    return whole == part
 
 
 def _listed(values: Collection[int] | None) -> list[int] | None:

@@ -23,10 +23,6 @@ where workspace_id = :workspace and path collate "C" > :after
   and (:target_path::text is null or target_path = :target_path)
   and (:target_kind::text is null or target_kind = :target_kind)
   and (:label::text is null or :label = any(labels))
-  and (:summary::text is null or position(lower(:summary) in lower(settings ->> 'summary')) > 0)
-  and (:description::text is null or position(lower(:description) in lower(settings ->> 'description')) > 0)
-  and (:anything::text is null or position(lower(:anything) in lower(
-       concat_ws(' ', path, target_path, settings ->> 'summary', settings ->> 'description'))) > 0)
 order by path collate "C" limit :limit;
 
 -- name: create

@@ -51,7 +51,7 @@ router = APIRouter(tags=["schedules"], responses=ERRORS, route_class=LazyRoute)
 _W: Final = "/api/w/{workspace}/schedules"
 _SHOWN: Final = 10
 _RUNS: Final = 20
-_MOST_SEARCHED: Final = 10_000
+_ALL: Final = 1 << 31
 SCHEDULES: Final = items.Store(ItemKind.SCHEDULE, schedules.find, schedules.hold, schedules.delete)
 
 
@@ -202,7 +202,7 @@ async def set_default_handler(
     async with changing(parts, caller) as tx:
         await keep(tx, caller.workspace, body)
         if body.override_existing:
-            for one in await schedules.page(tx, caller, Filter(), skip=0, limit=_MOST_SEARCHED):
+            for one in await schedules.page(tx, caller, Filter(), skip=0, limit=_ALL):
                 held = await schedules.hold(tx, caller.workspace, one.path)
                 if held is not None:
                     content = replace(_content_of(held), settings=new_settings(body.settled(), held.more))
@@ -252,14 +252,10 @@ async def list_schedules(
         summary=plain("summary", summary),
         description=plain("description", description),
         anything=plain("broad_filter", broad_filter),
+        args=None if args is None else _object(args),
     )
-    contained = None if args is None else _object(args)
-    skip, limit = (page.skip, page.limit) if contained is None else (0, _MOST_SEARCHED)
     async with parts.database.transaction(caller.workspace) as tx:
-        found = await schedules.page(tx, caller, wanted, skip=skip, limit=limit)
-    if contained is not None:
-        found = [one for one in found if _contains(json.loads(bytes(one.more.args)), contained)]
-        found = found[page.skip : page.skip + page.limit]
+        found = await schedules.page(tx, caller, wanted, skip=page.skip, limit=page.limit)
     return json_answer([on_wire(caller.workspace, one) for one in found])
 
 
@@ -358,12 +354,6 @@ def _object(text: str) -> dict[str, object]:
     if not isinstance(found, dict):
         raise BadRequest("args must be a JSON object.")
     return found
-
-
-def _contains(whole: object, part: object) -> bool:
-    if isinstance(part, dict) and isinstance(whole, dict):
-        return all(name in whole and _contains(whole[name], value) for name, value in part.items())
-    return whole == part
 
 
 def _now() -> datetime:
