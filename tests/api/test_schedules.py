@@ -149,6 +149,10 @@ REFUSED: list[tuple[dict[str, object], str]] = [
     ({"args": [1]}, "args must be"),
     ({"on_failure": "nonsense"}, "not a path"),
     ({"dynamic_skip": "x"}, "not a path"),
+    ({"dynamic_skip": "flow/u/dev/hello"}, "dynamic_skip"),
+    ({"timezone": "localtime"}, "time zone"),
+    ({"paused_until": "9999-12-31T23:59:59-05:00"}, "no year"),
+    ({"paused_until": "0001-01-01T00:00:00+05:00", "enabled": False}, "no year"),
     ({"retry": {"constant": {"attempts": -1}}}, "retry"),
     ({"tag": "a b"}, "tag"),
     ({"path": "nonsense"}, "not a path"),
@@ -267,6 +271,16 @@ async def test_paused_disabled_and_changed_schedules_come_when_they_should(api: 
     assert (found["args"], found["schedule"]) == ({"name": "Ada"}, "0 0 0 1 1 *")
 
 
+async def test_the_first_and_the_last_moment_that_there_is_are_taken(api: Api, passing: Time) -> None:
+    await create(api.developer, timezone="Europe/Paris", paused_until="9999-12-31T23:59:59Z")
+    due = "select scheduled_for > now() from schedule_occurrence where state = 'due'"
+    assert await passing.rows(due) == []
+    assert (await api.developer.get(f"{W}/schedules/next/{PATH}")).json() == []
+    assert (await get(api.developer))["paused_until"] == "9999-12-31T23:59:59Z"
+    assert (await update(api.developer, paused_until="0001-01-01T00:00:00Z")).status_code == 200
+    assert await passing.rows(due) == [(True,)]
+
+
 async def test_an_edit_loses_nothing_that_is_due_unless_it_says_when(api: Api, passing: Time) -> None:
     await create(api.developer)
     moment = await passing.pass_until_due(late_s=5)
@@ -300,6 +314,8 @@ async def test_a_script_decides_whether_to_skip(api: Api, passing: Time, worker:
     await create(api.developer, dynamic_skip="u/dev/decides")
     answers = [(b"true", "success"), (b"false", "success"), (b'"yes"', "success"), (b"{}", "failure")]
     for place, (answer, status) in enumerate(answers):
+        if place == 2:
+            await update(api.developer, dynamic_skip="script/u/dev/decides")
         moment = await passing.fire(late_s=600 - place * 60)
         asked = (await passing.jobs("u/dev/decides"))[-1]
         assert datetime.fromisoformat((await passing.args(asked))["scheduled_for"]) == moment
@@ -350,9 +366,7 @@ async def test_what_cannot_be_run_is_told_and_the_others_go_on(api: Api, passing
     assert "u/dev/hello" in (await get(api.developer))["error"]
     assert [state for state, _ in await passing.states()] == ["missed"]
     await deploy(api.developer, content="def main(): return 2\n")
-    await passing.fire(late_s=-1)
-    await passing.pass_until_due(late_s=5)
-    await passing.schedules.turn()
+    await passing.fire(late_s=60)
     assert (await get(api.developer))["error"] is None
     assert len(await passing.jobs()) == 2
 
@@ -367,9 +381,7 @@ async def test_it_runs_with_the_rights_of_who_saved_it_last(api: Api, passing: T
     assert found["error"]
     assert (await update(api.admin, summary="mine now")).status_code == 200
     assert (await get(api.admin))["permissioned_as"] == "u/ada"
-    await passing.fire(late_s=-1)
-    await passing.pass_until_due(late_s=5)
-    await passing.schedules.turn()
+    await passing.fire(late_s=60)
     assert len(await passing.jobs("u/dev/private")) == 1
     rows = await passing.rows("select permissioned_as from job where script_path = 'u/dev/private'")
     assert rows == [("u/ada",)]
@@ -408,6 +420,7 @@ async def test_lists_find_what_they_are_asked_for(api: Api, passing: Time) -> No
         ({"label": "red"}, ["u/dev/b"]),
         ({"args": '{"o": {"p": 2}}'}, ["u/dev/a"]),
         ({"path_start": "u/dev/"}, ["u/dev/a", "u/dev/b"]),
+        ({"args": '{"n": "\\u0000"}'}, ["u/dev/b"]),
     ]:
         answer = await api.developer.get(f"{W}/schedules/list", params=query)  # type: ignore[arg-type]
         assert [each["path"] for each in answer.json()] == expected, query
@@ -420,7 +433,6 @@ async def test_default_handlers_are_those_of_new_schedules_and_of_all_where_aske
     assert answer.status_code == 201, answer.text
     await create(api.developer, "u/dev/after")
     await create(api.developer, "u/dev/own", on_failure=None)
-        ({"args": '{"n": "\\u0000"}'}, ["u/dev/b"]),
 
     async def handlers() -> list[tuple[str | None, int]]:
         listed = (await api.developer.get(f"{W}/schedules/list")).json()

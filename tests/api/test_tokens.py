@@ -45,6 +45,7 @@ async def test_a_revoked_token_is_out_at_once(api: Api) -> None:
     [
         {"expiration": "2020-01-01T00:00:00Z"},
         {"expiration": "tomorrow"},
+        {"expiration": "9999-12-31T23:59:59-05:00"},
         {"scopes": ["everything"]},
         {"scopes": ["variables:read:u/../x"]},
         {"scopes": "variables:read"},

@@ -241,6 +241,8 @@ async def test_contextual_variables_are_those_of_a_job_and_all_explained(api: Ap
         {"labels": ["l"] * 3 + [7]},
         {"expires_at": "soon"},
         {"expires_at": "2030-01-01T00:00:00"},
+        {"expires_at": "9999-12-31T23:59:59-05:00"},
+        {"expires_at": "0001-01-01T00:00:00+05:00"},
     ],
 )
 async def test_bad_input_is_refused_with_a_sentence(api: Api, wrong: dict[str, object]) -> None:

@@ -158,6 +158,8 @@ def whole_body(route: Route, world: World) -> dict[str, Any]:
         "password": "a-long-password",
         "paths": [],
         "resource_type": "any",
+        "schedule": "0 0 12 * * *",
+        "script_path": "u/ada/x",
     }
     made = sample(route.body or {}, "", known)
     return made if isinstance(made, dict) else {}

@@ -13,6 +13,7 @@ at the first moment after the gap, one that is repeated comes the first time onl
 """
 
 import calendar
+import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from tidemill.model.errors import BadRequest
 
 _SECOND: Final = timedelta(seconds=1)
 _LOOK_AHEAD_YEARS: Final = 50
+_OF_A_MACHINE: Final = re.compile(r"(?:localtime|posixrules|Factory)$|(?:posix|right)/")
+"""Files beside those of time zones: what they mean differs from machine to machine, or counts leap seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +103,19 @@ def parse_zone(name: str) -> ZoneInfo:
         BadRequest: there is none.
     """
     try:
-        return ZoneInfo(name)
+        if _OF_A_MACHINE.match(name) is None:
+            return ZoneInfo(name)
+        cause = None
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise BadRequest(f"{name[:80]!r} is no time zone: use an IANA name such as 'Europe/Paris' or 'UTC'.") from error
+        cause = error
+    raise BadRequest(f"{name[:80]!r} is no time zone: use an IANA name such as 'Europe/Paris' or 'UTC'.") from cause
 
 
 def next_after(cron: Cron, zone: ZoneInfo, moment: datetime) -> datetime | None:
-    """The first moment behind `moment` (aware) at which the pattern comes, in UTC."""
+    """The first moment behind `moment` (aware) at which the pattern comes, in UTC; None in the last year."""
     moment = moment.astimezone(UTC)
+    if moment.year == date.max.year:
+        return None
     return _next_in_real_time(cron, zone, moment) if cron.is_wild else _next_fixed(cron, zone, moment)
 
 

@@ -43,8 +43,8 @@ def next_due(
     What should have come up to `catch_up_s` seconds ago still comes, one after the other; what is older is left out.
     """
     after = now if last is None else max(last, now - timedelta(seconds=catch_up_s))
-    if paused_until is not None:
-        after = max(after, paused_until - timedelta(microseconds=1))
+    if paused_until is not None and paused_until > after:
+        after = paused_until - timedelta(microseconds=1)
     return next_after(cron, zone, after)
 
 

@@ -16,7 +16,7 @@ from tidemill.engine import retry
 from tidemill.model import jsontext
 from tidemill.model.errors import Outdated, TidemillError
 from tidemill.model.failpoint import failpoint
-from tidemill.model.schedule import OccurrenceState, Target
+from tidemill.model.schedule import OccurrenceState, Target, parse_target
 from tidemill.scheduler.new_jobs import PASSING, Wanted, new_job, runs_as
 
 log = structlog.get_logger(__name__)
@@ -84,7 +84,7 @@ async def _ask(tx: Transaction, database: Database, values: Values, due: Due) ->
     settings = schedules.settings_of(due.settings)
     args = jsontext.build_object({"scheduled_for": jsontext.dumps(due.scheduled_for.isoformat())})
     caller = await runs_as(database, due)
-    wanted = Wanted(target=Target("script", settings.dynamic_skip or ""), args=args, scheduled_for=due.scheduled_for)
+    wanted = Wanted(target=parse_target(settings.dynamic_skip or ""), args=args, scheduled_for=due.scheduled_for)
     job = replace(await new_job(tx, values, caller, wanted, schedule_path=due.path), timeout_s=60)
     await debouncing.take_in(tx, job, caller=caller)
     await schedules.note(tx, due, OccurrenceState.ASKING, job_id=job.id)

@@ -31,6 +31,7 @@ from tidemill.model.job import WHOLE_FLOWS
 from tidemill.model.path import check_name
 from tidemill.model.script import PASSED_ON
 from tidemill.server.jobs_seen import not_there
+from tidemill.server.moments import in_utc
 from tidemill.server.parts import Parts, actor_of
 
 KEY_HEADER: Final = "Idempotency-Key"
@@ -276,7 +277,7 @@ def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes,
         content=what.content,
         lock=what.lock,
         priority=priority,
-        scheduled_for=_aware(query.scheduled_for),
+        scheduled_for=_checked(query.scheduled_for),
         delay_s=max(query.scheduled_in_secs or 0.0, 0.0 if rule is None else rule.delay_s),
         timeout_s=_least(query.timeout, settings.get("timeout")),
         cache_ttl_s=_first(query.cache_ttl, settings.get("cache_ttl")) or None,
@@ -352,11 +353,9 @@ def retry_policy(text: str | None, on_worker_loss: str) -> Json | None:
     return Json(text.encode())
 
 
-def _aware(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    if moment.year > _LAST_YEAR:
+def _checked(moment: datetime | None) -> datetime | None:
+    moment = in_utc(moment)
+    if moment is not None and moment.year > _LAST_YEAR:
         raise BadRequest(f"scheduled_for must not lie behind the year {_LAST_YEAR}.")
     return moment
 

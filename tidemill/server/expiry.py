@@ -1,6 +1,6 @@
 """When a credential ends that is made with another: never later than that one."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 
@@ -23,8 +23,3 @@ async def expiry_of(parts: Parts, request: Request, wanted: datetime | None) -> 
             f"The new token may not outlive the one that it is made with, which ends {latest:%Y-%m-%d %T}Z."
         )
     return min(wanted, latest)
-
-
-def aware(moment: datetime | None) -> datetime | None:
-    """A time without a zone is UTC."""
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from tidemill.db.pool import Json
 from tidemill.db.scripts import parse_hash
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest
+from tidemill.server.moments import in_utc
 
 _MOST_JSON_BYTES: Final = 64 * 1024
 _STATUSES: Final = frozenset({"success", "failure", "canceled", "skipped"})
@@ -78,12 +79,12 @@ async def job_filter(
         schedule_path=_plain("schedule_path", schedule_path),
         script_hash=None if script_hash is None else parse_hash(script_hash),
         created_by=_plain("created_by", created_by),
-        created_before=aware(created_before or created_before_queue),
-        created_after=aware(created_after or created_after_queue),
-        started_before=aware(started_before),
-        started_after=aware(started_after),
-        completed_before=aware(completed_before),
-        completed_after=aware(completed_after),
+        created_before=in_utc(created_before or created_before_queue),
+        created_after=in_utc(created_after or created_after_queue),
+        started_before=in_utc(started_before),
+        started_after=in_utc(started_after),
+        completed_before=in_utc(completed_before),
+        completed_after=in_utc(completed_after),
         parent_job=parent_job,
         has_parent=None if has_null_parent is None else not has_null_parent,
         is_flow_step=is_flow_step,
@@ -151,8 +152,3 @@ def _plain(name: str, text: str | None) -> str | None:
     if text is not None and "\x00" in text:
         raise BadRequest(f"{name} holds the character NUL.")
     return text
-
-
-def aware(moment: datetime | None) -> datetime | None:
-    """`moment`; one without a zone is in UTC."""
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -1,6 +1,6 @@
 """Schedules as the wire has them: bodies in, and what of them is kept and shown."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -20,6 +20,7 @@ _MOST_CATCH_UP_S: Final = 31 * 86_400
 _MOST_CHARS: Final = 10_000
 _NULL: Final = b"null"
 _HANDLERS: Final = tuple(each.value for each in Handler)
+_NAMING: Final = (*_HANDLERS, "dynamic_skip")
 
 Times = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 CatchUp = Annotated[int, msgspec.Meta(ge=0, le=_MOST_CATCH_UP_S)]
@@ -147,7 +148,7 @@ def new_settings(body: Settled, before: Settings | None = None) -> Settings:
     for name in Settled.__struct_fields__:
         given = getattr(body, name)
         if given is not UNSET:
-            is_none = given is None or (given == "" and name in _HANDLERS)  # as `wmill schedule new` writes it
+            is_none = given is None or (given == "" and name in _NAMING)  # as `wmill schedule new` writes it
             kept[name] = defaults[name] if is_none else given
     for name in ("args", *(f"{each}_extra_args" for each in _HANDLERS)):
         kept[name] = _arguments(name, kept.get(name, NO_ARGS))
@@ -180,13 +181,6 @@ def target_of(path: str, *, is_flow: bool) -> Target:
         InvalidPath: it is no path.
     """
     return Target("flow" if is_flow else "script", parse_path(path).text)
-
-
-def utc(moment: datetime | None) -> datetime | None:
-    """A moment of a body; one without a zone is in UTC."""
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=UTC)
 
 
 def on_wire(workspace: str, one: Schedule) -> WireSchedule:
@@ -237,10 +231,9 @@ def _retry(raw: msgspec.Raw) -> msgspec.Raw:
 
 
 def _check(settings: Settings) -> None:
-    for name in (*_HANDLERS, "dynamic_skip"):
-        named = getattr(settings, name)
-        if named is not None:
-            parse_target(named)
+    targets = {name: parse_target(named) for name in _NAMING if (named := getattr(settings, name)) is not None}
+    if (asked := targets.get("dynamic_skip")) is not None and asked.kind != "script":
+        raise BadRequest("dynamic_skip must be the path of a script: a flow cannot be asked.")
     if settings.tag is not None:
         check_name("tag", settings.tag)
     if settings.cron_version not in {None, "v2"}:

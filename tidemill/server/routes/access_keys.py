@@ -13,8 +13,9 @@ from tidemill.db.access_keys import AccessKey, NewKey
 from tidemill.engine import scopes
 from tidemill.model.errors import BadRequest, Denied, NotFound
 from tidemill.model.identity import Principal
-from tidemill.server.expiry import aware, expiry_of
+from tidemill.server.expiry import expiry_of
 from tidemill.server.lazy_route import LazyRoute
+from tidemill.server.moments import in_utc
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts, Parts, actor_of
 from tidemill.server.s3.access import own_credentials
@@ -95,7 +96,7 @@ async def create_access_key(
         label=body.label,
         scopes=_scopes(caller, body.scopes),
         read_only=body.read_only or caller.credential.read_only,
-        expires_at=await expiry_of(parts, request, aware(body.expiration)),
+        expires_at=await expiry_of(parts, request, in_utc(body.expiration)),
     )
     if caller.credential.impersonated_by is not None:
         raise Denied("Whoever acts as somebody else makes no keys, which would outlive that.")

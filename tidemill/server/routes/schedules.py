@@ -25,6 +25,7 @@ from tidemill.server import items
 from tidemill.server.changes import changing, plain
 from tidemill.server.item_pages import InItemPage
 from tidemill.server.lazy_route import LazyRoute
+from tidemill.server.moments import in_utc
 from tidemill.server.on_behalf import identity_for
 from tidemill.server.parts import Caller, InParts
 from tidemill.server.preconditions import Conditions, Preconditions, etag, require_change
@@ -42,7 +43,6 @@ from tidemill.server.schedule_wire import (
     new_settings,
     on_wire,
     target_of,
-    utc,
 )
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
 
@@ -101,7 +101,7 @@ async def create_schedule(
                 timezone=body.timezone,
                 target=target_of(body.script_path, is_flow=body.is_flow),
                 enabled=body.enabled,
-                paused_until=utc(body.paused_until),
+                paused_until=in_utc(body.paused_until),
                 settings=new_settings(await with_defaults(tx, caller.workspace, body)),
                 labels=checked_labels_of(body.labels),
                 permissioned_as=actor,
@@ -131,7 +131,7 @@ async def update_schedule(
 
     def changed(held: Schedule, actor: str, email: str) -> Content:
         is_flow = held.target_kind == "flow" if body.is_flow is None else body.is_flow
-        paused = held.paused_until if isinstance(body.paused_until, UnsetType) else utc(body.paused_until)
+        paused = held.paused_until if isinstance(body.paused_until, UnsetType) else in_utc(body.paused_until)
         return Content(
             path=held.path,
             cron=body.schedule or held.cron,
@@ -296,7 +296,7 @@ async def list_occurrences(
     """What became of the occurrences of a schedule, newest first: run, skipped or missed, and why."""
     found = await items.visible(parts, caller, SCHEDULES, path=path, action=Action.READ)
     single = parts.database.single
-    rows = await schedules.occurrences(single, caller.workspace, found.path, before=utc(before), limit=per_page)
+    rows = await schedules.occurrences(single, caller.workspace, found.path, before=in_utc(before), limit=per_page)
     return json_answer(rows)
 
 

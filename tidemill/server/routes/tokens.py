@@ -15,8 +15,9 @@ from tidemill.engine.permit import AccountTarget, Action
 from tidemill.model.errors import BadRequest, NotFound
 from tidemill.model.identity import Principal
 from tidemill.server import auth
-from tidemill.server.expiry import aware, expiry_of
+from tidemill.server.expiry import expiry_of
 from tidemill.server.lazy_route import LazyRoute
+from tidemill.server.moments import in_utc
 from tidemill.server.paging import InPage
 from tidemill.server.parts import Caller, InParts, actor_of
 from tidemill.server.wire import ERRORS, TEXT, accepts, json_answer, json_body, returns, text_answer
@@ -84,7 +85,7 @@ async def create_token(
         workspace=body.workspace_id,
         scopes=wanted,
         read_only=body.read_only,
-        expires_at=await expiry_of(parts, request, aware(body.expiration)),
+        expires_at=await expiry_of(parts, request, in_utc(body.expiration)),
     )
     async with parts.database.system(actor=actor_of(caller)) as tx:
         await tokens.create(tx, token)
@@ -138,7 +139,7 @@ async def impersonate(
         parts.database.single, Principal(email=email, superadmin=account.superadmin), body.workspace_id
     )
     text, token_hash, prefix = auth.new_token()
-    expires_at = await expiry_of(parts, request, aware(body.expiration))
+    expires_at = await expiry_of(parts, request, in_utc(body.expiration))
     token = tokens.NewToken(
         hash=token_hash,
         prefix=prefix,

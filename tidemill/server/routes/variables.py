@@ -26,6 +26,7 @@ from tidemill.server import items
 from tidemill.server.changes import changing, checked_labels, plain
 from tidemill.server.item_pages import InItemPage
 from tidemill.server.lazy_route import LazyRoute
+from tidemill.server.moments import in_utc
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.preconditions import Conditions, etag, require_change
 from tidemill.server.wire import ERRORS, TEXT, accepts, decode, json_answer, json_body, read_json, returns, text_answer
@@ -119,7 +120,7 @@ async def create_variable(
             description=body.description or "",
             labels=labels,
             is_oauth=body.is_oauth,
-            expires_at=body.expires_at,
+            expires_at=in_utc(body.expires_at),
         )
         version = await variables.create(tx, parts.keyring, content, workspace=caller.workspace, actor=caller.actor)
         if version is None:

@@ -21,6 +21,7 @@ from tidemill.server.arguments import require_object
 from tidemill.server.enqueue import Runnable, RunQuery, submit
 from tidemill.server.jobs_seen import not_there, parse_job_id, require_job
 from tidemill.server.lazy_route import LazyRoute
+from tidemill.server.moments import in_utc
 from tidemill.server.parts import Caller, InParts, Parts
 from tidemill.server.run_answers import ID, started
 from tidemill.server.wire import ERRORS, accepts, decode, json_answer, read_json, returns
@@ -66,7 +67,7 @@ async def keep_step(parts: InParts, caller: Caller, request: Request, job_id: st
     given = GivenStep(
         key=body.key,
         value=failure or bytes(body.result),
-        started_at=body.started_at,
+        started_at=in_utc(body.started_at),
         duration_ms=body.duration_ms,
     )
     job = parse_job_id(job_id)
