@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ import pytest
 
 from tests.api.at_work import Worker, deploy
 from tests.api.conftest import Api
+from tidemill.db import schedules
 from tidemill.db.pool import Database
 from tidemill.scheduler.schedules import SAFETY_POLL_S, Schedules
 
@@ -371,14 +373,111 @@ async def test_what_cannot_be_run_is_told_and_the_others_go_on(api: Api, passing
     assert len(await passing.jobs()) == 2
 
 
+async def test_what_cannot_be_started_or_settled_now_holds_up_nothing_else(
+    api: Api, passing: Time, worker: Worker, tmp_path: Path
+) -> None:
+    """The object store is away: large arguments cannot be kept, a large result cannot be read."""
+    await deploy(api.developer, "u/dev/failed")
+    large = {"name": "x" * 300_000}
+    await create(api.developer, "u/dev/large", args=large, on_failure="u/dev/failed", schedule="* * * * * *")
+    await create(api.developer, "u/dev/other", on_failure="u/dev/failed")
+    await passing.fire(late_s=60)
+    for job in await passing.jobs():
+        path = (await worker.start(job)).schedule_path
+        await worker.end(job, json.dumps(large if path == "u/dev/large" else {}).encode(), status="failure")
+    (tmp_path / "objects").rename(tmp_path / "away")
+    (tmp_path / "objects").touch()
+    await passing.fire(late_s=40)
+    assert [state for state, _ in await passing.states("u/dev/large")] == ["running"]
+    assert [state for state, _ in await passing.states("u/dev/other")] == ["failure", "running"]
+    (tmp_path / "objects").unlink()
+    (tmp_path / "away").rename(tmp_path / "objects")
+    await passing.schedules.turn()
+    assert [state for state, _ in await passing.states("u/dev/large")][:2] == ["failure", "running"]
+    told = await passing.rows("select schedule_path from job where script_path = 'u/dev/failed' order by 1")
+    assert told == [("u/dev/large",), ("u/dev/other",)]
+
+
+async def test_a_handler_is_told_what_has_become_of_a_result_that_it_cannot_have(
+    api: Api, passing: Time, worker: Worker, tmp_path: Path
+) -> None:
+    await create(api.developer, on_success="u/dev/hello", args={})
+    for place, size in enumerate((300_000, 2_000_000)):
+        moment = await passing.fire(late_s=600 - place * 60)
+        (job,) = await passing.rows(
+            f"select job_id from schedule_occurrence where scheduled_for = '{moment.isoformat()}'"
+        )
+        await worker.end(job[0], json.dumps("x" * size).encode())
+        if place == 0:
+            for kept in (tmp_path / "objects").rglob("*"):
+                kept.unlink() if kept.is_file() else None
+        await passing.schedules.turn()
+    told = [await passing.args(job) for job in await passing.jobs()]
+    named = [args["success_result"]["error"]["name"] for args in told if "success_result" in args]
+    assert named == ["NotFound", "TooLarge"]
+
+
+async def test_a_handler_that_fails_or_is_gone_changes_nothing_for_its_schedule(
+    api: Api, passing: Time, worker: Worker
+) -> None:
+    await deploy(api.developer, "u/dev/failed")
+    await create(api.developer, on_failure="u/dev/failed", on_success="u/dev/none", no_flow_overlap=True)
+    await passing.fire(late_s=600)
+    await worker.end((await passing.jobs())[-1], b"{}", status="failure")
+    await passing.schedules.turn()
+    (handler,) = await passing.jobs("u/dev/failed")
+    await worker.end(handler, b'{"error": {"name": "HandlerError"}}', status="failure")
+    await passing.fire(late_s=540)
+    found = await get(api.developer)
+    assert (len(await passing.jobs("u/dev/failed")), found["failures"], found["error"]) == (1, 1, None)
+    await worker.end((await passing.jobs())[-1])
+    await passing.schedules.turn()
+    assert "u/dev/none" in (await get(api.developer))["error"]
+    await passing.fire(late_s=480)
+    assert [state for state, _ in await passing.states()] == ["failure", "success", "running"]
+
+
+async def test_an_edit_while_a_run_goes_on_is_that_of_the_next_one(api: Api, passing: Time, worker: Worker) -> None:
+    """What is off does not come, but what runs goes on, and its end calls the handlers that the schedule has then."""
+    for name in ("old", "new"):
+        await deploy(api.developer, f"u/dev/{name}")
+    await create(api.developer, on_success="u/dev/old")
+    await passing.fire(late_s=60)
+    (job,) = await passing.jobs()
+    await worker.start(job)
+    assert (await update(api.developer, on_success="u/dev/new", args={"name": "later"})).status_code == 200
+    await api.developer.post(f"{W}/schedules/setenabled/{PATH}", json={"enabled": False})
+    await worker.end(job)
+    await passing.schedules.turn()
+    assert (await passing.args(job), await passing.states()) == ({"name": "Ada"}, [("success", "")])
+    assert (len(await passing.jobs("u/dev/old")), len(await passing.jobs("u/dev/new"))) == (0, 1)
+    await api.developer.post(f"{W}/schedules/setenabled/{PATH}", json={"enabled": True})
+    await passing.fire(late_s=20)
+    assert await passing.args((await passing.jobs())[-1]) == {"name": "later"}
+    assert (await api.developer.delete(f"{W}/schedules/delete/{PATH}")).status_code == 200
+    await worker.end((await passing.jobs())[-1])
+    await passing.schedules.turn()
+    assert len(await passing.jobs("u/dev/new")) == 1
+
+
+async def test_what_another_server_is_at_is_left_to_it(api: Api, passing: Time) -> None:
+    await create(api.developer)
+    await passing.pass_until_due(late_s=60)
+    async with passing.database.system() as tx:
+        assert await schedules.claim_due(tx, set()) is not None
+        assert await passing.schedules.turn() > 0
+        assert await passing.jobs() == []
+    await passing.schedules.turn()
+    assert len(await passing.jobs()) == 1
+
+
 async def test_it_runs_with_the_rights_of_who_saved_it_last(api: Api, passing: Time) -> None:
     await deploy(api.developer, "u/dev/private")
     await create(api.developer, script_path="u/dev/private")
     await api.admin.post(f"{W}/users/update/dev", json={"disabled": True})
     await passing.fire()
     assert await passing.jobs("u/dev/private") == []
-    found = await get(api.admin)
-    assert found["error"]
+    assert "u/dev, is disabled" in (await get(api.admin))["error"]
     assert (await update(api.admin, summary="mine now")).status_code == 200
     assert (await get(api.admin))["permissioned_as"] == "u/ada"
     await passing.fire(late_s=60)

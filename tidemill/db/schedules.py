@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,9 @@ _SQL: Final = queries("schedules")
 
 CHANNEL: Final = "tidemill_schedule"
 """Told when another occurrence may be the next one."""
+
+Aside: TypeAlias = set[str]
+"""What could not be gone on with and is left out until the next look: jobs, and schedules as workspace/path."""
 
 NO_ARGS: Final = msgspec.Raw(b"{}")
 NO_RETRY: Final = msgspec.Raw(b"null")
@@ -332,14 +335,14 @@ async def to_do(statements: Statements) -> tuple[float | None, frozenset[UUID]]:
     return row["due_in_s"], frozenset(row["open"])
 
 
-async def claim_due(tx: Transaction) -> Due | None:
+async def claim_due(tx: Transaction, aside: Aside) -> Due | None:
     """The oldest occurrence that is due and that nobody else is at; held until the transaction ends."""
-    return await tx.fetch_optional(_SQL["claim_due"], Due)
+    return await tx.fetch_optional(_SQL["claim_due"], Due, aside=list(aside))
 
 
-async def ended(statements: Statements, *, limit: int) -> list[UUID]:
+async def ended(statements: Statements, aside: Aside, *, limit: int) -> list[UUID]:
     """The jobs of up to `limit` occurrences that have ended and nobody has gone on with, in the order of their end."""
-    return [row["job_id"] for row in await statements.fetch_all(_SQL["ended"], limit=limit)]
+    return [row["job_id"] for row in await statements.fetch_all(_SQL["ended"], aside=list(aside), limit=limit)]
 
 
 async def claim_ended(tx: Transaction, job_id: UUID) -> EndedRun | None:

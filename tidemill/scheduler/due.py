@@ -1,7 +1,8 @@
 """Starts what is due: one transaction inserts the job, notes the occurrence, and inserts the next one.
 
 Nothing comes twice: an occurrence is a row with a key of its own, held by whoever starts it. Nothing is lost: the next
-one is there as soon as the one before was started. Time is the database's.
+one is there as soon as the one before was started. Nothing waits for a schedule that cannot be started now. Time is the
+database's.
 """
 
 from dataclasses import replace
@@ -10,23 +11,28 @@ import structlog
 
 from tidemill.db import debouncing, schedules
 from tidemill.db.pool import Database, Transaction
-from tidemill.db.schedules import Due
+from tidemill.db.schedules import Aside, Due
 from tidemill.db.values import Values
 from tidemill.engine import retry
 from tidemill.model import jsontext
 from tidemill.model.errors import Outdated, TidemillError
 from tidemill.model.failpoint import failpoint
 from tidemill.model.schedule import OccurrenceState, Target, parse_target
-from tidemill.scheduler.new_jobs import PASSING, Wanted, new_job, runs_as
+from tidemill.scheduler.new_jobs import PASSING, Wanted, new_job, put_aside, runs_as
 
 log = structlog.get_logger(__name__)
 
 
-async def start_due(database: Database, values: Values) -> bool:
-    """Start the oldest occurrence that is due; whether there was one. Safe to run on many servers."""
+async def start_due(database: Database, values: Values, aside: Aside) -> bool:
+    """Start the oldest occurrence that is due, or put it `aside`; whether there was one. Safe to run on many servers.
+
+    Raises:
+        Unavailable: the database does not answer now.
+    """
+    due: Due | None = None
     try:
         async with database.system() as tx:
-            due = await schedules.claim_due(tx)
+            due = await schedules.claim_due(tx, aside)
             if due is None:
                 return False
             failpoint("schedule.before_start")
@@ -35,6 +41,11 @@ async def start_due(database: Database, values: Values) -> bool:
             failpoint("schedule.before_commit")
     except Outdated:
         return True  # the script was deployed in this very moment: it is due still
+    except Exception as error:  # whatever it is, the other schedules go on
+        if due is None:
+            raise
+        put_aside(aside, f"{due.workspace_id}/{due.path}", error)
+        return True
     failpoint("schedule.after_commit")
     return True
 

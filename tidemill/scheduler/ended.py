@@ -7,15 +7,15 @@ import structlog
 
 from tidemill.db import debouncing, schedules
 from tidemill.db.pool import Database, Transaction
-from tidemill.db.schedules import EndedRun, Settings
+from tidemill.db.schedules import Aside, EndedRun, Settings
 from tidemill.db.values import Values
 from tidemill.engine.schedules import Streak, settle
 from tidemill.model import jsontext
-from tidemill.model.errors import Outdated, TidemillError
+from tidemill.model.errors import ContentDamaged, NotFound, Outdated, TidemillError
 from tidemill.model.failpoint import failpoint
 from tidemill.model.schedule import Handler, OccurrenceState, parse_target
 from tidemill.scheduler.due import start_run
-from tidemill.scheduler.new_jobs import PASSING, Wanted, new_job, runs_as
+from tidemill.scheduler.new_jobs import PASSING, Wanted, new_job, put_aside, runs_as
 
 log = structlog.get_logger(__name__)
 
@@ -26,18 +26,24 @@ _STATES: Final = {
     "skipped": OccurrenceState.SKIPPED,
 }
 _MOST_RESULT_BYTES: Final = 1 << 20
-"""Larger results are left out of what handlers are told."""
+"""Larger results are not copied into the arguments of handlers."""
 
 
-async def settle_ended(database: Database, values: Values, *, limit: int = 1000) -> bool:
-    """Go on with up to `limit` occurrences whose jobs have ended; whether there may be more. Safe on many servers."""
-    jobs = await schedules.ended(database.single, limit=limit)
-    settled = [await _settle(database, values, job_id) for job_id in jobs]
+async def settle_ended(database: Database, values: Values, aside: Aside, *, limit: int = 1000) -> bool:
+    """Go on with up to `limit` occurrences whose jobs have ended; whether there may be more. Safe on many servers.
+
+    Those that nobody can go on with now are put `aside`.
+
+    Raises:
+        Unavailable: the database does not answer now.
+    """
+    jobs = await schedules.ended(database.single, aside, limit=limit)
+    settled = [await _settle(database, values, job_id, aside) for job_id in jobs]
     return False in settled or (len(jobs) == limit and any(settled))
 
 
-async def _settle(database: Database, values: Values, job_id: UUID) -> bool | None:
-    """Whether that is done: None: by somebody else; False: it is to be tried again."""
+async def _settle(database: Database, values: Values, job_id: UUID, aside: Aside) -> bool | None:
+    """Whether that is done: None: by somebody else, or put aside; False: it is to be tried again."""
     try:
         async with database.system() as tx:
             ended = await schedules.claim_ended(tx, job_id)
@@ -50,12 +56,15 @@ async def _settle(database: Database, values: Values, job_id: UUID) -> bool | No
             failpoint("schedule.before_settled")
     except Outdated:
         return False  # a script was deployed in this very moment: the occurrence is open still
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other schedules go on
+        put_aside(aside, str(job_id), error)
+        return None
     return True
 
 
 async def _after_answer(tx: Transaction, database: Database, values: Values, ended: EndedRun) -> None:
     """The script that decides has ended: `true` skips the occurrence, `false` runs it."""
-    answer = (await values.fetch(ended.result, ended.result_object) or b"").strip()
+    answer = b"a large value" if ended.result_object is not None else (ended.result or b"").strip()
     if ended.status != "success" or answer not in {b"true", b"false"}:
         what = (
             f"gave {answer[:40].decode(errors='replace')}" if ended.status == "success" else f"ended in {ended.status}"
@@ -128,8 +137,18 @@ async def _told(tx: Transaction, values: Values, ended: EndedRun, handler: Handl
 
 
 async def _shown(values: Values, inline: bytes | None, digest: str | None) -> bytes:
-    result = await values.fetch(inline, digest) or b"null"
-    return result if len(result) <= _MOST_RESULT_BYTES else b"null"
+    """A result as a handler is told it; where that cannot be, an error in its place says why."""
+    try:
+        result = await values.fetch(inline, digest) or b"null"
+    except (NotFound, ContentDamaged) as error:
+        return _in_place(type(error).__name__, str(error))
+    if len(result) > _MOST_RESULT_BYTES:
+        return _in_place("TooLarge", f"The result has {len(result)} bytes: read it from the run that job_id names.")
+    return result
+
+
+def _in_place(name: str, message: str) -> bytes:
+    return jsontext.dumps({"error": {"name": name, "message": message}})
 
 
 def _with_extra(told: dict[str, bytes], settings: Settings, handler: Handler) -> bytes:

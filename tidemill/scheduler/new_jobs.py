@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from tidemill.db import flows, identity, scripts
 from tidemill.db.intake import NewJob
 from tidemill.db.pool import Database, Json, Transaction
-from tidemill.db.schedules import Due, EndedRun
+from tidemill.db.schedules import Aside, Due, EndedRun
 from tidemill.db.values import Values
 from tidemill.engine import permit
 from tidemill.engine.concurrency import concurrency_key, fill
@@ -20,7 +21,7 @@ from tidemill.engine.flow.single_step import single_step
 from tidemill.engine.on_behalf import acts_for
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.model import jsontext
-from tidemill.model.errors import BadRequest, Denied, Outdated, Unavailable
+from tidemill.model.errors import BadRequest, Denied, NotFound, Outdated, Unavailable
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
 from tidemill.model.ids import milliseconds, new_id
@@ -28,6 +29,8 @@ from tidemill.model.job import WHOLE_FLOWS, JobKind
 from tidemill.model.path import Path, check_name, parse_path
 from tidemill.model.schedule import Target
 from tidemill.model.script import PASSED_ON
+
+log = structlog.get_logger(__name__)
 
 PASSING: Final = (Unavailable, Outdated)
 """What is no fault of the schedule: it is tried again. Everything else is noted with it."""
@@ -44,14 +47,27 @@ class Wanted:
     scheduled_for: datetime | None = None
 
 
+def put_aside(aside: Aside, what: str, error: Exception) -> None:
+    """Leave out what cannot be gone on with until the next look, and tell why."""
+    if isinstance(error, Unavailable):
+        log.warning("a schedule is put off", what=what, error=str(error))
+    else:
+        log.error("a schedule is put off", what=what, exc_info=error)
+    aside.add(what)
+
+
 async def runs_as(database: Database, one: Due | EndedRun) -> Principal:
     """Whom a schedule runs as, as they stand now.
 
     Raises:
-        NotFound: they are gone, or not a member any more.
-        Denied: they have another name by now.
+        Denied: they are gone, not a member any more or disabled, or have another name by now.
     """
-    principal = await identity.principal_by_name(database, one.email, one.workspace_id)
+    try:
+        principal = await identity.principal_by_name(database, one.email, one.workspace_id)
+    except NotFound as error:
+        raise Denied(
+            f"Whoever the schedule runs as, {one.permissioned_as}, is disabled or no member any more: save it again."
+        ) from error
     if principal.actor != one.permissioned_as:
         raise Denied(f"Whoever the schedule runs as, {one.permissioned_as}, has another name by now: save it again.")
     return replace(principal, workspace=one.workspace_id)

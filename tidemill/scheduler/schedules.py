@@ -10,6 +10,7 @@ from tidemill.db import schedules
 from tidemill.db.listener import Listener, Subscription
 from tidemill.db.pool import Database
 from tidemill.db.queue import JOB_CHANNEL
+from tidemill.db.schedules import Aside
 from tidemill.db.values import Values
 from tidemill.model.errors import Unavailable
 from tidemill.scheduler.due import start_due
@@ -17,6 +18,8 @@ from tidemill.scheduler.ended import settle_ended
 
 SAFETY_POLL_S: Final = 30.0
 _RETRY_S: Final = 1.0
+_AT_IT_S: Final = 0.1
+"""Another server is at what is due, or it became due just now."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,15 +53,20 @@ class Schedules:
         Raises:
             Unavailable: the database does not answer now.
         """
+        aside: Aside = set()
         due_in_s = await self._look()
         is_due = due_in_s is not None and due_in_s <= 0
-        while is_due and await start_due(self._database, self._values):
+        while is_due and await start_due(self._database, self._values, aside):
             pass
-        while self._open and await settle_ended(self._database, self._values):
+        while self._open and await settle_ended(self._database, self._values, aside):
             pass
+        if aside:
+            return _RETRY_S
         if is_due or self._open:
             due_in_s = await self._look()
-        return SAFETY_POLL_S if due_in_s is None else min(SAFETY_POLL_S, max(0.0, due_in_s))
+        if due_in_s is None:
+            return SAFETY_POLL_S
+        return min(SAFETY_POLL_S, due_in_s) if due_in_s > 0 else _AT_IT_S
 
     async def _look(self) -> float | None:
         due_in_s, waited_for = await schedules.to_do(self._database.single)
@@ -70,7 +78,7 @@ class Schedules:
             return await self.turn()
         except Unavailable as error:
             log.warning("schedules put off", error=str(error))
-        except Exception:  # whatever it is, the other schedules go on
+        except Exception:  # whatever it is, schedules go on
             log.exception("schedules failed")
         return _RETRY_S
 

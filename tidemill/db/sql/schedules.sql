@@ -96,13 +96,14 @@ select
   array(select job_id from schedule_occurrence where state in ('asking', 'running') limit 10000) as open;
 
 -- name: claim_due
--- The oldest due occurrence with its schedule, both held until the transaction ends.
+-- The oldest due occurrence, but of the schedules :aside (workspace/path), with its schedule, both held until the
+-- transaction ends.
 select o.scheduled_for, now() as now, s.workspace_id, s.path, s.cron, s.timezone, s.target_kind, s.target_path,
   s.paused_until, s.settings, s.permissioned_as, s.email,
   exists (select from schedule_occurrence r join job_queue q on q.id = r.job_id
     where r.workspace_id = s.workspace_id and r.path = s.path and r.state in ('asking', 'running')) as is_busy
 from schedule_occurrence o join schedule s on s.workspace_id = o.workspace_id and s.path = o.path
-where o.state = 'due' and o.scheduled_for <= now()
+where o.state = 'due' and o.scheduled_for <= now() and o.workspace_id || '/' || o.path <> all(:aside::text[])
 order by o.scheduled_for limit 1
 for update of o, s skip locked;
 
@@ -117,9 +118,10 @@ update schedule set error = :error
 where workspace_id = :workspace and path = :path and error is distinct from :error::text;
 
 -- name: ended
--- The jobs of occurrences that have ended, and that nobody has gone on with; those that ended first come first.
+-- The jobs of occurrences that have ended, and that nobody has gone on with, but :aside; those that ended first come
+-- first.
 select o.job_id from schedule_occurrence o join job_completed c on c.id = o.job_id
-where o.state in ('asking', 'running')
+where o.state in ('asking', 'running') and o.job_id::text <> all(:aside::text[])
 order by c.completed_at limit :limit;
 
 -- name: claim_ended
