@@ -35,7 +35,7 @@ def test_all_members_of_a_step_are_read() -> None:
         step(
             summary="S",
             stop_after_if={"expr": "result", "skip_if_stopped": True, "error_message": "no"},
-            stop_after_all_iters_if={"expr": "true"},
+            stop_after_all_iters_if={"expr": "true", "error_message": "", "error_include_result": True},
             skip_if={"expr": "flow_input.x"},
             sleep={"type": "static", "value": 3},
             timeout=12,
@@ -51,7 +51,8 @@ def test_all_members_of_a_step_are_read() -> None:
     assert (found.id, found.summary, found.place, found.priority) == ("a", "S", "/modules/0", 7)
     assert found.stop is not None
     assert (found.stop.condition, found.stop.skipped, found.stop.error) == ("result", True, "no")
-    assert found.stop_after_all.condition == "true"
+    assert (found.stop.with_result, found.stop_after_all.with_result) == (False, True)
+    assert (found.stop_after_all.condition, found.stop_after_all.error) == ("true", "")
     assert (found.skip_if, found.sleep_s, found.timeout_s) == ("flow_input.x", Static(b"3"), Static(b"12"))
     assert (found.cache_ttl_s, found.mock) == (60, b'{"a":1}')
     assert (found.suspend.required, found.suspend.timeout_s, found.suspend.form) == (

@@ -208,9 +208,12 @@ class _Run(Progress):
         index = len(self.state.steps) - 1
         result = self.result(index)
         try:
+            if (broken := self._broken_with_error()) is not None:
+                self._stop_early(broken, result, "/stop_after_if")
+                return
             for stop, place in self._stops_after():
                 if self.stops(stop, result, place):
-                    self._stop_early(stop, result)
+                    self._stop_early(stop, result, place)
                     return
         except ExpressionFailed as error:
             self.set(status=StepStatus.FAILURE)
@@ -250,6 +253,12 @@ class _Run(Progress):
             self.set(status=StepStatus.FAILURE)
             self._give_up(approval.error_of(verdict, step=self.step.id, by=event.refused_by))
 
+    def _broken_with_error(self) -> Stop | None:
+        """The loop's own condition, where that has ended it as a failure."""
+        stop, children = self.step.stop, self.now.children
+        is_broken = children is not None and children.broken
+        return stop if is_broken and stop is not None and stop.error is not None else None
+
     def _stops_after(self) -> list[tuple[Stop, str]]:
         """The conditions that may stop the level now: not the one that a loop looks at after each iteration."""
         step, now = self.step, self.now
@@ -260,12 +269,16 @@ class _Run(Progress):
             found.append((step.stop_after_all, "/stop_after_all_iters_if"))
         return [] if now.skipped else found
 
-    def _stop_early(self, stop: Stop, result: Ref | None) -> None:
+    def _stop_early(self, stop: Stop, result: Ref | None, where: str) -> None:
         if stop.error is None:
             self.finish(succeeded=True, result=result, stopped=True, skipped=stop.skipped)
-        else:
-            message = stop.error or f"The flow was stopped after step '{self.step.id}'."
-            self._give_up(error_json("EarlyStopError", message))
+            return
+        message = stop.error or f"The flow was stopped after step '{self.step.id}'."
+        told = {}
+        if stop.with_result:
+            place = place_in(self.step, where)
+            told["result"] = self.around.evaluate("result", self.names_after(result), place=place)
+        self._give_up(error_json("EarlyStopError", message, **told))
 
     def _maybe_repeat(self, *, canceled: bool) -> None:
         """The step has failed: once more, where its policy says so."""

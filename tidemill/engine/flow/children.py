@@ -67,8 +67,11 @@ def take(run: Progress, event: Ended, children: Children) -> bool:
             if is_first:
                 children = _with(children, first_failed=event.job, failed_index=event.index)
     run.set(children=children)
-    if isinstance(run.step.kind, ForLoop | WhileLoop) and (event.stopped or _breaks(run, event)):
-        run.set(children=_with(children, stopped=True))
+    if isinstance(run.step.kind, ForLoop | WhileLoop):
+        if event.stopped:
+            run.set(children=_with(children, stopped=True))
+        elif _breaks(run, event):
+            run.set(children=_with(children, stopped=True, broken=True))
     return True
 
 

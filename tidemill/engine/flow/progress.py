@@ -83,11 +83,14 @@ class Progress:
 
     def stops(self, stop: Stop, result: Ref | None, where: str) -> bool:
         """Whether the condition of an early stop holds for `result`."""
+        return self.holds(stop.condition, self.names_after(result), self.step, where)
+
+    def names_after(self, result: Ref | None) -> Names:
+        """What an expression sees that looks at the `result` of the step."""
         values: dict[str, bytes | Ref] = {"result": b"null" if result is None else result}
         if (children := self.now.children) is not None:
             values["all_iters"] = Gathered(self.level.id, self.step.id, children.started, self.now.kept)
-        names = self.names(before=len(self.state.steps) - 1, values=values)
-        return self.holds(stop.condition, names, self.step, where)
+        return self.names(before=len(self.state.steps) - 1, values=values)
 
     def args(self, step: Step, inputs: Inputs, names: Names) -> dict[str, bytes]:
         """The arguments of a step's job, as JSON texts."""
@@ -142,6 +145,7 @@ def failure_json(error: ExpressionFailed) -> bytes:
     return error_json(type(error).__name__, str(error))
 
 
-def error_json(name: str, message: str) -> bytes:
-    """A failure in the shape that results have."""
-    return jsontext.dumps({"error": {"name": name, "message": message}})
+def error_json(name: str, message: str, **more: bytes) -> bytes:
+    """A failure in the shape that results have. `more`: JSON texts beside its name and message."""
+    error = {"name": jsontext.dumps(name), "message": jsontext.dumps(message), **more}
+    return jsontext.build_object({"error": jsontext.build_object(error)})

@@ -61,7 +61,7 @@ class Children(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         total: how many there will be; None for a loop that ends when it is told.
         running: the indices of those under way.
         failures: how many failed; `first_failed` is the job of the one with the least index, `failed_index`.
-        stopped: no more shall start.
+        stopped: no more shall start; broken: since the loop's own condition says so.
     """
 
     total: int | None
@@ -72,6 +72,7 @@ class Children(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     first_failed: UUID | None = None
     failed_index: int = 0
     stopped: bool = False
+    broken: bool = False
 
 
 class StepState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
