@@ -1,5 +1,7 @@
 """What runs of scripts held that are to be deleted after use is erased, and not before whoever waits has got it."""
 
+from uuid import UUID
+
 import pytest
 
 from tests.api.at_work import W, Worker, deploy, run
@@ -38,6 +40,20 @@ async def test_a_run_is_erased_after_a_while(api: Api, settings: dict[str, objec
     assert (gone["result"], gone["deleted"], gone.get("args")) == (None, True, None)
     assert (await api.developer.get(f"{W}/jobs_u/completed/get/{kept}")).json()["result"] == {"n": 1}
     assert await erase_used(database) == 0
+
+
+async def test_a_flow_is_erased_as_its_value_says(api: Api) -> None:
+    value = {"modules": [], "delete_after_secs": 600}
+    body = {"path": "u/dev/used", "summary": "", "value": value}
+    assert (await api.developer.post(f"{W}/flows/create", json=body)).status_code == 201
+    job = UUID((await api.developer.post(f"{W}/jobs/run/f/u/dev/used", json={"n": 1})).text)
+    await Worker(api).end(job, b'{"n": 1}')
+    database = api.parts.database
+    await database.single.execute(AGED, id=job, age_s=570.0)
+    assert await erase_used(database) == 0
+    await database.single.execute(AGED, id=job, age_s=31.0)
+    assert await erase_used(database) == 1
+    assert (await api.developer.get(f"{W}/jobs_u/completed/get/{job}")).json()["result"] is None
 
 
 async def test_what_belongs_to_a_flow_that_waits_is_kept_however_old_it_is(api: Api) -> None:

@@ -543,12 +543,12 @@ async def test_default_handlers_are_those_of_new_schedules_and_of_all_where_aske
 
 
 async def test_flows_come_by_schedule_too(api: Api, passing: Time) -> None:
-    flow = {"path": "u/dev/steps", "summary": "", "value": {"modules": []}}
+    flow = {"path": "u/dev/steps", "summary": "", "value": {"modules": [], "delete_after_secs": 600}}
     assert (await api.developer.post(f"{W}/flows/create", json=flow)).status_code == 201
     await create(api.developer, script_path="u/dev/steps", is_flow=True)
     await passing.fire()
-    found = await passing.rows("select kind, tag, schedule_path from job where script_path = 'u/dev/steps'")
-    assert found == [("flow", "flow", PATH)]
+    read = "select kind, tag, schedule_path, options ->> 'delete_after_use' from job where script_path = 'u/dev/steps'"
+    assert await passing.rows(read) == [("flow", "flow", PATH, "true")]
 
 
 async def test_the_chore_is_woken_by_what_changes_and_by_jobs_that_end(api: Api, passing: Time, worker: Worker) -> None:

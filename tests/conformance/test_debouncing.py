@@ -59,3 +59,10 @@ def test_a_step_is_not_debounced_and_a_test_of_a_flow_does_not_wait(http: httpx.
     debounced = {**step, "debouncing": {"debounce_delay_s": 5}}
     refused = http.post("jobs/run/preview_flow", json={"value": {"modules": [debounced]}, "args": {}})
     assert (refused.status_code, "/modules/0/debouncing" in refused.text) == (501, True)
+
+
+def test_a_step_that_is_to_have_a_narrower_token_is_refused(http: httpx.Client) -> None:
+    step = {"id": "a", "value": {"type": "identity"}, "job_token_scopes": ["variables:read"]}
+    for what, body in (("jobs/run/preview_flow", {}), ("flows/create", {"path": "u/admin/narrow", "summary": ""})):
+        refused = http.post(what, json={"value": {"modules": [step]}, "args": {}, **body})
+        assert (refused.status_code, "/modules/0/job_token_scopes" in refused.text) == (501, True)

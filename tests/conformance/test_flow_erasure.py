@@ -36,6 +36,17 @@ def erased(http: httpx.Client, job_id: str) -> dict[str, Any]:
     return found
 
 
+def test_what_a_flow_held_is_erased_with_all_below_it(http: httpx.Client) -> None:
+    value = {"modules": [gives("a", "'hidden'")], "delete_after_secs": 3600}
+    assert http.post("flows/create", json={"path": "u/admin/brief", "summary": "", "value": value}).status_code == 201
+    outer = {"modules": [{"id": "sub", "value": {"type": "flow", "path": "u/admin/brief"}}, gives("b", "results.sub")]}
+    job = ended(http, http.post("jobs/run/preview_flow", json={"value": outer, "args": {}}).text)
+    sub, last = (module["job"] for module in job["flow_status"]["modules"])
+    assert erased(http, sub)["result"] is None
+    assert erased(http, http.get(f"jobs_u/get/{sub}").json()["flow_status"]["modules"][0]["job"])["result"] is None
+    assert (job["result"], http.get(f"jobs_u/get/{last}").json()["result"]) == ("hidden", "hidden")
+
+
 def test_what_was_used_is_erased_with_the_flow(http: httpx.Client) -> None:
     job_id = http.post("jobs/run/preview_flow", json={"value": FLOW, "args": {}}).text
     job = ended(http, job_id)

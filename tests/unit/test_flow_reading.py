@@ -83,6 +83,7 @@ def test_all_kinds_of_steps_are_read_at_any_depth() -> None:
         flow_env={"n": 1.50},
         concurrent_limit=2,
         concurrency_time_window_s=9,
+        delete_after_secs=0,
     )
     assert [each.id for each in all_steps(flow)] == [
         *("one", "l", "x", "all", "again", "i", "sub", "failure", "preprocessor"),
@@ -97,7 +98,7 @@ def test_all_kinds_of_steps_are_read_at_any_depth() -> None:
     assert isinstance(kinds["one"], BranchOne)
     assert isinstance(kinds["all"], BranchAll)
     assert kinds["all"].branches[0].skip_failure
-    assert (flow.limit.count, flow.limit.window_s) == (2, 9)
+    assert (flow.limit.count, flow.limit.window_s, flow.delete_after_s) == (2, 9, 1)
 
 
 def test_static_values_stay_as_they_are_written() -> None:

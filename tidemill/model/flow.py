@@ -203,11 +203,15 @@ class Step:
     delete_after_use: bool = False
     continue_on_error: bool = False
     is_debounced: bool = False
+    has_token_scopes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """The value of an OpenFlow. `environment` holds JSON text by name."""
+    """The value of an OpenFlow. `environment` holds JSON text by name.
+
+    `delete_after_s`: what it and all below it held is erased so long after its end.
+    """
 
     steps: tuple[Step, ...]
     failure: Step | None = None
@@ -217,6 +221,7 @@ class Flow:
     debounce: Debounce | None = None
     skip_if: str | None = None
     cache_ttl_s: int | None = None
+    delete_after_s: int | None = None
     environment: Mapping[str, bytes] = field(default_factory=dict)
     priority: int | None = None
     early_return: str | None = None

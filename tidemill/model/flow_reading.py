@@ -61,6 +61,9 @@ def read_flow(raw: bytes) -> Flow:
         debounce=_debounce(fields),
         skip_if=_condition(fields.get("skip_expr"), "/skip_expr"),
         cache_ttl_s=_seconds(fields, "cache_ttl", ""),
+        delete_after_s=None
+        if fields.get("delete_after_secs") is None
+        else _seconds(fields, "delete_after_secs", "") or 1,
         environment=_environment(fields.get("flow_env")),
         priority=_number(fields, "priority", "", most=100),
         early_return=_optional_text(fields, "early_return", ""),
@@ -112,6 +115,7 @@ def _step(value: JsonValue, place: str, depth: int, *, fixed_id: str = "") -> St
         delete_after_use=_flag(fields, "delete_after_use", place) or fields.get("delete_after_secs") is not None,
         continue_on_error=_flag(fields, "continue_on_error", place),
         is_debounced=bool(fields.get("debouncing")),
+        has_token_scopes=fields.get("job_token_scopes") is not None,
     )
 
 

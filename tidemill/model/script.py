@@ -3,13 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 JSON_SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DEFAULT_ENTRY: Final = "main"
 PREPROCESSOR_ENTRY: Final = "preprocessor"
-PASSED_ON: Final = ("envs", "delete_after_use", "delete_after_secs", "restart_unless_cancelled", "cache_ignore_s3_path")
+_PASSED_ON: Final = (
+    *("envs", "delete_after_use", "delete_after_secs", "restart_unless_cancelled", "cache_ignore_s3_path"),
+)
 """The settings of a script that its jobs carry for those who run and prune them."""
+
+
+def passed_on(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the jobs of a script or flow with these settings carry of them."""
+    found = {name: settings[name] for name in _PASSED_ON if settings.get(name)}
+    return {**found, "delete_after_use": True} if "delete_after_secs" in found else found
 
 
 class Language(StrEnum):

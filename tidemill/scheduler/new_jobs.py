@@ -28,7 +28,7 @@ from tidemill.model.ids import milliseconds, new_id
 from tidemill.model.job import WHOLE_FLOWS, JobKind
 from tidemill.model.path import Path, check_name, parse_path
 from tidemill.model.schedule import Target
-from tidemill.model.script import PASSED_ON
+from tidemill.model.script import passed_on
 
 log = structlog.get_logger(__name__)
 
@@ -114,7 +114,7 @@ async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wa
     settings = what.settings
     limit = settings.get("concurrent_limit")
     priority = int(settings.get("priority") or 0)
-    options = {name: settings[name] for name in PASSED_ON if settings.get(name)}
+    options = passed_on(settings)
     if priority:
         options["priority"] = priority
     if wanted.scheduled_for is not None:

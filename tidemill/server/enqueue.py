@@ -29,7 +29,7 @@ from tidemill.model.identity import CredentialKind, Principal
 from tidemill.model.ids import milliseconds, new_id
 from tidemill.model.job import WHOLE_FLOWS
 from tidemill.model.path import check_name
-from tidemill.model.script import PASSED_ON
+from tidemill.model.script import passed_on
 from tidemill.server.jobs_seen import not_there
 from tidemill.server.moments import in_utc
 from tidemill.server.parts import Parts, actor_of
@@ -249,11 +249,9 @@ async def put(statements: Statements, caller: Principal, new: NewJob) -> None:
 def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes, query: RunQuery) -> NewJob:
     settings = what.settings
     priority = _first(query.priority, settings.get("priority")) or 0
-    options = {**what.options, **{name: settings[name] for name in PASSED_ON if settings.get(name)}}
+    options = {**what.options, **passed_on(settings)}
     if priority:
         options["priority"] = priority
-    if options.get("delete_after_secs"):
-        options["delete_after_use"] = True
     limit = settings.get("concurrent_limit")
     person = acts_for(
         settings, actor=caller.actor, email=caller.email, args=args_text, is_flow=what.kind in WHOLE_FLOWS

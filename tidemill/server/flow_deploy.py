@@ -52,6 +52,11 @@ async def checked_flow(raw: bytes) -> Flow:
     for step in all_steps(flow):
         if step.is_debounced:
             raise Unsupported(f"'{step.place}/debouncing' is not supported: debounce the flow itself.")
+        if step.has_token_scopes:
+            raise Unsupported(
+                f"'{step.place}/job_token_scopes' is not supported: let the step run a script that is deployed "
+                "on behalf of somebody who may do no more than it needs."
+            )
         if step.retry is not None:
             try:
                 retry.parse(dict(step.retry.policy))

@@ -9,7 +9,11 @@ FLOW_TAG = "flow"
 
 def job_settings(flow: Flow) -> dict[str, Any]:
     """Settings by their names on the wire, only those given."""
-    settings: dict[str, Any] = {"cache_ttl": flow.cache_ttl_s, "priority": flow.priority}
+    settings: dict[str, Any] = {
+        "cache_ttl": flow.cache_ttl_s,
+        "priority": flow.priority,
+        "delete_after_secs": flow.delete_after_s,
+    }
     if flow.limit is not None:
         settings |= {
             "concurrent_limit": flow.limit.count,

@@ -248,7 +248,9 @@ class Plan(Collected):
             timeout_s=start.timeout_s or version.settings.get("timeout"),
             cache_ttl_s=start.step.cache_ttl_s or definition.flow.cache_ttl_s,
         )
-        inherited = msgspec.json.decode(job.options.raw, type=dict[str, msgspec.Raw])
+        inherited = msgspec.json.decode(job.options.raw, type=dict[str, object])
+        if definition.flow.delete_after_s is not None:
+            inherited["delete_after_use"] = True
         job = replace(job, options=Json(msgspec.json.encode({**person.options, **inherited})))
         if start.again is not None:
             job = replace(job, options=options_of(job.options.raw, again=start.again))

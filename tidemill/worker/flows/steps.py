@@ -18,7 +18,7 @@ from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed, InvalidName
 from tidemill.model.flow import PREPROCESSOR_ID, DeployedScript, InlineScript, Limit, Step
 from tidemill.model.path import check_name
-from tidemill.model.script import PASSED_ON, PREPROCESSOR_ENTRY
+from tidemill.model.script import PREPROCESSOR_ENTRY, passed_on
 from tidemill.worker.flows.known import Memo, RunnableScript, WantScript, answer_of
 from tidemill.worker.flows.views import FLOW_TAG, View
 
@@ -109,9 +109,6 @@ def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: 
             window_s=settings.get("concurrency_time_window_s"),
             key=settings.get("concurrency_key"),
         )
-    own = {name: settings[name] for name in PASSED_ON if settings.get(name)}
-    if own.get("delete_after_secs"):
-        own["delete_after_use"] = True
     person = acts_for(settings, actor=view.permissioned_as, email=view.email, args=args, is_flow=False)
     job = replace(
         job,
@@ -126,7 +123,9 @@ def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: 
         timeout_s=min((each for each in (job.timeout_s, settings.get("timeout")) if each), default=None),
         cache_ttl_s=job.cache_ttl_s or settings.get("cache_ttl") or None,
         on_worker_loss="fail" if view.definition.flow.same_worker else seen.on_worker_loss,
-        options=Json(msgspec.json.encode({**own, **msgspec.json.decode(job.options.raw), **person.options})),
+        options=Json(
+            msgspec.json.encode({**passed_on(settings), **msgspec.json.decode(job.options.raw), **person.options})
+        ),
         labels=list(seen.labels),
         **_limited(view, limit, seen.path, args),
     )
