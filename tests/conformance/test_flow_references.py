@@ -39,7 +39,13 @@ def run(http: httpx.Client, expression: str) -> dict[str, Any]:
         "modules": [step],
         "skip_failures": False,
     }
-    flow = {"value": {"modules": [{"id": "each", "value": loop}]}, "args": {"name": "greeting"}}
+    constants = {
+        "word": "$var:u/admin/greeting",
+        "key": "$var:u/admin/password",
+        "server": "$res:u/admin/server",
+        "n": 7,
+    }
+    flow = {"value": {"modules": [{"id": "each", "value": loop}], "flow_env": constants}, "args": {"name": "greeting"}}
     return ended(http, http.post("jobs/run/preview_flow", json=flow).text)
 
 
@@ -58,6 +64,10 @@ def step_of(http: httpx.Client, flow: dict[str, Any]) -> dict[str, Any]:
         ("`${resource('u/admin/server').host}:${resource('u/admin/server').port}`", "h:5432"),
         ("resource('u/admin/server').says + flow_input.iter.value", "hello1"),
         ("flow_input.name ? 1 : variable('u/admin/none')", 1),
+        ("flow_env.word", "hello"),
+        ("flow_env.word + flow_env.n", "hello7"),
+        ("flow_env.server.port", 5432),
+        ("flow_env.server?.host === 'h' && !('none' in flow_env)", True),
     ],
 )
 def test_an_expression_reads_what_whoever_runs_the_flow_may_read(
@@ -72,6 +82,7 @@ def test_a_secret_alone_is_put_in_when_the_step_starts_and_masked(http: httpx.Cl
     for expression, reference, masked in (
         ("variable('u/admin/password')", "$var:u/admin/password", "******"),
         ("resource('u/admin/closed');", "$res:u/admin/closed", {"host": "h", "password": "******"}),
+        ("flow_env.key", "$var:u/admin/password", "******"),
     ):
         flow = run(http, expression)
         assert flow["result"] == [masked]
@@ -86,6 +97,7 @@ def test_a_secret_alone_is_put_in_when_the_step_starts_and_masked(http: httpx.Cl
     [
         ("variable('u/admin/password') + '!'", "u/admin/password holds a secret"),
         ("resource('u/admin/closed').host", "u/admin/closed holds a secret"),
+        ("flow_env.key + '!'", "u/admin/password holds a secret"),
         ("variable('u/admin/none') + '!'", "u/admin/none"),
         ("resource('u/admin/' + 'none').host", "u/admin/none"),
     ],

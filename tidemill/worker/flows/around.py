@@ -12,6 +12,7 @@ from tidemill.db.values import Kept
 from tidemill.engine.expressions.evaluation import evaluate, failure
 from tidemill.engine.expressions.javascript import Given, Limits, Touched
 from tidemill.engine.expressions.need import Large, Need, NeedKind, Needs
+from tidemill.engine.expressions.paths import parse_path
 from tidemill.engine.flow.approval import value_of
 from tidemill.engine.flow.commands import Names
 from tidemill.engine.flow.state import Ref, ResultOf, approval_of, result_of
@@ -24,6 +25,7 @@ from tidemill.worker.flows.values import PlanValues
 from tidemill.worker.flows.views import View
 
 _ITERATION: Final = b'{"iter":'
+_REFERENCE: Final = re.compile(rb'"\$(?:var|res):[^"\\]+"')
 _CALL: Final = re.compile(r"""\s*(variable|resource)\(\s*(["'`])(?P<path>[^"'`\\$]+)\2\s*\)\s*;?\s*""")
 
 
@@ -50,6 +52,8 @@ class Around:
         """See `Surroundings.argument`: a variable or resource alone is put in when the job starts, and masked."""
         if (call := _CALL.fullmatch(text)) is not None:
             return jsontext.dumps(f"${call[1][:3]}:{call['path']}")
+        if (constants := self._constants_alone(text)) is not None:
+            return constants
         return self.evaluate(text, names, place=place)
 
     def item(self, step: str, index: int) -> bytes:
@@ -86,6 +90,8 @@ class Around:
             return self._values.reach(names.previous, need, entire=entire)
         if need.name in {"flow_input", "previous_result"}:
             return self._input(need, names, entire=entire)
+        if need.name == "flow_env":
+            return self._constants(need, entire=entire)
         value = names.values.get(need.name)
         if need.name in {"result", "all_iters"} and isinstance(value, Ref):
             return self._values.reach(value, need, entire=entire)
@@ -95,8 +101,6 @@ class Around:
         match name:
             case "results":
                 return self._all_results(names)
-            case "flow_env":
-                return jsontext.build_object(self._view.definition.flow.environment)
             case "params":
                 return jsontext.build_object(names.params)
             case "error":
@@ -106,6 +110,33 @@ class Around:
             case _:
                 value = names.values.get(name)
                 return value if value is None or isinstance(value, bytes) else self._values.text(value)
+
+    def _constants_alone(self, text: str) -> bytes | None:
+        """The constants of the flow, or one of them, as they are written: where `text` names nothing else."""
+        need = parse_path(text)
+        if need is None or (need.kind, need.name) != (NeedKind.ROOT, "flow_env") or len(need.path) > 1:
+            return None
+        constants = self._view.definition.flow.environment
+        return constants.get(str(need.path[0])) if need.path else jsontext.build_object(constants)
+
+    def _constants(self, need: Need, *, entire: bool) -> dict[Need, bytes | Large | None]:
+        """The constants of the flow; references only where they are touched, since not all may be looked into."""
+        constants = self._view.definition.flow.environment
+        if not any(map(_REFERENCE.fullmatch, constants.values())):
+            return {need.whole: jsontext.build_object(constants)}
+        if need.path:
+            name = str(need.path[0])
+            return {Need(need.kind, need.name, (need.path[0],)): self._constant(constants.get(name))}
+        if not entire:
+            return {need: Large(is_array=False)}
+        return {
+            need: jsontext.build_object({name: self._constant(each) or b"null" for name, each in constants.items()})
+        }
+
+    def _constant(self, value: bytes | None) -> bytes | None:
+        if value is None or _REFERENCE.fullmatch(value) is None:
+            return value
+        return self._values.reference(value[1:-1].decode())
 
     def _input(self, need: Need, names: Names, *, entire: bool) -> dict[Need, bytes | Large | None]:
         """The arguments of the flow; in a loop with `iter`, what the innermost one is at."""
