@@ -237,6 +237,14 @@ def test_starting_again_does_not_get_around_an_approval(http: httpx.Client) -> N
         assert (told.status_code, "start from an earlier step" in told.text) == (409, True), told.text
 
 
+def test_an_iteration_that_is_run_again_sees_what_the_one_before_gave(http: httpx.Client) -> None:
+    counts = {**gives("a", "(Number(results.a) || 1) * 2"), "stop_after_if": {"expr": "Number(result) >= 8"}}
+    loop = {"id": "w", "value": {"type": "whileloopflow", "modules": [counts], "skip_failures": False}}
+    job_id = http.post("jobs/run/preview_flow", json={"value": {"modules": [loop]}, "args": {}}).text
+    assert ended(http, job_id)["result"] == ["2", "4", "8"]
+    assert ended(http, again(http, job_id, step_id="w", branch_or_iteration_n=2))["result"] == ["2", "4", "8"]
+
+
 def test_what_a_loop_inside_gave_is_kept_too(http: httpx.Client) -> None:
     inner: dict[str, object] = {
         "id": "inner",

@@ -25,6 +25,10 @@ def loop(step_id: str, *modules: dict[str, Any], over: object = "[1]") -> dict[s
     return {"id": step_id, "value": {"type": "forloopflow", "iterator": iterator, "modules": list(modules)}}
 
 
+def again(step_id: str, *modules: dict[str, Any]) -> dict[str, Any]:
+    return {"id": step_id, "value": {"type": "whileloopflow", "modules": list(modules)}}
+
+
 def chosen(step_id: str, *conditions: str, default: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
     branches = [{"expr": text, "modules": []} for text in conditions]
     return {"id": step_id, "value": {"type": "branchone", "branches": branches, "default": list(default)}}
@@ -75,6 +79,11 @@ def found(*modules: dict[str, Any], facts: Facts | None = None, **flow: Any) -> 
             [("unreachable_step", "/modules/1")],
         ),
         ([{**loop("l", identity("i")), "stop_after_if": {"expr": "true"}}, script("b")], []),
+        ([again("w", script("a", inputs={"x": "results.b"}), script("b", inputs={"x": "results.b"}))], []),
+        (
+            [again("w", script("a", inputs={"x": "results.c"})), script("c")],
+            [("step_not_seen", "/modules/0/value/modules/0/value/input_transforms/x")],
+        ),
         ([script("a", stop_after_all_iters_if={"expr": "true"}), script("b")], []),
     ],
 )

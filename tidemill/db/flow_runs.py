@@ -75,6 +75,15 @@ class EndedChild:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Iteration:
+    """How far an iteration of a loop came, which is a level; `version` of the flow."""
+
+    id: UUID
+    version: int | None
+    state: FlowState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """A new state of a level, on top of the version that was seen; None: there was none."""
 
@@ -295,6 +304,22 @@ async def items(statements: Statements, flow: UUID, *, step: str) -> Kept:
     """What a loop of a level goes through."""
     row = await statements.fetch_one(_SQL["items"], flow=flow, step=step)
     return _kept(row["items"], row["items_object"])
+
+
+async def iteration(statements: Statements, flow: UUID, *, step: str, index: int) -> Iteration | None:
+    """The last try of an iteration of a loop of a level; None where it was removed."""
+    row = await statements.fetch_optional(_SQL["iteration"], flow=flow, step=step, index=index)
+    return None if row is None else Iteration(id=row["id"], version=row["version"], state=_STATE.decode(row["state"]))
+
+
+async def unsuccessful(
+    statements: Statements, workspace: str, flow: UUID, *, step: str, first: int, end: int
+) -> int | None:
+    """The first child of a step from `first` to below `end` whose last try has not succeeded; None where all have."""
+    found: int | None = await statements.fetch_value(
+        _SQL["unsuccessful"], workspace_id=workspace, flow=flow, step=step, first=first, end=end
+    )
+    return found
 
 
 async def ended_children(

@@ -33,6 +33,26 @@ order by j.flow_index, j.id desc;
 -- What a loop goes through.
 select items, items_object from flow_items where job_id = :flow and step = :step;
 
+-- name: iteration
+-- How far an iteration of a loop came, in its last try.
+select j.id, j.script_hash as version, f.state
+from job j join flow_run f on f.job_id = j.id
+where j.parent_job = :flow and j.flow_step_id = :step and j.flow_index = :index
+order by j.id desc limit 1;
+
+-- name: unsuccessful
+-- The first child of a step from :first to below :end whose last try has not succeeded. Null: all have.
+with last as materialized (
+  select distinct on (j.flow_index) j.flow_index, c.status
+  from job j left join job_completed c on c.id = j.id
+  where j.workspace_id = :workspace_id and j.parent_job = :flow and j.flow_step_id = :step
+    and j.flow_index >= :first::int and j.flow_index < :end::int
+  order by j.flow_index, j.id desc)
+select min(i.index)
+from generate_series(:first::int, :end::int - 1) as i (index)
+left join last on last.flow_index = i.index and last.status in ('success', 'skipped')
+where last.flow_index is null;
+
 -- name: ended_children
 -- The children of a level that have ended, of those in :jobs and of the last tries with an index in :indices.
 select j.id, j.flow_step_id, j.flow_index, c.status, f.state

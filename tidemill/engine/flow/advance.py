@@ -291,7 +291,7 @@ class _Run(Progress):
                 return
             failed = now.job if now.children is None else now.children.first_failed
             assert failed is not None
-            self.set(failed=(*now.failed, failed), children=None, branch=None)
+            self.set(failed=(*now.failed, failed), job=None, children=None, branch=None)
             self._launch(step, names, delay_s=delay_s)
         except ExpressionFailed as error:
             self.fail_without_job(error)

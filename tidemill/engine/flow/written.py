@@ -17,6 +17,7 @@ from tidemill.model.flow import (
     Step,
     SubFlow,
     Transform,
+    WhileLoop,
     inner_steps,
 )
 
@@ -116,7 +117,8 @@ def _of_level(steps: tuple[Step, ...], around: frozenset[str], *, is_first: bool
     for step in steps:
         yield from _of_step(step, seen, is_first=is_first)
         for inner in inner_steps(step):
-            yield from _of_level(inner, seen, is_first=is_first)
+            before = {each.id for each in inner} if isinstance(step.kind, WhileLoop) else set()
+            yield from _of_level(inner, seen | before, is_first=is_first)
         seen, is_first = seen | {step.id}, False
         yield from _after_step(step, seen)
 

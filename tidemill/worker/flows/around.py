@@ -19,7 +19,7 @@ from tidemill.engine.flow.state import Ref, ResultOf, approval_of, result_of
 from tidemill.evaluators.messages import question_of
 from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed
-from tidemill.model.flow import StepStatus
+from tidemill.model.flow import StepStatus, WhileLoop
 from tidemill.model.ids import new_id
 from tidemill.worker.flows.values import PlanValues
 from tidemill.worker.flows.views import View
@@ -195,14 +195,38 @@ class Around:
         """Where the result of a step lies: of this level, or of one around it in the same flow."""
         if (found := names.results(step)) is not None:
             return found
-        above = self._above(self._view)
-        while above is not None:
-            for number, state in enumerate(above.state.steps):
-                if above.level.steps[number].id == step:
-                    is_around = state.status is StepStatus.PROGRESS
-                    return None if is_around else result_of(above.id, above.level.steps[number], state)
-            above = self._above(above)
+        view: View | None = self._view
+        while view is not None:
+            for number, each in enumerate(view.level.steps):
+                if each.id == step:
+                    return self._result_in(view, number) or self._result_before(view, number)
+            view = self._above(view)
         return None
+
+    def _result_in(self, view: View, number: int) -> Ref | None:
+        """Where the result of a step of a level around this one lies; None where it has not ended."""
+        is_around = view.id == self._view.id or number >= len(view.state.steps)
+        if is_around or view.state.steps[number].status is StepStatus.PROGRESS:
+            return None
+        return result_of(view.id, view.level.steps[number], view.state.steps[number])
+
+    def _result_before(self, view: View, number: int) -> Ref | None:
+        """Where the result of a step of a `while` loop lies that has not ended in this iteration: in the one before."""
+        around = self._above(view)
+        if around is None or view.step is None or not view.index:
+            return None
+        if not isinstance(view.definition.steps[view.step].kind, WhileLoop):
+            return None
+        index = view.index - 1
+        kept = around.state.steps[-1].kept
+        loop = next((level for level, end in kept if index < end), around.id)
+        before = self._values.iteration(loop, view.step, index)
+        if before.version != view.script_hash:
+            raise ExpressionFailed(
+                f"Iteration {index} of '{view.step}' ran another version of the flow: start the loop as a whole."
+            )
+        steps = before.state.steps
+        return result_of(before.id, view.level.steps[number], steps[number]) if number < len(steps) else None
 
     def _above(self, view: View) -> View | None:
         """The level around one in the same flow."""

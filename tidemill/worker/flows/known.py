@@ -93,6 +93,15 @@ class WantItems:
 
 
 @dataclass(frozen=True, slots=True)
+class WantIteration:
+    """How an iteration of a loop went."""
+
+    flow: UUID
+    step: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class WantScript:
     """A deployed script that whoever the flow acts for may run; by its path, or one version of it."""
 
@@ -136,7 +145,8 @@ class WantEvaluation:
     question: Question = field(repr=False)
 
 
-WantStored = WantResults | WantBytes | WantGathered | WantItems | WantScript | WantFlow | WantReference | WantAnswers
+WantValue = WantResults | WantBytes | WantGathered | WantItems | WantIteration
+WantStored = WantValue | WantScript | WantFlow | WantReference | WantAnswers
 Want = WantStored | WantPart | WantTexts | WantKept | WantEvaluation
 
 
@@ -269,6 +279,8 @@ class Known:
                 return await flow_runs.gathered_of(single, want.ref)
             case WantItems():
                 return await flow_runs.items(single, want.flow, step=want.step)
+            case WantIteration():
+                return await flow_runs.iteration(single, want.flow, step=want.step, index=want.index)
             case WantScript() | WantFlow():
                 return await (self._script(want) if isinstance(want, WantScript) else self._flow(want))
             case WantReference():

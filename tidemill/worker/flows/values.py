@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from tidemill.db.flow_runs import Iteration
 from tidemill.db.pool import Json
 from tidemill.db.values import Kept
 from tidemill.engine.expressions.javascript import Touched
@@ -25,6 +26,7 @@ from tidemill.worker.flows.known import (
     WantEvaluation,
     WantGathered,
     WantItems,
+    WantIteration,
     WantKept,
     WantPart,
     WantReference,
@@ -83,6 +85,21 @@ class PlanValues:
                 return cast("bytes | None", self.part(kept, need, entire=True)) or _NULL
             found = self._items[level, step] = items_of(self.kept_text(kept))
         return bytes(found[index])
+
+    def iteration(self, level: UUID, step: str, index: int) -> Iteration:
+        """How an iteration of a loop of a level went.
+
+        Raises:
+            ResultGone: it belonged to an earlier run, which was removed.
+        """
+        job = self._children.get((level, step), {}).get(index)
+        ours = None if job is None else self._views.get(job)
+        if ours is not None:
+            return Iteration(id=ours.id, version=ours.script_hash, state=ours.state)
+        found = cast("Iteration | None", answer_of(self._memo, WantIteration(level, step, index)))
+        if found is None:
+            raise _gone(f"iteration {index} of step '{step}'", step)
+        return found
 
     def add_answers(self, level: UUID, step: str, answers: tuple[Answer, ...]) -> None:
         """A step counts these with this plan."""
