@@ -319,3 +319,7 @@ def test_a_flow_below_keeps_the_version_that_was_approved_too(http: httpx.Client
     deployed(http, below, [ask, gives("pay", "'more than agreed'")])
     at = {"step_id": "inner", "nested_path": [{"step_id": "pay"}]}
     assert ended(http, again(http, job_id, **at))["result"] == "agreed"
+    asked = again(http, job_id, step_id="inner", nested_path=[{"step_id": "ask"}])
+    begun(http, asked)
+    answer(http, http.get(f"jobs_u/get/{asked}").json()["flow_status"]["modules"][0]["job"], ask)
+    assert ended(http, asked)["result"] == "agreed"

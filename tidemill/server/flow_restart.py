@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 from uuid import UUID
 
 import anyio.to_thread
 import msgspec
 
 from tidemill.db import flow_runs, flows, jobs
-from tidemill.db.flow_runs import ChildRow
 from tidemill.db.flows import FlowVersion
 from tidemill.db.jobs import WholeJob
 from tidemill.db.pool import Statements
@@ -28,8 +26,6 @@ from tidemill.server.flows_seen import flow_version
 from tidemill.server.jobs_seen import not_there
 from tidemill.server.parts import Parts
 from tidemill.server.run_flows import of_flow
-
-MOST_CHILDREN: Final = 10_000
 
 
 class At(msgspec.Struct, kw_only=True):
@@ -72,7 +68,9 @@ async def started_again(
             given for another version.
     """
     again = await again_of(parts.database.single, caller.workspace, job.id, path)
-    if job.kind == JobKind.FLOW and (again.is_answered or await _asks(parts.database.single, job, path)):
+    if job.kind == JobKind.FLOW and (
+        again.is_answered or await _asks(parts.database.single, caller.workspace, job.id, path)
+    ):
         if version not in {None, job.script_hash}:
             raise Conflict(
                 "At or behind a step that asks for approvals the flow runs the version that was asked for, "
@@ -83,9 +81,9 @@ async def started_again(
     return replace(runnable, options={**runnable.options, "again": again})
 
 
-async def _asks(statements: Statements, job: WholeJob, path: Sequence[At]) -> bool:
+async def _asks(statements: Statements, workspace: str, job_id: UUID, path: Sequence[At]) -> bool:
     """Whether a step on the way asks for approvals."""
-    run = await flow_runs.run(statements, job.workspace_id, job.id)
+    run = await flow_runs.run(statements, workspace, job_id)
     if run is None or run.value is None:
         return False
     flow = await anyio.to_thread.run_sync(read_flow, run.value.encode())
@@ -201,7 +199,8 @@ async def _inside(
             again = msgspec.structs.replace(again, child=number, kept=parts)
             if inner:
                 holder = next((at_level for at_level, end in old.kept if number < end), level)
-                child = (await _children(statements, workspace, holder, step=step.id))[number].id
+                found = await flow_runs.iteration(statements, holder, step=step.id, index=number)
+                child = None if found is None else found.id
         case BranchOne():
             again = msgspec.structs.replace(again, branch=old.branch)
             child = old.job
@@ -214,7 +213,7 @@ async def _inside(
     if child is None:
         raise Conflict(f"The run did not begin '{step.id}': start from it as a whole.")
     below = await again_of(statements, workspace, child, inner)
-    if isinstance(step.kind, SubFlow) and below.is_answered:
+    if isinstance(step.kind, SubFlow) and (below.is_answered or await _asks(statements, workspace, child, inner)):
         ran = await jobs.by_id(statements, workspace, child)
         below = msgspec.structs.replace(below, version=None if ran is None else ran.script_hash)
     return msgspec.structs.replace(again, inner=below)
@@ -246,18 +245,10 @@ async def _require_ended(
 ) -> None:
     first = 0
     for level, end in parts:
-        children = await _children(statements, workspace, level, step=step)
-        for index in range(first, end):
-            child = children.get(index)
-            if child is None or child.status not in {"success", "skipped"}:
-                raise Conflict(f"Iteration or branch {index} of '{step}' did not succeed: begin there, or before it.")
+        index = await flow_runs.unsuccessful(statements, workspace, level, step=step, first=first, end=end)
+        if index is not None:
+            raise Conflict(f"Iteration or branch {index} of '{step}' did not succeed: begin there, or before it.")
         first = end
-
-
-async def _children(statements: Statements, workspace: str, level: UUID, *, step: str) -> dict[int, ChildRow]:
-    """The children of a step by their index: of each the last try."""
-    rows = await flow_runs.children(statements, workspace, level, limit=MOST_CHILDREN)
-    return {row.flow_index: row for row in rows if row.flow_step_id == step and row.flow_index is not None}
 
 
 def _index(level: Level, step_id: str) -> int:
