@@ -2,23 +2,23 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from tidemill.engine.keys.checked import Check, How, Planned, Words
-from tidemill.engine.keys.containers import Asked, Container, container_of, items, text_of
-from tidemill.engine.keys.replies import Failure, Reply, to_json
-from tidemill.engine.keys.values import decoded, exactly, pattern, typed, word
-from tidemill.engine.pages import Filter, Operator, Page
+from tidemill.engine.keys.checked import Check, How, Planned
+from tidemill.engine.keys.containers import Asked, Container, container_of
+from tidemill.engine.keys.replies import to_json
+from tidemill.engine.keys.values import decoded, typed, word
+from tidemill.engine.pages import Page
 from tidemill.engine.sql.annotations import Format
 from tidemill.engine.sql.definitions import Step
 from tidemill.model.column import Column, DataType, Kind
-from tidemill.model.errors import BadRequest, NotFound, QueryFailed, Unsupported
-from tidemill.queries.explorer.key_changes import LENGTHS, of_key, of_member
+from tidemill.model.errors import BadRequest, NotFound, Unsupported
+from tidemill.queries.explorer.key_changes import of_key, of_member
 from tidemill.queries.explorer.key_cluster import masters_of, place_of
-from tidemill.queries.explorer.key_parts import MOST_BYTES, Outcome, parts_of, run_part, run_parts
+from tidemill.queries.explorer.key_listing import kind_of, looked_at, pattern_of, run, scan_of, scanned
+from tidemill.queries.explorer.key_parts import Outcome, parts_of, run_part, run_parts
 from tidemill.queries.explorer.port import (
     MOST_CHANGES,
     MOST_ROWS,
@@ -40,22 +40,7 @@ KEYS: Final = "keys"
 """The list of all keys, in the schema ""."""
 KEY, KEY_IN_BASE64 = "key", "key:base64"
 """The schemas whose tables are the keys themselves: by their text, or by their bytes."""
-_STEP: Final = 1000
-_MOST_STEPS: Final = 100
 _COLUMNS: Final = ("key", "type", "ttl_ms", "size_bytes", "items")
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    name: bytes
-    kind: str
-    ttl_ms: int | None
-    size_bytes: int | None
-    items: int | None
-
-    @property
-    def version(self) -> str:
-        return f"{self.kind}-{self.items}"
 
 
 class KeyExplorer:
@@ -77,7 +62,7 @@ class KeyExplorer:
         if (schema, name) == ("", KEYS):
             return _described("", KEYS, KEYS, _COLUMNS, "key")
         async with self._session() as session:
-            kind = await _kind(session, _name_of(schema, name))
+            kind = await kind_of(session, _name_of(schema, name))
         container = container_of(kind)
         return _described(schema, name, kind, container.columns, container.named_by)
 
@@ -175,44 +160,12 @@ def _type(column: str) -> str:
     return _TYPES.get(column, "bytes")
 
 
-async def _run(session: KeySession, commands: Sequence[Words]) -> list[Reply]:
-    """The replies.
-
-    Raises:
-        QueryFailed: one is an error.
-    """
-    replies = await session.run(commands, max_bytes=MOST_BYTES)
-    for each in replies:
-        if isinstance(each, Failure):
-            raise QueryFailed(each.text)
-    return replies
-
-
-async def _kind(session: KeySession, key: bytes) -> str:
-    (told,) = await _run(session, [(b"TYPE", key)])
-    kind = text_of(told).decode()
-    if kind == "none":
-        raise NotFound(f"There is no key {key[:60].decode(errors='replace')!r}.")
-    return kind
-
-
 async def _keys(session: KeySession, page: Page, after: bytes) -> Rows:
     """A page of a SCAN: as many keys as were asked for, or some more, or fewer where few of many match."""
-    scan = _scan_of(page)
+    scan = scan_of(page)
     place = place_of(await masters_of(session), after)
-    if place.master:
-        await session.go_to(place.master.host, place.master.port)
-    names: dict[bytes, None] = {}
-    cursor = place.cursor
-    for _ in range(_MOST_STEPS):
-        (told,) = await _run(session, [(b"SCAN", cursor, *scan, b"COUNT", b"%d" % _step(page))])
-        at, found = items(told)
-        cursor = text_of(at)
-        names.update(dict.fromkeys(map(text_of, items(found))))
-        if cursor == b"0" or len(names) >= page.limit:
-            break
-    keys = await _looked_at(session, list(names))
-    following = place.after(cursor)
+    names, following = await scanned(session, place, page)
+    keys = await looked_at(session, names)
     return Rows(
         columns=_wire_columns(_COLUMNS),
         cells=[
@@ -227,83 +180,23 @@ async def _keys(session: KeySession, page: Page, after: bytes) -> Rows:
     )
 
 
-def _step(page: Page) -> int:
-    return _STEP if page.filters or page.query else page.limit
-
-
 def _raw(text: bytes) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(text.decode()))
 
 
-def _scan_of(page: Page) -> Words:
-    """What limits a SCAN."""
-    if page.order:
-        raise BadRequest("Keys have no order: leave `sort` out.")
-    words: list[bytes] = [b"MATCH", word(page.query, "`query`")] if page.query else []
-    for each in page.filters:
-        if each.column == "type" and each.operator is Operator.EQUAL:
-            words += [b"TYPE", word(each.raw, "The filter of 'type'")]
-        elif each.column == "key" and not page.query:
-            words += [b"MATCH", _pattern(each)]
-        else:
-            raise BadRequest("Keys are filtered by `key` (=, begins, contains), `type` (=), or a pattern as `query`.")
-    if len(set(words[::2])) != len(words[::2]):
-        raise BadRequest("Keys are filtered by one pattern and one type only.")
-    return tuple(words)
-
-
-def _pattern(wanted: Filter) -> bytes:
-    text = word(wanted.raw, f"The filter of {wanted.column!r}")
-    match wanted.operator:
-        case Operator.EQUAL:
-            return exactly(text)
-        case Operator.BEGINS | Operator.CONTAINS:
-            return pattern(text.decode(errors="replace"), is_within=wanted.operator is Operator.CONTAINS)
-    raise BadRequest(f"The filter of {wanted.column!r} knows =, begins and contains.")
-
-
 async def _count(session: KeySession) -> int:
     """All keys; of a cluster those of each of its servers."""
-    counts = await _run(session, [(b"DBSIZE",)])
+    counts = await run(session, [(b"DBSIZE",)])
     if masters := await masters_of(session):
         counts = []
         for each in masters:
             await session.go_to(each.host, each.port)
-            counts += await _run(session, [(b"DBSIZE",)])
+            counts += await run(session, [(b"DBSIZE",)])
     return sum(count for count in counts if isinstance(count, int))
 
 
-async def _looked_at(session: KeySession, names: Sequence[bytes]) -> list[_Key]:
-    """What the keys are. Those that went meanwhile are left out."""
-    if not names:
-        return []
-    asked = [words for name in names for words in ((b"TYPE", name), (b"PTTL", name), (b"MEMORY", b"USAGE", name))]
-    told = await session.run(asked, max_bytes=MOST_BYTES)
-    kinds = [text_of(each).decode() for each in told[::3]]
-    lengths = await _lengths(session, [(name, kind) for name, kind in zip(names, kinds, strict=True)])
-    return [
-        _Key(
-            name,
-            kind,
-            ttl if isinstance(ttl, int) and ttl >= 0 else None,
-            size if isinstance(size, int) else None,
-            count,
-        )
-        for name, kind, ttl, size, count in zip(names, kinds, told[1::3], told[2::3], lengths, strict=True)
-        if kind != "none"
-    ]
-
-
-async def _lengths(session: KeySession, keys: Sequence[tuple[bytes, str]]) -> list[int | None]:
-    """How many members each has; None for types of modules."""
-    known = [(name, kind) for name, kind in keys if kind in LENGTHS]
-    told = await session.run([(LENGTHS[kind], name) for name, kind in known], max_bytes=MOST_BYTES) if known else []
-    counts = dict(zip((name for name, _ in known), told, strict=True))
-    return [count if isinstance(count := counts.get(name), int) else None for name, _ in keys]
-
-
 async def _members(session: KeySession, key: bytes, page: Page, after: bytes) -> Rows:
-    container = container_of(await _kind(session, key))
+    container = container_of(await kind_of(session, key))
     asked = Asked(
         key=key,
         after=after,
@@ -312,7 +205,7 @@ async def _members(session: KeySession, key: bytes, page: Page, after: bytes) ->
         is_descending=_is_descending(container, page),
     )
     words = container.ask(asked)
-    (told,) = await _run(session, [words])
+    (told,) = await run(session, [words])
     members = container.read(asked, told)
     return Rows(
         columns=_wire_columns(container.columns),
@@ -333,7 +226,7 @@ def _member_pattern(container: Container, page: Page) -> bytes:
         return word(page.query, "`query`")
     if len(page.filters) > 1 or any(each.column != container.named_by for each in page.filters):
         raise BadRequest(f"Members are filtered by one pattern of {container.named_by!r} only.")
-    return _pattern(page.filters[0]) if page.filters else b""
+    return pattern_of(page.filters[0]) if page.filters else b""
 
 
 def _is_descending(container: Container, page: Page) -> bool:
@@ -349,7 +242,7 @@ async def _planned(session: KeySession, change: Change) -> Planned:
     if (change.schema, change.table) == ("", KEYS):
         return of_key(change)
     key = _name_of(change.schema, change.table)
-    kind = await _kind(session, key)
+    kind = await kind_of(session, key)
     container = container_of(kind)
     planned = of_member(container, key, change)
     return Planned(checks=(Check(How.IS, (b"TYPE", key), kind.encode()), *planned.checks), commands=planned.commands)
