@@ -19,10 +19,14 @@ _BLANK: Final = frozenset({"", "\r"})
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row of a file, from `line` on (from 1): raw JSON by the names of its columns; None for no value."""
+    """A row of a file, from `line` on (from 1): raw JSON by the names of its columns; None for no value.
+
+    `is_text`: the file has nothing but texts for what is neither a text nor a number.
+    """
 
     line: int
     values: Mapping[str, bytes | None]
+    is_text: bool = False
 
 
 class RecordReader(Protocol):
@@ -132,7 +136,7 @@ class CsvRecords:
             name: None if each is None else msgspec.json.encode(each)
             for name, each in zip(self._names, fields, strict=True)
         }
-        yield Record(line, values)
+        yield Record(line, values, is_text=True)
 
 
 def _breaks(text: str) -> int:

@@ -37,7 +37,7 @@ class ParquetRecords:
         except pa.ArrowException as error:
             raise BadRequest(f"The Parquet file cannot be read behind row {self._read}: {error}") from error
         begin, self._read = self._read, self._read + len(rows)
-        return [Record(begin + number, _values(row)) for number, row in enumerate(rows, start=1)]
+        return [Record(begin + number, _values(row), is_text=True) for number, row in enumerate(rows, start=1)]
 
 
 def _values(row: dict[str, object]) -> dict[str, bytes | None]:

@@ -1,7 +1,7 @@
 """Looks into users' key-value stores: keys by pattern, the members of one, changes of what is still as it was seen."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from typing import Final
 
 import msgspec
@@ -14,9 +14,11 @@ from tidemill.engine.pages import Page
 from tidemill.engine.sql.annotations import Format
 from tidemill.engine.sql.definitions import Step
 from tidemill.model.column import Column, DataType, Kind
-from tidemill.model.errors import BadRequest, NotFound, Unsupported
+from tidemill.model.errors import BadRequest, ConnectionFailed, NotFound, QueryFailed, Unsupported
 from tidemill.queries.explorer.key_changes import of_key, of_member
 from tidemill.queries.explorer.key_cluster import masters_of, place_of
+from tidemill.queries.explorer.key_export import export_keys
+from tidemill.queries.explorer.key_import import KeyImport
 from tidemill.queries.explorer.key_listing import kind_of, looked_at, pattern_of, run, scan_of, scanned
 from tidemill.queries.explorer.key_parts import Outcome, parts_of, run_part, run_parts
 from tidemill.queries.explorer.port import (
@@ -48,7 +50,7 @@ class KeyExplorer:
 
     def __init__(self, language: str, runners: Runners, opened: Opened, identity: str) -> None:
         self.language = language
-        self.abilities = Abilities()
+        self.abilities = Abilities(imports=True, exports=tuple(Format))
         self._runners, self._opened, self._identity = runners, opened, identity
 
     async def tables(self) -> list[TableName]:
@@ -94,15 +96,36 @@ class KeyExplorer:
         part_of = {place: number for number, each in enumerate(parts, start=1) for place in each}
         return [Done("\n".join(map(typed, each.commands)), [], part_of[place]) for place, each in enumerate(planned)]
 
-    def export(self, schema: str, name: str, page: Page, *, form: Format) -> AsyncIterator[bytes]:
-        """See `Explorer.export`."""
-        raise Unsupported("Keys have no rows to export: write them by a script with `# s3`.")
+    async def export(self, schema: str, name: str, page: Page, *, form: Format) -> AsyncIterator[bytes]:
+        """See `Explorer.export`. Keys that come, go or change meanwhile may be told or not."""
+        key = None if (schema, name) == ("", KEYS) else _name_of(schema, name)
+        if key is not None and (page.filters or page.query or page.order):
+            raise BadRequest("A key goes to a file as a whole, without filters and order.")
+        async with self._session() as session:
+            if key is not None:
+                await kind_of(session, key)
+            async with aclosing(export_keys(session, page, key, form=form)) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    yield piece
 
     async def load(
         self, schema: str, name: str, records: Records, *, columns: Mapping[str, str], is_trial: bool
     ) -> int:
-        """See `Explorer.load`."""
-        raise Unsupported("A store of keys takes no files, since it could not take them back: run a script.")
+        """See `Explorer.load`. A key that is there already is not written over."""
+        if (schema, name) != ("", KEYS):
+            raise Unsupported(f"Keys are imported into {KEYS!r}: those that the file names, with all that is in them.")
+        loading = KeyImport(columns)
+        is_done = False
+        try:
+            async with self._session() as session:
+                loaded = await loading.load(session, records, is_trial=is_trial)
+            is_done = not is_trial
+        finally:
+            if not is_done:
+                with suppress(QueryFailed, ConnectionFailed):  # it goes by itself
+                    async with self._session() as session:
+                        await loading.drop(session)
+        return loaded
 
     async def explain(self, content: str, args: Mapping[str, bytes], *, runs: bool) -> Plan:
         """See `Explorer.explain`."""

@@ -39,6 +39,7 @@ export function Rows(props: RowsProps) {
   const { workspace, resource, language, can, place, asked, ask } = props;
   const table = useQuery(tableQuery(workspace, resource, place));
   const [open, setOpen] = useState<"export" | "import" | null>(null);
+  const isOneKey = (language === "redis" || language === "upstash") && place.schema !== "";
   const queries = useQueryClient();
   const rows = useInfiniteQuery({ ...rowsQuery(workspace, resource, place, asked), placeholderData: (before) => before, retry: false });
   return (
@@ -54,7 +55,7 @@ export function Rows(props: RowsProps) {
                 Export
               </Button>
             )}
-            {can.imports && !known.kind.includes("view") && (
+            {can.imports && !known.kind.includes("view") && !isOneKey && (
               <Button small icon={<Upload size={13} aria-hidden />} onClick={() => setOpen("import")}>
                 Import
               </Button>
@@ -77,7 +78,7 @@ export function Rows(props: RowsProps) {
               workspace={workspace}
               resource={resource}
               place={place}
-              columns={language === "mongodb" ? [] : known.columns.filter((each) => !each.is_generated).map((each) => each.name)}
+              columns={language === "mongodb" || known.kind === "keys" ? [] : known.columns.filter((each) => !each.is_generated).map((each) => each.name)}
               onClose={() => setOpen(null)}
               onImported={() => {
                 setOpen(null);
