@@ -90,6 +90,27 @@ async def test_a_field_of_a_large_result_is_read_alone(database: Database, tmp_p
         assert (await result_of(database, flow) or ("",))[0] == "success"
 
 
+async def test_a_large_result_is_in_memory_once_on_its_way_to_the_next_step(database: Database, tmp_path: Path) -> None:
+    raw = b'"' + b"x" * 40_000_000 + b'"'
+    value = {"modules": [script("a"), reads("b", "results.a"), reads("c", "results.b.seen")]}
+    async with worker_parts(database, tmp_path) as parts:
+        member = Member("one", parts)
+        flow = await start_flow(database, value, {})
+        job = await member.claim()
+        tracemalloc.start()
+        await member.end(job, raw)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < 1.2 * len(raw)
+        job = await member.claim()
+        assert await args_of(parts, job) == b'{"seen":%s}' % raw
+        await member.end(job, await args_of(parts, job))
+        job = await member.claim()
+        assert await args_of(parts, job) == b'{"seen":%s}' % raw
+        await member.end(job)
+        assert (await result_of(database, flow) or ("",))[0] == "success"
+
+
 async def test_what_is_wanted_as_a_whole_is_whole(database: Database, tmp_path: Path) -> None:
     rows = [{"id": number, "text": "x" * 50} for number in range(40_000)]
     raw = json.dumps({"rows": rows, "name": "n"}).encode()

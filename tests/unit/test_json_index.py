@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tidemill.engine import json_index
 from tidemill.engine.expressions.need import Need, NeedKind
 from tidemill.engine.expressions.paths import member, pick
-from tidemill.engine.json_index import Among, Place, index_of, look
+from tidemill.engine.json_index import Among, Place, index_of, index_of_object, look
+from tidemill.model import jsontext
 
 Way = tuple[str | int, ...]
 
@@ -91,6 +92,13 @@ def test_what_is_small_or_has_no_parts_has_none(raw: bytes) -> None:
     assert index_of(raw) is None or raw.startswith(b"[1,")
 
 
+def test_an_object_in_pieces_has_the_index_of_its_text() -> None:
+    fields = {name: json.dumps(value).encode() for name, value in LARGE.items()}
+    assert index_of_object(fields) == index_of(jsontext.build_object(fields))
+    small = {f"n{number}": b"%d" % number for number in range(30_000)}
+    assert index_of_object(small) is index_of(jsontext.build_object(small)) is None
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=30),
     lambda inner: st.lists(inner, max_size=12) | st.dictionaries(st.text(max_size=8), inner, max_size=8),
@@ -115,6 +123,9 @@ def test_every_way_of_any_value(value: object, blanks: tuple[str, str]) -> None:
         patched.setattr(json_index, "PART_BYTES", 16)
         raw = json.dumps(value, separators=blanks, ensure_ascii=False).encode()
         place = index_of(raw)
+        if isinstance(value, dict):
+            fields = jsontext.object_fields(raw)
+            assert index_of_object(fields) == index_of(jsontext.build_object(fields))
         if place is None:
             return
         for way in ways(value):

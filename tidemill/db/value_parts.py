@@ -4,6 +4,7 @@ What has no index (a small value, one that was kept before there were any, one t
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,7 +14,7 @@ from tidemill.db.pool import Database
 from tidemill.db.queries import queries
 from tidemill.engine.expressions.need import Large, Need
 from tidemill.engine.expressions.paths import member, pick
-from tidemill.engine.json_index import Among, LargeArray, Place, index_of, look
+from tidemill.engine.json_index import Among, LargeArray, Place, index_of, index_of_object, look
 from tidemill.model.content import Blocks, Content, Packed
 from tidemill.model.errors import ContentDamaged, NotFound, RangeUnsatisfiable
 
@@ -45,12 +46,12 @@ class Whole:
     text: bytes = field(repr=False)
 
 
-def parts_of(raw: bytes, packed: Packed) -> bytes | None:
-    """The index of the JSON text `raw`, as it is kept; None where it is not worth its while."""
-    if len(raw) < INDEXED_BYTES:
+def parts_of(raw: bytes | Mapping[str, bytes], packed: Packed) -> bytes | None:
+    """The index of a JSON text (or of the object of these members), as it is kept; None: it is not worth its while."""
+    if packed.size_bytes < INDEXED_BYTES:
         return None
-    blocks = packed.blocks
-    kept = _Kept(blocks.size_bytes, blocks.block_bytes, blocks.stored_bytes, blocks.digests, index_of(raw))
+    blocks, root = packed.blocks, index_of(raw) if isinstance(raw, bytes) else index_of_object(raw)
+    kept = _Kept(blocks.size_bytes, blocks.block_bytes, blocks.stored_bytes, blocks.digests, root)
     return msgspec.msgpack.encode(kept)
 
 

@@ -13,7 +13,8 @@ from tidemill.db.pool import Database, Json
 from tidemill.db.queries import queries
 from tidemill.db.value_parts import ValueParts, Whole, parts_of, stretch_of
 from tidemill.engine.expressions.need import Large, Need
-from tidemill.model.content import Content
+from tidemill.model import jsontext
+from tidemill.model.content import Content, Packed
 from tidemill.model.errors import ContentDamaged, NotFound, TooLarge
 
 _SQL: Final = queries("values")
@@ -53,14 +54,27 @@ class Values:
             TooLarge: it is over the hard limit; `what` names it in the message.
             Unavailable: the object store does not take it now.
         """
-        if len(raw) > self.max_bytes:
-            raise TooLarge(
-                f"{what} has {len(raw)} bytes, more than the {self.max_bytes} allowed (TIDEMILL_MAX_VALUE_BYTES). "
-                "Write it to workspace storage or a table, and pass on a pointer to it."
-            )
+        self._require_room(len(raw), what)
         if len(raw) <= self.inline_bytes:
             return Kept(inline=Json(raw))
         return Kept(digest=await self.store(raw, is_json=True))
+
+    async def keep_object(self, fields: Mapping[str, bytes], *, what: str) -> Kept:
+        """As `keep`, of the object that `jsontext.build_object` makes of `fields`; a large one is not put together."""
+        pieces = jsontext.object_pieces(fields)
+        size = sum(map(len, pieces))
+        self._require_room(size, what)
+        if size <= self.inline_bytes:
+            return Kept(inline=Json(b"".join(pieces)))
+        packed = await self._content.pack(*pieces)
+        return Kept(digest=await self._put(packed, await asyncio.to_thread(parts_of, fields, packed)))
+
+    def _require_room(self, size: int, what: str) -> None:
+        if size > self.max_bytes:
+            raise TooLarge(
+                f"{what} has {size} bytes, more than the {self.max_bytes} allowed (TIDEMILL_MAX_VALUE_BYTES). "
+                "Write it to workspace storage or a table, and pass on a pointer to it."
+            )
 
     async def store(self, raw: bytes, *, is_json: bool = False) -> str:
         """Put `raw` into the object store, whatever its size; its digest. It has a day until a row must name it.
@@ -69,6 +83,9 @@ class Values:
             Unavailable: the object store does not take it now.
         """
         packed = await self._content.pack(raw)
+        return await self._put(packed, await asyncio.to_thread(parts_of, raw, packed) if is_json else None)
+
+    async def _put(self, packed: Packed, parts: bytes | None) -> str:
         # First the note and then the bytes: `collect_garbage` removes these while it holds the note, so that whoever
         # comes after it waits here and then writes them again.
         await self._database.single.execute(
@@ -76,7 +93,7 @@ class Values:
             digest=packed.digest,
             size_bytes=packed.size_bytes,
             stored_bytes=len(packed.content),
-            parts=await asyncio.to_thread(parts_of, raw, packed) if is_json else None,
+            parts=parts,
         )
         await self._content.put(packed)
         return packed.digest

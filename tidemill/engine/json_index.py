@@ -7,11 +7,13 @@ lies within something that is read as a whole. Offsets are in bytes of the text.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
+
+from tidemill.model import jsontext
 
 Key: TypeAlias = str | int
 
@@ -26,6 +28,7 @@ _MOST_SMALL: Final = 512
 """So many small elements are looked for one by one, at most, in all arrays together."""
 _TRIES: Final = 2
 _WINDOW: Final = 4
+_SPACES: Final = b" \t\r\n"
 _BLANKS: Final = rb"[ \t\r\n]*+"
 _NAME: Final = re.compile(rb'("(?:[^"\\]++|\\.)*+")' + _BLANKS + rb":" + _BLANKS, re.DOTALL)
 _COMMA: Final = re.compile(_BLANKS + rb"(?:," + _BLANKS + rb")?")
@@ -95,11 +98,55 @@ Found: TypeAlias = Place | Among | int | None
 
 def index_of(raw: bytes) -> Place | None:
     """The index of a JSON text that is well-formed; None where it tells nothing."""
-    found = _Finding(raw)
+    found = _Finding(raw, size=len(raw))
     start = _skip(raw, 0)
-    end = len(raw.rstrip(b" \t\r\n"))
+    end = len(raw.rstrip(_SPACES))
     inside = found.inside(start, end, level=0)
     return None if inside is None else Place(start, end, inside)
+
+
+def index_of_object(fields: Mapping[str, bytes]) -> Place | None:
+    """As `index_of`, of the object that `jsontext.build_object` makes of `fields`, which need not be put together."""
+    pieces = jsontext.object_pieces(fields)
+    size = sum(map(len, pieces))
+    if size < _step_of(size) or len(fields) > _MOST_MEMBERS:
+        return None
+    large: dict[str, Place] = {}
+    rest: list[tuple[int, int]] = []
+    position, left, is_joined = 0, _MOST_PLACES, False
+    for name, head, value in zip(fields, pieces[::2], pieces[1::2], strict=False):
+        first = position + len(head)
+        after = first + len(value)
+        is_large = len(value) >= _step_of(size) and len(head) <= _MOST_NAME_BYTES and left > 0
+        if is_large:
+            found = _Finding(value, size=size, left=left - 1)
+            inside = found.inside(_skip(value, 0), len(value.rstrip(_SPACES)), level=1)
+            left = found.left
+            large[name] = Place(first, after, _moved(inside, first))
+        elif is_joined:
+            rest[-1] = (rest[-1][0], after)
+        else:
+            rest.append((position + 1, after))  # behind the comma, or the bracket
+        position, is_joined = after, not is_large
+    return Place(0, size, LargeObject(large, rest))
+
+
+def _moved(inside: LargeObject | LargeArray | None, by: int) -> LargeObject | LargeArray | None:
+    """The same within a text that has so many bytes before it."""
+    match inside:
+        case LargeObject(large, rest):
+            places = {name: Place(at.start + by, at.end + by, _moved(at.inside, by)) for name, at in large.items()}
+            return LargeObject(places, [(start + by, end + by) for start, end in rest])
+        case LargeArray(count, stretches):
+            moved = [Stretch(at.first, at.start + by, at.end + by, _moved(at.inside, by)) for at in stretches]
+            return LargeArray(count, moved)
+        case None:
+            return None
+
+
+def _step_of(size: int) -> int:
+    """How large the parts are that are noted of so many bytes, at least."""
+    return max(PART_BYTES, size // _MOST_STEPS)
 
 
 def look(inside: LargeObject | LargeArray, key: Key) -> Found:
@@ -122,16 +169,17 @@ def look(inside: LargeObject | LargeArray, key: Key) -> Found:
 class _Finding:
     """An index in the making. Fewer places are noted than there are where they would be too many."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, *, size: int, left: int = _MOST_PLACES) -> None:
+        """`size`: of all that has one index with it; `left`: how many places may be noted."""
         self._raw = raw
         self._view = memoryview(raw)
-        self._step = max(PART_BYTES, len(raw) // _MOST_STEPS)
-        self._left = _MOST_PLACES
+        self._step = _step_of(size)
+        self.left = left
         self._small = 0
 
     def inside(self, start: int, end: int, *, level: int) -> LargeObject | LargeArray | None:
         """What there is to know of the value from `start` to `end`."""
-        if end - start < self._step or level >= _MOST_LEVELS or self._left <= 0:
+        if end - start < self._step or level >= _MOST_LEVELS or self.left <= 0:
             return None
         try:
             match self._raw[start]:
@@ -158,9 +206,9 @@ class _Finding:
             after = self._one(first, end)
             if after == first:
                 return None
-            is_large = after - first >= self._step and first - position <= _MOST_NAME_BYTES and self._left > 0
+            is_large = after - first >= self._step and first - position <= _MOST_NAME_BYTES and self.left > 0
             if is_large:
-                self._left -= 1
+                self.left -= 1
                 large[_TEXT.decode(named[1])] = Place(first, after, self.inside(first, after, level=level + 1))
             elif is_joined:
                 rest[-1] = (rest[-1][0], after)
@@ -189,7 +237,7 @@ class _Finding:
             if open_since >= 0 and after - open_since >= self._step:
                 open_since = -1
             count += elements
-        self._left -= len(stretches)
+        self.left -= len(stretches)
         return LargeArray(count, stretches)
 
     def _pieces(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -231,7 +279,7 @@ class _Finding:
         return start, 0
 
     def _ended(self, start: int, cut: int) -> tuple[int, int]:
-        text = self._raw[start:cut].rstrip(b" \t\r\n")
+        text = self._raw[start:cut].rstrip(_SPACES)
         try:
             return start + len(text), len(_ELEMENTS.decode(b"[%s]" % text))
         except msgspec.DecodeError:

@@ -21,8 +21,8 @@ class ActsFor:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
-def acts_for(settings: Mapping[str, Any], *, actor: str, email: str, args: bytes, is_flow: bool) -> ActsFor:
-    """Whom the job of something with these settings acts for, that `actor` starts with `args`.
+def acts_for(settings: Mapping[str, Any], *, actor: str, email: str, flow_args: bytes | None) -> ActsFor:
+    """Whom the job of something with these settings acts for, that `actor` starts; `flow_args`: of a flow.
 
     References in the arguments are put in under the rights of who gave them. A flow hands its arguments on to steps,
     where that cannot be told any more: it takes none.
@@ -33,9 +33,9 @@ def acts_for(settings: Mapping[str, Any], *, actor: str, email: str, args: bytes
     other, other_email = settings.get(ON_BEHALF_OF), settings.get(ON_BEHALF_OF_EMAIL)
     if not other or not other_email or other_email == email:
         return ActsFor(actor, email)
-    if is_flow and contains_reference(args):
+    if flow_args is not None and contains_reference(flow_args):
         raise BadRequest(
             f"The flow runs on behalf of {other}: its arguments can name no variables and resources ($var:, $res:). "
             "Send the values themselves."
         )
-    return ActsFor(other, other_email, {"started_by" if is_flow else "args_of": email})
+    return ActsFor(other, other_email, {"args_of" if flow_args is None else "started_by": email})

@@ -38,8 +38,8 @@ class Packed:
 class Content(Protocol):
     """Keeps bytes under the SHA-256 of what they are. Putting the same twice is putting it once."""
 
-    async def pack(self, raw: bytes) -> Packed:
-        """`raw`, made ready for `put`."""
+    async def pack(self, *raw: bytes) -> Packed:
+        """`raw`, which may come in pieces, made ready for `put`."""
         ...
 
     async def put(self, packed: Packed) -> None:

@@ -95,10 +95,15 @@ def object_fields(raw: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, bytes]
 
 def build_object(fields: Mapping[str, bytes]) -> bytes:
     """One object of members whose values are raw JSON text: the inverse of `object_fields`. Values are not checked."""
-    parts = [b"{"]
-    for name, value in fields.items():  # joined once: a value may be large
-        parts += (b"," if len(parts) > 1 else b"", dumps(name), b":", value)
-    return b"".join((*parts, b"}"))
+    return b"".join(object_pieces(fields))
+
+
+def object_pieces(fields: Mapping[str, bytes]) -> list[bytes]:
+    """What `build_object` joins: before each value of `fields` one piece, and one at the end. A value may be large."""
+    pieces: list[bytes] = []
+    for name, value in fields.items():
+        pieces += ((b"," if pieces else b"{") + dumps(name) + b":", value)
+    return [*pieces, b"}" if pieces else b"{}"]
 
 
 def _is_surely_fine(raw: bytes, max_depth: int) -> bool:

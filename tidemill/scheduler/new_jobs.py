@@ -119,9 +119,8 @@ async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wa
         options["priority"] = priority
     if wanted.scheduled_for is not None:
         options["scheduled_for"] = wanted.scheduled_for
-    person = acts_for(
-        settings, actor=caller.actor, email=caller.email, args=wanted.args, is_flow=what.kind in WHOLE_FLOWS
-    )
+    flow_args = wanted.args if what.kind in WHOLE_FLOWS else None
+    person = acts_for(settings, actor=caller.actor, email=caller.email, flow_args=flow_args)
     origin = Origin(workspace=caller.workspace, kind=what.kind, path=what.path, actor=person.actor, giver=caller.email)
     rule = rule_of(settings, origin, wanted.args)
     if rule is not None and rule.gathered:

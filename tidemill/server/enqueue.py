@@ -253,9 +253,8 @@ def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes,
     if priority:
         options["priority"] = priority
     limit = settings.get("concurrent_limit")
-    person = acts_for(
-        settings, actor=caller.actor, email=caller.email, args=args_text, is_flow=what.kind in WHOLE_FLOWS
-    )
+    flow_args = args_text if what.kind in WHOLE_FLOWS else None
+    person = acts_for(settings, actor=caller.actor, email=caller.email, flow_args=flow_args)
     rule = _debounce(caller, what, person.actor, args_text)
     if rule is not None and rule.gathered:
         options["gathers"] = rule.gathered

@@ -1,9 +1,12 @@
 """Large values by content, in a folder and in buckets of each kind: found by digest, listed, verified, removed."""
 
+import hashlib
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -90,6 +93,32 @@ async def test_blocks_are_read_without_the_others(content: Content) -> None:
     for first, last in ((0, 0), (2, 4), (count - 1, count - 1), (0, count - 1)):
         expected = raw[first * size : (last + 1) * size]
         assert await content.get_blocks(packed.digest, blocks, first, last) == expected
+
+
+@pytest.mark.parametrize(
+    "lengths", [(0,), (0, 0), (1, 300_000, 1), (131_072, 131_072), (131_071, 1, 1), (5, 131_067, 7)]
+)
+async def test_a_value_in_pieces_is_packed_as_if_it_were_whole(tmp_path: Path, lengths: tuple[int, ...]) -> None:
+    pieces = [bytes([65 + number]) * length for number, length in enumerate(lengths)]
+    async with opened_content(Settings(data_dir=tmp_path)) as content:
+        assert await content.pack(*pieces) == await content.pack(b"".join(pieces))
+
+
+@pytest.mark.parametrize("in_blocks", [False, True])
+async def test_a_value_is_in_memory_once_while_it_is_read(tmp_path: Path, in_blocks: bool) -> None:
+    raw = hashlib.shake_256(b"seed").hexdigest(10_000_000).encode()
+    async with opened_content(Settings(data_dir=tmp_path)) as content:
+        packed = await content.pack(raw)
+        await content.put(packed)
+        tracemalloc.start()
+        if in_blocks:
+            read = await content.get_blocks(packed.digest, packed.blocks, 0, len(packed.blocks.stored_bytes) - 1)
+        else:
+            read = await content.get(packed.digest)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert read == raw
+    assert most < 1.05 * len(raw)
 
 
 async def test_a_value_that_is_kept_in_another_form_is_read_whole(content: Content) -> None:

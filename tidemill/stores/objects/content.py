@@ -5,10 +5,10 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import obstore
 import zstandard
@@ -28,9 +28,14 @@ from tidemill.model.errors import (
 )
 from tidemill.stores.objects.port import PAGE, ObjectStore
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 _LEVEL: Final = 3
 _BLOCK_BYTES: Final = 128 * 1024
 _MOST_BLOCKS: Final = 1024
+_MOST_OF_A_BLOCK: Final = 128 * 1024
+"""Within a frame, by the format of Zstandard."""
 _FOLDER: Final = "values"
 _SUFFIX: Final = ".zst"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -45,7 +50,7 @@ class FolderContent:
         self._store = LocalStore(folder)
         self._folder = folder
 
-    async def pack(self, raw: bytes) -> Packed:
+    async def pack(self, *raw: bytes) -> Packed:
         """See `Content.pack`."""
         return await asyncio.to_thread(_pack, raw)
 
@@ -63,7 +68,7 @@ class FolderContent:
         """See `Content.get`."""
         try:
             answer = await obstore.get_async(self._store, _key(digest))
-            packed = bytes(await answer.bytes_async())
+            packed = await answer.bytes_async()
         except (NotFoundError, FileNotFoundError) as error:
             raise NotFound(f"The object store has no value {digest}.") from error
         except (BaseError, OSError) as error:
@@ -74,7 +79,7 @@ class FolderContent:
         """See `Content.get_blocks`."""
         start, end = _range(blocks, first, last)
         try:
-            stored = bytes(await obstore.get_range_async(self._store, _key(digest), start=start, end=end))
+            stored = await obstore.get_range_async(self._store, _key(digest), start=start, end=end)
         except (NotFoundError, FileNotFoundError) as error:
             raise NotFound(f"The object store has no value {digest}.") from error
         except (BaseError, OSError) as error:
@@ -115,7 +120,7 @@ class BucketContent:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    async def pack(self, raw: bytes) -> Packed:
+    async def pack(self, *raw: bytes) -> Packed:
         """See `Content.pack`."""
         return await asyncio.to_thread(_pack, raw)
 
@@ -189,21 +194,44 @@ def _key(digest: str) -> str:
     return f"{_FOLDER}/{digest[:2]}/{digest}{_SUFFIX}"
 
 
-def _pack(raw: bytes) -> Packed:
+def _pack(pieces: Sequence[bytes]) -> Packed:
     """Frames of Zstandard, one behind the other: any tool of its own reads them as the value."""
-    view, compressor = memoryview(raw), zstandard.ZstdCompressor(level=_LEVEL)
-    block_bytes = max(_BLOCK_BYTES, -(-len(raw) // _MOST_BLOCKS))
-    kept = [compressor.compress(view[at : at + block_bytes]) for at in range(0, max(len(raw), 1), block_bytes)]
+    size, digest = sum(map(len, pieces)), hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    block_bytes, compressor = max(_BLOCK_BYTES, -(-size // _MOST_BLOCKS)), zstandard.ZstdCompressor(level=_LEVEL)
+    kept, stored_bytes, digests = io.BytesIO(), [], []
+    for block in _blocks(pieces, block_bytes):
+        packed = compressor.compress(block)
+        stored_bytes.append(kept.write(packed))
+        digests.append(_digest_of(packed))
     blocks = Blocks(
-        size_bytes=len(raw),
-        block_bytes=block_bytes,
-        stored_bytes=tuple(map(len, kept)),
-        digests=b"".join(map(_digest_of, kept)),
+        size_bytes=size, block_bytes=block_bytes, stored_bytes=tuple(stored_bytes), digests=b"".join(digests)
     )
-    return Packed(hashlib.sha256(raw).hexdigest(), len(raw), b"".join(kept), blocks)
+    return Packed(digest.hexdigest(), size, kept.getvalue(), blocks)
 
 
-def _digest_of(stored: bytes) -> bytes:
+def _blocks(pieces: Sequence[bytes], size: int) -> Iterator[bytes | bytearray | memoryview]:
+    """All of the pieces in blocks of `size` bytes, the last one of what is left; of nothing one without a byte."""
+    begun = bytearray()
+    for piece in pieces:
+        view, at = memoryview(piece), 0
+        if begun:
+            at = size - len(begun)
+            begun += view[:at]
+            if len(begun) < size:
+                continue
+            yield begun
+            begun = bytearray()
+        whole = at + (len(view) - at) // size * size
+        for start in range(at, whole, size):
+            yield view[start : start + size]
+        begun += view[whole:]
+    if begun or not any(pieces):
+        yield begun
+
+
+def _digest_of(stored: bytes | memoryview) -> bytes:
     return hashlib.sha256(stored).digest()[:DIGEST_BYTES]
 
 
@@ -220,27 +248,62 @@ def _is_shorter(path: Path, size: int) -> bool:
         return False
 
 
-def _unpack_blocks(digest: str, blocks: Blocks, first: int, last: int, stored: bytes) -> bytes:
-    parts, position = [], 0
+def _unpack_blocks(digest: str, blocks: Blocks, first: int, last: int, stored: "Buffer") -> bytes:
+    whole = _room((last - first + 1) * blocks.block_bytes)
+    view, position = memoryview(stored), 0
     for number in range(first, last + 1):
-        packed = stored[position : position + blocks.stored_bytes[number]]
+        packed = view[position : position + blocks.stored_bytes[number]]
         position += len(packed)
         if _digest_of(packed) != blocks.digests[number * DIGEST_BYTES : (number + 1) * DIGEST_BYTES]:
             raise ContentDamaged(f"Block {number} of the stored value {digest} has other bytes than were put.")
-        parts.append(zstandard.ZstdDecompressor().decompress(packed))
-    return b"".join(parts)
+        whole.write(zstandard.ZstdDecompressor().decompress(packed))
+    whole.truncate()
+    return whole.getvalue()
 
 
-def _unpack(digest: str, packed: bytes) -> bytes:
+def _unpack(digest: str, packed: "Buffer") -> bytes:
     try:
-        whole = io.BytesIO()
-        zstandard.ZstdDecompressor().copy_stream(io.BytesIO(packed), whole)
-        raw = whole.getvalue()
+        whole = _room(_most_bytes(packed))
+        with zstandard.ZstdDecompressor().stream_reader(memoryview(packed), read_across_frames=True) as frames:
+            while piece := frames.read(_BLOCK_BYTES):
+                whole.write(piece)
     except zstandard.ZstdError as error:
         raise ContentDamaged(f"The stored value {digest} is damaged: {error}. Restore it from a backup.") from error
+    whole.truncate()
+    raw = whole.getvalue()
     if hashlib.sha256(raw).hexdigest() != digest:
         raise ContentDamaged(f"The stored value {digest} has other bytes than were put. Restore it from a backup.")
     return raw
+
+
+def _room(size: int) -> io.BytesIO:
+    """A buffer of so many bytes, to be written from its start: one that grows takes twice the memory in a thread."""
+    whole = io.BytesIO()
+    if size:
+        whole.seek(size - 1)
+        whole.write(b"\0")
+        whole.seek(0)
+    return whole
+
+
+def _most_bytes(packed: "Buffer") -> int:
+    """How much frames of Zstandard unpack to, as each tells, and never more than its blocks can hold.
+
+    Raises:
+        ZstdError: what is there does not begin like a frame.
+    """
+    view, at, total = memoryview(packed), 0, 0
+    while at < len(view):
+        head, held, is_last = zstandard.get_frame_parameters(view[at:]), 0, False
+        at += zstandard.frame_header_size(view[at:])
+        while not is_last and at < len(view):
+            block = int.from_bytes(view[at : at + 3], "little")
+            is_last, is_repeated = bool(block & 1), block >> 1 & 3 == 1
+            held += _MOST_OF_A_BLOCK
+            at += 3 + (1 if is_repeated else block >> 3)
+        at += 4 if head.has_checksum else 0
+        total += min(head.content_size, held)
+    return total
 
 
 def _sync(path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
@@ -78,10 +79,13 @@ class WantGathered:
 
 @dataclass(frozen=True, slots=True)
 class WantKept:
-    """A value is to be kept, so that rows can name it. It is known by its digest: it may be large."""
+    """A value is to be kept, so that rows can name it. It is known by its digest: it may be large.
+
+    `value`: its text or, of an object that is not put together, its members.
+    """
 
     digest: bytes
-    raw: bytes = field(repr=False, compare=False)
+    value: bytes | Mapping[str, bytes] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,14 +256,19 @@ class Known:
                 for digest in want.digests:
                     memo.note(WantBytes(digest), await self._loaded(WantBytes(digest), held))
             elif isinstance(want, WantKept):
-                kept = await self._parts.values.keep(want.raw, what="A value of the flow")
-                memo.answers[replace(want, raw=b"")] = kept
+                memo.answers[replace(want, value=b"")] = await self._kept(want.value)
             elif isinstance(want, WantEvaluation):
                 memo.answers[want] = await self.evaluators.answer(want.owner, want.question)
             else:
                 memo.note(want, await self._loaded(want, held))
         except (NotFound, Denied, BadRequest, TooLarge) as error:
             memo.answers[want] = ExpressionFailed(str(error))
+
+    async def _kept(self, value: bytes | Mapping[str, bytes]) -> Kept:
+        what, values = "A value of the flow", self._parts.values
+        return await (
+            values.keep(value, what=what) if isinstance(value, bytes) else values.keep_object(value, what=what)
+        )
 
     async def _part(self, want: WantPart, memo: Memo) -> bytes | Large | None:
         found = await self._parts.values.part(want.digest, want.need, at=want.at, entire=want.entire)

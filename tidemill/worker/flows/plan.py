@@ -214,7 +214,7 @@ class Plan(Collected):
             if isinstance(start.step.kind, SubFlow):
                 self._start_flow(view, start, start.step.kind)
             else:
-                placed = job_of_step(view, start, self._memo, keep=self._values.kept)
+                placed = job_of_step(view, start, self._memo, keep=self._values.kept_object)
                 self._place(placed, here=view.definition.flow.same_worker)
         except ExpressionFailed as error:
             self._fail_start(view, start, error)
@@ -234,7 +234,7 @@ class Plan(Collected):
         definition = self._known.definition_of_version(version)
         sent = jsontext.build_object(start.args)
         try:
-            person = acts_for(version.settings, actor=view.permissioned_as, email=view.email, args=sent, is_flow=True)
+            person = acts_for(version.settings, actor=view.permissioned_as, email=view.email, flow_args=sent)
         except BadRequest as error:
             raise ExpressionFailed(str(error)) from error
         job = replace(

@@ -22,7 +22,7 @@ from tidemill.model.script import PREPROCESSOR_ENTRY, passed_on
 from tidemill.worker.flows.known import Memo, RunnableScript, WantScript, answer_of
 from tidemill.worker.flows.views import FLOW_TAG, View
 
-Keep = Callable[[bytes], Kept]
+Keep = Callable[[Mapping[str, bytes]], Kept]
 
 
 def level_job(view: View, job: UUID, step: Step, *, kind: str, index: int | None, args: Kept) -> NewJob:
@@ -66,7 +66,7 @@ def job_of_step(view: View, start: Start, memo: Memo, *, keep: Keep) -> Placed:
         Wanted: the script has to be looked up first.
         ExpressionFailed: it is not there, not for whom the flow acts, or its tag is none.
     """
-    args = jsontext.build_object(start.args)
+    args = start.args
     job = level_job(view, start.job, start.step, kind="flowscript", index=None, args=keep(args))
     job = replace(
         job,
@@ -85,7 +85,7 @@ def job_of_step(view: View, start: Start, memo: Memo, *, keep: Keep) -> Placed:
             raise TypeError(f"{type(other).__name__} is no script.")
 
 
-def _inline(view: View, job: NewJob, kind: InlineScript, args: bytes) -> NewJob:
+def _inline(view: View, job: NewJob, kind: InlineScript, args: Mapping[str, bytes]) -> NewJob:
     path = kind.path or (f"{view.script_path}/{job.flow_step_id}" if view.script_path else None)
     return replace(
         job,
@@ -98,7 +98,7 @@ def _inline(view: View, job: NewJob, kind: InlineScript, args: bytes) -> NewJob:
     )
 
 
-def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: Memo) -> Placed:
+def _deployed(view: View, job: NewJob, kind: DeployedScript, args: Mapping[str, bytes], memo: Memo) -> Placed:
     wanted = WantScript(view.workspace_id, view.email, kind.path, kind.hash)
     script = cast("RunnableScript", answer_of(memo, wanted))
     seen, settings = script.seen, script.seen.settings
@@ -109,7 +109,7 @@ def _deployed(view: View, job: NewJob, kind: DeployedScript, args: bytes, memo: 
             window_s=settings.get("concurrency_time_window_s"),
             key=settings.get("concurrency_key"),
         )
-    person = acts_for(settings, actor=view.permissioned_as, email=view.email, args=args, is_flow=False)
+    person = acts_for(settings, actor=view.permissioned_as, email=view.email, flow_args=None)
     job = replace(
         job,
         kind="script",
@@ -146,7 +146,7 @@ def _options(view: View, start: Start) -> Json:
     return Json(msgspec.json.encode(options))
 
 
-def _tag(view: View, own: str | None, language: str, args: bytes) -> str:
+def _tag(view: View, own: str | None, language: str, args: Mapping[str, bytes]) -> str:
     """Its own tag, else that of the flow where it has one of its own, else its language."""
     template = own or (view.tag if view.tag != FLOW_TAG else language)
     try:
@@ -155,7 +155,7 @@ def _tag(view: View, own: str | None, language: str, args: bytes) -> str:
         raise ExpressionFailed(str(error)) from error
 
 
-def _limited(view: View, limit: Limit | None, path: str, args: bytes) -> dict[str, Any]:
+def _limited(view: View, limit: Limit | None, path: str, args: Mapping[str, bytes]) -> dict[str, Any]:
     if limit is None:
         return {}
     key = concurrency_key(limit.key, workspace=view.workspace_id, path=path, arguments=_read(limit.key or "", args))
@@ -166,6 +166,5 @@ def _limited(view: View, limit: Limit | None, path: str, args: bytes) -> dict[st
     }
 
 
-def _read(template: str, args: bytes) -> Mapping[str, object]:
-    found = jsontext.loads(args) if "$args[" in template else {}
-    return found if isinstance(found, dict) else {}
+def _read(template: str, args: Mapping[str, bytes]) -> Mapping[str, object]:
+    return {name: jsontext.loads(value) for name, value in args.items()} if "$args[" in template else {}

@@ -1,7 +1,7 @@
 """The values of one plan: of what has ended before, and of what ends with it."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, cast
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from tidemill.engine.expressions.paths import pick
 from tidemill.engine.flow.approval import Answer
 from tidemill.engine.flow.state import Gathered, Ref, ResultOf
 from tidemill.evaluators.messages import Evaluation, Question
+from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed, ResultGone
 from tidemill.worker.flows.known import (
     Known,
@@ -178,6 +179,15 @@ class PlanValues:
                 return self._keep(self.text(result))
             case _:
                 return self._keep(result)
+
+    def kept_object(self, fields: Mapping[str, bytes]) -> Kept:
+        """As `kept`, of the object that `jsontext.build_object` makes of `fields`: a large one is not put together."""
+        pieces, digest = jsontext.object_pieces(fields), hashlib.sha256()
+        if sum(map(len, pieces)) <= self._inline_bytes:
+            return Kept(inline=Json(b"".join(pieces)))
+        for piece in pieces:
+            digest.update(piece)
+        return cast("Kept", answer_of(self._memo, WantKept(digest.digest(), fields)))
 
     def kept_text(self, kept: Kept) -> bytes:
         """The JSON text of a value, wherever it is."""

@@ -127,7 +127,7 @@ class WorkflowPlan(Plan):
         if call.is_own:
             placed = self._own(view, job, start, call, lock=lock)
         else:
-            placed = job_of_step(view, start, self._memo, keep=self._values.kept)
+            placed = job_of_step(view, start, self._memo, keep=self._values.kept_object)
         options = msgspec.json.decode(placed.job.options.raw, type=dict[str, object])
         options.pop("flow_path", None)
         options["task"] = {"key": call.key, "round": number, "own": call.is_own}
