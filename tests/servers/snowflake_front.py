@@ -89,7 +89,10 @@ class Run:
         parts = []
         try:
             for text in texts:
-                cursor.execute(text)
+                try:
+                    cursor.execute(text)
+                except Exception as error:
+                    raise _OfSeveral(self.request["statement"], text, error) from error
                 part = object.__new__(Run)
                 part.handle, part.request = str(uuid.uuid4()), self.request
                 part.answer = 200, part._result(cursor)
@@ -130,8 +133,26 @@ class Run:
             return 408, {**told, "code": "000630", "sqlState": "57014", "message": "Statement reached its timeout."}
         if self.ended:
             return 422, {**told, "code": "000604", "sqlState": "57014", "message": "SQL execution canceled"}
+        if isinstance(error, _OfSeveral):
+            return 422, {**told, "code": "100132", "sqlState": "P0000", "message": str(error)}
         message = str(getattr(error, "raw_msg", None) or error)
         return 422, {**told, "sqlState": getattr(error, "sqlstate", None) or "", "message": message}
+
+
+class _OfSeveral(Exception):
+    """Told as Snowflake does, by what runs the statements for it."""
+
+    def __init__(self, whole: str, text: str, error: Exception) -> None:
+        before = whole[: whole.index(text.strip(";\n "))]
+        line, position = before.count("\n") + 1, len(before) - before.rfind("\n") - 1
+        words = str(getattr(error, "raw_msg", None) or error)
+        super().__init__(
+            "JavaScript execution error: Uncaught Execution of multiple statements failed on statement "
+            f'"{text[:30]}..." '
+            f"(at line {line}, position {position}).\n{words} in SYSTEM$MULTISTMT at '    throw `Execution of multiple "
+            "statements failed on statement {0} (at line {1}, position {2}).`' position 4\n"
+            "stackstrace: \nSYSTEM$MULTISTMT line: 10"
+        )
 
 
 RUNS: dict[str, Run] = {}

@@ -127,6 +127,40 @@ async def test_a_transaction_takes_effect_as_a_whole(database: Database) -> None
     assert await ask(database, "select id from whole") == [(1,)]
 
 
+async def test_which_statement_of_a_transaction_failed_is_told(database: Database) -> None:
+    await ask(database, "create or replace table told (id int, note varchar)")
+    late = Statement(text="select id\nfrom not_there where id = ?", arguments=(argument("int", 1, name="id"),), line=7)
+    note = Statement(
+        text="insert into told values (1, ?)", arguments=(argument("varchar", "two\nlines", name="note"),), line=2
+    )
+    with pytest.raises(QueryFailed) as error:
+        await together(database, note, statement("select\n1", line=4), late, statement("select 2", line=9))
+    assert "statement at line 7" in str(error.value)
+    assert "NOT_THERE" in str(error.value).upper()
+    assert "SYSTEM$" not in str(error.value)
+
+
+async def test_failure_of_one_of_several_is_told_in_snowflakes_own_words() -> None:
+    """As https://docs.snowflake.com/en/developer-guide/sql-api/submitting-multiple-statements shows them."""
+    words = (
+        'JavaScript execution error: Uncaught Execution of multiple statements failed on statement "select wrong" '
+        "(at line 5, position 0).\nSQL compilation error: error line 1 at position 7\ninvalid identifier 'WRONG' in "
+        "SYSTEM$MULTISTMT at '    throw `Execution of multiple statements failed on statement {0}`' position 4\n"
+        "stackstrace:\nSYSTEM$MULTISTMT line: 10"
+    )
+    recorded = Recorded(ACCEPTED, (422, {"code": "100132", "sqlState": "P0000", "message": words}))
+    async with answering(recorded) as origin:
+        value = {"account_identifier": "o-a", "token": "secret-token", "database": "d", "endPoint": origin}
+        database = open_database("snowflake", value, egress=EVERYWHERE)
+        with pytest.raises(QueryFailed) as error:
+            await together(database, statement("select 1", line=3), statement("select wrong", line=12))
+        await database.close()
+    assert str(error.value) == (
+        "SQL compilation error: error line 12, column 8\ninvalid identifier 'WRONG' "
+        "(-- transaction: nothing was changed)"
+    )
+
+
 async def test_arguments_within_a_transaction_are_what_would_be_bound(database: Database) -> None:
     """Written into the statement: the API binds none there."""
     declared = [*DECLARED, ("int", -5, -5), ("timestamp_tz", "1969-12-31T21:59:59.5Z", "1969-12-31 21:59:59.5 +00:00")]

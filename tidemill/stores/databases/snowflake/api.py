@@ -13,6 +13,7 @@ from tidemill.stores.databases.json_http import JsonHttp
 from tidemill.stores.databases.port import Statement
 from tidemill.stores.databases.snowflake.config import SnowflakeConfig
 from tidemill.stores.databases.snowflake.errors import failure_of
+from tidemill.stores.databases.snowflake.together import Together
 from tidemill.stores.renewed import Now, Renewed
 
 Body = Mapping[str, Any]
@@ -34,7 +35,7 @@ class SnowflakeApi:
         self._http = JsonHttp(egress, advice="Check account_identifier and firewalls.")
         self._claims = Renewed(self._signed, now=now)
 
-    async def submit(self, body: Body, statement: Statement | None) -> str:
+    async def submit(self, body: Body, statement: Statement | Together | None) -> str:
         """Begins a statement; its handle. It does not wait, so that what runs can always be cancelled.
 
         Sent twice, it runs once, by its `requestId`.
@@ -55,7 +56,7 @@ class SnowflakeApi:
             raise ConnectionFailed(f"{self.config.origin} answers without a handle. Check account_identifier.")
         return handle
 
-    async def completed(self, handle: str, statement: Statement | None) -> Body:
+    async def completed(self, handle: str, statement: Statement | Together | None) -> Body:
         """The answer once the statement has ended: the shape of its result, and the first part of it.
 
         `statement`: whose line errors tell.
@@ -83,7 +84,9 @@ class SnowflakeApi:
         """Let go of the connections."""
         await self._http.close()
 
-    async def _get(self, handle: str, statement: Statement | None, *, partition: int = 0) -> tuple[int, Body]:
+    async def _get(
+        self, handle: str, statement: Statement | Together | None, *, partition: int = 0
+    ) -> tuple[int, Body]:
         url = f"{self.config.origin}{_PATH}/{quote(handle, safe='')}"
         query = {"partition": str(partition)} if partition else None
         reply = await self._http.send("GET", url, headers=self._headers, query=query)

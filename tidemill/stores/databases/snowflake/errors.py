@@ -7,6 +7,7 @@ from tidemill.model.errors import ConnectionFailed, QueryFailed, TidemillError
 from tidemill.stores.databases.json_http import Reply
 from tidemill.stores.databases.port import Statement
 from tidemill.stores.databases.snowflake.config import SnowflakeConfig
+from tidemill.stores.databases.snowflake.together import Together
 
 _POSITION: Final = re.compile(r"line (\d+) at position (-?\d+)")
 _LATE: Final = 408
@@ -16,7 +17,7 @@ _MISSING: Final = {"390189": "role", "390201": "warehouse, database and role"}
 _MOST_CHARS: Final = 20_000
 
 
-def failure_of(reply: Reply, config: SnowflakeConfig, statement: Statement | None) -> TidemillError:
+def failure_of(reply: Reply, config: SnowflakeConfig, statement: Statement | Together | None) -> TidemillError:
     """Of an answer with an error's status."""
     words = str(reply.body.get("message") or "").strip()[:_MOST_CHARS]
     code = str(reply.body.get("code") or "")
@@ -30,6 +31,8 @@ def failure_of(reply: Reply, config: SnowflakeConfig, statement: Statement | Non
         return _login_failure(words, code, config)
     if reply.status == _LATE:
         words = f"Canceled on a statement timeout: {words}"
+    if isinstance(statement, Together):
+        return _of_several(words, code, statement)
     return _query_failure(f"{words} ({code})" if code else words, code, statement)
 
 
@@ -41,6 +44,15 @@ def _login_failure(words: str, code: str, config: SnowflakeConfig) -> Connection
         "account_identifier and username, that the public key of private_key is registered with the user, and that the "
         "clock of this machine is right."
     )
+
+
+def _of_several(words: str, code: str, together: Together) -> QueryFailed:
+    """Of one of them, if that is told; where values were written into it, places are not those of the script."""
+    found = together.failed(words)
+    if found is None:
+        return _query_failure(f"{words} ({code})" if code else words, code, None)
+    told, statement = found
+    return _query_failure(_POSITION.sub("there", told) if statement.arguments else told, code, statement)
 
 
 def _query_failure(told: str, code: str, statement: Statement | None) -> QueryFailed:

@@ -14,8 +14,8 @@ from tidemill.model.errors import ConnectionFailed, QueryFailed, TidemillError, 
 from tidemill.stores.databases.port import Result, SessionOptions, Statement
 from tidemill.stores.databases.snowflake.api import Body, SnowflakeApi
 from tidemill.stores.databases.snowflake.arguments import bindings
-from tidemill.stores.databases.snowflake.literals import with_literals
 from tidemill.stores.databases.snowflake.result import row_type_of, rows_of
+from tidemill.stores.databases.snowflake.together import Together
 from tidemill.stores.databases.snowflake.types import columns_of, has_floats
 
 NO_TRANSACTIONS: Final = (
@@ -47,11 +47,10 @@ class SnowflakeSession:
     async def run_together(self, statements: Sequence[Statement]) -> None:
         """See `TogetherSession.run_together`. The API binds no arguments here, see `literals.py`."""
         self.require_going()
-        texts = ["begin transaction", *map(with_literals, statements), "commit"]
-        whole = Statement(text="\n;\n".join(texts), line=statements[0].line)
-        answer, _ = await self._in_time(whole, count=len(texts))
+        whole = Together.transaction(statements)
+        answer, _ = await self._in_time(Statement(text=whole.text, line=statements[0].line), whole)
         handles = answer.get("statementHandles")
-        if not isinstance(handles, list) or len(handles) != len(texts):
+        if not isinstance(handles, list) or len(handles) != whole.count:
             raise ConnectionFailed(
                 f"{self._api.config.origin} does not tell what each statement gave. All of them have taken effect."
             )
@@ -105,12 +104,12 @@ class SnowflakeSession:
         handle = self._together.popleft()
         return await self._api.completed(handle, statement), handle
 
-    async def _in_time(self, statement: Statement, *, count: int = 1) -> tuple[Body, str]:
+    async def _in_time(self, statement: Statement, together: Together | None = None) -> tuple[Body, str]:
         """Snowflake counts whole seconds: what is to end sooner is cancelled."""
         limit_s = self._options.statement_timeout_s
         try:
             async with asyncio.timeout(limit_s or None):
-                return await self._run(statement, count)
+                return await self._run(statement, together)
         except TimeoutError as error:
             await self.stop()
             raise QueryFailed(
@@ -118,9 +117,9 @@ class SnowflakeSession:
                 f"{limit_s:g} s."
             ) from error
 
-    async def _run(self, statement: Statement, count: int) -> tuple[Body, str]:
-        request = self._request(statement, count=count)
-        told = statement if count == 1 else None  # which of several failed, and how lines are counted, is not told
+    async def _run(self, statement: Statement, together: Together | None) -> tuple[Body, str]:
+        request = self._request(statement, count=together.count if together else 1)
+        told = together or statement
         self._submitting = asyncio.ensure_future(self._api.submit(request, told))
         handle = self._running = await asyncio.shield(self._submitting)
         self._submitting = None
@@ -128,7 +127,7 @@ class SnowflakeSession:
             answer = await self._api.completed(handle, told)
         except QueryFailed as error:
             self._running = ""  # it has ended
-            if told is None:
+            if together is not None:
                 raise QueryFailed(f"{error} (-- transaction: nothing was changed)") from error
             raise
         self._running = ""
