@@ -182,6 +182,7 @@ async def test_parts_of_gathered_results_are_read_alone(database: Database, tmp_
         "results.a[2].rows[5].n": b"205",
         "results.a.length + results.a[0].rows[7].n": b"10",
         "results.a[3]": b"null",
+        "results.a['9'.repeat(5000)] ?? results.a['\u0662'] ?? 'no index'": b'"no index"',
     }
     branches = [{"modules": [reads(f"s{number}", each)]} for number, each in enumerate(steps)]
     value = {"modules": [loop, {"id": "b", "value": {"type": "branchall", "branches": branches}}]}

@@ -93,7 +93,7 @@ def _of_object(raw: bytes, key: str) -> bytes | None:
 
 
 def _of_array(raw: bytes, key: Key) -> bytes | None:
-    index = _index(key)
+    index = index_of(key)
     if index is not None and index < _SMALL_INDEX and len(raw) >= _LARGE_BYTES:
         return _copied(getattr(_first_elements(index + 1).decode(raw), f"_{index}"))
     elements = _ELEMENTS.decode(raw)
@@ -121,7 +121,8 @@ def _copied(part: msgspec.Raw | None) -> bytes | None:
     return bytes(part) or None if part is not None else None
 
 
-def _index(key: Key) -> int | None:
+def index_of(key: Key) -> int | None:
+    """Which element of a list a key names; None where it names none, as in JavaScript."""
     if isinstance(key, int):
         return key
     return int(key) if _CANONICAL.fullmatch(key) else None
@@ -132,7 +133,7 @@ def _of_text(text: str, key: Key) -> bytes | None:
     units = text.encode("utf-16-le", "surrogatepass")
     if key == "length":
         return str(len(units) // 2).encode()
-    index = _index(key)
+    index = index_of(key)
     if index is None or index * 2 >= len(units):
         return None
     unit = units[index * 2 : index * 2 + 2].decode("utf-16-le", "surrogatepass")

@@ -12,7 +12,7 @@ from tidemill.db.pool import Json
 from tidemill.db.values import Kept
 from tidemill.engine.expressions.javascript import Touched
 from tidemill.engine.expressions.need import Large, Need, NeedKind
-from tidemill.engine.expressions.paths import pick
+from tidemill.engine.expressions.paths import index_of, pick
 from tidemill.engine.flow.approval import Answer
 from tidemill.engine.flow.state import Gathered, Ref, ResultOf
 from tidemill.evaluators.messages import Evaluation, Question
@@ -159,16 +159,15 @@ class PlanValues:
         parts = self._gathered(ref)
         if all(part.digest is None for part in parts):
             return {need.whole: self._joined(parts, step=ref.step)}
-        first = need.path[0] if need.path else None
-        if first is None and not entire:
-            return {need: Large(is_array=True)}
-        if isinstance(first, int) or (first is not None and first.isdecimal()):
-            index = int(first)
-            found = self.part(parts[index], need, at=1, entire=entire) if index < len(parts) else None
-            return {need: found if index < len(parts) else pick(None, need, behind=1)}
+        if not need.path:
+            return {need: self._joined(parts, step=ref.step) if entire else Large(is_array=True)}
+        first = need.path[0]
         if first == "length":
             return {need: pick(str(len(parts)).encode(), need, behind=1)}
-        return {need.whole: self._joined(parts, step=ref.step)}
+        index = index_of(first)
+        if index is not None and index < len(parts):
+            return {need: self.part(parts[index], need, at=1, entire=entire)}
+        return {need: pick(None, need, behind=1)}
 
     def kept(self, result: bytes | Ref) -> Kept:
         """Where a result is, so that another row can name it."""
