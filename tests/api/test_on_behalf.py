@@ -118,3 +118,26 @@ async def test_a_schedule_keeps_whom_it_runs_as_for_those_who_may(api: Api) -> N
     assert (await get(api.admin, path))["permissioned_as"] == "u/ada"
     change = {"permissioned_as": "u/ada", "preserve_permissioned_as": True}
     assert (await api.developer.post(f"{W}/schedules/update/{path}", json=change)).status_code == 403
+
+
+async def test_who_may_not_see_what_others_run_gets_nothing_of_what_they_sent(api: Api) -> None:
+    await make_folder(api)
+    settings = {"debounce_delay_s": 3600, "debounce_args_to_accumulate": ["items"]}
+    shared = "u/ada/shared"
+    for path in (SCRIPT, shared):
+        await deploy(api.admin, path, content="def main(items: list): ...", **AS_ADA, **settings)
+    for name in ("dev", "op"):
+        share = {"owner": f"u/{name}", "write": False}
+        assert (await api.admin.post(f"{W}/acls/add/script/{shared}", json=share)).status_code == 200
+    for path, sees in ((SCRIPT, True), (shared, False)):
+        first = await run(api.developer, path, {"items": ["of dev"]})
+        second = await run(api.operator, path, {"items": ["of op"]})
+        assert (await api.operator.get(f"{W}/jobs_u/get/{first}")).status_code == (200 if sees else 404)
+        told = (await api.developer.get(f"{W}/jobs_u/get/{first}")).json()
+        assert told["type"] == ("CompletedJob" if sees else "QueuedJob")
+        assert told.get("canceled_reason") == (f"debounced by {second}" if sees else None)
+    hidden = await api.developer.post(
+        f"{W}/jobs/run/p/{SCRIPT}", params={"invisible_to_owner": "true"}, json={"items": ["hidden"]}
+    )
+    await run(api.operator, SCRIPT, {"items": [2]})
+    assert (await api.developer.get(f"{W}/jobs_u/get/{hidden.text}")).json()["type"] == "QueuedJob"

@@ -53,6 +53,18 @@ def test_a_key_of_its_own_reaches_beyond_path_and_arguments_but_not_beyond_works
     assert key(b"{}", debounce_key="k") != key(b"{}", stranger, debounce_key="k")
 
 
+def test_lists_are_put_together_only_of_what_whoever_gets_them_may_see() -> None:
+    def gathered(args: bytes = b'{"items": [1]}', **origin: object) -> str:
+        settings = {"debounce_args_to_accumulate": ["items"], "debounce_key": "k"}
+        return key(args, replace(ORIGIN, **origin), **settings)  # type: ignore[arg-type]
+
+    assert gathered(giver="bob@x") == gathered(path="f/a/c", kind="flow") == gathered()
+    apart = gathered(is_apart=True)
+    others = [gathered(path="f/b/b"), apart, gathered(is_hidden=True), gathered(giver="bob@x", is_apart=True)]
+    assert len({gathered(), *others}) == 1 + len(others)
+    assert gathered(b'{"items": ["$var:u/alice/x"]}') == apart
+
+
 @pytest.mark.parametrize("value", [b'"text"', b"1", b"{}", b"true"])
 def test_what_is_to_be_put_together_must_be_a_list(value: bytes) -> None:
     with pytest.raises(BadRequest, match="items"):

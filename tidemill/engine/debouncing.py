@@ -49,6 +49,7 @@ class Origin:
 
     `giver`: the account of who sent the arguments. References in them are put in under the rights of one person, so
     that lists with references, and those that only who sent them may see, are put together of what the same one sent.
+    `is_apart`: the giver may not see what others run at the path. `is_hidden`: nobody but the giver is to see the call.
     """
 
     workspace: str
@@ -56,6 +57,8 @@ class Origin:
     path: str
     actor: str
     giver: str
+    is_apart: bool = False
+    is_hidden: bool = False
 
 
 def rule_of(settings: Mapping[str, Any], origin: Origin, args: bytes) -> Rule | None:
@@ -77,10 +80,9 @@ def rule_of(settings: Mapping[str, Any], origin: Origin, args: bytes) -> Rule | 
     else:
         rest = {name: value.strip() for name, value in sorted(fields.items()) if name not in gathered}
         what = f"{origin.kind} {origin.path} {jsontext.build_object(rest).hex()}"
-    is_private = bool(gathered) and (settings.get("visible_to_runner_only") or contains_reference(args))
-    giver = origin.giver if is_private else ""
+    group = _group(origin, args, is_hidden=bool(settings.get("visible_to_runner_only"))) if gathered else ""
     return Rule(
-        key=_digest(origin.workspace, origin.actor, giver, what),
+        key=_digest(origin.workspace, origin.actor, group, what),
         delay_s=float(delay_s),
         gathered=gathered,
         most_s=settings.get("max_total_debouncing_time") or None,
@@ -113,6 +115,18 @@ def _elements(name: str, value: bytes) -> bytes:
     if not value.startswith(b"["):
         raise BadRequest(f"'{name}' must be a list: what is sent within a while is put together.")
     return value[1:-1].strip()
+
+
+def _group(origin: Origin, args: bytes, *, is_hidden: bool) -> str:
+    """Calls of which lists are put together: whoever gets them could see what the others sent anyway."""
+    is_hidden = is_hidden or origin.is_hidden
+    is_alone = is_hidden or origin.is_apart or contains_reference(args)
+    return f"{'hidden' if is_hidden else 'shown'} {origin.giver if is_alone else _folder(origin.path)}"
+
+
+def _folder(path: str) -> str:
+    """The folder or person that a path belongs to: who may see what runs there is decided by that."""
+    return "/".join(path.split("/")[:2])
 
 
 def _read(template: str, args: bytes) -> Mapping[str, object]:

@@ -71,6 +71,7 @@ __all__ = [
     "readable_owners",
     "require",
     "require_scope",
+    "sees_runs_at",
 ]
 
 DEPLOYERS: Final = "wm_deployers"
@@ -197,6 +198,11 @@ def _operator_refusal(principal: Principal, action: Action, kind: ItemKind) -> s
     if not principal.is_job:
         return f"Operators may {action} a {kind} only from inside of a job."
     return ""
+
+
+def sees_runs_at(principal: Principal, path: Path) -> bool:
+    """Whether it may see what others run at a path, unless they hide it: shares of what lies there do not count."""
+    return _path_right(principal, path, NO_SHARES) is not None
 
 
 def _job(principal: Principal, action: Action, job: JobTarget) -> Decision:

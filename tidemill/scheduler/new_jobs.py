@@ -121,7 +121,14 @@ async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wa
         options["scheduled_for"] = wanted.scheduled_for
     flow_args = wanted.args if what.kind in WHOLE_FLOWS else None
     person = acts_for(settings, actor=caller.actor, email=caller.email, flow_args=flow_args)
-    origin = Origin(workspace=caller.workspace, kind=what.kind, path=what.path, actor=person.actor, giver=caller.email)
+    origin = Origin(
+        workspace=caller.workspace,
+        kind=what.kind,
+        path=what.path,
+        actor=person.actor,
+        giver=caller.email,
+        is_apart=not permit.sees_runs_at(caller, parse_path(what.path)),
+    )
     rule = rule_of(settings, origin, wanted.args)
     if rule is not None and rule.gathered:
         options["gathers"] = rule.gathered

@@ -28,7 +28,7 @@ from tidemill.model.failpoint import failpoint
 from tidemill.model.identity import CredentialKind, Principal
 from tidemill.model.ids import milliseconds, new_id
 from tidemill.model.job import WHOLE_FLOWS
-from tidemill.model.path import check_name
+from tidemill.model.path import check_name, parse_path
 from tidemill.model.script import passed_on
 from tidemill.server.jobs_seen import not_there
 from tidemill.server.moments import in_utc
@@ -255,7 +255,7 @@ def _new_job(caller: Principal, what: Runnable, args: Kept, *, args_text: bytes,
     limit = settings.get("concurrent_limit")
     flow_args = args_text if what.kind in WHOLE_FLOWS else None
     person = acts_for(settings, actor=caller.actor, email=caller.email, flow_args=flow_args)
-    rule = _debounce(caller, what, person.actor, args_text)
+    rule = _debounce(caller, what, person.actor, args_text, query=query)
     if rule is not None and rule.gathered:
         options["gathers"] = rule.gathered
     return NewJob(
@@ -294,11 +294,19 @@ def _debounce_key(new: NewJob) -> str:
     return "" if new.debounce is None else new.debounce.key
 
 
-def _debounce(caller: Principal, what: Runnable, actor: str, args: bytes) -> Rule | None:
+def _debounce(caller: Principal, what: Runnable, actor: str, args: bytes, *, query: RunQuery) -> Rule | None:
     """How it waits for newer calls: not with an event for a preprocessor, nor where it goes on from a step."""
     if what.kind not in DEBOUNCED or what.path is None or not what.options.keys().isdisjoint({"preprocess", "again"}):
         return None
-    origin = Origin(workspace=caller.workspace, kind=what.kind, path=what.path, actor=actor, giver=caller.email)
+    origin = Origin(
+        workspace=caller.workspace,
+        kind=what.kind,
+        path=what.path,
+        actor=actor,
+        giver=caller.email,
+        is_apart=not permit.sees_runs_at(caller, parse_path(what.path)),
+        is_hidden=query.invisible_to_owner,
+    )
     return rule_of(what.settings, origin, args)
 
 
