@@ -97,11 +97,15 @@ async def test_arguments_and_the_session_are_those_of_rows(database: Database) -
         assert await columnar(session).run_columnar(statement("insert into seen values (1)")) is None
 
 
-@pytest.mark.parametrize("text", ["insert into kept values (1) returning a", "show tables", "call twice()", "do 1"])
+@pytest.mark.parametrize(
+    "text",
+    ["insert into kept values (1) returning a", "show tables", "call twice()", "do 1", "select put() into @kept"],
+)
 async def test_what_is_no_query_is_left_to_rows(database: Database, text: str) -> None:
     """Nothing was done."""
     await ask(database, "create or replace table kept (a int)")
     await ask(database, "create or replace procedure twice() begin insert into kept values (2); select 1; end")
+    await ask(database, "create or replace function put() returns int begin insert into kept values (3); return 3; end")
     async with database.session(PLAIN) as session:
         assert await columnar(session).run_columnar(statement(text)) is None
         assert await rows_of(session, "select count(*) from kept") == [(0,)]

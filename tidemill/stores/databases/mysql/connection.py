@@ -101,19 +101,26 @@ class MysqlConnection:
 
     def run(self, statement: Statement) -> Sequence[BlockingResult]:
         """See `BlockingConnection.run`."""
+        return self._run(statement, only_rows=False)
+
+    def _run(self, statement: Statement, *, only_rows: bool) -> Sequence[BlockingResult]:
+        """With `only_rows` what gives none is not run, and gives nothing here."""
         if self._options.read_only:
             self._only_read(statement)
         self._changed = True
         text, arguments = by_position(statement, DIALECTS["mysql"])
         parameters = [parameter(argument) for argument in arguments]
         try:
-            number, _, _ = self._driver.prepare(text)
+            number, _, columns = self._driver.prepare(text)
         except err.MySQLError as error:
             if error.args[0] != _NOT_PREPARED or arguments:
                 raise query_failed(error, statement) from error
-            return [self._run_unprepared(text, statement)]
+            return [] if only_rows else [self._run_unprepared(text, statement)]
         except _FAILURES as error:
             raise query_failed(error, statement) from error
+        if only_rows and not columns:
+            self.forget(number)
+            return []
         try:
             head = self._driver.execute(number, parameters)
             return self._results(statement, head, number)
@@ -127,9 +134,12 @@ class MysqlConnection:
         """See `ColumnarConnection.run_columnar`: of queries, which give one result."""
         if _first_word(statement) not in _QUERIES:
             return None
-        (result,) = self.run(statement)
+        results = self._run(statement, only_rows=True)
+        if not results:
+            return None
+        (result,) = results
         assert isinstance(result, MysqlResult)
-        return ColumnarMysqlResult(self, statement, result.take_over(), result.number) if result.columns else None
+        return ColumnarMysqlResult(self, statement, result.take_over(), result.number)
 
     def _run_unprepared(self, text: str, statement: Statement) -> "MysqlResult":
         """One of the few that MySQL does not prepare. The text of its rows would not be exact: it may have none."""
