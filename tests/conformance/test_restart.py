@@ -323,3 +323,41 @@ def test_a_flow_below_keeps_the_version_that_was_approved_too(http: httpx.Client
     begun(http, asked)
     answer(http, http.get(f"jobs_u/get/{asked}").json()["flow_status"]["modules"][0]["job"], ask)
     assert ended(http, asked)["result"] == "agreed"
+
+
+@pytest.mark.parametrize("kind", ["branch", "loop", "flow"])
+def test_what_was_approved_inside_of_a_step_holds_for_the_version_that_ran(http: httpx.Client, kind: str) -> None:
+    below, path, ask = f"u/admin/asks_{kind}", f"u/admin/around_{kind}", asks("ask")
+    deployed(http, below, [ask])
+    iterator = {"type": "static", "value": [1]}
+    inside: dict[str, object] = {
+        "branch": {"type": "branchall", "branches": [{"modules": [ask]}]},
+        "loop": {"type": "forloopflow", "iterator": iterator, "modules": [ask], "skip_failures": False},
+        "flow": {"type": "flow", "path": below, "input_transforms": {}},
+    }[kind]
+    before: list[dict[str, Any]] = [who("a"), {"id": "inner", "value": inside}]
+    deployed(http, path, [*before, who("b"), gives("pay", "'agreed'")])
+    job_id = http.post(f"jobs/run/f/{path}", json={}).text
+    answer(http, child_of(http, job_id, 1), ask)
+    assert ended(http, job_id)["result"] == "agreed"
+    newest = deployed(http, path, [*before, who("b"), gives("pay", "'more than agreed'")])
+    middle = again(http, job_id, step_id="b")
+    ended(http, middle)
+    for run in (job_id, middle):
+        assert ended(http, again(http, run, step_id="pay"))["result"] == "agreed"
+        refused = http.post(f"jobs/restart/f/{run}", json={"step_id": "pay", "flow_version": newest})
+        assert (refused.status_code, "approvals" in refused.text) == (409, True)
+    anew = again(http, job_id, step_id="inner")
+    answer(http, child_of(http, anew, 1), ask)
+    assert ended(http, anew)["result"] == "more than agreed"
+
+
+def child_of(http: httpx.Client, job_id: str, number: int) -> str:
+    """The job of what a step runs inside of it, once there is one."""
+    ends_at = time.monotonic() + WAIT_S
+    while True:
+        module = http.get(f"jobs_u/get/{job_id}").json()["flow_status"]["modules"][number]
+        if found := (module.get("flow_jobs") or [module.get("job")])[0]:
+            return str(found)
+        assert time.monotonic() < ends_at
+        http.get(f"jobs_u/getupdate/{job_id}", params={"running": "true"})

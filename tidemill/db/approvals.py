@@ -157,6 +157,27 @@ async def approvers(statements: Statements, workspace: str, levels: Collection[U
     return await statements.fetch_all(_SQL["approvers"], Approver, workspace_id=workspace, levels=list(levels))
 
 
+async def answered_below(
+    statements: Statements,
+    workspace: str,
+    *,
+    jobs: Collection[UUID] = (),
+    levels: Collection[UUID] = (),
+    steps: Collection[str] = (),
+    most: int | None = None,
+) -> bool:
+    """Whether answers were counted by `jobs`, or by what `levels` started for `steps` (`most`: below that index)."""
+    found: bool = await statements.fetch_value(
+        _SQL["answered_below"],
+        workspace_id=workspace,
+        jobs=list(jobs),
+        levels=list(levels),
+        steps=list(steps),
+        most=most,
+    )
+    return found
+
+
 def _answer(row: dict[str, object]) -> Answer:
     payload = row.pop("payload")
     groups = row.pop("groups")

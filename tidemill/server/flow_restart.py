@@ -7,7 +7,7 @@ from uuid import UUID
 import anyio.to_thread
 import msgspec
 
-from tidemill.db import flow_runs, flows, jobs
+from tidemill.db import approvals, flow_runs, flows, jobs
 from tidemill.db.flows import FlowVersion
 from tidemill.db.jobs import WholeJob
 from tidemill.db.pool import Statements
@@ -165,12 +165,29 @@ async def again_of(statements: Statements, workspace: str, job_id: UUID, path: S
         if each.delete_after_use:
             raise Conflict(f"What step '{each.id}' gave was erased: start from it, or from an earlier step.")
     step, old = level.steps[index], state.steps[index] if index < len(state.steps) else None
-    again = Again(ids=tuple(each.id for each in level.steps[:index]), done=tuple(_kept(each, job_id) for each in done))
+    again = Again(
+        ids=tuple(each.id for each in level.steps[:index]),
+        done=tuple(_kept(each, job_id) for each in done),
+        answered_below=index > 0 and await _answered_below(statements, workspace, job_id, level.steps[:index], done),
+    )
     if at.branch_or_iteration_n is None and not inner:
         return again
     if old is None:
         raise Conflict(f"The run did not begin '{at.step_id}': start from it as a whole.")
     return await _inside(statements, workspace, job_id, step, old, at=at, inner=inner, again=again)
+
+
+async def _answered_below(
+    statements: Statements, workspace: str, level: UUID, steps: Sequence[Step], done: Sequence[StepState]
+) -> bool:
+    """Whether something was answered inside of `steps`, which are `done`."""
+    return await approvals.answered_below(
+        statements,
+        workspace,
+        jobs=[each.job for each in done if each.job is not None],
+        levels={level, *(holder for each in done for holder, _ in each.kept)},
+        steps=[each.id for each in steps],
+    )
 
 
 async def _inside(
@@ -196,7 +213,12 @@ async def _inside(
                 )
             parts = _parts(old, level, number)
             await _require_ended(statements, workspace, parts, step=step.id)
-            again = msgspec.structs.replace(again, child=number, kept=parts)
+            answered = await approvals.answered_below(
+                statements, workspace, levels=[holder for holder, _ in parts], steps=[step.id], most=number
+            )
+            again = msgspec.structs.replace(
+                again, child=number, kept=parts, answered_below=again.answered_below or answered
+            )
             if inner:
                 holder = next((at_level for at_level, end in old.kept if number < end), level)
                 found = await flow_runs.iteration(statements, holder, step=step.id, index=number)

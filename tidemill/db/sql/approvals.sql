@@ -64,3 +64,23 @@ order by id;
 select used_level as level, used_step as step, resume_id, approver from flow_answer
 where workspace_id = :workspace_id and used_level = any(:levels) and approved
 order by id;
+
+-- name: answered_below
+-- Whether answers were counted by the jobs :jobs, or by what the levels :levels have started for the steps :steps (of a loop
+-- up to the index :most, where one is given), or anywhere below those.
+with recursive below (id) as (
+  (select unnest(:jobs::uuid[])
+   union
+   select id from job
+   where workspace_id = :workspace_id and parent_job = any(:levels::uuid[]) and flow_step_id = any(:steps::text[])
+     and (:most::int is null or flow_index < :most))
+  union
+  select inside.id from below b cross join lateral (
+    select j.id from job j where j.parent_job = b.id and j.flow_step_id is not null
+    union all
+    select (s ->> 'job')::uuid from flow_run f cross join lateral json_array_elements(f.state -> 'steps') s
+    where f.job_id = b.id and s ->> 'job' is not null) inside)
+select exists (select from below b join flow_answer a on a.used_level = b.id)
+  or exists (
+    select from below b join flow_run f on f.job_id = b.id cross join lateral json_array_elements(f.state -> 'steps') s
+    where s ->> 'verdict' is not null) as found;

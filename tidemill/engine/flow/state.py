@@ -109,6 +109,7 @@ class Again(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         branch: which branch the next step chooses.
         inner: where the first child of the next step goes on.
         version: of the flow that is run, which answers to what it asked were given for; None: the newest.
+        answered_below: whether there are answers to what was asked inside of steps that are not run again.
     """
 
     ids: tuple[str, ...] = ()
@@ -118,13 +119,13 @@ class Again(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     branch: int | None = None
     inner: "Again | None" = None
     version: int | None = None
+    answered_below: bool = False
 
     @property
     def is_answered(self) -> bool:
         """Whether answers to what a step asked are taken over."""
-        return any(each.verdict is not None for each in self.done) or (
-            self.inner is not None and self.inner.is_answered
-        )
+        is_own = self.answered_below or any(each.verdict is not None for each in self.done)
+        return is_own or (self.inner is not None and self.inner.is_answered)
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
