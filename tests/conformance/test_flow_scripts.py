@@ -1,0 +1,102 @@
+"""What the scripts of a flow run as: which version, where, how many at once, in which language."""
+
+from itertools import pairwise
+from typing import Any
+
+import httpx
+
+from tests.conformance.test_restart import begun, ended
+
+SEEN = {"x": {"type": "javascript", "expr": "flow_input.x"}}
+
+
+def started(http: httpx.Client, *modules: dict[str, Any], x: object = 1) -> str:
+    answer = http.post("jobs/run/preview_flow", json={"value": {"modules": list(modules)}, "args": {"x": x}})
+    assert answer.status_code == 201, answer.text
+    return answer.text
+
+
+def deployed(http: httpx.Client, path: str, content: str, **more: object) -> str:
+    body = {"path": path, "summary": "", "content": content, "language": "python3", **more}
+    answer = http.post("scripts/create", json=body)
+    assert answer.status_code == 201, answer.text
+    return answer.text
+
+
+def test_a_script_is_run_by_its_newest_version_or_the_one_that_is_named(http: httpx.Client) -> None:
+    path = "u/admin/versions_of_a_step"
+    first = deployed(http, path, "def main(x):\n    return ['first', x]\n")
+    deployed(http, path, "def main(x):\n    return ['second', x]\n", parent_hash=first)
+    script = {"type": "script", "path": path, "input_transforms": SEEN}
+    for value, said in ((script, "second"), ({**script, "hash": first}, "first")):
+        job = ended(http, started(http, {"id": "a", "value": value}))
+        assert (job["success"], job["result"]) == (True, [said, 1])
+    gone = ended(http, started(http, {"id": "a", "value": {**script, "hash": "0123456789abcdef"}}))
+    assert (gone["success"], path in gone["result"]["error"]["message"]) == (False, True)
+
+
+def test_a_step_runs_under_its_own_tag_and_priority(http: httpx.Client) -> None:
+    path = "u/admin/tag_of_a_step"
+    deployed(http, path, "def main(x):\n    return x\n", tag="of-the-script")
+    named = {"type": "script", "path": path, "input_transforms": SEEN, "tag_override": "of-the-step-$args[x]"}
+    inline = {"type": "rawscript", "language": "bash", "content": "", "tag": "of-the-source"}
+    for value, tag in (
+        (named, "of-the-step-1"),
+        ({**named, "tag_override": None}, "of-the-script"),
+        (inline, "of-the-source"),
+    ):
+        flow = started(http, {"id": "a", "value": value, "priority": 7})
+        begun(http, flow)
+        step = http.get(f"jobs_u/get/{flow}").json()["flow_status"]["modules"][0]["job"]
+        job = http.get(f"jobs_u/get/{step}").json()
+        assert (job["type"], job["tag"], job["priority"]) == ("QueuedJob", tag, 7)
+        assert http.post(f"jobs_u/queue/cancel/{flow}", json={}).status_code == 200
+
+
+def test_so_many_steps_run_at_once_as_their_limit_says(http: httpx.Client) -> None:
+    content = (
+        "import time\ndef main(x):\n    begun = time.time()\n    time.sleep(0.2)\n    return [begun, time.time()]\n"
+    )
+    inputs = {"x": {"type": "javascript", "expr": "flow_input.iter.value"}}
+    step = {"type": "rawscript", "language": "python3", "content": content, "input_transforms": inputs}
+    limited = {**step, "concurrent_limit": 1, "custom_concurrency_key": "one-of-these"}
+    loop = {
+        "type": "forloopflow",
+        "iterator": {"type": "static", "value": [1, 2, 3]},
+        "modules": [{"id": "a", "value": limited}],
+        "parallel": True,
+        "skip_failures": False,
+    }
+    job = ended(http, started(http, {"id": "l", "value": loop}))
+    assert job["success"], job["result"]
+    times = sorted(job["result"])
+    assert all(ends <= begins for (_, ends), (begins, _) in pairwise(times)), times
+
+
+def test_a_query_is_a_step_like_any_other(http: httpx.Client) -> None:
+    query = {"type": "rawscript", "language": "duckdb", "content": "-- $x (int)\nselect $x + 1 as n\n"}
+    after = {"type": "rawscript", "language": "bash", "content": 'n="$1"\necho "n is $n"\n'}
+    inputs = {"n": {"type": "javascript", "expr": "results.q[0].n"}}
+    job = ended(
+        http,
+        started(
+            http,
+            {"id": "q", "value": {**query, "input_transforms": SEEN}},
+            {"id": "b", "value": {**after, "input_transforms": inputs}},
+            x=41,
+        ),
+    )
+    assert (job["success"], job["result"]) == (True, "n is 42")
+
+
+def test_a_failed_iteration_of_a_while_loop_may_be_excused(http: httpx.Client) -> None:
+    content = "def main(x):\n    if x == 1:\n        raise ValueError('one')\n    return x\n"
+    inputs = {"x": {"type": "javascript", "expr": "flow_input.iter.index"}}
+    step = {"type": "rawscript", "language": "python3", "content": content, "input_transforms": inputs}
+    inner = {"id": "a", "value": step, "stop_after_if": {"expr": "result == 2"}}
+    loop = {"type": "whileloopflow", "modules": [inner], "skip_failures": True}
+    job = ended(http, started(http, {"id": "w", "value": loop}))
+    assert (job["success"], [each if isinstance(each, int) else "failed" for each in job["result"]]) == (
+        True,
+        [0, "failed", 2],
+    )
