@@ -117,6 +117,8 @@ async def test_some_bytes_of_a_result(api: Api, size: int, as_list: bool) -> Non
         answer = await api.developer.get(address, headers={"Range": f"bytes={asked}"})
         assert (answer.status_code, answer.content) == (206, result[start:end]), asked
         assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{whole}"
+    answer = await api.developer.get(address)
+    assert (answer.content, answer.headers["Content-Length"]) == (result, str(whole))
     assert (await api.developer.get(address, headers={"Range": f"bytes={whole}-"})).status_code == 416
     for ignored in ("bytes=1-0", "bytes=0-1,3-4", "lines=1-2"):
         answer = await api.developer.get(address, headers={"Range": ignored})

@@ -111,6 +111,21 @@ async def test_a_large_result_is_in_memory_once_on_its_way_to_the_next_step(data
         assert (await result_of(database, flow) or ("",))[0] == "success"
 
 
+async def test_a_large_value_is_handed_on_by_pieces(database: Database, tmp_path: Path, large: bytes) -> None:
+    async with worker_parts(database, tmp_path) as parts:
+        kept = await parts.values.keep(large, what="The value")
+        assert kept.digest is not None
+        seen = hashlib.sha256()
+        tracemalloc.start()
+        pieces, size = await parts.values.pieces(kept.digest)
+        async for piece in pieces:
+            seen.update(piece)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert (size, seen.digest()) == (len(large), hashlib.sha256(large).digest())
+    assert most < 20_000_000
+
+
 async def test_what_is_wanted_as_a_whole_is_whole(database: Database, tmp_path: Path) -> None:
     rows = [{"id": number, "text": "x" * 50} for number in range(40_000)]
     raw = json.dumps({"rows": rows, "name": "n"}).encode()

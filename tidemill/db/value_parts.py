@@ -4,7 +4,7 @@ What has no index (a small value, one that was kept before there were any, one t
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,7 +26,7 @@ _MOST_KEPT_BYTES: Final = 8 << 20
 _NOT_AS_TOLD: Final = (NotFound, ContentDamaged, msgspec.DecodeError)
 """The value is kept in another way than its index tells, or damaged: reading all of it shows which."""
 _MOST_BLOCKS_KEPT: Final = 16
-"""Of one reading: what is longer is hardly read again."""
+"""Of one reading: what is longer is hardly read again. A value is handed on as a whole by pieces of so many."""
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -53,6 +53,10 @@ def parts_of(raw: bytes | Mapping[str, bytes], packed: Packed) -> bytes | None:
     blocks, root = packed.blocks, index_of(raw) if isinstance(raw, bytes) else index_of_object(raw)
     kept = _Kept(blocks.size_bytes, blocks.block_bytes, blocks.stored_bytes, blocks.digests, root)
     return msgspec.msgpack.encode(kept)
+
+
+async def _alone(text: bytes) -> AsyncIterator[bytes]:
+    yield text
 
 
 def stretch_of(size: int, start: int, end: int | None) -> tuple[int, int]:
@@ -113,6 +117,31 @@ class ValueParts:
         text = await self._content.get(digest)
         start_at, end_at = stretch_of(len(text), start, end)
         return text[start_at:end_at], len(text)
+
+    async def pieces(self, digest: str) -> tuple[AsyncIterator[bytes], int]:
+        """The bytes of a value, piece by piece, and how many it has. The first piece has been read by then.
+
+        Raises:
+            NotFound, ContentDamaged, Unavailable: as `part`; the pieces, too.
+        """
+        blocks, _ = await self._index(digest) or (None, None)
+        if blocks is not None:
+            try:
+                first = await self._piece(digest, blocks, 0)
+                return self._all_pieces(digest, blocks, first), blocks.size_bytes
+            except _NOT_AS_TOLD:
+                self._indexes.pop(digest, None)
+        text = await self._content.get(digest)
+        return _alone(text), len(text)
+
+    async def _all_pieces(self, digest: str, blocks: Blocks, first: bytes) -> AsyncIterator[bytes]:
+        yield first
+        for number in range(_MOST_BLOCKS_KEPT, len(blocks.stored_bytes), _MOST_BLOCKS_KEPT):
+            yield await self._piece(digest, blocks, number)
+
+    async def _piece(self, digest: str, blocks: Blocks, first: int) -> bytes:
+        last = min(first + _MOST_BLOCKS_KEPT, len(blocks.stored_bytes)) - 1
+        return await self._content.get_blocks(digest, blocks, first, last)
 
     async def _found(
         self, digest: str, blocks: Blocks, place: Place, need: Need, *, at: int, entire: bool

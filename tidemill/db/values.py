@@ -4,7 +4,7 @@ The object store and what looks after it serve packed logs (`db/logs.py`) as wel
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -114,6 +114,10 @@ class Values:
         text = b"null" if inline is None else inline
         first, last = stretch_of(len(text), start, end)
         return text[first:last], len(text)
+
+    async def pieces(self, digest: str) -> tuple[AsyncIterator[bytes], int]:
+        """The JSON text of a value in the object store, piece by piece: see `ValueParts.pieces`."""
+        return await self._parts.pieces(digest)
 
     async def part(self, digest: str, need: Need, *, at: int, entire: bool) -> bytes | Large | Whole | None:
         """A part of a value in the object store: see `ValueParts.part`."""

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query
 from msgspec import UNSET, Raw, UnsetType
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from tidemill.db import audit, jobs, queue
 from tidemill.engine import permit
@@ -108,8 +108,11 @@ async def get_result(parts: InParts, caller: Caller, request: Request, id: str) 
         start = wanted[0] if wanted[0] >= 0 else size - len(stretch)
         told = {"Content-Range": f"bytes {start}-{start + len(stretch) - 1}/{size}", JOB_HEADER: str(outcome.id)}
         return raw_answer(stretch, status=HTTPStatus.PARTIAL_CONTENT, headers=told)
-    raw = await parts.values.fetch(outcome.result, outcome.result_object) or b"null"
-    return raw_answer(raw, headers={JOB_HEADER: str(outcome.id)})
+    headers = {JOB_HEADER: str(outcome.id)}
+    if outcome.result_object is None:
+        return raw_answer(b"null" if outcome.result is None else outcome.result, headers=headers)
+    pieces, size = await parts.values.pieces(outcome.result_object)
+    return StreamingResponse(pieces, headers={**headers, "Content-Length": str(size)}, media_type="application/json")
 
 
 @router.get(
