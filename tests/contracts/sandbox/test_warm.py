@@ -193,15 +193,15 @@ def main():
     assert (await run.python(LOOK, identity=ME)).result["others"] == 3
 
 
-async def test_child_of_a_job_cannot_say_that_it_is_done(run: Runner) -> None:
-    source = """
-import os, signal
+@pytest.mark.parametrize("ends", ["os.kill(parked, signal.SIGUSR1), os._exit(0)", "sys.exit(0)"])
+async def test_child_of_a_job_cannot_say_that_it_is_done(run: Runner, ends: str) -> None:
+    source = f"""
+import os, signal, sys
 def main():
     parked = os.getppid()
     child = os.fork()
     if child == 0:
-        os.kill(parked, signal.SIGUSR1)
-        os._exit(0)
+        {ends}
     os.waitpid(child, 0)
     import time; time.sleep(0.3)
     return 'mine'

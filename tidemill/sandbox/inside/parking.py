@@ -235,6 +235,7 @@ def use_up_gaps() -> None:
 def be_a_job(control: socket.socket) -> NoReturn:
     """Wait for a job, become it, run it."""
     memory = receive(control)
+    parked = os.getppid()
     head, files = unpack(memory)
     os.setsid()
     os.chdir(WORK)
@@ -250,7 +251,7 @@ def be_a_job(control: socket.socket) -> NoReturn:
     try:
         wind_up()
         if not code and "hurry" in head:
-            os.kill(os.getppid(), DONE)
+            os.kill(parked, DONE)  # not the parent: a child that the script has forked may come here, too
     finally:
         os._exit(code)
 
