@@ -127,7 +127,7 @@ export const workflowQuery = (workspace: string, job: string, hasEnded: boolean)
     queryKey: [...workflowKey(workspace, job), hasEnded] as const,
     placeholderData: (before: WorkflowStatus | null | undefined) => before,
     queryFn: async () => {
-      const found = await data(api.GET("/api/w/{workspace}/jobs_u/get/{id}", { params: { path: { workspace, id: job }, query: { no_logs: true, no_code: true } } }));
+      const found = await data(api.GET("/api/w/{workspace}/jobs_u/get/{id}", { params: { path: { workspace, id: job }, query: { no_logs: true, no_code: true, no_large: true } } }));
       return (found.workflow_as_code_status as WorkflowStatus | undefined) ?? null;
     },
   });
