@@ -157,3 +157,9 @@ class Member:
 def script(name: str) -> dict[str, object]:
     """A step that needs a worker."""
     return {"id": name, "value": {"type": "rawscript", "language": "bash", "content": "", "lock": ""}}
+
+
+def reads(name: str, expression: str) -> dict[str, object]:
+    """A step that needs a worker, with what an expression gives as its argument `seen`."""
+    transforms = {"seen": {"type": "javascript", "expr": expression}}
+    return {"id": name, "value": {**script(name)["value"], "input_transforms": transforms}}  # type: ignore[dict-item]

@@ -5,16 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.flow_workers import WORKSPACE, Member, result_of, script, start_flow, worker_parts
+from tests.flow_workers import WORKSPACE, Member, reads, result_of, script, start_flow, worker_parts
 from tidemill.db import prune
 from tidemill.db.pool import Database
 from tidemill.server.flow_restart import At, again_of
 from tidemill.worker.flows import known
-
-
-def reads(expression: str) -> dict[str, Any]:
-    transforms = {"seen": {"type": "javascript", "expr": expression}}
-    return {"id": "b", "value": {**script("b")["value"], "input_transforms": transforms}}  # type: ignore[dict-item]
 
 
 def loop(name: str, items: list[object], step: dict[str, object]) -> dict[str, object]:
@@ -25,8 +20,8 @@ def loop(name: str, items: list[object], step: dict[str, object]) -> dict[str, o
 @pytest.mark.parametrize(
     ("second", "place"),
     [
-        (reads("results.a"), "step 'b'"),
-        (reads("results.a + 1"), "step 'b'"),
+        (reads("b", "results.a"), "step 'b'"),
+        (reads("b", "results.a + 1"), "step 'b'"),
         ({"id": "b", "value": {"type": "identity"}}, ""),
         ({"id": "b", "value": {"type": "branchone", "branches": [], "default": []}}, ""),
     ],
@@ -57,7 +52,7 @@ async def test_a_result_of_a_run_that_was_removed_is_an_error(
 
 
 async def test_an_iteration_of_a_run_that_was_removed_is_an_error(database: Database, tmp_path: Path) -> None:
-    value = {"modules": [loop("a", [1, 2], script("each")), reads("results.a")]}
+    value = {"modules": [loop("a", [1, 2], script("each")), reads("b", "results.a")]}
     async with worker_parts(database, tmp_path) as parts:
         member = Member("one", parts)
         first = await start_flow(database, value, {})
@@ -77,7 +72,7 @@ async def test_many_large_results_are_loaded_in_one_go(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(known, "MOST_LOADS", 20)
-    value = {"modules": [loop("a", list(range(30)), script("each")), reads("results.a.map((row) => row.length)")]}
+    value = {"modules": [loop("a", list(range(30)), script("each")), reads("b", "results.a.map((row) => row.length)")]}
     async with worker_parts(database, tmp_path, inline_value_bytes="100") as parts:
         member = Member("one", parts)
         flow = await start_flow(database, value, {})
@@ -94,7 +89,7 @@ async def test_many_large_results_are_loaded_in_one_go(
 async def test_results_that_are_too_large_together_fail_the_step_that_wants_them(
     database: Database, tmp_path: Path
 ) -> None:
-    value = {"modules": [loop("a", [1, 2], script("each")), reads("results.a")]}
+    value = {"modules": [loop("a", [1, 2], script("each")), reads("b", "results.a")]}
     async with worker_parts(database, tmp_path, max_value_bytes="100000", inline_value_bytes="1000") as parts:
         member = Member("one", parts)
         flow = await start_flow(database, value, {})
@@ -112,7 +107,7 @@ async def test_a_step_that_asks_for_more_than_can_be_loaded_fails(
 ) -> None:
     monkeypatch.setattr(known, "MOST_LOADS", 5)
     wants = f"[{', '.join(f'results.s{number}.x' for number in range(10))}]"
-    value = {"modules": [*(script(f"s{number}") for number in range(10)), reads(wants)]}
+    value = {"modules": [*(script(f"s{number}") for number in range(10)), reads("b", wants)]}
     async with worker_parts(database, tmp_path) as parts:
         one = Member("one", parts)
         flow = await start_flow(database, value, {})

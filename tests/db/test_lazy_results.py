@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from tests.flow_workers import Member, deploy, result_of, script, start_flow, worker_parts
+from tests.flow_workers import Member, deploy, reads, result_of, script, start_flow, worker_parts
 from tidemill.db.pool import Database
 from tidemill.db.queries import inline
 from tidemill.db.queue import ClaimedJob
@@ -56,11 +56,6 @@ def large() -> bytes:
     """About a hundred megabytes."""
     rows = b", ".join(ROW % (number, number, number * 0x9E3779B97F4A7C15 % 2**256) for number in range(ROWS))
     return b'{"rows": [' + rows + b'], "count": 17}'
-
-
-def reads(step: str, expression: str) -> dict[str, object]:
-    value = {**script(step)["value"], "input_transforms": {"seen": {"type": "javascript", "expr": expression}}}  # type: ignore[dict-item]
-    return {"id": step, "value": value}
 
 
 async def args_of(parts: WorkerParts, job: ClaimedJob) -> bytes:

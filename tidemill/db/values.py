@@ -47,15 +47,17 @@ class Values:
         self.inline_bytes = inline_bytes
         self.max_bytes = max_bytes
 
-    async def keep(self, raw: bytes, *, what: str) -> Kept:
+    async def keep(self, raw: bytes, *, what: str, in_row: bool = True) -> Kept:
         """Where the JSON text `raw` is kept from now on. An object that no row names within a day is removed again.
+
+        Without `in_row` a small one is an object, too.
 
         Raises:
             TooLarge: it is over the hard limit; `what` names it in the message.
             Unavailable: the object store does not take it now.
         """
         self._require_room(len(raw), what)
-        if len(raw) <= self.inline_bytes:
+        if in_row and len(raw) <= self.inline_bytes:
             return Kept(inline=Json(raw))
         return Kept(digest=await self.store(raw, is_json=True))
 

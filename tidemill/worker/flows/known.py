@@ -79,7 +79,7 @@ class WantGathered:
 
 @dataclass(frozen=True, slots=True)
 class WantKept:
-    """A value is to be kept, so that rows can name it. It is known by its digest: it may be large.
+    """A value is to be an object, so that rows can name it. It is known by its digest: it may be large.
 
     `value`: its text or, of an object that is not put together, its members.
     """
@@ -228,10 +228,8 @@ class Known:
         if raw is None:
             return None
         found = definition_of(read_flow(raw))
-        if version is not None and _is_locked(found):
-            self._definitions[version] = found
-            if len(self._definitions) > _KNOWN:
-                self._definitions.popitem(last=False)
+        if version is not None:
+            self._remember_definition(version, found)
         return found
 
     def definition_of_version(self, version: FlowVersion) -> Definition:
@@ -239,9 +237,16 @@ class Known:
         found = self._definitions.get(version.id)
         if found is None:
             found = definition_of(read_flow(version.value))
-            if _is_locked(found):
-                self._definitions[version.id] = found
+            self._remember_definition(version.id, found)
         return found
+
+    def _remember_definition(self, version: int, found: Definition) -> None:
+        """Unless it may change yet: scripts that are not locked may get their locks."""
+        if any(map(is_unlocked, found.steps.values())):
+            return
+        self._definitions[version] = found
+        if len(self._definitions) > _KNOWN:
+            self._definitions.popitem(last=False)
 
     async def load(self, want: Want, memo: Memo, held: ClaimedJob) -> None:
         """Bring what a plan wants. What cannot be had for reasons of the flow's own is an answer, too.
@@ -266,9 +271,9 @@ class Known:
 
     async def _kept(self, value: bytes | Mapping[str, bytes]) -> Kept:
         what, values = "A value of the flow", self._parts.values
-        return await (
-            values.keep(value, what=what) if isinstance(value, bytes) else values.keep_object(value, what=what)
-        )
+        if isinstance(value, bytes):
+            return await values.keep(value, what=what, in_row=False)
+        return await values.keep_object(value, what=what)
 
     async def _part(self, want: WantPart, memo: Memo) -> bytes | Large | None:
         found = await self._parts.values.part(want.digest, want.need, at=want.at, entire=want.entire)
@@ -352,11 +357,6 @@ class Known:
             self._people.clear()
         self._people[workspace, email] = time.monotonic() + _BELIEVED_S, found
         return found
-
-
-def _is_locked(definition: Definition) -> bool:
-    """Whether a version stays as it is: one with scripts that are not locked yet may get their locks."""
-    return not any(map(is_unlocked, definition.steps.values()))
 
 
 def answer_of(memo: Memo, want: Want) -> object:

@@ -29,7 +29,7 @@ from tidemill.engine.flow.commands import (
     Started,
 )
 from tidemill.engine.flow.progress import error_json, failure_json
-from tidemill.engine.flow.state import Again, FlowState, Place, ResultOf, new_state
+from tidemill.engine.flow.state import Again, FlowState, Place, Ref, ResultOf, new_state
 from tidemill.engine.on_behalf import acts_for
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest, ExpressionFailed
@@ -44,6 +44,10 @@ from tidemill.worker.flows.views import View, options_of
 
 MOST: Final = 1000
 """So many jobs come into being in one statement, about; what more there is to do, the flow's own job does."""
+MOST_BYTES: Final = 4 << 20
+"""Of new values in one statement, about; the same."""
+SHARED_BYTES: Final = 16 * 1024
+"""Up to here the row of each iteration holds a value itself that all have."""
 
 
 class Plan(Collected):
@@ -108,7 +112,8 @@ class Plan(Collected):
 
     def run(self) -> None:
         """Work out all that follows, up to a bound: then the levels that have not heard everything look themselves."""
-        while self._events and len(self._jobs) < MOST:
+        most_bytes = self._values.kept_bytes + MOST_BYTES
+        while self._events and len(self._jobs) < MOST and self._values.kept_bytes < most_bytes:
             level, event = self._events.popleft()
             view = self.views.get(level)
             if view is not None and view.is_in_queue:
@@ -294,7 +299,7 @@ class Plan(Collected):
     def _record(self, view: View, record: Record) -> None:
         succeeded = record.succeeded
         try:
-            result = self._input_of(view) if record.result is None else self._values.kept(record.result)
+            result = self._input_of(view) if record.result is None else self._passed_on(view, record.result)
         except ExpressionFailed as error:
             result, succeeded = Kept(inline=Json(failure_json(error))), False
         status = "success" if succeeded else "failure"
@@ -302,6 +307,14 @@ class Plan(Collected):
         self._jobs.append(Placed(job, "none"))
         self._end(_fresh(job, status, result), None)
         self.tell(view.id, Ended(step=record.step.id, job=record.job, succeeded=succeeded))
+
+    def _passed_on(self, view: View, result: bytes | Ref) -> Kept:
+        """What a step gives that runs nothing. In a loop the rows of all iterations name it instead of holding it."""
+        kept = self._values.kept(result)
+        if kept.inline is None or len(kept.inline.raw) <= SHARED_BYTES:
+            return kept
+        is_in_loop = Around(view, self._values, self.views.get).iteration() is not None
+        return self._values.as_object(kept.inline.raw) if is_in_loop else kept
 
     def _finish(self, view: View, finish: Finish) -> None:
         try:

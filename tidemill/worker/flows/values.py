@@ -60,6 +60,9 @@ class PlanValues:
         self._children: dict[tuple[UUID, str], dict[int, UUID]] = {}
         self._items: dict[tuple[UUID, str], list[msgspec.Raw]] = {}
         self._answers: dict[tuple[UUID, str], tuple[Answer, ...]] = {}
+        self._together: dict[tuple[UUID, str], tuple[Gathered, Kept]] = {}
+        self.kept_bytes = 0
+        """Of all new values that rows hold or name from now on."""
 
     def add_result(self, job: UUID, result: Kept, *, child_of: tuple[UUID, str, int] | None = None) -> None:
         """A job ends with this plan. `child_of`: level, step and index of one of several children."""
@@ -67,6 +70,7 @@ class PlanValues:
         if child_of is not None:
             level, step, index = child_of
             self._children.setdefault((level, step), {})[index] = job
+            self._together.pop((level, step), None)
 
     def add_level(self, level: UUID) -> None:
         """A level comes into being with this plan: its id is another one at the next try."""
@@ -175,15 +179,17 @@ class PlanValues:
             case ResultOf():
                 return self._result(result.job)
             case Gathered():
-                return self._keep(self.text(result))
+                return self._kept_together(result)
             case _:
                 return self._keep(result)
 
     def kept_object(self, fields: Mapping[str, bytes]) -> Kept:
         """As `kept`, of the object that `jsontext.build_object` makes of `fields`: a large one is not put together."""
         pieces, digest = jsontext.object_pieces(fields), hashlib.sha256()
-        if sum(map(len, pieces)) <= self._inline_bytes:
-            return Kept(inline=Json(b"".join(pieces)))
+        size = sum(map(len, pieces))
+        if size <= self._inline_bytes:
+            return self._keep(b"".join(pieces))
+        self.kept_bytes += size
         for piece in pieces:
             digest.update(piece)
         return cast("Kept", answer_of(self._memo, WantKept(digest.digest(), fields)))
@@ -217,9 +223,19 @@ class PlanValues:
             )
         return b"[" + b",".join(texts) + b"]"
 
+    def _kept_together(self, ref: Gathered) -> Kept:
+        """Put together once, however many levels begin with it."""
+        found = self._together.get((ref.flow, ref.step))
+        if found is None or found[0] != ref:
+            found = self._together[ref.flow, ref.step] = ref, self._keep(self.text(ref))
+        return found[1]
+
     def _keep(self, raw: bytes) -> Kept:
-        if len(raw) <= self._inline_bytes:
-            return Kept(inline=Json(raw))
+        self.kept_bytes += len(raw)
+        return Kept(inline=Json(raw)) if len(raw) <= self._inline_bytes else self.as_object(raw)
+
+    def as_object(self, raw: bytes) -> Kept:
+        """A value in the object store, however small it is."""
         return cast("Kept", answer_of(self._memo, WantKept(hashlib.sha256(raw).digest(), raw)))
 
     def _result(self, job: UUID) -> Kept:
