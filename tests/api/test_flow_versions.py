@@ -140,7 +140,9 @@ async def test_lists_find_what_they_are_asked_for(api: Api) -> None:
     ]
     query = {"path_exact": "u/dev/a", "with_deployment_msg": "true", "without_description": "true"}
     (row,) = (await api.developer.get(f"{W}/flows/list", params=query)).json()
-    assert (row["deployment_msg"], row["description"]) == ("first", "")
+    assert (row["deployment_msg"], row["description"], row["value"]) == ("first", "", steps("a"))
+    (row,) = (await api.developer.get(f"{W}/flows/list", params=query | {"without_value": "true"})).json()
+    assert "value" not in row
 
 
 async def test_the_last_run_of_each_flow_is_told_to_those_who_may_see_it(api: Api) -> None:

@@ -97,7 +97,7 @@ class VersionLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which flows a list shows; None is no restriction."""
+    """Which flows a list shows, None is no restriction; and whether with their values."""
 
     archived: bool = False
     path_exact: str | None = None
@@ -106,6 +106,7 @@ class Filter:
     label: str | None = None
     paths: list[str] | None = None
     descending: bool = True
+    with_value: bool = True
 
 
 async def head(statements: Statements, workspace: str, path: str) -> FlowVersion | None:

@@ -55,14 +55,14 @@ class LastRun(msgspec.Struct, kw_only=True):
     is_skipped: bool | UnsetType = UNSET
 
 
-class FlowOut(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """One version of a flow."""
+class FlowRow(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A flow in a list."""
 
     workspace_id: str
     path: str
     summary: str
     description: str
-    value: Raw
+    value: Raw | UnsetType = UNSET
     schema: Raw | UnsetType = UNSET
     edited_by: str
     edited_at: datetime
@@ -80,6 +80,12 @@ class FlowOut(msgspec.Struct, omit_defaults=True, kw_only=True):
     visible_to_runner_only: bool | UnsetType = UNSET
     on_behalf_of_email: str | UnsetType = UNSET
     on_behalf_of: str | UnsetType = UNSET
+
+
+class FlowOut(FlowRow, omit_defaults=True, kw_only=True):
+    """One version of a flow."""
+
+    value: Raw
 
 
 class FlowHistoryLine(msgspec.Struct, omit_defaults=True):
@@ -113,25 +119,32 @@ def settings_of(new: NewFlow) -> dict[str, Any]:
     return settings
 
 
-def flow_out(flow: FlowVersion, *, is_row: bool = False) -> FlowOut:
-    """`flow` on the wire; as a row of a list without its schema."""
-    return FlowOut(
-        workspace_id=flow.workspace_id,
-        path=flow.path,
-        summary=flow.summary,
-        description=flow.description,
-        value=Raw(flow.value),
-        schema=UNSET if flow.schema is None or is_row else Raw(flow.schema),
-        edited_by=flow.created_by,
-        edited_at=flow.created_at,
-        archived=flow.archived,
-        extra_perms=Raw(flow.extra_perms),
-        version_id=flow.id,
-        tag=flow.tag or UNSET,
-        labels=list(flow.labels) or UNSET,
-        deployment_msg=flow.deployment_message or UNSET,
-        **{name: value for name, value in flow.settings.items() if name in FlowOut.__struct_fields__},
-    )
+def flow_out(flow: FlowVersion) -> FlowOut:
+    """`flow` on the wire."""
+    return FlowOut(value=Raw(flow.value), schema=UNSET if flow.schema is None else Raw(flow.schema), **_fields(flow))
+
+
+def flow_row(flow: FlowVersion, *, with_value: bool) -> FlowRow:
+    """`flow` as a row of a list."""
+    return FlowRow(value=Raw(flow.value) if with_value else UNSET, **_fields(flow))
+
+
+def _fields(flow: FlowVersion) -> dict[str, Any]:
+    settings = {name: value for name, value in flow.settings.items() if name in FlowRow.__struct_fields__}
+    return settings | {
+        "workspace_id": flow.workspace_id,
+        "path": flow.path,
+        "summary": flow.summary,
+        "description": flow.description,
+        "edited_by": flow.created_by,
+        "edited_at": flow.created_at,
+        "archived": flow.archived,
+        "extra_perms": Raw(flow.extra_perms),
+        "version_id": flow.id,
+        "tag": flow.tag or UNSET,
+        "labels": list(flow.labels) or UNSET,
+        "deployment_msg": flow.deployment_message or UNSET,
+    }
 
 
 def last_run_out(run: jobs.LastRun) -> LastRun:

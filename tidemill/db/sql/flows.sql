@@ -60,8 +60,9 @@ update flow_version set deployment_message = :message where workspace_id = :work
 
 -- name: page
 -- Flows that fit the filters, by when they were deployed, from behind :after_id. The filter by who may see them is
--- coarse: each row still has to be decided upon.
-select v.id, v.workspace_id, f.path, v.summary, v.description, v.value, v.schema, v.tag, v.options, v.labels,
+-- coarse: each row still has to be decided upon. The values may be left out: they are `null` then.
+select v.id, v.workspace_id, f.path, v.summary, v.description,
+  case when :with_value::boolean then v.value else 'null' end as value, null::json as schema, v.tag, v.options, v.labels,
   v.deployment_message, f.archived, f.extra_perms, v.created_by, v.created_at
 from flow f join flow_version v on v.workspace_id = f.workspace_id and v.id = f.version
 where f.workspace_id = :workspace_id

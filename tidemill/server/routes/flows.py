@@ -22,10 +22,12 @@ from tidemill.server.flow_deploy import checked_flow, deploy_flow, locking_failu
 from tidemill.server.flow_wire import (
     FlowHistoryLine,
     FlowOut,
+    FlowRow,
     LastRun,
     NewFlow,
     flow_history_line,
     flow_out,
+    flow_row,
     last_run_out,
 )
 from tidemill.server.flows_seen import flow_version, latest_flow, parse_version
@@ -232,7 +234,7 @@ async def update_flow_history(
     return text_answer("ok")
 
 
-@router.get("/api/w/{workspace}/flows/list", response_class=Response, responses={200: returns(list[FlowOut])})
+@router.get("/api/w/{workspace}/flows/list", response_class=Response, responses={200: returns(list[FlowRow])})
 async def list_flows(
     parts: InParts,
     caller: Caller,
@@ -249,8 +251,9 @@ async def list_flows(
     label: str | None = None,
     with_deployment_msg: bool = False,
     without_description: bool = False,
+    without_value: bool = False,
 ) -> Response:
-    """The flows that the caller may see, those deployed last first."""
+    """The flows that the caller may see, those deployed last first, without their schemas."""
     permit.require(caller, Action.LIST, _FLOWS)
     starred = await favorites.paths(parts.database.single, caller, ItemKind.FLOW)
     wanted = Filter(
@@ -260,6 +263,7 @@ async def list_flows(
         created_by=_plain(created_by),
         label=_plain(label),
         descending=order_desc,
+        with_value=not without_value,
         paths=sorted(starred) if starred_only else None,
     )
     number, readable = counted_page(request, page, per_page), permit.readable_owners(caller)
@@ -269,7 +273,7 @@ async def list_flows(
             return await flows.page(tx, caller.workspace, wanted, readable=readable, after=after, limit=limit)
 
         found = await visible_page(fetch, lambda flow: _may_list(caller, flow), number=number, per_page=per_page)
-    rows = [flow_out(flow, is_row=True) for flow in found]
+    rows = [flow_row(flow, with_value=wanted.with_value) for flow in found]
     for row in rows:
         row.starred = row.path in starred
         row.description = "" if without_description else row.description

@@ -11,7 +11,7 @@ export const searchQuery = (workspace: string) =>
       const params = { path: { workspace } };
       const [scripts, flows, resources, variables] = await Promise.all([
         data(api.GET("/api/w/{workspace}/scripts/list", { params: { ...params, query: { per_page: 1000, without_description: true } } })),
-        data(api.GET("/api/w/{workspace}/flows/list", { params: { ...params, query: { per_page: 1000, without_description: true } } })),
+        data(api.GET("/api/w/{workspace}/flows/list", { params: { ...params, query: { per_page: 1000, without_description: true, without_value: true } } })),
         data(api.GET("/api/w/{workspace}/resources/list", { params: { ...params, query: { per_page: 1000 } } })),
         data(api.GET("/api/w/{workspace}/variables/list", { params })),
       ]);

@@ -16,7 +16,7 @@ export const flowKeys = {
 export const flowsQuery = (workspace: string, archived: boolean) =>
   queryOptions({
     queryKey: flowKeys.list(workspace, archived),
-    queryFn: () => data(api.GET("/api/w/{workspace}/flows/list", { params: { path: { workspace }, query: { per_page: 1000, show_archived: archived } } })),
+    queryFn: () => data(api.GET("/api/w/{workspace}/flows/list", { params: { path: { workspace }, query: { per_page: 1000, show_archived: archived, without_value: true } } })),
   });
 
 export type Listed = Awaited<ReturnType<NonNullable<ReturnType<typeof flowsQuery>["queryFn"]>>>[number];
@@ -216,8 +216,8 @@ export const pathsQuery = (workspace: string) =>
     staleTime: 15_000,
     queryFn: async () => {
       const params = { path: { workspace }, query: { per_page: 1000, without_description: true } };
-      const [scripts, flows] = await Promise.all([data(api.GET("/api/w/{workspace}/scripts/list", { params })), data(api.GET("/api/w/{workspace}/flows/list", { params }))]);
-      return { script: scripts.map((each) => each.path).sort(), flow: flows.map((each) => each.path).sort() };
+      const [scripts, flows] = await Promise.all([data(api.GET("/api/w/{workspace}/scripts/list", { params })), data(api.GET("/api/w/{workspace}/flows/list_paths", { params: { path: { workspace } } }))]);
+      return { script: scripts.map((each) => each.path).sort(), flow: flows };
     },
   });
 

@@ -10,7 +10,7 @@ export const recentlyDeployed = (workspace: string) =>
     queryKey: ["scripts", workspace, "recent"],
     queryFn: async () => {
       const params = { path: { workspace }, query: { per_page: SHOWN, without_description: true } };
-      const [scripts, flows] = await Promise.all([data(api.GET("/api/w/{workspace}/scripts/list", { params })), data(api.GET("/api/w/{workspace}/flows/list", { params }))]);
+      const [scripts, flows] = await Promise.all([data(api.GET("/api/w/{workspace}/scripts/list", { params })), data(api.GET("/api/w/{workspace}/flows/list", { params: { ...params, query: { ...params.query, without_value: true } } }))]);
       return [
         ...scripts.map(({ path, summary, language, created_at }) => ({ isFlow: false, path, summary, language: language as string, at: created_at })),
         ...flows.map(({ path, summary, edited_at }) => ({ isFlow: true, path, summary, language: "flow", at: edited_at })),

@@ -54,8 +54,8 @@ export const targetsQuery = (workspace: string) =>
     staleTime: 15_000,
     queryFn: async () => {
       const params = { path: { workspace }, query: { per_page: 1000, without_description: true } };
-      const [scripts, flows] = await Promise.all([data(api.GET("/api/w/{workspace}/scripts/list", { params })), data(api.GET("/api/w/{workspace}/flows/list", { params }))]);
-      return { scripts: scripts.map((each) => `script/${each.path}`).sort(), flows: flows.map((each) => `flow/${each.path}`).sort() };
+      const [scripts, flows] = await Promise.all([data(api.GET("/api/w/{workspace}/scripts/list", { params })), data(api.GET("/api/w/{workspace}/flows/list_paths", { params: { path: { workspace } } }))]);
+      return { scripts: scripts.map((each) => `script/${each.path}`).sort(), flows: flows.map((each) => `flow/${each}`) };
     },
   });
 
