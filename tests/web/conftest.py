@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests.end_to_end.running import SETTINGS, Tidemill, running
 from tests.web.axe import SETTLED
@@ -27,6 +27,7 @@ QUIET = [
 ]
 """Chromium as root, and without connections of its own."""
 TIMEOUT_MS = 30_000
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 def missing(reason: str) -> None:
@@ -48,7 +49,8 @@ def tidemill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tidemill]:
 @pytest.fixture(scope="session")
 def api(tidemill: Tidemill) -> Iterator[httpx.Client]:
     """The workspace past the browser: what was stored, and what somebody else does meanwhile."""
-    with httpx.Client(base_url=tidemill.api, headers={"Authorization": f"Bearer {tidemill.token}"}) as client:
+    headers = {"Authorization": f"Bearer {tidemill.token}"}
+    with httpx.Client(base_url=tidemill.api, headers=headers, timeout=TIMEOUT_MS / 1000) as client:
         yield client
 
 

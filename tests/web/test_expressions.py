@@ -5,7 +5,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.web.axe import assert_accessible
-from tests.web.conftest import TIMEOUT_MS, picture
+from tests.web.conftest import picture
 from tests.web.test_flows import SCHEMA, deploy, orders
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -26,7 +26,7 @@ async def test_expression_is_completed_by_keyboard_and_mouse(page: Page, api: ht
     deploy(api, path, orders(), schema=SCHEMA)
     variable = {"path": "u/admin/completed_key", "value": "v", "is_secret": False, "description": ""}
     assert api.post("variables/create", json=variable).status_code == 201
-    answer = api.post(f"jobs/run_wait_result/f/{path}", json={"shops": ["Leer", "Emden"]}, timeout=TIMEOUT_MS / 1000)
+    answer = api.post(f"jobs/run_wait_result/f/{path}", json={"shops": ["Leer", "Emden"]})
     assert answer.status_code == 200, answer.text
     await page.goto(f"/w/main/flows/edit/{path}")
     graph = page.get_by_role("group", name="Graph of the flow")
@@ -76,7 +76,7 @@ async def test_expression_is_completed_by_keyboard_and_mouse(page: Page, api: ht
 async def test_names_of_an_iteration_have_samples(page: Page, api: httpx.Client) -> None:
     path = "u/admin/sampled"
     deploy(api, path, orders(), schema=SCHEMA)
-    answer = api.post(f"jobs/run_wait_result/f/{path}", json={"shops": ["Leer", "Emden"]}, timeout=TIMEOUT_MS / 1000)
+    answer = api.post(f"jobs/run_wait_result/f/{path}", json={"shops": ["Leer", "Emden"]})
     assert answer.status_code == 200, answer.text
     await page.goto(f"/w/main/flows/edit/{path}")
     graph = page.get_by_role("group", name="Graph of the flow")

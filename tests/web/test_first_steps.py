@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.end_to_end.running import Tidemill
 from tests.web.axe import assert_accessible
-from tests.web.conftest import TIMEOUT_MS, fresh_page, picture, sign_in
+from tests.web.conftest import fresh_page, picture, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -92,7 +92,7 @@ async def test_script_becomes_a_flow_that_a_schedule_runs(page: Page, api: httpx
     await page.get_by_role("link", name="Flows").click()
     await page.get_by_role("link", name="Last run: success").click()
     graph = page.get_by_role("group", name="Graph of the run")
-    await expect(graph.get_by_role("button", name=re.compile("^Step b.*succeeded"))).to_be_visible(timeout=TIMEOUT_MS)
+    await expect(graph.get_by_role("button", name=re.compile("^Step b.*succeeded"))).to_be_visible()
     await assert_accessible(page)
     await picture(page, "scheduled-flow")
     await page.get_by_role("link", name="Open the flow").click()

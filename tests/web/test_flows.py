@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.web.axe import assert_accessible
-from tests.web.conftest import TIMEOUT_MS, picture
+from tests.web.conftest import picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -76,9 +76,7 @@ async def test_flow_is_found_run_and_watched(page: Page, api: httpx.Client) -> N
     await picture(page, "flow")
     await page.get_by_role("button", name="Run", exact=True).click()
     running = page.get_by_role("group", name="Graph of the run")
-    await expect(running.get_by_role("button", name=re.compile("^Step which.*succeeded"))).to_be_visible(
-        timeout=TIMEOUT_MS
-    )
+    await expect(running.get_by_role("button", name=re.compile("^Step which.*succeeded"))).to_be_visible()
     await running.get_by_role("button", name=re.compile("^Step each")).click()
     await page.get_by_role("button", name="Iteration 2, succeeded").click()
     await running.get_by_role("button", name=re.compile("^Step count.*succeeded")).click()
@@ -170,7 +168,7 @@ async def test_flow_is_written_in_the_graph_tested_and_deployed(page: Page, api:
     await page.get_by_role("button", name="Add to names").click()
     await page.get_by_label("names 1", exact=True).fill("Ada")
     await page.get_by_role("button", name="Run the test").click()
-    await expect(graph.get_by_role("button", name=re.compile("^Step c:.*succeeded"))).to_be_visible(timeout=TIMEOUT_MS)
+    await expect(graph.get_by_role("button", name=re.compile("^Step c:.*succeeded"))).to_be_visible()
     await assert_accessible(page)
     await picture(page, "flow-editor-test")
     await page.get_by_text("Edit", exact=True).click()
@@ -261,25 +259,25 @@ async def test_flow_that_asks_is_answered_on_its_run_and_started_again(page: Pag
     answer = api.post("jobs/run/preview_flow", json={"value": {"modules": [ASKS, PAY]}, "args": {}})
     await page.goto(f"/w/main/runs/{answer.text}")
     asked = page.get_by_role("region", name="Approval")
-    await expect(asked).to_contain_text("A refund of 120 €", timeout=TIMEOUT_MS)
+    await expect(asked).to_contain_text("A refund of 120 €")
     await expect(page.get_by_role("button", name=re.compile("^Step ask.*waits for an answer"))).to_be_visible()
     await assert_accessible(page)
     await picture(page, "flow-asks")
     await asked.get_by_label("amount").fill("120")
     await asked.get_by_role("button", name="Approve", exact=True).click()
-    await expect(page.get_by_role("button", name=re.compile("^Step pay.*succeeded"))).to_be_visible(timeout=TIMEOUT_MS)
+    await expect(page.get_by_role("button", name=re.compile("^Step pay.*succeeded"))).to_be_visible()
     await expect(asked).to_have_count(0)
     await page.get_by_role("button", name=re.compile("^Step pay")).click()
     await page.get_by_role("button", name="Run again from here").click()
     await page.wait_for_url(lambda url: answer.text not in url)
-    await expect(page.get_by_role("button", name=re.compile("^Step ask.*succeeded"))).to_be_visible(timeout=TIMEOUT_MS)
+    await expect(page.get_by_role("button", name=re.compile("^Step ask.*succeeded"))).to_be_visible()
     await page.get_by_role("tab", name="Logs of all steps").click()
     await picture(page, "flow-again")
 
 
 async def test_stranger_answers_by_a_link_once(stranger: Page, api: httpx.Client) -> None:
     job = api.post("jobs/run/preview_flow", json={"value": {"modules": [ASKS, PAY]}, "args": {}}).text
-    with api.stream("GET", f"jobs_u/flow_changes_sse/{job}", timeout=TIMEOUT_MS) as events:
+    with api.stream("GET", f"jobs_u/flow_changes_sse/{job}") as events:
         for _ in events.iter_lines():
             if "suspend" in (found := api.get(f"jobs_u/get/{job}").json()):
                 break
@@ -301,7 +299,7 @@ async def test_failed_iteration_is_shown_and_begun_again(page: Page, api: httpx.
     args = {"shops": ["Leer", "Emden", "Bremen"], "fail": True}
     job = api.post("jobs/run/preview_flow", json={"value": orders(), "args": args}).text
     await page.goto(f"/w/main/runs/{job}")
-    await expect(page.get_by_role("button", name=re.compile("^Step count.*failed"))).to_be_visible(timeout=TIMEOUT_MS)
+    await expect(page.get_by_role("button", name=re.compile("^Step count.*failed"))).to_be_visible()
     await page.get_by_role("button", name=re.compile("^Step each")).click()
     await expect(page.get_by_role("button", name="Iteration 2, failed")).to_have_attribute("aria-pressed", "true")
     await page.get_by_label("Iteration to begin at").fill("2")
@@ -309,7 +307,7 @@ async def test_failed_iteration_is_shown_and_begun_again(page: Page, api: httpx.
     await picture(page, "flow-failed")
     await page.get_by_role("button", name="From iteration").click()
     await page.wait_for_url(lambda url: job not in url)
-    await expect(page.get_by_role("button", name=re.compile("^Step count.*failed"))).to_be_visible(timeout=TIMEOUT_MS)
+    await expect(page.get_by_role("button", name=re.compile("^Step count.*failed"))).to_be_visible()
 
 
 async def test_flows_fit_a_phone(phone: Page, api: httpx.Client) -> None:
@@ -386,7 +384,7 @@ async def test_flow_whose_packages_cannot_be_pinned_says_so(page: Page, api: htt
     deploy(api, "u/admin/unpinned", {"modules": [step("broken", "def main(:\n")]})
     await page.goto("/w/main/flows/p/u/admin/unpinned")
     told = page.get_by_role("alert")
-    await expect(told).to_contain_text("step 'broken'", timeout=TIMEOUT_MS)
+    await expect(told).to_contain_text("step 'broken'")
     await assert_accessible(page)
     await picture(page, "flow-unpinned")
     await told.get_by_role("link", name="The job").click()

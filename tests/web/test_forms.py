@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import FilePayload, Page, expect
 
 from tests.web.axe import assert_accessible
-from tests.web.conftest import TIMEOUT_MS, picture
+from tests.web.conftest import picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -41,7 +41,7 @@ async def run(page: Page, api: httpx.Client) -> Any:
     """What the script was given."""
     await page.get_by_role("button", name="Run", exact=True).click()
     link = page.get_by_role("link", name="Open the run")
-    await link.wait_for(timeout=TIMEOUT_MS)
+    await link.wait_for()
     job = str(await link.get_attribute("href")).rsplit("/", 1)[-1]
     return api.get(f"jobs_u/get/{job}").json()["args"]
 

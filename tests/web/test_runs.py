@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.end_to_end.running import Tidemill
 from tests.web.axe import assert_accessible
-from tests.web.conftest import TIMEOUT_MS, picture, sign_in
+from tests.web.conftest import picture, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -169,7 +169,7 @@ async def test_attempts_and_objects_of_a_run_are_shown(page: Page, api: httpx.Cl
 async def test_specifications_become_plots(page: Page, api: httpx.Client, name: str, spec: object, drawn: str) -> None:
     await page.goto(f"/w/main/runs/{preview(api, spec)}")
     frame = page.frame_locator("iframe[title=Plot]")
-    await expect(frame.get_by_text(drawn).first).to_be_visible(timeout=TIMEOUT_MS)  # its library is large
+    await expect(frame.get_by_text(drawn).first).to_be_visible()  # its library is large
     async with page.expect_download() as download:
         await page.get_by_role("button", name="SVG").click()
     assert b"<svg" in (await (await download.value).path()).read_bytes()

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.web.axe import assert_accessible
-from tests.web.conftest import TIMEOUT_MS, picture
+from tests.web.conftest import picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -64,7 +64,7 @@ async def test_schedule_is_made_from_its_form_comes_and_is_switched_off(page: Pa
     await page.get_by_label("Pattern").fill("* * * * * *")
     await page.get_by_role("button", name="Save").click()
     past = page.get_by_role("list", name="Occurrences", exact=True)
-    await expect(past.get_by_text("success").first).to_be_visible(timeout=TIMEOUT_MS)
+    await expect(past.get_by_text("success").first).to_be_visible()
     await page.get_by_role("link", name="Schedules").click()
     row = page.get_by_role("list", name="Schedules").get_by_role("listitem").filter(has_text="import_orders")
     await expect(row.get_by_role("img")).to_have_accessible_name(re.compile(r"^0 of the last \d+ runs failed"))

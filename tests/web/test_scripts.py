@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.web.axe import assert_accessible
-from tests.web.conftest import TIMEOUT_MS, picture
+from tests.web.conftest import picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -169,5 +169,5 @@ async def test_lock_is_shown_and_its_failure_too(page: Page, api: httpx.Client) 
     await picture(page, "script-lock")
     deploy(api, "u/admin/unlocked", "# requirements:\n# six>2\n# six<1\n" + FIRST)
     await page.goto("/w/main/scripts/p/u/admin/unlocked")
-    await expect(page.get_by_role("alert")).to_contain_text("Its packages could not be found", timeout=TIMEOUT_MS)
+    await expect(page.get_by_role("alert")).to_contain_text("Its packages could not be found")
     await picture(page, "script-lock-failed")

@@ -26,6 +26,8 @@ def key_server(request: pytest.FixtureRequest, database_servers: DatabaseServers
 
 
 def emptied(server: KeyServer) -> KeyServer:
+    """Of what an earlier test left behind: clients that still wait, too."""
+    server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     server.ask("FLUSHALL")
     server.ask("FUNCTION", "FLUSH")
     return server
