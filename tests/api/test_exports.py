@@ -188,6 +188,19 @@ async def test_the_key_is_for_admins_in_person(api: Api) -> None:
     assert len(await audited(api, "workspaces.read_encryption_key")) == 1
 
 
+async def test_a_token_that_may_not_read_variables_gets_no_key_to_them(api: Api) -> None:
+    scopes = ["workspaces:read", "workspaces:write", "scripts:read", "flows:read", "folders:read", "variables:read:f/*"]
+    narrow = await api.client(await api.token("ada@x.org", scopes=scopes))
+    query = {"include_key": "true", "skip_variables": "true", "skip_resources": "true", "skip_resource_types": "true"}
+    for refused in (
+        await narrow.get(f"{W}/workspaces/encryption_key"),
+        await narrow.get(f"{W}/workspaces/tarball", params=query),
+        await narrow.post(f"{W}/workspaces/encryption_key", json={"new_key": "A" * 43 + "="}),
+    ):
+        assert (refused.status_code, "variables:" in refused.text) == (403, True), refused.text
+    assert not await audited(api, "workspaces.read_encryption_key")
+
+
 async def test_a_token_that_leaves_out_a_kind_is_told_and_gets_no_part(api: Api) -> None:
     await fill(api.admin)
     scopes = ["workspaces:read", "scripts:read", "flows:read", "folders:read"]

@@ -84,6 +84,7 @@ def _require(caller: Principal, wanted: Wanted) -> None:
         permit.require(caller, Action.READ, WorkspaceTarget("workspaces", Need.ADMIN))
     if wanted.key:
         permit.require(caller, Action.READ, WorkspaceTarget("workspaces", Need.ADMIN))
+        permit.require_scope(caller, "variables", "read")  # it opens them, wherever their files are
         if caller.is_job:
             raise Denied("A job may not have the key of the workspace: ask for it as a person.")
 

@@ -42,6 +42,7 @@ class NewKey(msgspec.Struct):
 async def get_key(parts: InParts, caller: Caller) -> Response:
     """The key that secrets are exported with; that it was read is on record."""
     permit.require(caller, Action.READ, _TARGET)
+    permit.require_scope(caller, "variables", "read")
     async with changing(parts, caller) as tx:
         key = await parts.keyring.current_key(tx, caller.workspace)
         await audit.record(tx, caller, "workspaces.read_encryption_key", "Execute", caller.workspace)
@@ -52,6 +53,7 @@ async def get_key(parts: InParts, caller: Caller) -> Response:
 async def set_key(parts: InParts, caller: Caller, body: Annotated[NewKey, Depends(json_body(NewKey))]) -> Response:
     """Seal all secrets with another key; files of secrets from a workspace that has it can then be pushed here."""
     permit.require(caller, Action.WRITE, _TARGET)
+    permit.require_scope(caller, "variables", "write")
     if body.skip_reencrypt:
         raise Unsupported("Secrets that are here are always sealed with the new key: leave skip_reencrypt out.")
     key = _key(body.new_key)
