@@ -29,6 +29,7 @@ def ago(*seconds: float) -> list[datetime]:
         ("$args[flag]", "true"),
         ("$args[trick]", "$workspace$args[user]"),
         ("$args[]", ""),
+        (f"$args[list.{'9' * 5000}]$args[list.²]", ""),
     ],
 )
 def test_templates_are_filled_once(template: str, filled: str) -> None:

@@ -64,6 +64,7 @@ def test_schema_is_accepted(schema: dict[str, object]) -> None:
         ({"$ref": "other.json#/a"}, "$ref"),
         ({"$ref": "#/$defs/none"}, "$ref"),
         ({"$ref": "#/properties/__class__"}, "$ref"),
+        ({"allOf": [{}], "$ref": f"#/allOf/{'9' * 5000}"}, "$ref"),
         (nested(33), "deeper"),
         ({"properties": {str(i): {} for i in range(5000)}}, "parts"),
     ],

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from tidemill.model.list_index import is_index_of
+
 _PLACEHOLDER: Final = re.compile(r"\$workspace\b|\$args\[(?P<path>[^\[\]]*)\]")
 _MAX_CHARS: Final = 200
 
@@ -68,7 +70,7 @@ def _at(value: object, names: Sequence[str]) -> object:
     for name in names:
         if isinstance(value, Mapping) and name in value:
             value = value[name]
-        elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name) < len(value):
+        elif isinstance(value, list) and is_index_of(name, value):
             value = value[int(name)]
         else:
             return ""

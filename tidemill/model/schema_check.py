@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from tidemill.model.errors import InvalidSchema
+from tidemill.model.list_index import is_index_of
 
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 5000
@@ -145,7 +146,7 @@ def resolve(root: Mapping[str, object], reference: str, *, place: str) -> object
         name = step.replace("~1", "/").replace("~0", "~")
         if isinstance(found, Mapping) and name in found:
             found = found[name]
-        elif isinstance(found, list) and name.isascii() and name.isdigit() and int(name) < len(found):
+        elif isinstance(found, list) and is_index_of(name, found):
             found = found[int(name)]
         else:
             raise InvalidSchema(f"{place}: {reference[:80]!r} leads nowhere in the schema.")
