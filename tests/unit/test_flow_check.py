@@ -85,6 +85,9 @@ def found(*modules: dict[str, Any], facts: Facts | None = None, **flow: Any) -> 
             [("step_not_seen", "/modules/0/value/modules/0/value/input_transforms/x")],
         ),
         ([script("a", stop_after_all_iters_if={"expr": "true"}), script("b")], []),
+        ([script("a", timeout=5, cache_ttl=5)], []),
+        ([{**loop("l", script("b")), "timeout": 5}], [("unused_setting", "/modules/0/timeout")]),
+        ([identity("a", cache_ttl=5)], [("unused_setting", "/modules/0/cache_ttl")]),
     ],
 )
 def test_steps_and_branches(modules: list[dict[str, Any]], expected: list[tuple[str, str]]) -> None:
@@ -113,6 +116,12 @@ def test_steps_and_branches(modules: list[dict[str, Any]], expected: list[tuple[
 )
 def test_arguments(modules: list[dict[str, Any]], expected: list[tuple[str, str]]) -> None:
     assert found(*modules, facts=Facts(arguments=["x", "y"])) == expected
+
+
+def test_settings_that_a_failure_step_does_not_have() -> None:
+    failure = script("failure", timeout=5, retry={"constant": {"attempts": 1, "seconds": 0}}, sleep=3)
+    places = [("unused_setting", f"/failure_module/{name}") for name in ("retry", "sleep")]
+    assert found(script("a"), failure_module=failure) == places
 
 
 def test_a_preprocessor_sees_what_was_sent() -> None:

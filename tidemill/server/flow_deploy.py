@@ -17,7 +17,7 @@ from tidemill.engine import permit, retry
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.languages import QUERY_LANGUAGES, is_unlocked, load_language
 from tidemill.model.errors import BadRequest, InvalidFlow, InvalidSchema, Unsupported
-from tidemill.model.flow import Flow, InlineScript, all_steps
+from tidemill.model.flow import Flow, InlineScript, all_steps, inner_steps
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
 from tidemill.model.ids import milliseconds, new_id
@@ -62,6 +62,8 @@ async def checked_flow(raw: bytes) -> Flow:
                 retry.parse(dict(step.retry.policy))
             except BadRequest as error:
                 raise InvalidFlow(f"{step.place}/retry: {error}") from error
+        if step in (flow.failure, flow.preprocessor) and inner_steps(step):
+            raise InvalidFlow(f"{step.place}/value must run a script or a flow: put loops and branches into one.")
         if isinstance(step.kind, InlineScript) and step.kind.language not in QUERY_LANGUAGES:
             load_language(step.kind.language)
     return flow

@@ -340,13 +340,15 @@ class _Run(Progress):
         job = self.around.new_id()
         names = self.names(before=len(self.state.steps), values=values)
         self.state = msgspec.structs.replace(self.state, **{name: StepState(job=job)})
-        inputs = step.kind.inputs if isinstance(step.kind, InlineScript | DeployedScript | SubFlow) else {}
-        if isinstance(step.kind, InlineScript | DeployedScript | SubFlow):
-            args = self.args(step, inputs, names)
+        if step.mock is not None:
+            self.commands.append(Record(job=job, step=step, result=step.mock))
+        elif isinstance(step.kind, InlineScript | DeployedScript | SubFlow):
+            args = self.args(step, step.kind.inputs, names)
             if step is self.level.preprocessor:
                 sent = self.around.evaluate("flow_input", names, place=place_in(step, ""))
                 args = {**jsontext.object_fields(sent), **args}
-            self.commands.append(Start(job=job, step=step, args=args))
+            timeout_s = _whole(self.seconds(step.timeout_s, names, step, "/timeout"))
+            self.commands.append(Start(job=job, step=step, args=args, timeout_s=timeout_s))
         else:
             self.commands.append(Record(job=job, step=step, result=values.get("error")))
 

@@ -11,6 +11,7 @@ from tidemill.model.flow import (
     DeployedScript,
     Flow,
     ForLoop,
+    InlineScript,
     Static,
     Step,
     Stop,
@@ -69,6 +70,16 @@ class Facts:
 
 
 _ALWAYS: Final = frozenset({"true", "1"})
+_ONLY_IN_ORDER: Final = {
+    "retry": "retry",
+    "skip_if": "skip_if",
+    "stop": "stop_after_if",
+    "sleep_s": "sleep",
+    "suspend": "suspend",
+    "continue_on_error": "continue_on_error",
+}
+_ONLY_OF_JOBS: Final = {"timeout_s": "timeout", "cache_ttl_s": "cache_ttl"}
+"""Attributes of a step with their names on the wire."""
 _NEVER: Final = frozenset({"false", "0", "null", "undefined", '""', "''"})
 
 
@@ -77,6 +88,7 @@ def check(flow: Flow, facts: Facts) -> list[Finding]:
     found = [*_of_expressions(flow, facts), *_of_paths(flow, facts.there), *_of_inputs(flow, facts.takes)]
     for steps in _levels(flow):
         found += _of_order(steps)
+    found += _of_settings(flow)
     if facts.arguments is not None:
         found += _of_arguments(flow, facts.arguments)
     return found
@@ -223,6 +235,21 @@ def _of_branches(step: Step) -> Iterator[Finding]:
     if always is not None and kind.default:
         place = f"{step.place}/value/default"
         yield Finding("unreachable_branch", place, f"The default is never taken: branch {always} always is.")
+
+
+def _of_settings(flow: Flow) -> Iterator[Finding]:
+    """Settings that do nothing where they stand."""
+    for step in all_steps(flow):
+        if step in (flow.failure, flow.preprocessor):
+            yield from _useless(step, _ONLY_IN_ORDER, "is for steps in the order of the flow, and not for this one")
+        elif not isinstance(step.kind, InlineScript | DeployedScript | SubFlow):
+            yield from _useless(step, _ONLY_OF_JOBS, "is for steps that run a script or a flow, and does nothing here")
+
+
+def _useless(step: Step, settings: Mapping[str, str], why: str) -> Iterator[Finding]:
+    for attribute, name in settings.items():
+        if getattr(step, attribute):
+            yield Finding("unused_setting", f"{step.place}/{name}", f"'{name}' of step '{step.id}' {why}.")
 
 
 def _goes_through_nothing(iterator: Transform) -> bool:
