@@ -4,9 +4,11 @@ from itertools import pairwise
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.conformance.test_restart import begun, ended
 
+RAISES = {"type": "rawscript", "language": "bash", "content": "exit 1", "input_transforms": {}}
 SEEN = {"x": {"type": "javascript", "expr": "flow_input.x"}}
 
 
@@ -53,13 +55,18 @@ def test_a_step_runs_under_its_own_tag_and_priority(http: httpx.Client) -> None:
         assert http.post(f"jobs_u/queue/cancel/{flow}", json={}).status_code == 200
 
 
-def test_so_many_steps_run_at_once_as_their_limit_says(http: httpx.Client) -> None:
+@pytest.mark.parametrize("is_flow", [False, True])
+def test_so_many_steps_run_at_once_as_their_limit_says(http: httpx.Client, is_flow: bool) -> None:
     content = (
-        "import time\ndef main(x):\n    begun = time.time()\n    time.sleep(0.2)\n    return [begun, time.time()]\n"
+        "import time\ndef main():\n    begun = time.time()\n    time.sleep(0.2)\n    return [begun, time.time()]\n"
     )
-    inputs = {"x": {"type": "javascript", "expr": "flow_input.iter.value"}}
-    step = {"type": "rawscript", "language": "python3", "content": content, "input_transforms": inputs}
+    step: dict[str, Any] = {"type": "rawscript", "language": "python3", "content": content, "input_transforms": {}}
     limited = {**step, "concurrent_limit": 1, "custom_concurrency_key": "one-of-these"}
+    if is_flow:
+        value = {"modules": [{"id": "a", "value": step}], "concurrent_limit": 1}
+        body = {"path": "u/admin/one_at_a_time", "summary": "", "value": value}
+        assert http.post("flows/create", json=body).status_code == 201
+        limited = {"type": "flow", "path": "u/admin/one_at_a_time", "input_transforms": {}}
     loop = {
         "type": "forloopflow",
         "iterator": {"type": "static", "value": [1, 2, 3]},
@@ -71,6 +78,41 @@ def test_so_many_steps_run_at_once_as_their_limit_says(http: httpx.Client) -> No
     assert job["success"], job["result"]
     times = sorted(job["result"])
     assert all(ends <= begins for (_, ends), (begins, _) in pairwise(times)), times
+
+
+def test_a_flow_with_a_limit_is_repeated_under_it(http: httpx.Client) -> None:
+    content = "def main(x):\n    raise ValueError(f'no {x}')\n"
+    step = {"type": "rawscript", "language": "python3", "content": content, "input_transforms": SEEN}
+    value = {"modules": [{"id": "a", "value": step}], "concurrent_limit": 1}
+    body = {"path": "u/admin/again_one_at_a_time", "summary": "", "value": value}
+    assert http.post("flows/create", json=body).status_code == 201
+    query = {"retry": '{"constant": {"attempts": 1, "seconds": 0}}'}
+    answer = http.post("jobs/run/f/u/admin/again_one_at_a_time", json={"x": 1}, params=query)
+    job = ended(http, answer.text)
+    assert (job["success"], job["result"]["error"]["message"]) == (False, "no 1")
+    assert len(job["flow_status"]["modules"][0]["failed_retries"]) == 1
+
+
+def test_what_is_below_a_step_has_its_priority(http: httpx.Client) -> None:
+    inline = {"type": "rawscript", "language": "bash", "content": "", "tag": "of-nobody"}
+    inner = {"id": "a", "value": inline}
+    loop = {"type": "forloopflow", "iterator": {"type": "static", "value": [1]}, "modules": [inner]}
+    flow = started(http, {"id": "l", "value": {**loop, "skip_failures": False}, "priority": 7})
+    begun(http, flow)
+    level = http.get(f"jobs_u/get/{flow}").json()["flow_status"]["modules"][0]["flow_jobs"][0]
+    step = http.get(f"jobs_u/get/{level}").json()["flow_status"]["modules"][0]["job"]
+    assert http.get(f"jobs_u/get/{step}").json()["priority"] == 7
+    assert http.post(f"jobs_u/queue/cancel/{flow}", json={}).status_code == 200
+
+
+def test_a_failure_step_that_would_not_run_is_refused(http: httpx.Client) -> None:
+    failure = {
+        "id": "failure",
+        "value": {"type": "branchone", "branches": [], "default": [{"id": "x", "value": RAISES}]},
+    }
+    body = {"value": {"modules": [{"id": "a", "value": RAISES}], "failure_module": failure}, "args": {}}
+    refused = http.post("jobs/run/preview_flow", json=body)
+    assert (refused.status_code, "/failure_module/value must run a script or a flow" in refused.text) == (400, True)
 
 
 def test_a_query_is_a_step_like_any_other(http: httpx.Client) -> None:

@@ -17,7 +17,7 @@ from tidemill.engine import permit
 from tidemill.engine.concurrency import concurrency_key, fill
 from tidemill.engine.debouncing import Origin, rule_of
 from tidemill.engine.flow.job_settings import FLOW_TAG, job_settings
-from tidemill.engine.flow.single_step import single_step
+from tidemill.engine.flow.single_step import around_step, single_step
 from tidemill.engine.on_behalf import acts_for
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.model import jsontext
@@ -109,7 +109,13 @@ async def new_job(tx: Transaction, values: Values, caller: Principal, wanted: Wa
     what = await find_runnable(tx, caller, wanted.target)
     if what.kind == JobKind.FLOW and wanted.retry != b"null":
         content = single_step(what.path, arguments=jsontext.object_fields(wanted.args), retry=wanted.retry)
-        what = replace(what, kind=JobKind.SINGLE_STEP_FLOW, number=None, content=content.decode())
+        what = replace(
+            what,
+            kind=JobKind.SINGLE_STEP_FLOW,
+            number=None,
+            content=content.decode(),
+            settings=around_step(what.settings),
+        )
         wanted = replace(wanted, retry=b"null")
     settings = what.settings
     limit = settings.get("concurrent_limit")

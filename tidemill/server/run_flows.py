@@ -9,7 +9,7 @@ from starlette.requests import Request
 from tidemill.db.flows import FlowVersion
 from tidemill.engine import permit
 from tidemill.engine.flow.job_settings import FLOW_TAG, job_settings
-from tidemill.engine.flow.single_step import single_step
+from tidemill.engine.flow.single_step import around_step, single_step
 from tidemill.engine.permit import Action, Item, ItemKind, Need, WorkspaceTarget
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest
@@ -93,7 +93,8 @@ def _repeated(flow: Runnable, args: bytes, query: RunQuery) -> Runnable:
         return flow
     content = single_step(flow.path, arguments=jsontext.object_fields(args), retry=policy.raw)
     kind = JobKind.SINGLE_STEP_FLOW
-    return replace(flow, kind=kind, script_hash=None, content=content.decode(), early_return=None)
+    settings = around_step(flow.settings)
+    return replace(flow, kind=kind, script_hash=None, content=content.decode(), early_return=None, settings=settings)
 
 
 def of_flow(flow: FlowVersion, found: Flow | None = None) -> Runnable:

@@ -38,7 +38,7 @@ from tidemill.model.job import EndReason
 from tidemill.worker.flows.around import Around, iteration_args
 from tidemill.worker.flows.collected import Collected, ToKeep
 from tidemill.worker.flows.known import WantAnswers, WantFlow, answer_of
-from tidemill.worker.flows.steps import job_of_step, level_job
+from tidemill.worker.flows.steps import job_of_step, level_job, limited
 from tidemill.worker.flows.values import items_of
 from tidemill.worker.flows.views import View, options_of
 
@@ -252,6 +252,7 @@ class Plan(Collected):
             delay_s=start.delay_s,
             timeout_s=start.timeout_s or version.settings.get("timeout"),
             cache_ttl_s=start.step.cache_ttl_s or definition.flow.cache_ttl_s,
+            **limited(view, definition.flow.limit, version.path, start.args),
         )
         inherited = msgspec.json.decode(job.options.raw, type=dict[str, object])
         if definition.flow.delete_after_s is not None:
@@ -259,7 +260,7 @@ class Plan(Collected):
         job = replace(job, options=Json(msgspec.json.encode({**person.options, **inherited})))
         if start.again is not None:
             job = replace(job, options=options_of(job.options.raw, again=start.again))
-        if start.delay_s > 0 or job.cache_ttl_s:  # whoever takes it looks whether there is a result already
+        if start.delay_s > 0 or job.cache_ttl_s or job.concurrency_key:  # it may have to wait, or have a result already
             self._jobs.append(Placed(job, "queued"))
             return
         self._jobs.append(Placed(job, "waiting"))
@@ -373,6 +374,7 @@ def _below(view: View, job: NewJob, state: FlowState) -> View:
         id=job.id,
         kind=job.kind,
         tag=job.tag,
+        priority=job.priority,
         parent=view.id,
         root=job.root_job,
         step=job.flow_step_id,

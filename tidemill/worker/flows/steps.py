@@ -94,7 +94,7 @@ def _inline(view: View, job: NewJob, kind: InlineScript, args: Mapping[str, byte
         content=kind.content,
         lock=kind.lock,
         tag=_tag(view, kind.tag, kind.language, args),
-        **_limited(view, kind.limit, path or str(view.id), args),
+        **limited(view, kind.limit, path or str(view.id), args),
     )
 
 
@@ -127,7 +127,7 @@ def _deployed(view: View, job: NewJob, kind: DeployedScript, args: Mapping[str, 
             msgspec.json.encode({**passed_on(settings), **msgspec.json.decode(job.options.raw), **person.options})
         ),
         labels=list(seen.labels),
-        **_limited(view, limit, seen.path, args),
+        **limited(view, limit, seen.path, args),
     )
     return Placed(job, "queued", source=(script.version.content, script.version.lock))
 
@@ -155,7 +155,8 @@ def _tag(view: View, own: str | None, language: str, args: Mapping[str, bytes]) 
         raise ExpressionFailed(str(error)) from error
 
 
-def _limited(view: View, limit: Limit | None, path: str, args: Mapping[str, bytes]) -> dict[str, Any]:
+def limited(view: View, limit: Limit | None, path: str, args: Mapping[str, bytes]) -> dict[str, Any]:
+    """The limit that the job of a step is under, as its members."""
     if limit is None:
         return {}
     key = concurrency_key(limit.key, workspace=view.workspace_id, path=path, arguments=_read(limit.key or "", args))
