@@ -42,6 +42,38 @@ def steps(count: int) -> dict[str, object]:
     return {"modules": [{"id": f"s{at}", "value": {**script, "input_transforms": inputs}} for at in range(count)]}
 
 
+def loop(count: int) -> dict[str, object]:
+    """A loop with `count` iterations of one step, four at once."""
+    each = {"type": "rawscript", "language": "bash", "content": "echo 1 > result.json", "lock": ""}
+    items = {"type": "static", "value": list(range(count))}
+    value = {"type": "forloopflow", "iterator": items, "parallel": True, "parallelism": 4}
+    return {"modules": [{"id": "loop", "value": {**value, "modules": [{"id": "each", "value": each}]}}]}
+
+
+@pytest.mark.parametrize("postgres_kind", ["embedded"], scope="session")
+async def test_iterations_of_a_full_worker_are_at_most_one_statement_each(database_dsn: str, tmp_path: Path) -> None:
+    async with (
+        Counting(database_dsn) as database,
+        Listener(database_dsn, application="test") as listener,
+        worker_parts(database, tmp_path, worker_tags="flow,bash", worker_slots="2") as parts,
+        asyncio.TaskGroup() as group,
+        asyncio.timeout(60),
+    ):
+        worker = Worker(parts, listener)
+        group.create_task(worker.run())
+        with listener.subscribe(JOB_CHANNEL) as told:
+            database.counted.clear()
+            job = await start_flow(database, loop(60), {})
+            while (ended := await result_of(database, job)) is None:
+                await anext(aiter(told))
+        worker.drain()
+    assert ended == ("success", [1] * 60)
+    assert database.counted["flow_runs.advance"] <= 62
+    # What ends makes room for what follows it, so that there is nothing to look for; what the loop goes through stays.
+    assert database.counted["queue.turn"] < 20
+    assert database.counted["flow_runs.items"] <= 1
+
+
 @pytest.mark.parametrize("postgres_kind", ["embedded"], scope="session")
 async def test_a_step_is_one_statement_for_its_worker(database_dsn: str, tmp_path: Path) -> None:
     async with (

@@ -66,6 +66,8 @@ class Worker:
         self._look = True
         self._is_behind = False
         """Whether jobs may be due that there was no room for when it last looked."""
+        self._is_crowded = False
+        """Whether its own jobs may have started more than it took when it last looked, and had no room for others."""
         self._look_at_s = 0.0
         """When it looks without being told, by `time.monotonic`."""
         self._turned = asyncio.Event()
@@ -134,6 +136,7 @@ class Worker:
         if ended:
             failpoint("complete.before_commit")
         is_full = free == 0 and not self.draining
+        child_limit = min(_BATCH, max(0, options.slots * _CROWD - self.running)) if is_full else 0
         turn = await queue.turn(
             database.single,
             worker=options.name,
@@ -141,8 +144,9 @@ class Worker:
             tags=options.tags,
             limit=free,
             parents=list(self._running) if is_full else (),
-            child_limit=min(_BATCH, max(0, options.slots * _CROWD - self.running)) if is_full else 0,
+            child_limit=child_limit,
         )
+        self._is_crowded = is_full and len(turn.claimed) >= child_limit
         if ended:
             failpoint("complete.after_commit")
         if turn.claimed:
@@ -205,7 +209,8 @@ class Worker:
         else:
             self._running.pop(job.id, None)
         # What follows in a flow was taken with the end of its step, and of all else that comes due we are told.
-        self._look = self._look or self._is_behind or not isinstance(outcome, Ended | Look | Suspended)
+        is_behind = self._is_behind and (self.running < self._parts.options.slots or self._is_crowded)
+        self._look = self._look or is_behind or not isinstance(outcome, Ended | Look | Suspended)
         self._turned.set()
 
     async def _bring_flow_forward(self, execution: Execution, outcome: Ended | Look | Suspended) -> None:

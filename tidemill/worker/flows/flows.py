@@ -104,8 +104,8 @@ class Flows:
         step = _Step(job, ended, asyncio.get_running_loop().create_future())
         family = self._family(job)
         family.steps.append(step)
-        async with family.lock:
-            if not step.answer.done():
+        if len(family.steps) == 1:  # what ends until its turn comes goes with it
+            async with family.lock:
                 await self._end_all(family)
         return await step.answer
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from tidemill.db import approvals, flow_runs, flows, identity, scripts
 from tidemill.db.flows import FlowVersion
 from tidemill.db.queue import ClaimedJob
@@ -32,6 +34,7 @@ from tidemill.worker.flows.views import Definition, definition_of
 _NULL: Final = b"null"
 _KEPT_BYTES: Final = 32 * 1024 * 1024
 _KNOWN: Final = 512
+_KNOWN_ITEMS: Final = 100_000
 _BELIEVED_S: Final = 5.0
 MOST_LOADS: Final = 10_000
 """For one plan: each is followed by a new try at it."""
@@ -103,6 +106,15 @@ class WantIteration:
     flow: UUID
     step: str
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One try at a loop: a further one may go through other items."""
+
+    flow: UUID
+    step: str
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +205,7 @@ class Known:
         self.max_bytes = parts.values.max_bytes
         self._results: OrderedDict[UUID, Kept] = OrderedDict()
         self._size = 0
+        self._items: OrderedDict[Loop, list[msgspec.Raw]] = OrderedDict()
         self._definitions: OrderedDict[int, Definition] = OrderedDict()
         self._scripts: dict[tuple[str, str, str | None], RunnableScript] = {}
         self._flows: dict[tuple[str, str], FlowVersion] = {}
@@ -213,6 +226,19 @@ class Known:
             while self._size > _KEPT_BYTES:
                 _, dropped = self._results.popitem(last=False)
                 self._size -= _size_of(dropped)
+
+    def items(self, loop: Loop) -> list[msgspec.Raw] | None:
+        """What a loop goes through, if that is remembered."""
+        found = self._items.get(loop)
+        if found is not None:
+            self._items.move_to_end(loop)
+        return found
+
+    def remember_items(self, loop: Loop, items: list[msgspec.Raw]) -> None:
+        """What a loop goes through, each as it is written."""
+        self._items[loop] = items
+        while len(self._items) > 1 and sum(map(len, self._items.values())) > _KNOWN_ITEMS:
+            self._items.popitem(last=False)
 
     def forget_scripts(self) -> None:
         """One of them was not what had been seen."""

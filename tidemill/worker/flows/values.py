@@ -20,6 +20,7 @@ from tidemill.model import jsontext
 from tidemill.model.errors import ExpressionFailed, ResultGone
 from tidemill.worker.flows.known import (
     Known,
+    Loop,
     Memo,
     WantAnswers,
     WantBytes,
@@ -82,13 +83,15 @@ class PlanValues:
 
     def item(self, level: UUID, step: str, index: int) -> bytes:
         """One of what a loop goes through."""
-        found = self._items.get((level, step))
+        loop = Loop(level, step, tries=len(self._views[level].state.steps[-1].failed))
+        found = self._items.get((level, step)) or self._known.items(loop)
         if found is None:
             kept = cast("Kept", answer_of(self._memo, WantItems(level, step)))
             if kept.digest is not None:
                 need = Need(NeedKind.ROOT, f"the items of '{step}'", (index,))
                 return cast("bytes | None", self.part(kept, need, entire=True)) or _NULL
-            found = self._items[level, step] = items_of(self.kept_text(kept))
+            found = items_of(self.kept_text(kept))
+            self._known.remember_items(loop, found)
         return bytes(found[index])
 
     def iteration(self, level: UUID, step: str, index: int) -> Iteration:
