@@ -5,12 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from tests.db.test_queue import claim, new_job, rows
+from tests.db.test_queue import claim, end, enqueue, new_job, rows
 from tidemill.db import debouncing, prune, queue
 from tidemill.db.pool import Database, Json
 from tidemill.db.values import Kept, Values
 from tidemill.engine.debouncing import Rule
 from tidemill.model.identity import Credential, CredentialKind, Principal
+from tidemill.scheduler.erase import erase_used
 from tidemill.stores.objects.content import open_folder
 
 CALLER = Principal(
@@ -27,10 +28,12 @@ def values(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Valu
     return Values(database, content, inline_bytes=1000, max_bytes=10_000)
 
 
-async def call(database: Database, number: int, *, delay_s: float = 3600.0, **rule: int) -> UUID:
+async def call(
+    database: Database, number: int, *, delay_s: float = 3600.0, more: dict[str, object] | None = None, **rule: int
+) -> UUID:
     args = Kept(inline=Json(b'{"n": %d, "items": [%d]}' % (number, number)))
     waits = Rule(key="k", delay_s=delay_s, gathered=("items",), most=rule.get("most"), most_s=rule.get("most_s"))
-    job = new_job(args=args, debounce=waits, delay_s=delay_s)
+    job = new_job(args=args, debounce=waits, delay_s=delay_s, **(more or {}))
     async with database.transaction("w") as tx:
         await debouncing.take_in(tx, job, caller=CALLER)
     return job.id
@@ -52,6 +55,20 @@ async def test_the_newest_call_takes_the_place_of_the_one_that_waits(database: D
         "canceled_by": "alice",
         "cancel_reason": f"debounced by {second}",
     }
+
+
+async def test_what_was_overtaken_is_erased_when_it_was_put_together_and_not_before(
+    database: Database, values: Values
+) -> None:
+    root = await enqueue(database)
+    (job,) = await claim(database)
+    assert root in await end(database, job)
+    below = {"root_job": root, "options": Json(b'{"delete_after_use": true}')}
+    await call(database, 1, more=below)
+    second = await call(database, 2, more=below)
+    assert await erase_used(database) == 0
+    assert await put_together(database, values, second) == b'{"n":2,"items":[1,2]}'
+    assert await erase_used(database) == 1
 
 
 async def test_of_calls_at_once_exactly_one_is_left_and_it_has_what_all_sent(

@@ -1,6 +1,6 @@
 """Calls that wait for newer ones: a newer one takes the place of the one that waits, exactly one of them runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,7 +12,7 @@ from tidemill.db.pool import Database, Json, Statements, Transaction
 from tidemill.db.queries import queries
 from tidemill.db.values import Kept, Values
 from tidemill.engine import debouncing
-from tidemill.engine.debouncing import Rule
+from tidemill.engine.debouncing import REASON, Rule
 from tidemill.model.identity import Principal
 
 _SQL: Final = queries("debouncing")
@@ -36,11 +36,17 @@ async def take_in(tx: Transaction, job: NewJob, *, caller: Principal) -> None:
     Raises:
         LeaseLost, Outdated: as there.
     """
-    await take_place(tx, job, caller=caller)
+    await take_place(tx, job, by=caller.username or caller.email)
     await intake.take_in(tx, job, caller=caller)
 
 
-async def take_place(tx: Transaction, job: NewJob, *, caller: Principal) -> None:
+async def hold_keys(tx: Transaction, jobs: Iterable[NewJob]) -> None:
+    """Be the only one to look at the calls that `jobs` are like, until the transaction ends."""
+    for key in sorted({job.debounce.key for job in jobs if job.debounce is not None}):
+        await tx.execute(_SQL["hold_key"], key=key)
+
+
+async def take_place(tx: Transaction, job: NewJob, *, by: str) -> None:
     """Cancel the job that waits in whose place `job` comes, which is taken in by the same transaction.
 
     Whoever comes at the same time waits for the end of the transaction. A job that a worker has taken stays as it is.
@@ -51,10 +57,10 @@ async def take_place(tx: Transaction, job: NewJob, *, caller: Principal) -> None
     await tx.execute(_SQL["hold_key"], key=rule.key)
     found = await tx.fetch_optional(_SQL["open_batch"], _Batch, key=rule.key)
     if found is not None and found.is_waiting and _takes_place(rule, found):
-        replaced, by = found.job_id, caller.username or caller.email
+        replaced = found.job_id
         keeps = bool(rule.gathered)
         await tx.execute(_SQL["replace"], batch=found.batch, job_id=job.id, replaced_job=replaced, keeps=keeps)
-        await queue.ask_to_cancel(tx, replaced, canceled_by=by, reason=f"debounced by {job.id}")
+        await queue.ask_to_cancel(tx, replaced, canceled_by=by, reason=f"{REASON}{job.id}")
         return
     if found is not None:
         await tx.execute(_SQL["close"], batch=found.batch)

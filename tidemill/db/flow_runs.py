@@ -60,12 +60,16 @@ class LevelRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedChild:
-    """A child of a level that has ended. `state`: how far it was, where it is a level itself."""
+    """A child of a level that has ended. `state`: how far it was, where it is a level itself.
+
+    `reason`: why it was canceled, "" where it was not.
+    """
 
     id: UUID
     flow_step_id: str
     flow_index: int | None
     status: str
+    reason: str
     state: bytes | None
 
     @property

@@ -22,8 +22,11 @@ SETTINGS: Final = (
 """The settings of scripts and flows that say so, as the wire names them."""
 
 
+REASON: Final = "debounced by "
+"""How the reason begins for which a job whose place was taken is canceled; the id of the other one follows."""
+
 DEBOUNCED: Final = frozenset({JobKind.SCRIPT, JobKind.FLOW, JobKind.SINGLE_STEP_FLOW})
-"""The kinds of jobs that wait so: what is deployed, and no step of a flow."""
+"""The kinds of jobs that wait so as what they run says. Steps of flows do so as the flow says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

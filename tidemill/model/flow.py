@@ -202,7 +202,7 @@ class Step:
     priority: int | None = None
     delete_after_use: bool = False
     continue_on_error: bool = False
-    is_debounced: bool = False
+    debounce: Debounce | None = None
     has_token_scopes: bool = False
 
 

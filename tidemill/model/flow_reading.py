@@ -58,7 +58,7 @@ def read_flow(raw: bytes) -> Flow:
         else _step(preprocessor, "/preprocessor_module", 0, fixed_id=PREPROCESSOR_ID),
         same_worker=_flag(fields, "same_worker", ""),
         limit=_limit(fields, ""),
-        debounce=_debounce(fields),
+        debounce=_debounce(fields, ""),
         skip_if=_condition(fields.get("skip_expr"), "/skip_expr"),
         cache_ttl_s=_seconds(fields, "cache_ttl", ""),
         delete_after_s=None
@@ -114,7 +114,9 @@ def _step(value: JsonValue, place: str, depth: int, *, fixed_id: str = "") -> St
         priority=_number(fields, "priority", place, most=100),
         delete_after_use=_flag(fields, "delete_after_use", place) or fields.get("delete_after_secs") is not None,
         continue_on_error=_flag(fields, "continue_on_error", place),
-        is_debounced=bool(fields.get("debouncing")),
+        debounce=None
+        if fields.get("debouncing") is None
+        else _debounce(_object(fields["debouncing"], f"{place}/debouncing"), f"{place}/debouncing"),
         has_token_scopes=fields.get("job_token_scopes") is not None,
     )
 
@@ -291,20 +293,20 @@ def _limit(fields: Mapping[str, JsonValue], place: str) -> Limit | None:
     return Limit(count=count, window_s=_seconds(fields, "concurrency_time_window_s", place), key=key)
 
 
-def _debounce(fields: Mapping[str, JsonValue]) -> Debounce | None:
-    delay_s = _seconds(fields, "debounce_delay_s", "")
+def _debounce(fields: Mapping[str, JsonValue], place: str) -> Debounce | None:
+    delay_s = _seconds(fields, "debounce_delay_s", place)
     if not delay_s:
         return None
     gathered = fields.get("debounce_args_to_accumulate")
-    names = [] if gathered is None else _list(gathered, "/debounce_args_to_accumulate")
+    names = [] if gathered is None else _list(gathered, f"{place}/debounce_args_to_accumulate")
     if not all(isinstance(name, str) and not isinstance(name, Written) for name in names):
-        raise InvalidFlow("/debounce_args_to_accumulate must be a list of names of arguments.")
+        raise InvalidFlow(f"{place}/debounce_args_to_accumulate must be a list of names of arguments.")
     return Debounce(
         delay_s=delay_s,
-        key=_optional_text(fields, "debounce_key", "") or None,
+        key=_optional_text(fields, "debounce_key", place) or None,
         gathered=tuple(map(str, names)),
-        most_s=_seconds(fields, "max_total_debouncing_time", ""),
-        most=_number(fields, "max_total_debounces_amount", "", most=1_000_000) or None,
+        most_s=_seconds(fields, "max_total_debouncing_time", place),
+        most=_number(fields, "max_total_debounces_amount", place, most=1_000_000) or None,
     )
 
 

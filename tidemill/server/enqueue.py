@@ -227,7 +227,7 @@ async def _put_with_care(
             return earlier
         new = await _with_lineage(tx, caller, new, query)
         await _check_queue(tx, caller, query)
-        await debouncing.take_place(tx, new, caller=caller)
+        await debouncing.take_place(tx, new, by=caller.username or caller.email)
         await put(tx, caller, new)
         if claim is not None:
             await idempotency.keep(tx, claim, new.id)

@@ -17,7 +17,7 @@ from tidemill.engine import permit, retry
 from tidemill.engine.permit import Action, Item, ItemKind
 from tidemill.languages import QUERY_LANGUAGES, is_unlocked, load_language
 from tidemill.model.errors import BadRequest, InvalidFlow, InvalidSchema, Unsupported
-from tidemill.model.flow import Flow, InlineScript, all_steps, inner_steps
+from tidemill.model.flow import DeployedScript, Flow, InlineScript, Step, SubFlow, all_steps, inner_steps
 from tidemill.model.flow_reading import read_flow
 from tidemill.model.identity import Principal
 from tidemill.model.ids import milliseconds, new_id
@@ -50,8 +50,8 @@ async def checked_flow(raw: bytes) -> Flow:
     """
     flow = await anyio.to_thread.run_sync(read_flow, raw)
     for step in all_steps(flow):
-        if step.is_debounced:
-            raise Unsupported(f"'{step.place}/debouncing' is not supported: debounce the flow itself.")
+        if step.debounce is not None:
+            _check_debounced(step, in_order=step not in (flow.failure, flow.preprocessor))
         if step.has_token_scopes:
             raise Unsupported(
                 f"'{step.place}/job_token_scopes' is not supported: let the step run a script that is deployed "
@@ -67,6 +67,15 @@ async def checked_flow(raw: bytes) -> Flow:
         if isinstance(step.kind, InlineScript) and step.kind.language not in QUERY_LANGUAGES:
             load_language(step.kind.language)
     return flow
+
+
+def _check_debounced(step: Step, *, in_order: bool) -> None:
+    if not in_order or not isinstance(step.kind, InlineScript | DeployedScript | SubFlow):
+        raise InvalidFlow(f"{step.place}/debouncing is for steps in the order of the flow that run a script or a flow.")
+    if step.retry is not None and step.debounce is not None and step.debounce.gathered:
+        raise InvalidFlow(
+            f"{step.place}/retry would lose what debouncing has put together: repeat inside of what the step runs."
+        )
 
 
 async def deploy_flow(

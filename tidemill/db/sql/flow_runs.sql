@@ -55,7 +55,7 @@ where last.flow_index is null;
 
 -- name: ended_children
 -- The children of a level that have ended, of those in :jobs and of the last tries with an index in :indices.
-select j.id, j.flow_step_id, j.flow_index, c.status, f.state
+select j.id, j.flow_step_id, j.flow_index, c.status, coalesce(c.cancel_reason, '') as reason, f.state
 from job j
 join job_completed c on c.id = j.id
 left join flow_run f on f.job_id = j.id

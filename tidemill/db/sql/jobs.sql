@@ -354,6 +354,7 @@ select (extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms;
 join job_completed c on c.id = j.id
 join job_completed r on r.id = j.root_job
 where j.root_job is not null and (j.options ->> 'delete_after_use') = 'true' and (j.options ->> 'deleted') is null
+  and not exists (select from debounced d where d.job_id = j.id)
 limit :limit)
 union all
 (select j.id, j.workspace_id from job j

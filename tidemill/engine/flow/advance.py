@@ -195,9 +195,13 @@ class _Run(Progress):
             self.fail_without_job(error)
 
     def _take_only(self, event: Ended) -> None:
-        if event.succeeded and event.stopped and isinstance(self.step.kind, BranchOne):
+        ends_early = event.stopped or event.skipped
+        if event.succeeded and ends_early and isinstance(self.step.kind, BranchOne):
             self.set(status=StepStatus.SUCCESS)
-            self.finish(succeeded=True, result=ResultOf(event.job), stopped=True, skipped=event.skipped)
+            self.finish(succeeded=True, result=ResultOf(event.job), stopped=event.stopped, skipped=event.skipped)
+        elif event.overtaken and not self.step.continue_on_error:
+            self.set(status=StepStatus.FAILURE)
+            self.finish(succeeded=True, result=ResultOf(event.job), skipped=True)
         elif event.succeeded:
             self._succeeded()
         else:

@@ -19,7 +19,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A child has ended. `stopped`: by an early stop, so that what is around it may stop, too."""
+    """A child has ended. `stopped`: by an early stop, so that what is around it may stop, too.
+
+    `overtaken`: it has not run, since a newer one of its kind has taken its place.
+    """
 
     step: str
     job: UUID
@@ -28,6 +31,7 @@ class Ended:
     canceled: bool = False
     stopped: bool = False
     skipped: bool = False
+    overtaken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

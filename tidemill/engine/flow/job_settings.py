@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tidemill.model.flow import Flow
+from tidemill.model.flow import Debounce, Flow
 
 FLOW_TAG = "flow"
 
@@ -21,11 +21,16 @@ def job_settings(flow: Flow) -> dict[str, Any]:
             "concurrency_key": flow.limit.key,
         }
     if flow.debounce is not None:
-        settings |= {
-            "debounce_delay_s": flow.debounce.delay_s,
-            "debounce_key": flow.debounce.key,
-            "debounce_args_to_accumulate": flow.debounce.gathered,
-            "max_total_debouncing_time": flow.debounce.most_s,
-            "max_total_debounces_amount": flow.debounce.most,
-        }
+        settings |= debounce_settings(flow.debounce)
     return {name: value for name, value in settings.items() if value}
+
+
+def debounce_settings(debounce: Debounce) -> dict[str, Any]:
+    """What is said about calls that wait, by the names on the wire."""
+    return {
+        "debounce_delay_s": debounce.delay_s,
+        "debounce_key": debounce.key,
+        "debounce_args_to_accumulate": debounce.gathered,
+        "max_total_debouncing_time": debounce.most_s,
+        "max_total_debounces_amount": debounce.most,
+    }

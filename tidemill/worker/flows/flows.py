@@ -16,11 +16,13 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from tidemill.db import approvals, flow_runs, queue, workflows
-from tidemill.db.flow_runs import Advanced, EndedChild, Placed
+from tidemill.db import approvals, debouncing, flow_runs, queue, workflows
+from tidemill.db.flow_runs import Advance, Advanced, EndedChild, Placed
+from tidemill.db.intake import NewJob
 from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.transaction import is_worth_a_retry
 from tidemill.engine.cache_key import cache_key
+from tidemill.engine.debouncing import REASON
 from tidemill.engine.flow.approval import Answer as GivenAnswer
 from tidemill.engine.flow.commands import Ended as ChildEnded
 from tidemill.engine.flow.commands import Started
@@ -39,6 +41,7 @@ from tidemill.worker.flows.workflows import Suspended, WorkflowPlan
 
 _RETRY_S: Final = 1.0
 _REMEMBERED: Final = 2000
+_QUEUED: Final = "queued"
 
 Tell = Callable[[WorkflowPlan], Awaitable[None]]
 """Tells a plan what has happened."""
@@ -207,8 +210,22 @@ class Flows:
         failpoint("advance.before_commit")
         if self._ahead is not None and (taken := plan.taken):
             self._ahead(taken)
-        answer = await flow_runs.advance(self._parts.database.single, plan.wanted(), worker=self._parts.options.name)
+        wanted, worker = plan.wanted(), self._parts.options.name
+        waiting = [placed.job for placed in wanted.jobs if placed.job.debounce is not None and placed.place == _QUEUED]
+        if waiting:
+            answer = await self._sent_to_wait(wanted, waiting)
+        else:
+            answer = await flow_runs.advance(self._parts.database.single, wanted, worker=worker)
         failpoint("advance.after_commit")
+        return answer
+
+    async def _sent_to_wait(self, wanted: Advance, waiting: Sequence[NewJob]) -> Advanced:
+        """As `flow_runs.advance`; the jobs `waiting` take the place of those like them that wait."""
+        async with self._parts.database.system() as tx:
+            await debouncing.hold_keys(tx, waiting)
+            answer = await flow_runs.advance(tx, wanted, worker=self._parts.options.name)
+            for job in waiting if answer.done else ():
+                await debouncing.take_place(tx, job, by=job.created_by)
         return answer
 
     def _keep(self, family: _Family, plan: Plan) -> None:
@@ -315,6 +332,7 @@ class Flows:
                     canceled=child.status == "canceled" or view.definition.flow.same_worker,
                     stopped=state is not None and state.stopped,
                     skipped=state is not None and state.skipped,
+                    overtaken=child.reason.startswith(REASON),
                 ),
             )
 

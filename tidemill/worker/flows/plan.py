@@ -38,7 +38,7 @@ from tidemill.model.job import EndReason
 from tidemill.worker.flows.around import Around, iteration_args
 from tidemill.worker.flows.collected import Collected, ToKeep
 from tidemill.worker.flows.known import WantAnswers, WantFlow, answer_of
-from tidemill.worker.flows.steps import job_of_step, level_job, limited
+from tidemill.worker.flows.steps import debounced, job_of_step, level_job, limited
 from tidemill.worker.flows.values import items_of
 from tidemill.worker.flows.views import View, options_of
 
@@ -260,7 +260,9 @@ class Plan(Collected):
         job = replace(job, options=Json(msgspec.json.encode({**person.options, **inherited})))
         if start.again is not None:
             job = replace(job, options=options_of(job.options.raw, again=start.again))
-        if start.delay_s > 0 or job.cache_ttl_s or job.concurrency_key:  # it may have to wait, or have a result already
+        else:
+            job = debounced(view, start, job)
+        if job.delay_s > 0 or job.cache_ttl_s or job.concurrency_key:  # it may have to wait, or have a result already
             self._jobs.append(Placed(job, "queued"))
             return
         self._jobs.append(Placed(job, "waiting"))

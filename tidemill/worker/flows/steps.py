@@ -12,10 +12,12 @@ from tidemill.db.intake import NewJob
 from tidemill.db.pool import Json
 from tidemill.db.values import Kept
 from tidemill.engine.concurrency import concurrency_key, fill
+from tidemill.engine.debouncing import Origin, rule_of
 from tidemill.engine.flow.commands import Start
+from tidemill.engine.flow.job_settings import debounce_settings
 from tidemill.engine.on_behalf import acts_for
 from tidemill.model import jsontext
-from tidemill.model.errors import ExpressionFailed, InvalidName
+from tidemill.model.errors import BadRequest, ExpressionFailed, InvalidName
 from tidemill.model.flow import PREPROCESSOR_ID, DeployedScript, InlineScript, Limit, Step
 from tidemill.model.path import check_name
 from tidemill.model.script import PREPROCESSOR_ENTRY, passed_on
@@ -78,11 +80,42 @@ def job_of_step(view: View, start: Start, memo: Memo, *, keep: Keep) -> Placed:
     )
     match start.step.kind:
         case InlineScript():
-            return Placed(_inline(view, job, start.step.kind, args), "queued")
+            return Placed(debounced(view, start, _inline(view, job, start.step.kind, args)), "queued")
         case DeployedScript():
-            return _deployed(view, job, start.step.kind, args, memo)
+            placed = _deployed(view, job, start.step.kind, args, memo)
+            return replace(placed, job=debounced(view, start, placed.job))
         case other:
             raise TypeError(f"{type(other).__name__} is no script.")
+
+
+def debounced(view: View, start: Start, job: NewJob) -> NewJob:
+    """The job of a step, that waits for newer ones where the flow says so: not in one that is only tried.
+
+    Raises:
+        ExpressionFailed: an argument that is to be put together is no list.
+    """
+    if start.step.debounce is None or view.script_hash is None:
+        return job
+    settings = {**debounce_settings(start.step.debounce), "visible_to_runner_only": not view.visible_to_owner}
+    settings["debounce_key"] = settings["debounce_key"] or f"$workspace/flow/{view.script_path}-{start.step.id}"
+    origin = Origin(
+        workspace=view.workspace_id,
+        kind=job.kind,
+        path=view.script_path or "",
+        actor=job.permissioned_as,
+        giver=view.starter,
+    )
+    try:
+        rule = rule_of(settings, origin, jsontext.build_object(start.args))
+    except BadRequest as error:
+        raise ExpressionFailed(f"{start.step.place}/debouncing of step '{start.step.id}': {error}") from error
+    if rule is None:
+        return job
+    options = job.options
+    if rule.gathered:
+        read = msgspec.json.decode(options.raw, type=dict[str, msgspec.Raw])
+        options = Json(msgspec.json.encode({**read, "gathers": rule.gathered}))
+    return replace(job, debounce=rule, delay_s=max(job.delay_s, rule.delay_s), options=options)
 
 
 def _inline(view: View, job: NewJob, kind: InlineScript, args: Mapping[str, bytes]) -> NewJob:
