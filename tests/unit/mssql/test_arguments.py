@@ -177,3 +177,9 @@ def test_an_instant_keeps_its_ten_millionths(units: int, day: object, minutes: i
     clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{fraction:07}"
     _, found = came_back("datetime2(7)", f'"{day}T{clock}"')
     assert found == f"{day} {clock}".rstrip("0").rstrip(".") if fraction else f"{day} {clock[:8]}"
+
+
+@pytest.mark.parametrize("size", ["(39,0)", "(5,6)", "(999999999,999999998)"])
+def test_sizes_that_no_decimal_has_are_refused_before_they_are_calculated(size: str) -> None:
+    with pytest.raises(BadRequest, match="'a' has no type"):
+        parameter(Argument(name="a", type_name=f"decimal{size}", value=b"5"))

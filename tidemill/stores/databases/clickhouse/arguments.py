@@ -5,6 +5,7 @@ from typing import Final
 
 from tidemill.engine import bound_values as bound
 from tidemill.model.column import DataType, Kind
+from tidemill.model.errors import BadRequest
 from tidemill.stores.databases.clickhouse.types import parse_type
 from tidemill.stores.databases.port import Argument
 
@@ -20,7 +21,12 @@ def parameter(argument: Argument) -> str:
     """
     if argument.value is None or argument.value == b"null":
         return "\\N"
-    data_type, _ = parse_type(argument.type_name or "String")
+    try:
+        data_type, _ = parse_type(argument.type_name or "String")
+    except (ValueError, IndexError, RecursionError) as error:
+        raise BadRequest(
+            f"The argument {argument.name!r} has no type of ClickHouse: {argument.type_name[:80]}."
+        ) from error
     if data_type.kind in {Kind.ARRAY, Kind.STRUCT, Kind.MAP}:
         return _literal(argument.name, data_type, argument.value)
     return _plain(argument.name, data_type, argument.value).translate(_ESCAPES)

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 from tidemill.model.column import Column, DataType, Kind
@@ -13,11 +13,11 @@ from tidemill.model.column import Column, DataType, Kind
 Reader = Callable[[Any], object]
 
 _NAMED: Final = re.compile(r"(`(?:[^`\\]|\\.)*`|\w+)\s+(?=\w)")
-_INTEGER: Final = re.compile(r"(U?)Int(\d+)")
+_INTEGER: Final = re.compile(r"(U?)Int(8|16|32|64|128|256)")
 _QUOTED: Final = re.compile(r"(?s)'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)")
 
 
-@cache
+@lru_cache(maxsize=1024)
 def parse_type(text: str) -> tuple[DataType, Reader]:
     """Of `Nullable(Decimal(10, 2))`, `Array(Tuple(a Int8, b String))`, ..."""
     name, inner = _split(text)

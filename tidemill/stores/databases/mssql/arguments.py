@@ -18,7 +18,7 @@ from tidemill.stores.databases.mssql.moments import DAYS_TO_1900, clock_of, day_
 from tidemill.stores.databases.port import Argument
 
 _NAME: Final = re.compile(
-    r"(?P<word>[a-z0-9_.]+(?: +[a-z0-9_.]+)*+)\s*+(?:\(\s*(?P<first>\d+|max)\s*(?:,\s*(?P<second>\d+)\s*)?\))?"
+    r"(?P<word>[a-z0-9_.]+(?: +[a-z0-9_.]+)*+)\s*+(?:\(\s*(?P<first>\d{1,9}|max)\s*(?:,\s*(?P<second>\d{1,9})\s*)?\))?"
 )
 _MOST_DIGITS: Final = 38
 _MOST_BYTES: Final = 8000
@@ -136,6 +136,8 @@ def _some_float(declared: _Declared) -> Parameter:
 def _decimal(declared: _Declared) -> Parameter:
     """Where no size is declared, the value's own digits are: `decimal` alone would have none behind the point."""
     precision, scale = declared.size, declared.scale
+    if precision > _MOST_DIGITS or scale > precision > 0:
+        raise BadRequest(f"The argument {declared.name!r} has no type of SQL Server: {declared.type_name[:80]}.")
     if declared.raw is None:
         precision = precision or _MOST_DIGITS
         return _decimal_parameter(None, precision, scale)

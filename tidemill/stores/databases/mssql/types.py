@@ -7,7 +7,7 @@ from typing import Final
 from tidemill.model.column import DataType, Kind
 
 _NAME: Final = re.compile(
-    r"(?P<word>[^(\s]+(?:\s+[^(\s]+)*+)\s*+(?:\(\s*(?P<first>\d+|max)\s*(?:,\s*(?P<second>\d+)\s*)?\))?"
+    r"(?P<word>[^(\s]+(?:\s+[^(\s]+)*+)\s*+(?:\(\s*(?P<first>\d{1,9}|max)\s*(?:,\s*(?P<second>\d{1,9})\s*)?\))?"
 )
 _BITS: Final = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 _KINDS: Final = {
