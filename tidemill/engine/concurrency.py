@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from tidemill.model.list_index import is_index_of
+from tidemill.model.digits import is_index_of
 
 _PLACEHOLDER: Final = re.compile(r"\$workspace\b|\$args\[(?P<path>[^\[\]]*)\]")
 _MAX_CHARS: Final = 200

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from tidemill.model.digits import number_in
 from tidemill.model.url_parts import ConnectionUrl, Unreadable, bracketed, parse_connection_url, parse_host
 
 Value = dict[str, object]
@@ -32,7 +33,7 @@ def _postgresql(url: ConnectionUrl) -> tuple[str, Value]:
     if len(ports) > 1:  # one field holds the port, so hosts on different ports cannot be said
         raise Unreadable
     port = url.take("port")
-    if port is not None and not (port.isascii() and port.isdigit()):
+    if port is not None and number_in(port) is None:
         raise Unreadable
     return "postgresql", {
         "host": ",".join(host for host, _ in url.hosts) or url.take("host", "hostaddr"),
@@ -106,13 +107,13 @@ def _mongodb(url: ConnectionUrl) -> tuple[str, Value]:
 
 
 def _redis(url: ConnectionUrl) -> tuple[str, Value]:
-    number = url.path or url.take("db") or "0"
-    if not (number.isascii() and number.isdigit()):
+    number = number_in(url.path or url.take("db") or "0")
+    if number is None:
         raise Unreadable
     password = url.password or url.take("password")
     login = {"username": None if url.user == "default" else url.user or None, "password": password}
     return "upstash" if url.host.endswith(".upstash.io") else "redis", {
-        "db": int(number),
+        "db": number,
         "tls": url.scheme in {"rediss", "valkeys"},
         "servers": [{"host": host, "port": port or 6379} for host, port in url.hosts if host] or None,
         "credential": _present(login),

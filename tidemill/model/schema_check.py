@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from tidemill.model.digits import is_index_of
 from tidemill.model.errors import InvalidSchema
-from tidemill.model.list_index import is_index_of
 
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 5000

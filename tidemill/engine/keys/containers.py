@@ -7,6 +7,7 @@ from typing import Final
 from tidemill.engine.keys.checked import Check, How, Planned, digest
 from tidemill.engine.keys.replies import Double, Map, Reply, Set, Simple, Verbatim
 from tidemill.engine.keys.values import word
+from tidemill.model.digits import number_in
 from tidemill.model.errors import BadRequest, Unsupported
 
 Words = tuple[bytes, ...]
@@ -105,9 +106,10 @@ def _pairs(flat: Sequence[Reply]) -> list[tuple[Reply, Reply]]:
 
 
 def _number(after: bytes) -> int:
-    if after and not after.isdigit():
+    number = number_in((after or b"0").decode(errors="replace"))
+    if number is None:
         raise BadRequest("`after` is not as the page before gave it.")
-    return int(after or b"0")
+    return number
 
 
 def _scan(command: bytes) -> Callable[[Asked], Words]:

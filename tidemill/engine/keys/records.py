@@ -26,6 +26,7 @@ from tidemill.engine.keys.replies import Map, Reply, to_json
 from tidemill.engine.keys.values import decoded, is_base64, word
 from tidemill.engine.table_files import Record
 from tidemill.model import jsontext
+from tidemill.model.digits import number_in
 from tidemill.model.errors import BadRequest
 
 COLUMNS: Final = ("key", "type", "ttl_ms", "part", "value")
@@ -141,10 +142,10 @@ def _kind_of(value: bytes) -> str:
 
 
 def _number(raw: bytes, name: str) -> int:
-    digits = word(raw, name)
-    if not digits.isdigit() or not 1 <= int(digits) < 2**63:
+    number = number_in(word(raw, name).decode(errors="replace"))
+    if not number:
         raise BadRequest(f"{name} is a whole number from 1")
-    return int(digits)
+    return number
 
 
 def _dump(raw: bytes) -> bytes | None:

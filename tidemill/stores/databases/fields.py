@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
+from tidemill.model.digits import number_in
 from tidemill.model.errors import BadRequest
 
 
@@ -39,11 +40,12 @@ class Fields:
         found = self._value.get(name)
         if found is None or found == "":
             return default
-        if isinstance(found, bool) or not isinstance(found, int | str) or not str(found).isdecimal():
+        number = None if isinstance(found, bool) or not isinstance(found, int | str) else number_in(str(found))
+        if number is None:
             raise self.wrong(name, "is not a whole number")
-        if not 0 < int(found) < 65536:
+        if not 0 < number < 65536:
             raise self.wrong(name, "is not a port: 1 to 65535")
-        return int(found)
+        return number
 
     def choice(self, name: str, choices: Collection[str], default: str) -> str:
         found = self.text(name, default)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from tidemill.model.digits import number_in
 from tidemill.model.errors import BadRequest
 from tidemill.model.server_list import ServerList, server_list
 from tidemill.model.url_parts import bracketed
@@ -110,10 +111,11 @@ def _option(name: str, value: object) -> dict[str, object]:
             raise BadRequest(f"The option {exact} of the database's resource is true or false.")
         return {exact: text.lower() == "true"}
     if exact in _NUMBERS:
-        if not (text.isascii() and text.isdigit()):
+        if number_in(text) is None:
             raise BadRequest(f"The option {exact} of the database's resource is a whole number.")
-        return {exact: int(text)}
-    return {exact: int(text) if exact == "w" and text.isdigit() else text}
+        return {exact: number_in(text)}
+    number = number_in(text) if exact == "w" else None
+    return {exact: text if number is None else number}
 
 
 def _login(servers: ServerList) -> dict[str, object]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tidemill.model.digits import number_in
 from tidemill.model.errors import BadRequest
 from tidemill.model.server_list import ServerList, server_list
 from tidemill.model.url_parts import bracketed
@@ -27,13 +28,13 @@ class RedisConfig:
             BadRequest: a field is missing or wrong; the message names it.
         """
         servers = server_list(value, port=6379, types=("redis", "upstash"))
-        text = servers.database or "0"
-        if not (text.isascii() and text.isdigit()):
+        database = number_in(servers.database or "0")
+        if database is None:
             raise BadRequest("The field db of the database's resource must be the number of a database, such as 0.")
         if servers.is_srv:
             raise BadRequest("The field srv of the database's resource is for MongoDB only.")
         where = ", ".join(f"{bracketed(host)}:{port}" for host, port in servers.hosts)
-        return cls(servers=servers, where=where, database=int(text))
+        return cls(servers=servers, where=where, database=database)
 
     def tls(self) -> ssl.SSLContext | None:
         """What certificates are compared with; None where there is no TLS.

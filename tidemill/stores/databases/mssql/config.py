@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from tidemill.model.digits import number_in
 from tidemill.stores.databases.fields import Fields
 from tidemill.stores.databases.tls import tls_context
 
@@ -88,9 +89,9 @@ def _place(fields: Fields) -> tuple[str, int, str]:
     host, _, instance = host.partition("\\")
     host, _, given = host.partition(",")
     instance = fields.text("instance_name") or instance
-    if given and not (given.isdecimal() and 0 < int(given) < 65536):
+    port = number_in(given) if given else fields.port("port", USUAL_PORT)
+    if port is None or not 0 < port < 65536:
         raise fields.wrong("host", "has no port behind its comma")
-    port = int(given) if given else fields.port("port", USUAL_PORT)
     if instance and not (instance.isascii() and all(char.isalnum() or char in "_$#" for char in instance)):
         raise fields.wrong("instance_name", "is no name of an instance")
     if instance.upper() == "MSSQLSERVER":

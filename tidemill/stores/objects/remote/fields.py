@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from tidemill.model.digits import number_in
 from tidemill.model.errors import StorageMisconfigured
 
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
@@ -44,9 +45,10 @@ class Fields:
         found = self._found(name)
         if found is None or found == "":
             return None
-        if isinstance(found, bool) or not isinstance(found, int | str) or not str(found).isdecimal():
+        number = None if isinstance(found, bool) or not isinstance(found, int | str) else number_in(str(found))
+        if number is None:
             raise StorageMisconfigured(f"The field {name} of the storage's resource is not a whole number.")
-        return int(found)
+        return number
 
     def _found(self, name: str) -> object:
         if name not in self._value:
