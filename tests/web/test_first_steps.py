@@ -1,6 +1,7 @@
 """The first minutes of a newcomer: sign in, run the example, look at the run."""
 
 import re
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -11,6 +12,15 @@ from tests.web.axe import assert_accessible
 from tests.web.conftest import fresh_page, picture, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.fixture(scope="session")
+def wharf(api: httpx.Client, tidemill: Tidemill) -> Iterator[httpx.Client]:
+    """The API of a workspace in which these tests are the first to do something."""
+    made = api.post(f"{tidemill.url}/api/workspaces/create", json={"id": "wharf", "name": "Wharf"})
+    assert made.status_code == 201, made.text
+    with httpx.Client(base_url=f"{tidemill.url}/api/w/wharf", headers=api.headers, timeout=api.timeout) as client:
+        yield client
 
 
 async def test_stranger_is_asked_to_sign_in_and_led_back(stranger: Page, tidemill: Tidemill) -> None:
@@ -38,7 +48,10 @@ async def test_sign_in_leads_nowhere_else(stranger: Page, tidemill: Tidemill, el
     await stranger.wait_for_url(f"{tidemill.url}/w/main")
 
 
+@pytest.mark.usefixtures("wharf")
 async def test_example_runs_from_its_form_and_its_run_is_kept(page: Page) -> None:
+    await page.goto("/w/wharf")
+    await page.get_by_role("link", name="Open the example").wait_for()
     await assert_accessible(page)
     await picture(page, "home-new")
     await page.get_by_role("link", name="Open the example").click()
@@ -67,11 +80,11 @@ async def test_example_runs_from_its_form_and_its_run_is_kept(page: Page) -> Non
     await picture(page, "run")
 
 
-async def test_script_becomes_a_flow_that_a_schedule_runs(page: Page, api: httpx.Client) -> None:
+async def test_script_becomes_a_flow_that_a_schedule_runs(page: Page, wharf: httpx.Client) -> None:
     source = "def main(city: str = 'Leer'):\n    print(city)\n    return city\n"
     body = {"path": "u/admin/levels", "summary": "", "content": source, "language": "python3"}
-    assert api.post("scripts/create", json=body).status_code == 201
-    await page.goto("/w/main/scripts/p/u/admin/levels")
+    assert wharf.post("scripts/create", json=body).status_code == 201
+    await page.goto("/w/wharf/scripts/p/u/admin/levels")
     await page.get_by_role("link", name="Make a flow").click()
     await page.get_by_role("button", name="Step a: levels").click()
     await page.get_by_role("tab", name="Arguments").click()
@@ -98,7 +111,7 @@ async def test_script_becomes_a_flow_that_a_schedule_runs(page: Page, api: httpx
     await page.get_by_role("link", name="Open the flow").click()
     await page.get_by_role("tab", name="Schedules").click()
     await expect(page.get_by_role("list", name="Schedules")).to_contain_text("u/admin/levels_flow")
-    api.delete("schedules/delete/u/admin/levels_flow")
+    wharf.delete("schedules/delete/u/admin/levels_flow")
     await page.get_by_role("link", name="Home").click()
     await expect(page.get_by_text("u/admin/levels").first).to_be_visible()
     await assert_accessible(page)
