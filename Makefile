@@ -66,7 +66,7 @@ prepare: install-dev
 	@$(BIN)/python tests/prepare.py
 
 soak: prepare ## The reliability and security tests in their full form (hours)
-	@TIDEMILL_SOAK=1 $(BIN)/python -m pytest tests/reliability tests/security tests/unit/test_job_model.py tests/unit/test_masking.py tests/db/test_keys.py -n 1
+	@TIDEMILL_SOAK=1 $(BIN)/python -m pytest tests/reliability tests/security tests/unit/test_job_model.py tests/unit/test_cron.py tests/unit/test_masking.py tests/db/test_keys.py -n 1
 
 check: install-dev ## Format, lint, types, layers
 	@$(BIN)/ruff format --check .

@@ -1,7 +1,10 @@
 """Cron patterns: what they mean, beside two other implementations, and what changes of clocks do to them."""
 
+import os
 import warnings
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from tidemill.engine.cron import next_after, occurrences, parse_cron, parse_zone
 from tidemill.model.errors import BadRequest
 
+SOAK = os.environ.get("TIDEMILL_SOAK") == "1"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -183,3 +187,108 @@ def test_occurrences_only_go_forward_and_show_what_the_pattern_says(pattern: str
     offset_before = (first - timedelta(seconds=1)).astimezone(where).utcoffset()
     is_end_of_gap = first.astimezone(where).utcoffset() != offset_before
     assert cron.next_local(shown - timedelta(seconds=1)) == shown or (is_end_of_gap and not cron.is_wild)
+
+
+MINUTE = timedelta(minutes=1)
+AROUND = timedelta(hours=7)
+
+
+def changes(zone: str, year: int = 2027) -> list[tuple[str, datetime]]:
+    """About when the clocks of a zone change in a year."""
+    hours = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(366 * 24)]
+    offsets = [hour.astimezone(ZoneInfo(zone)).utcoffset() for hour in hours]
+    return [(zone, at) for at, (before, after) in zip(hours[1:], pairwise(offsets), strict=False) if before != after]
+
+
+@cache
+def scenes() -> list[tuple[str, datetime]]:
+    """Zones, each with a moment around which they are looked at: changes of clocks, a leap day, the end of a year."""
+    changing = ("Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca")
+    found = [scene for zone in changing for scene in changes(zone)]
+    assert len(found) == 2 * len(changing)
+    calm = [(zone, at) for zone in ("Asia/Kolkata", "UTC") for at in (datetime(2028, 2, 29, tzinfo=UTC), START)]
+    return [*found, *changes("Pacific/Apia", 2011)[-1:], *calm]
+
+
+@cache
+def minutes(zone: str, moment: datetime) -> list[tuple[datetime, datetime]]:
+    """Each minute around a moment, and what a clock of the zone shows then."""
+    every = [moment - AROUND + number * MINUTE for number in range(2 * AROUND // MINUTE)]
+    return [(at, at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)) for at in every]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is written in a field, and the values that it means."""
+
+    text: str
+    values: frozenset[int]
+
+
+def some_of(low: int, high: int) -> st.SearchStrategy[Part]:
+    lists = st.lists(st.integers(low, high), min_size=1, max_size=4, unique=True)
+    return lists.map(lambda some: Part(",".join(map(str, some)), frozenset(some)))
+
+
+def part(low: int, high: int) -> st.SearchStrategy[Part]:
+    every = range(low, high + 1)
+    return st.one_of(
+        st.just(Part("*", frozenset(every))),
+        st.integers(2, 9).map(lambda step: Part(f"*/{step}", frozenset(every[::step]))),
+        some_of(low, high),
+        st.tuples(st.integers(low, high), st.integers(1, 9)).map(
+            lambda pair: Part(f"{pair[0]}/{pair[1]}", frozenset(range(pair[0], high + 1, pair[1])))
+        ),
+    )
+
+
+def seldom(usual: str, low: int, high: int) -> st.SearchStrategy[Part]:
+    """Mostly all values: most patterns should come near the moment that is looked at."""
+    return st.one_of(st.just(Part(usual, frozenset(range(low, high + 1)))), part(low, high))
+
+
+def by_the_rule(
+    minute: Part, hour: Part, day: Part, month: Part, weekday: Part, clock: list[tuple[datetime, datetime]]
+) -> list[datetime]:
+    """When a pattern comes, by looking at each minute."""
+
+    def fits(shown: datetime) -> bool:
+        by_month, by_week = shown.day in day.values, shown.isoweekday() % 7 in {each % 7 for each in weekday.values}
+        either = "*" not in day.text and "*" not in weekday.text
+        is_day = by_month or by_week if either else by_month and by_week
+        return is_day and shown.month in month.values and shown.hour in hour.values and shown.minute in minute.values
+
+    if "*" in minute.text + hour.text:
+        return [at for at, shown in clock if fits(shown)]
+    found, wanted = set(), clock[0][1]
+    first = {shown: at for at, shown in reversed(clock)}
+    behind_gap = {before + MINUTE: at for (_, before), (at, shown) in pairwise(clock) if shown > before + MINUTE}
+    gap_end: datetime | None = None
+    while wanted <= clock[-1][1]:
+        gap_end = behind_gap.get(wanted, gap_end)
+        if fits(wanted) and (at := first.get(wanted, gap_end)) is not None:
+            found.add(at)
+        wanted += MINUTE
+    return sorted(found)
+
+
+@settings(max_examples=3000 if SOAK else 300, deadline=None)
+@given(
+    scene=st.sampled_from(scenes()), minute=part(0, 59), hour=seldom("*", 0, 23) | some_of(0, 5),
+    day=seldom("*", 1, 31), month=seldom("*", 1, 12), weekday=seldom("*", 0, 7),
+)  # fmt: skip
+def test_the_same_as_the_rule_says_minute_by_minute(
+    scene: tuple[str, datetime], minute: Part, hour: Part, day: Part, month: Part, weekday: Part
+) -> None:
+    zone, moment = scene
+    clock = minutes(zone, moment)
+    pattern = " ".join(each.text for each in (minute, hour, day, month, weekday))
+    expected = by_the_rule(minute, hour, day, month, weekday, clock)
+    try:
+        cron = parse_cron(pattern)
+    except BadRequest as error:
+        assert "never comes" in str(error)  # noqa: PT017
+        assert expected == []
+        return
+    found = occurrences(cron, ZoneInfo(zone), clock[0][0] - MINUTE, count=len(expected) + 1)
+    assert [at for at in found if at <= clock[-1][0]] == expected, pattern
