@@ -1,7 +1,7 @@
 """The invariants I1 to I10 of the contract: queries over the database, and what jobs themselves did.
 
-`check(dsn)` raises `Broken` with every rule that does not hold. Schedules (I8) are not there yet, and flows (I7) only
-as far as jobs have parents.
+`check(dsn)` raises `Broken` with every rule that does not hold. Of schedules (I8) it tells that each occurrence has its
+job and each job its occurrence; which occurrences there should be depends on what a test did.
 """
 
 import asyncio

@@ -83,3 +83,18 @@ where q.state = 'waiting' and f.state -> 'rounds' is not null
 select concurrency_key from job_queue
 where (state <> 'queued' or started_at is not null) and concurrency_key is not null
 group by concurrency_key having count(*) > max(concurrency_limit);
+
+-- name: I8 an occurrence that was started has a job of its own
+select o.path, o.scheduled_for from schedule_occurrence o
+where (o.state not in ('due', 'skipped', 'missed') and not exists (select from job where job.id = o.job_id))
+  or exists (select from schedule_occurrence other where other.job_id = o.job_id
+    and (other.workspace_id, other.path, other.scheduled_for) <> (o.workspace_id, o.path, o.scheduled_for));
+
+-- name: I8 a run of a schedule that is there has its occurrence
+select j.id from job j join schedule s on s.workspace_id = j.workspace_id and s.path = j.schedule_path
+where j.parent_job is null and j.script_path = s.target_path and j.options ->> 'scheduled_for' is not null
+  and not exists (select from schedule_occurrence o where o.job_id = j.id);
+
+-- name: I8 a schedule that comes has a next occurrence, and no other has one
+select s.path from schedule s where s.paused_until is null and s.enabled <> exists (
+  select from schedule_occurrence o where o.workspace_id = s.workspace_id and o.path = s.path and o.state = 'due');

@@ -1,14 +1,16 @@
 """Every failpoint is somewhere in the code and is armed somewhere in the tests; those of a job's life are killed at."""
 
 import ast
+import random
 import signal
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 import tidemill
-from tests.reliability.harness import DETECTED_S, SLACK_S, Chaosbox, until
+from tests.reliability.harness import DETECTED_S, SLACK_S, SOAK, Chaosbox, free_port, until
 from tidemill.model.failpoint import NAMES
 
 SOURCES = Path(tidemill.__file__).parent
@@ -17,6 +19,7 @@ AT_A_WORKER = tuple(
     name for name in NAMES if name.startswith(("claim.", "prepare.", "run.", "complete.", "heartbeat."))
 )
 AT_A_SERVER = tuple(name for name in NAMES if name.startswith("enqueue."))
+OF_SCHEDULES = tuple(name for name in NAMES if name.startswith("schedule."))
 
 
 def passed_in_code() -> list[str]:
@@ -39,7 +42,9 @@ def test_every_declared_failpoint_is_passed_in_one_place() -> None:
 
 def test_every_failpoint_is_armed_in_a_test() -> None:
     elsewhere = "".join(file.read_text() for file in TESTS.rglob("test_*.py"))
-    assert {name for name in NAMES if name not in {*AT_A_WORKER, *AT_A_SERVER} and name not in elsewhere} == set()
+    assert {
+        name for name in NAMES if name not in {*AT_A_WORKER, *AT_A_SERVER, *OF_SCHEDULES} and name not in elsewhere
+    } == set()
 
 
 def test_a_worker_may_die_at_each_point_of_a_job(box: Chaosbox) -> None:
@@ -95,40 +100,53 @@ def test_a_server_may_die_when_it_packs_a_log(box: Chaosbox) -> None:
         assert client.get(f"jobs_u/get_logs/{job}").text == wanted
 
 
-def test_a_server_may_die_when_it_starts_what_a_schedule_says(box: Chaosbox) -> None:
-    """P6: each occurrence has one job, none is without one, and the next one is there, wherever a server dies."""
+def test_servers_may_die_while_they_start_what_schedules_say(box: Chaosbox) -> None:
+    """P6: each second has one job, wherever one of two servers dies, and behind a time without any."""
     box.start_server()
     box.deploy("u/ada/tick", "echo tick")
-    schedule = {
-        "path": "u/ada/often", "schedule": "* * * * * *", "timezone": "UTC", "script_path": "u/ada/tick",
-        "is_flow": False, "args": {}, "enabled": True, "catch_up_s": 600,
-    }  # fmt: skip
+    paths = [f"u/ada/often_{number}" for number in range(3)]
     with box.client() as client:
-        answer = client.post("schedules/create", json=schedule)
-        assert answer.status_code == 201, answer.text
+        for path in paths:
+            schedule = {
+                "path": path, "schedule": "* * * * * *", "timezone": "UTC", "script_path": "u/ada/tick",
+                "is_flow": False, "args": {}, "enabled": True, "catch_up_s": 600,
+            }  # fmt: skip
+            answer = client.post("schedules/create", json=schedule)
+            assert answer.status_code == 201, answer.text
     box.start_worker()
-    for point in (
-        "schedule.before_start",
-        "schedule.before_commit",
-        "schedule.after_commit",
-        "schedule.before_settled",
-    ):
-        box.stop()
-        box.start_worker(ready=False)
-        dying = box.start("server", FAILPOINT=f"{point}:2:kill")
+    for point in OF_SCHEDULES:
+        dying = box.start("server", FAILPOINT=f"{point}:2:kill", TIDEMILL_PORT=str(free_port()))
         assert dying.wait() == -signal.SIGKILL, point
+    for number in range(20 if SOAK else 1):
+        survivor = next(each for each in box.processes if each.kind == "server" and each.is_alive())
+        other = None if number % 4 == 0 else box.start("server", TIDEMILL_PORT=str(free_port()))
+        await_runs(box, random.randint(1, 6))
+        survivor.kill()
+        if other is None:
+            other = box.start("server", TIDEMILL_PORT=str(free_port()))
+        await_runs(box, random.randint(1, 6))
     box.stop()
     box.start_worker(ready=False)
     box.start_server()
-    ended = "select count(*) as runs from schedule_occurrence where state = 'success'"
-    until(lambda: box.rows(ended)[0]["runs"] >= 8, what="runs of the schedule")
-    without = "select 1 from schedule_occurrence where state in ('running', 'success') and job_id is null"
-    twice = "select job_id from schedule_occurrence where job_id is not null group by job_id having count(*) > 1"
-    jobs = "select count(*) as jobs from job where schedule_path = 'u/ada/often'"
-    taken = "select count(*) as taken from schedule_occurrence where job_id is not null"
-    (next_ones,) = box.rows("select count(*) as due from schedule_occurrence where state = 'due'")
-    assert box.rows(without) == box.rows(twice) == []
-    assert next_ones["due"] == 1
+    await_runs(box, 6)
     with box.client() as client:
-        assert client.delete("schedules/delete/u/ada/often").is_success
-    assert box.rows(jobs)[0]["jobs"] >= box.rows(taken)[0]["taken"]
+        for path in paths:
+            assert client.post(f"schedules/setenabled/{path}", json={"enabled": False}).is_success
+    going_on = "select from schedule_occurrence where state <> 'success'"
+    until(lambda: box.rows(going_on) == [], what="all runs end")
+    for path in paths:
+        came = [
+            row["scheduled_for"]
+            for row in box.rows("select scheduled_for from schedule_occurrence where path = %s order by 1", path)
+        ]
+        assert came == [came[0] + number * timedelta(seconds=1) for number in range(len(came))], path
+    (jobs,) = box.rows("select count(*) as jobs from job where schedule_path is not null")
+    (runs,) = box.rows("select count(distinct job_id) as runs, count(*) as came from schedule_occurrence")
+    assert jobs["jobs"] == runs["runs"] == runs["came"]
+
+
+def await_runs(box: Chaosbox, more: int) -> None:
+    """Wait until schedules have run that much more often."""
+    ended = "select count(*) as runs from schedule_occurrence where state = 'success'"
+    wanted = box.rows(ended)[0]["runs"] + more
+    until(lambda: box.rows(ended)[0]["runs"] >= wanted, what="runs of schedules")
