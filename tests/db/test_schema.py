@@ -7,7 +7,7 @@ import pytest
 
 from tests.postgres import PostgresServer
 from tidemill.db.embedded import find_binaries
-from tidemill.db.migrate import migrate
+from tidemill.db.migrate import MIGRATIONS, migrate
 from tidemill.db.pool import Database
 from tidemill.db.queries import SQL_DIRECTORY, queries
 from tidemill.db.schema import SCHEMA, schema_of
@@ -21,6 +21,15 @@ async def test_schema_sql_is_what_the_migrations_add_up_to(empty_database_dsn: s
     await migrate(empty_database_dsn)
     found = await schema_of(empty_database_dsn, binaries=find_binaries())
     assert found == SCHEMA.read_text(), "run `python -m tidemill.db.schema`"
+
+
+def test_indexes_on_tables_that_were_there_are_built_while_they_are_used() -> None:
+    """From number 21 on: those before are of the first databases, which had no rows yet."""
+    for file in sorted(MIGRATIONS.glob("*.sql"))[20:]:
+        text = file.read_text()
+        made = set(re.findall(r"^create table (\w+)", text, re.MULTILINE))
+        for index, table in re.findall(r"^create (?:unique )?index (.*) on (\w+)", text, re.MULTILINE):
+            assert table in made or index.startswith("concurrently if not exists "), file.name
 
 
 def test_every_named_query_prepares(postgres_server: PostgresServer) -> None:
