@@ -191,6 +191,16 @@ async def test_a_waiting_job_is_canceled_at_once(api: Api) -> None:
     assert len(await audited(api, "jobs.cancel")) == 1
 
 
+async def test_nobody_cancels_as_if_a_newer_run_had_come(api: Api) -> None:
+    """A flow takes that for a reason to be skipped, and what is around it goes on."""
+    await deploy(api.developer)
+    job_id = await run(api.developer)
+    for way in ("cancel", "force_cancel"):
+        body = {"reason": f"debounced by {uuid4()}"}
+        assert (await api.developer.post(f"{W}/jobs_u/queue/{way}/{job_id}", json=body)).status_code == 400
+    assert (await api.developer.get(f"{W}/jobs_u/get/{job_id}")).json()["type"] == "QueuedJob"
+
+
 async def test_a_running_job_is_canceled_through_its_worker(api: Api) -> None:
     await deploy(api.developer)
     worker, job_id = Worker(api), await run(api.developer)

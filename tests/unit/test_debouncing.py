@@ -3,11 +3,20 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from tidemill.db.intake import NewJob
+from tidemill.db.pool import Json
+from tidemill.db.values import Kept
 from tidemill.engine.debouncing import Origin, Rule, rule_of, takes_place, together
+from tidemill.engine.flow.commands import Start
+from tidemill.engine.flow.state import Place, new_state
 from tidemill.model.errors import BadRequest
+from tidemill.model.flow import Debounce, Identity, Step
+from tidemill.worker.flows.steps import debounced
+from tidemill.worker.flows.views import NO_STEPS, View
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ORIGIN = Origin(workspace="w", kind="script", path="f/a/b", actor="u/alice", giver="alice@x")
@@ -63,6 +72,27 @@ def test_lists_are_put_together_only_of_what_whoever_gets_them_may_see() -> None
     others = [gathered(path="f/b/b"), apart, gathered(is_hidden=True), gathered(giver="bob@x", is_apart=True)]
     assert len({gathered(), *others}) == 1 + len(others)
     assert gathered(b'{"items": ["$var:u/alice/x"]}') == apart
+
+
+def test_lists_of_steps_are_put_together_of_what_one_person_started() -> None:
+    """Where the flow runs on behalf of somebody else; what others may see of its runs is not asked there."""
+    step = Step(id="a", kind=Identity(), debounce=Debounce(delay_s=5, gathered=("items",)))
+    who = {"created_by": "x", "permissioned_as": "u/alice", "email": "alice@x", "tag": "t"}
+    job = NewJob(id=UUID(int=1), workspace_id="w", kind="script", args=Kept(inline=Json(b"{}")), **who)
+
+    def of(options: bytes) -> str:
+        view = View(
+            id=UUID(int=2), workspace_id="w", kind="flow", script_hash=1, script_path="f/a/b", priority=0, parent=None,
+            root=None, step=None, index=None, schedule_path=None, visible_to_owner=True, args=Kept(), options=options,
+            definition=NO_STEPS, state=new_state(Place(source=UUID(int=2))), version=None, is_in_queue=True, **who,
+        )  # fmt: skip
+        rule = debounced(view, Start(job=job.id, step=step, args={"items": b"[1]"}), job).debounce
+        assert rule is not None
+        return rule.key
+
+    keys = [of(options) for options in (b"{}", b'{"started_by":"bob@x"}', b'{"started_by":"carol@x"}')]
+    assert len(set(keys)) == 3
+    assert of(b'{"started_by":"bob@x"}') == keys[1]
 
 
 @pytest.mark.parametrize("value", [b'"text"', b"1", b"{}", b"true"])

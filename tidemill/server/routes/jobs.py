@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from tidemill.db import audit, jobs, queue
 from tidemill.engine import permit
+from tidemill.engine.debouncing import REASON
 from tidemill.engine.permit import Action
 from tidemill.model.errors import BadRequest, Conflict, NotFound
 from tidemill.model.identity import Principal
@@ -289,6 +290,8 @@ async def _log(parts: Parts, workspace: str, job_id: UUID) -> str:
 
 async def _cancel_one(parts: Parts, caller: Principal, text: str, *, reason: str | None, forced: bool) -> Response:
     seen = await require_job(parts, caller, text, action=Action.CANCEL)
+    if reason is not None and reason.startswith(REASON):  # a flow would end as skipped by that
+        raise BadRequest(f"A reason may not begin with {REASON!r}: that tells of a newer run.")
     name = caller.username or caller.email
     async with changing(parts, caller) as tx:
         found = await queue.ask_to_cancel(tx, seen.id, canceled_by=name, reason=reason, forced=forced)

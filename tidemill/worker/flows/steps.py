@@ -104,6 +104,7 @@ def debounced(view: View, start: Start, job: NewJob) -> NewJob:
         path=view.script_path or "",
         actor=job.permissioned_as,
         giver=view.starter,
+        is_apart=view.starter != view.email,  # what others may see of its runs is not known here
     )
     try:
         rule = rule_of(settings, origin, jsontext.build_object(start.args))
