@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.contracts.databases.asking import PLAIN, argument, ask, rows_of, statement, value_of
 from tests.contracts.databases.test_postgresql import SERVERS, VALUES
-from tests.contracts.databases.test_round_trips import MANY, POSTGRES, Trip, decimals, rows_for
+from tests.contracts.databases.test_round_trips import MANY, OWN_TYPES, POSTGRES, Trip, decimals, rows_for
 from tests.database_servers import DatabaseServers
 from tidemill.engine.egress import EVERYWHERE
 from tidemill.model.errors import ConnectionFailed, QueryFailed
@@ -40,8 +40,8 @@ TRIPS = [
 async def database(request: pytest.FixtureRequest, database_servers: DatabaseServers) -> AsyncIterator[Database]:
     opened = open_database("postgresql", SERVERS[request.param](database_servers), egress=EVERYWHERE)
     async with opened.session(PLAIN) as session:
-        await rows_of(session, "drop type if exists pair")
-        await rows_of(session, "create type pair as (a int, b text, c text[])")
+        for text in OWN_TYPES:
+            await rows_of(session, text)
     yield opened
     await opened.close()
 

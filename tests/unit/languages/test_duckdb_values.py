@@ -286,6 +286,20 @@ DUCKDB = [
     Trip("varchar[]", st.lists(st.none() | TEXT, max_size=5)),
     Trip("struct(a integer, b varchar[])",
          st.fixed_dictionaries({"a": st.none() | st.integers(0, 9), "b": st.none() | st.lists(TEXT, max_size=3)})),
+    Trip("smallint", st.integers(-(2**15), 2**15 - 1)),
+    Trip("integer", st.integers(-(2**31), 2**31 - 1)),
+    Trip("utinyint", st.integers(0, 2**8 - 1)),
+    Trip("usmallint", st.integers(0, 2**16 - 1)),
+    Trip("uinteger", st.integers(0, 2**32 - 1)),
+    Trip("uhugeint", st.integers(0, 2**128 - 1), form=str),
+    Trip("bit", st.text("01", min_size=1, max_size=40)),
+    Trip("double", FLOATS | st.sampled_from(["NaN", "Infinity", "-Infinity"])),
+    Trip("date[]", st.lists(st.none() | st.dates().map(str), max_size=3)),
+    Trip("boolean[]", st.lists(st.none() | st.booleans(), max_size=3)),
+    Trip("struct(made timestamp, more struct(id uuid))", st.fixed_dictionaries({
+        "made": st.datetimes().map(lambda at: f"{at.date()}T{clock(at)}"),
+        "more": st.none() | st.fixed_dictionaries({"id": st.uuids().map(str)}),
+    })),
     Trip("map(varchar, bigint)", st.dictionaries(TEXT, st.integers(-(2**63), 2**63 - 1), max_size=3)),
 ]  # fmt: skip
 
