@@ -84,6 +84,8 @@ async def test_sources_in_a_flow_read_what_the_flow_was_started_with_and_no_othe
     assert await data.script_reader(deployed)(HELPER) == SOURCE
     for_other = replace(step, email="ada@x.org", permissioned_as="u/ada")
     assert await data.script_reader(for_other)(HELPER) == SOURCE
+    below = replace(step, kind="flow", script_hash=7)  # what stands in a deployed flow below is run with them, too
+    assert [await data.local_sources(each) for each in (below, deployed)] == [refs, {}]
 
 
 async def test_what_somebody_else_stored_is_not_there(api: Api) -> None:

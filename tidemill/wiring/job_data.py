@@ -17,6 +17,7 @@ from tidemill.engine.inputs import contains_reference
 from tidemill.languages.port import ReadScript
 from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal
+from tidemill.model.job import FLOW_KINDS
 from tidemill.model.path import parse_path
 from tidemill.queries.port import Opened
 from tidemill.worker.context import Resolved
@@ -77,10 +78,12 @@ class WorkspaceData:
     async def _principal(self, job: ClaimedJob) -> Principal:
         return await identity.principal_of_job(self._database, job.id, job.attempt, job.workspace_id)
 
-    async def _local_sources(self, job: ClaimedJob) -> Mapping[str, str]:
-        """Those of the job or, of a source that stands in a flow, those of the flow: both act for who stored them."""
+    async def local_sources(self, job: ClaimedJob) -> Mapping[str, str]:
+        """Those of the job or, of a flow or a source that stands in one, those of the flow around all: it acts for who
+        stored them, too. See `JobData.local_sources`."""
         own = settings_of(job).local_sources
-        if own or job.root_job is None or job.script_hash is not None:
+        is_deployed = job.script_hash is not None and job.kind not in FLOW_KINDS
+        if own or job.root_job is None or is_deployed:
             return own
         single = self._database.single
         options = await local_sources.options_of_root(single, job.workspace_id, job.email, root=job.root_job)
@@ -100,7 +103,7 @@ class WorkspaceData:
         async def read(path: str) -> str | None:
             nonlocal local
             if local is None:
-                local = await self._local_sources(job)
+                local = await self.local_sources(job)
             if path in local:
                 return await self._local_source(job, path, local[path])
             script = await scripts.head(self._database.single, job.workspace_id, path)

@@ -99,6 +99,10 @@ class JobData(Protocol):
         """
         ...
 
+    async def local_sources(self, job: ClaimedJob) -> Mapping[str, str]:
+        """What the job, or a flow around it, imports in the place of deployed scripts: path -> hash of a source."""
+        ...
+
     def script_reader(self, job: ClaimedJob) -> ReadScript:
         """Gives the source of other scripts of the workspace to a job that imports them."""
         ...

@@ -283,10 +283,10 @@ class Execution:
     async def _cached(self, args: bytes, *, about: str = "") -> bytes | None:
         """The kept result for these arguments; where there is none, ours will be kept under the same key.
 
-        `about`: what of the script is run, where that is not all of it.
+        Not where it imports sources that are not deployed. `about`: what of the script is run, if not all of it.
         """
         job = self.job
-        if not job.cache_ttl_s:
+        if not job.cache_ttl_s or await self._parts.data.local_sources(job):
             return None
         version = str(job.script_hash) if job.script_hash is not None else f"{job.lock}\0{job.content}"
         key = cache_key(

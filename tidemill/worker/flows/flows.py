@@ -345,7 +345,12 @@ class Flows:
         plan.go_on(job, waits, answers)
 
     async def _is_kept(self, plan: Plan, view: View, job: ClaimedJob) -> bool:
-        """Let a flow end with the result that was kept for its arguments, or see that its result will be kept."""
+        """Let a flow end with the result that was kept for its arguments, or see that its result will be kept.
+
+        Neither where it imports sources that are not deployed.
+        """
+        if await self._parts.data.local_sources(job):
+            return False
         values, single = self._parts.values, self._parts.database.single
         raw = await values.fetch(job.args, job.args_object) or b"{}"
         resolved = await self._parts.data.resolve(job, raw)
