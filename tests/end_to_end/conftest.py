@@ -52,7 +52,9 @@ def mariadb(database_servers: DatabaseServers) -> MariaDb:
 def tidemill_reaching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tidemill]:
     """Another Tidemill, whose scripts reach servers on this host."""
     data_dir = tmp_path_factory.mktemp("reaching") / "data"
-    with running(data_dir, TIDEMILL_JOB_EGRESS_ALLOW="127.0.0.1/32", TIDEMILL_RESOURCE_EGRESS="host") as started:
+    with running(
+        data_dir, TIDEMILL_JOB_EGRESS_ALLOW="127.0.0.1/32,0.0.0.0/0:443", TIDEMILL_RESOURCE_EGRESS="host"
+    ) as started:
         yield started
 
 
