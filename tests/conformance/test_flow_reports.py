@@ -68,6 +68,34 @@ def test_all_results_are_a_timeline(http: httpx.Client, ran: str) -> None:
     assert all("started_at" in each and each["duration_ms"] >= 0 for each in entries)
     only = http.get(f"jobs_u/get_flow_all_results/{ran}", params={"step": "each"}).json()["entries"]
     assert [each["step_path"] for each in only] == ["loop/each", "loop/each"]
+    none = http.get(f"jobs_u/get_flow_all_results/{ran}", params={"step": "nowhere"})
+    assert none.json() == {"entries": []}
+    assert http.get("jobs_u/get_flow_all_results/00000000-0000-0000-0000-000000000000").status_code == 404
+
+
+def test_nothing_is_left_out_of_a_flow_of_many_jobs_and_long_logs(http: httpx.Client) -> None:
+    """Rows are read a page at a time: with results of 100,000 characters there are 200 in one."""
+    line = "x" * 99 + "é"
+    loud = says("loud", f"&& for ((i = 0; i < 12000; i++)); do echo '{line}'; done && echo '\"end\"'")
+    iterator = {"type": "javascript", "expr": "[...Array(250).keys()]"}
+    many = {
+        "type": "forloopflow",
+        "parallel": True,
+        "iterator": iterator,
+        "modules": [{"id": "i", "value": {"type": "identity"}}],
+    }
+    flow = {"value": {"modules": [loud, {"id": "many", "value": many}]}, "args": {}}
+    job = ended(http, http.post("jobs/run/preview_flow", json=flow).text)
+    assert job["success"], job
+    logs = http.get(f"jobs_u/get_flow_all_logs_structured/{job['id']}").json()
+    (told,) = [each["logs"] for each in logs if each["label"] == "loud"]
+    assert (told.count(line), '"end"' in told) == (12000, True)
+    assert [(each["sibling_index"], each["sibling_count"]) for each in logs if each["label"].startswith("many (")] == [
+        (number, 250) for number in range(1, 251)
+    ]
+    results = http.get(f"jobs_u/get_flow_all_results/{job['id']}", params={"max_result_len": 100_000}).json()["entries"]
+    assert [each["job_id"] for each in results] == [each["job_id"] for each in logs]
+    assert http.get(f"jobs_u/get_flow_all_logs/{job['id']}").text.count(line) == 12000
 
 
 def test_flows_are_run_again_with_their_arguments(http: httpx.Client, ran: str) -> None:

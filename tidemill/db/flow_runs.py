@@ -1,6 +1,6 @@
 """Flows that run: how far their levels are, and the one statement that brings them forward."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +21,10 @@ from tidemill.model.errors import StateChanged
 _SQL: Final = queries("flow_runs")
 _STATE: Final = msgspec.json.Decoder(FlowState)
 _CLAIMED: Final = "running"
+_LEAST_ROWS: Final = 100
+_MOST_ROWS: Final = 5_000
+_MOST_CHARS: Final = 20_000_000
+"""Of results at once: so many, or those of `_LEAST_ROWS` jobs."""
 _STATE_CHANGED: Final = "TM001"
 """The SQLSTATE by which `apply_state_write` fails."""
 
@@ -385,15 +389,22 @@ async def standings(statements: Statements, workspace: str, ids: Sequence[UUID])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeRow:
-    """A job below a flow (`depth` 0: the flow itself), how it stands, and the ids of the steps that lead to it."""
+    """A job below a flow (`depth` 0: the flow itself), how it stands, and the ids of the steps that lead to it.
+
+    Attributes:
+        place: the jobs that lead to it, and itself; rows are in the order of their places.
+        sibling_index: from 1, among the `sibling_count` jobs that its parent started for the same step.
+    """
 
     id: UUID
-    parent_job: UUID | None
     flow_step_id: str | None
     kind: str
     script_path: str | None
     depth: int
     path: tuple[str, ...]
+    place: tuple[UUID, ...]
+    sibling_index: int
+    sibling_count: int
     state: str | None
     status: str | None
     started_at: datetime | None
@@ -402,16 +413,22 @@ class TreeRow:
     result_chars: int | None
 
 
-async def tree(
-    statements: Statements, workspace: str, job_id: UUID, *, limit: int, most_chars: int = 0
-) -> list[TreeRow]:
-    """A flow and up to `limit` jobs below it, each before those that it started, in the order of their start.
+async def tree(statements: Statements, workspace: str, job_id: UUID, *, most_chars: int = 0) -> AsyncIterator[TreeRow]:
+    """A flow and all jobs below it, each before those that it started, in the order of their start.
 
     Of each result up to `most_chars` characters; None where there is none, or it is in the object store.
     """
-    return await statements.fetch_all(
-        _SQL["tree"], TreeRow, workspace_id=workspace, id=job_id, limit=limit, most_chars=most_chars
-    )
+    limit = max(_LEAST_ROWS, min(_MOST_ROWS, _MOST_CHARS // max(1, most_chars)))
+    after: list[UUID] | None = None
+    while True:
+        rows = await statements.fetch_all(
+            _SQL["tree"], TreeRow, workspace_id=workspace, id=job_id, after=after, limit=limit, most_chars=most_chars
+        )
+        for row in rows:
+            yield row
+        if len(rows) < limit:
+            return
+        after = list(rows[-1].place)
 
 
 def _json(rows: Iterable[object]) -> Json:

@@ -172,11 +172,20 @@ def text_answer(text: str, *, status: int = 200, headers: dict[str, str] | None 
 
 async def streamed_text(texts: AsyncIterator[str]) -> Response:
     """Plain text in pieces as they come. Trouble with the first is told as an error; later the answer breaks off."""
-    first = await anext(texts, "")
+    return await _streamed(texts, "text/plain")
 
-    async def pieces() -> AsyncIterator[str]:
+
+async def streamed_json(pieces: AsyncIterator[bytes]) -> Response:
+    """JSON text in pieces as they come; as `streamed_text`."""
+    return await _streamed(pieces, "application/json")
+
+
+async def _streamed(pieces: AsyncIterator[str | bytes], media_type: str) -> Response:
+    first = await anext(pieces, "")
+
+    async def all_pieces() -> AsyncIterator[str | bytes]:
         yield first
-        async for text in texts:
-            yield text
+        async for piece in pieces:
+            yield piece
 
-    return StreamingResponse(pieces(), media_type="text/plain")
+    return StreamingResponse(all_pieces(), media_type=media_type)

@@ -239,8 +239,9 @@ from job j left join flow_run f on f.job_id = j.id left join job_completed c on 
 where j.workspace_id = :workspace_id and j.id = any(:ids::uuid[]);
 
 -- name: tree
--- A flow and what it has started, each job before those that it started itself, in the order of their start. Of results
--- that are kept here up to :most_chars characters; null: there is none, or it is in the object store.
+-- A flow and what it has started, each job before those that it started itself, in the order of their start: up to
+-- :limit behind the place :after, each with how many its parent started for the same step, and the how many-th it is. Of
+-- results that are kept here up to :most_chars characters; null: there is none, or it is in the object store.
 with recursive below as (
   select j.id, j.parent_job, j.flow_step_id, j.kind, j.script_path, 0 as depth, array[]::text[] as path,
     array[j.id] as place
@@ -249,12 +250,19 @@ with recursive below as (
   select c.id, c.parent_job, c.flow_step_id, c.kind, c.script_path, b.depth + 1, b.path || c.flow_step_id,
     b.place || c.id
   from below b join job c on c.parent_job = b.id
-  where c.flow_step_id is not null)
-select b.id, b.parent_job, b.flow_step_id, b.kind, b.script_path, b.depth, b.path, q.state, c.status,
+  where c.flow_step_id is not null),
+placed as (
+  select b.*, row_number() over (partition by parent_job, flow_step_id order by place) as sibling_index,
+    count(*) over (partition by parent_job, flow_step_id) as sibling_count
+  from below b),
+page as (
+  select * from placed where :after::uuid[] is null or place > :after order by place limit :limit)
+select b.id, b.flow_step_id, b.kind, b.script_path, b.depth, b.path, b.place,
+  case when b.depth = 0 then 1 else b.sibling_index end as sibling_index,
+  case when b.depth = 0 then 1 else b.sibling_count end as sibling_count, q.state, c.status,
   coalesce(c.started_at, q.started_at) as started_at, c.duration_ms,
   left(c.result::text, :most_chars::int) as result_prefix, char_length(c.result::text) as result_chars
-from below b
+from page b
 left join job_queue q on q.id = b.id
 left join job_completed c on c.id = b.id
-order by b.place
-limit :limit;
+order by b.place;

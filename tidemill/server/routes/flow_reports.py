@@ -1,7 +1,6 @@
 """A flow as a whole: the logs and results of all jobs below it, and what one of its steps gave."""
 
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -17,14 +16,12 @@ from tidemill.model.identity import Principal
 from tidemill.server.flow_results import step_result
 from tidemill.server.jobs_seen import require_job
 from tidemill.server.lazy_route import LazyRoute
-from tidemill.server.live import read_text, texts
+from tidemill.server.live import texts
 from tidemill.server.parts import Caller, InParts, Parts
-from tidemill.server.wire import ERRORS, TEXT, json_answer, raw_answer, returns, streamed_text
+from tidemill.server.wire import ERRORS, TEXT, raw_answer, returns, streamed_json, streamed_text
 
 router = APIRouter(tags=["job"], responses=ERRORS, route_class=LazyRoute)
 
-MOST_JOBS: Final = 10_000
-_MOST_UNITS: Final = 1024 * 1024
 _MOST_RESULT_CHARS: Final = 100_000
 _ANY: Final[dict[str, Any]] = {"description": "Any JSON value.", "content": {"application/json": {"schema": {}}}}
 InId = Annotated[str, Path(alias="id")]
@@ -85,10 +82,10 @@ async def get_all_logs(parts: InParts, caller: Caller, job: InId) -> Response:
     rows = await _tree(parts, caller, job)
 
     async def pieces() -> AsyncIterator[str]:
-        for entry, row in zip(_entries(rows), rows, strict=True):
+        async for row in rows:
             is_first = True
             async for part in texts(parts.logs, caller.workspace, row.id):
-                yield f"===== {entry['label']} ({row.id}) =====\n{part.text}" if is_first else part.text
+                yield f"===== {_label(row)} ({row.id}) =====\n{part.text}" if is_first else part.text
                 is_first = False
             if not is_first:
                 yield "\n"
@@ -102,13 +99,20 @@ async def get_all_logs(parts: InParts, caller: Caller, job: InId) -> Response:
     responses={200: returns(list[LogEntry])},
 )
 async def get_all_logs_structured(parts: InParts, caller: Caller, job: InId) -> Response:
-    """The logs of all jobs below the flow; of a long one the first 1,048,576 UTF-16 units."""
+    """The logs of all jobs below the flow, in pieces as they come."""
     rows = await _tree(parts, caller, job)
-    found = []
-    for entry, row in zip(_entries(rows), rows, strict=True):
-        log = await read_text(parts.logs, caller.workspace, row.id, stream=False, start=0, most=_MOST_UNITS)
-        found.append(LogEntry(**entry, logs=log.text))
-    return json_answer(found)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        before = b"["
+        async for row in rows:
+            head, _, end = msgspec.json.encode(LogEntry(**_entry(row), logs="")).rpartition(b'"')
+            yield before + head
+            async for part in texts(parts.logs, caller.workspace, row.id):
+                yield msgspec.json.encode(part.text)[1:-1]
+            before = b'"' + end + b","
+        yield before[:-1] + b"]"
+
+    return await streamed_json(pieces())
 
 
 @router.get(
@@ -126,11 +130,16 @@ async def get_all_results(
     Of results in the object store no beginning is told.
     """
     rows = await _tree(parts, caller, job, most_chars=max_result_len)
-    found = []
-    for entry, row in zip(_entries(rows), rows, strict=True):
-        if step is None or row.flow_step_id == step:
-            found.append(ResultEntry(**entry, **_standing(row)))
-    return json_answer(Results(found))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        before = b'{"entries":['
+        async for row in rows:
+            if step is None or row.flow_step_id == step:
+                yield before + msgspec.json.encode(ResultEntry(**_entry(row), **_standing(row)))
+                before = b","
+        yield b"]}" if before == b"," else before + b"]}"
+
+    return await streamed_json(pieces())
 
 
 def _standing(row: TreeRow) -> dict[str, Any]:
@@ -144,35 +153,29 @@ def _standing(row: TreeRow) -> dict[str, Any]:
     return told
 
 
-async def _tree(parts: Parts, caller: Principal, job: str, *, most_chars: int = 0) -> list[TreeRow]:
+async def _tree(parts: Parts, caller: Principal, job: str, *, most_chars: int = 0) -> AsyncIterator[TreeRow]:
     seen = await require_job(parts, caller, job)
-    single = parts.database.single
-    return await flow_runs.tree(single, caller.workspace, seen.id, limit=MOST_JOBS, most_chars=most_chars)
+    return flow_runs.tree(parts.database.single, caller.workspace, seen.id, most_chars=most_chars)
 
 
-def _entries(rows: list[TreeRow]) -> Iterator[dict[str, Any]]:
-    """Where each job stands in the flow, as the members of an `Entry`."""
-    count = Counter((row.parent_job, row.flow_step_id) for row in rows)
-    seen: Counter[tuple[object, object]] = Counter()
-    for row in rows:
-        key = (row.parent_job, row.flow_step_id)
-        seen[key] += 1
-        where: dict[str, Any] = {}
-        if row.flow_step_id is not None and row.depth:
-            where = {"flow_step_id": row.flow_step_id, "step_path": "/".join(row.path)}
-        yield {
-            "job_id": str(row.id),
-            "label": _label(row, seen[key], count[key]),
-            "kind": row.kind,
-            "depth": row.depth,
-            "sibling_index": seen[key] if row.depth else 1,
-            "sibling_count": count[key] if row.depth else 1,
-            **where,
-        }
+def _entry(row: TreeRow) -> dict[str, Any]:
+    """Where a job stands in the flow, as the members of an `Entry`."""
+    where: dict[str, Any] = {}
+    if row.flow_step_id is not None and row.depth:
+        where = {"flow_step_id": row.flow_step_id, "step_path": "/".join(row.path)}
+    return {
+        "job_id": str(row.id),
+        "label": _label(row),
+        "kind": row.kind,
+        "depth": row.depth,
+        "sibling_index": row.sibling_index,
+        "sibling_count": row.sibling_count,
+        **where,
+    }
 
 
-def _label(row: TreeRow, number: int, count: int) -> str:
+def _label(row: TreeRow) -> str:
     if not row.depth:
         return row.script_path or "flow"
     path = "/".join(row.path)
-    return f"{path} ({number} of {count})" if count > 1 else path
+    return f"{path} ({row.sibling_index} of {row.sibling_count})" if row.sibling_count > 1 else path
