@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.db.test_flow_statements import Counting
 from tests.flow_workers import Member, reads, result_of, script, start_flow, worker_parts
 from tidemill.db.pool import Database
 from tidemill.db.queries import inline
@@ -98,3 +99,17 @@ async def test_values_that_each_iteration_makes_anew_are_not_held_together(
             "success",
             {"text": text, "iter": {"index": count - 1, "value": count - 1}},
         )
+
+
+@pytest.mark.parametrize(("same_worker", "statements"), [(True, 1), (False, 3)])
+async def test_a_flow_that_stays_on_its_worker_is_not_left_to_whoever_looks_next(
+    database_dsn: str, tmp_path: Path, same_worker: bool, statements: int
+) -> None:
+    async with Counting(database_dsn) as database, worker_parts(database, tmp_path) as parts:
+        flow = await start_flow(
+            database, {"modules": [loop(50, IDENTITY)], "same_worker": same_worker}, {"text": "x" * 200_000}
+        )
+        database.counted.clear()
+        await Member("one", parts).look_at_all()
+        assert database.counted["flow_runs.advance"] == statements
+        assert (await result_of(database, flow) or ("",))[0] == "success"

@@ -60,6 +60,7 @@ class Collected:
         self.to_keep: list[ToKeep] = []
         self.shared_over: list[UUID] = []
         self._steps: list[WorkflowStep] = []
+        self._made_bytes = 0
 
     def hold(self, job: ClaimedJob) -> None:
         """The worker holds the job of a level itself, and gives it up with this plan."""

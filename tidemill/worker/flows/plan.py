@@ -45,7 +45,7 @@ from tidemill.worker.flows.views import View, options_of
 MOST: Final = 1000
 """So many jobs come into being in one statement, about; what more there is to do, the flow's own job does."""
 MOST_BYTES: Final = 4 << 20
-"""Of new values in one statement, about; the same."""
+"""Of values that iterations make anew without a worker; the same."""
 SHARED_BYTES: Final = 16 * 1024
 """Up to here the row of each iteration holds a value itself that all have."""
 
@@ -112,8 +112,7 @@ class Plan(Collected):
 
     def run(self) -> None:
         """Work out all that follows, up to a bound: then the levels that have not heard everything look themselves."""
-        most_bytes = self._values.kept_bytes + MOST_BYTES
-        while self._events and len(self._jobs) < MOST and self._values.kept_bytes < most_bytes:
+        while self._events and len(self._jobs) < MOST and self._made_bytes < MOST_BYTES:
             level, event = self._events.popleft()
             view = self.views.get(level)
             if view is not None and view.is_in_queue:
@@ -361,8 +360,10 @@ class Plan(Collected):
         iteration = Around(view, self._values, self.views.get).iteration()
         if iteration is None:
             return given
-        fields = jsontext.object_fields(self._values.kept_text(given))
-        return self._values.kept(jsontext.build_object({**fields, "iter": iteration}))
+        made = jsontext.build_object({**jsontext.object_fields(self._values.kept_text(given)), "iter": iteration})
+        if not view.definition.flow.same_worker:  # whoever looks for the rest may be another worker
+            self._made_bytes += len(made)
+        return self._values.kept(made)
 
 
 def _fresh(job: NewJob, status: str, result: Kept) -> End:

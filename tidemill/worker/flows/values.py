@@ -62,8 +62,6 @@ class PlanValues:
         self._items: dict[tuple[UUID, str], list[msgspec.Raw]] = {}
         self._answers: dict[tuple[UUID, str], tuple[Answer, ...]] = {}
         self._together: dict[tuple[UUID, str], tuple[Gathered, Kept]] = {}
-        self.kept_bytes = 0
-        """Of all new values that rows hold or name from now on."""
 
     def add_result(self, job: UUID, result: Kept, *, child_of: tuple[UUID, str, int] | None = None) -> None:
         """A job ends with this plan. `child_of`: level, step and index of one of several children."""
@@ -189,10 +187,8 @@ class PlanValues:
     def kept_object(self, fields: Mapping[str, bytes]) -> Kept:
         """As `kept`, of the object that `jsontext.build_object` makes of `fields`: a large one is not put together."""
         pieces, digest = jsontext.object_pieces(fields), hashlib.sha256()
-        size = sum(map(len, pieces))
-        if size <= self._inline_bytes:
-            return self._keep(b"".join(pieces))
-        self.kept_bytes += size
+        if sum(map(len, pieces)) <= self._inline_bytes:
+            return Kept(inline=Json(b"".join(pieces)))
         for piece in pieces:
             digest.update(piece)
         return cast("Kept", answer_of(self._memo, WantKept(digest.digest(), fields)))
@@ -234,7 +230,6 @@ class PlanValues:
         return found[1]
 
     def _keep(self, raw: bytes) -> Kept:
-        self.kept_bytes += len(raw)
         return Kept(inline=Json(raw)) if len(raw) <= self._inline_bytes else self.as_object(raw)
 
     def as_object(self, raw: bytes) -> Kept:
