@@ -290,13 +290,18 @@ class _Run(Progress):
         names = self.names(before=len(self.state.steps) - 1)
         try:
             delay_s = None if canceled else self._delay_s(step, now, names)
-            if delay_s is None:
-                self._failed()
-                return
-            failed = now.job if now.children is None else now.children.first_failed
-            assert failed is not None
-            self.set(failed=(*now.failed, failed), job=None, children=None, branch=None)
-            self._launch(step, names, delay_s=delay_s)
+        except ExpressionFailed as error:
+            self.set(status=StepStatus.FAILURE)
+            self._give_up(failure_json(error))
+            return
+        if delay_s is None:
+            self._failed()
+            return
+        failed = now.job if now.children is None else now.children.first_failed
+        assert failed is not None
+        self.set(failed=(*now.failed, failed), job=None, children=None, branch=None)
+        try:
+            self._begin_step(step, names, delay_s=delay_s)
         except ExpressionFailed as error:
             self.fail_without_job(error)
 
