@@ -115,6 +115,22 @@ def test_a_failure_step_that_would_not_run_is_refused(http: httpx.Client) -> Non
     assert (refused.status_code, "/failure_module/value must run a script or a flow" in refused.text) == (400, True)
 
 
+def test_a_loop_whose_condition_fails_ends_with_what_is_under_way(http: httpx.Client) -> None:
+    content = "import time\ndef main(x):\n    time.sleep(x)\n"
+    inputs = {"x": {"type": "javascript", "expr": "flow_input.iter.value"}}
+    step = {"type": "rawscript", "language": "python3", "content": content, "input_transforms": inputs}
+    iterator = {"type": "static", "value": [0, 2, 2]}
+    loop = {"type": "forloopflow", "iterator": iterator, "modules": [{"id": "a", "value": step}], "parallel": True}
+    flow = {"id": "l", "value": {**loop, "skip_failures": True}, "stop_after_if": {"expr": "nobody.knows"}}
+    job = ended(http, started(http, flow))
+    assert (job["success"], "/modules/0/stop_after_if of step 'l'" in job["result"]["error"]["message"]) == (
+        False,
+        True,
+    )
+    children = job["flow_status"]["modules"][0]["flow_jobs"]
+    assert [http.get(f"jobs_u/get/{each}").json()["type"] for each in children] == ["CompletedJob"] * 3
+
+
 def test_a_query_is_a_step_like_any_other(http: httpx.Client) -> None:
     query = {"type": "rawscript", "language": "duckdb", "content": "-- $x (int)\nselect $x + 1 as n\n"}
     after = {"type": "rawscript", "language": "bash", "content": 'n="$1"\necho "n is $n"\n'}

@@ -189,7 +189,12 @@ class _Run(Progress):
 
     def _take_child(self, event: Ended, awaited: Children) -> None:
         try:
-            if children.take(self, event, awaited):
+            is_awaited = children.take(self, event, awaited)
+        except ExpressionFailed as error:
+            children.fail(self, error)
+            is_awaited = True
+        try:
+            if is_awaited:
                 self._go_on([])
         except ExpressionFailed as error:
             self.fail_without_job(error)

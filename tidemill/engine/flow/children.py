@@ -1,15 +1,17 @@
 """What a step has below it: the iterations of a loop, or branches that all run."""
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
-from tidemill.engine.flow.commands import Ended, Enter, KeepItems, Names
-from tidemill.engine.flow.progress import Progress, place_in
+from tidemill.engine.flow.commands import Ended, Enter, KeepItems, Names, Record
+from tidemill.engine.flow.progress import Progress, failure_json, place_in
 from tidemill.engine.flow.state import AT_ONCE, Again, Children, ResultOf
 from tidemill.model.errors import ExpressionFailed
 from tidemill.model.flow import BranchAll, ForLoop, Step, WhileLoop
 
+_ITER: Final = "iter"
 NOBODY: Final = Children(total=0)
 
 
@@ -75,6 +77,13 @@ def take(run: Progress, event: Ended, children: Children) -> bool:
     return True
 
 
+def fail(run: Progress, error: ExpressionFailed) -> None:
+    """The step fails with `error` once the children that are under way have ended."""
+    job, children = run.around.new_id(), run.now.children or NOBODY
+    run.commands.append(Record(job=job, step=run.step, result=failure_json(error), succeeded=False))
+    run.set(children=_with(children, first_failed=job, failed_index=-1, stopped=True))
+
+
 def _keep_items(run: Progress, step: Step, kind: ForLoop, names: Names) -> list[msgspec.Raw]:
     """Evaluate and keep what a loop goes through."""
     text = run.value(kind.iterator, names, place_in(step, "/value/iterator"))
@@ -117,7 +126,11 @@ def _breaks(run: Progress, event: Ended) -> bool:
     stop = run.step.stop
     if stop is None or not event.succeeded:
         return False
-    return run.stops(stop, ResultOf(event.job), "/stop_after_if")
+    names = run.names_after(ResultOf(event.job))
+    if _ITER in stop.condition and event.index is not None:
+        value = _item(run, run.step, event.index, []) or b"null"
+        names = replace(names, iteration=b'{"index":%d,"value":%s}' % (event.index, value))
+    return run.holds(stop.condition, names, run.step, "/stop_after_if")
 
 
 def _is_full(children: Children) -> bool:

@@ -146,6 +146,7 @@ class Names:
         params: those arguments of the step that stand in it as JSON texts, for the expressions of the others.
         approval: what was answered after the last step before that asked for approvals.
         input: where the input of the flow lies that its preprocessor has made; None: it is as it was sent.
+        iteration: `flow_input.iter`, where that is of another loop than those around the level: JSON text.
     """
 
     previous: Ref | None
@@ -154,6 +155,7 @@ class Names:
     params: Mapping[str, bytes] = field(default_factory=dict)
     approval: Approval | None = None
     input: Ref | None = None
+    iteration: bytes | None = None
 
 
 class Surroundings(Protocol):

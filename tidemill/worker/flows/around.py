@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from tidemill.db.pool import Json
 from tidemill.db.values import Kept
 from tidemill.engine.expressions.evaluation import evaluate, failure
 from tidemill.engine.expressions.javascript import Given, Limits, Touched
@@ -144,6 +145,8 @@ class Around:
         if source is None:
             raise ExpressionFailed("The input of the flow was erased.")
         given, around = self._given(source, names.input), self._iteration()
+        if names.iteration is not None:
+            around = Kept(inline=Json(b"%s%s}" % (_ITERATION, names.iteration)))
         if given.digest is None and (around is None or around.digest is None):
             return {need.whole: self._whole_input(given, around)}
         if need.path:
