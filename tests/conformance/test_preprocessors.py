@@ -139,3 +139,13 @@ def test_forms_and_lists_are_events_too(http: httpx.Client) -> None:
     assert http.post(run, json=[1, {"body": 2}]).json() == [1, {"body": 2}]
     assert http.post(run, content="plain", headers={"Content-Type": "text/plain"}).json() == "plain"
     assert http.get(f"{run}?payload=eyJhIjogMX0=").json() == {"a": 1}
+
+
+def test_an_input_of_a_preprocessor_that_cannot_be_evaluated_is_a_failure_of_it(http: httpx.Client) -> None:
+    broken = {"x": {"type": "javascript", "expr": "flow_input.none.at"}}
+    seen = {"x": {"type": "javascript", "expr": "error.message"}}
+    failure = {"id": "failure", "value": rawscript("def main(x):\n    return x\n", **seen)}
+    path = deploy_flow(http, rawscript("def main(x):\n    return {}\n", **broken), failure_module=failure)
+    job = ended(http, http.post(f"jobs/run/f/{path}", content=BODY, headers=EVENT).text)
+    assert (job["success"], "/preprocessor_module/value/input_transforms/x" in job["result"]) == (False, True)
+    assert job["flow_status"]["preprocessor_module"]["type"] == "Failure"

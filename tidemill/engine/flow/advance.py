@@ -6,6 +6,7 @@ skipped steps) is recorded, and told as ended like any other job.
 """
 
 from dataclasses import replace
+from uuid import UUID
 
 import msgspec
 
@@ -344,27 +345,29 @@ class _Run(Progress):
         values: dict[str, bytes | Ref] = {"error": b"null" if error is None else error}
         if self.state.steps:
             values["failed_step"] = jsontext.dumps(self.step.id)
-        try:
-            self._launch_apart(self.level.failure, "failure", values)
-        except ExpressionFailed:
-            self.finish(succeeded=False, result=error)
+        self._launch_apart(self.level.failure, "failure", values)
 
     def _launch_apart(self, step: Step, name: str, values: dict[str, bytes | Ref]) -> None:
-        """Start the preprocessor or the failure step."""
+        """Start the preprocessor or the failure step; one whose input cannot be evaluated has failed."""
         job = self.around.new_id()
         names = self.names(before=len(self.state.steps), values=values)
         self.state = msgspec.structs.replace(self.state, **{name: StepState(job=job)})
+        try:
+            self.commands.append(self._apart(step, job, names))
+        except ExpressionFailed as error:
+            self.commands.append(Record(job=job, step=step, result=failure_json(error), succeeded=False))
+
+    def _apart(self, step: Step, job: UUID, names: Names) -> Start | Record:
         if step.mock is not None:
-            self.commands.append(Record(job=job, step=step, result=step.mock))
-        elif isinstance(step.kind, InlineScript | DeployedScript | SubFlow):
-            args = self.args(step, step.kind.inputs, names)
-            if step is self.level.preprocessor:
-                sent = self.around.evaluate("flow_input", names, place=place_in(step, ""))
-                args = {**jsontext.object_fields(sent), **args}
-            timeout_s = _whole(self.seconds(step.timeout_s, names, step, "/timeout"))
-            self.commands.append(Start(job=job, step=step, args=args, timeout_s=timeout_s))
-        else:
-            self.commands.append(Record(job=job, step=step, result=values.get("error")))
+            return Record(job=job, step=step, result=step.mock)
+        if not isinstance(step.kind, InlineScript | DeployedScript | SubFlow):
+            return Record(job=job, step=step, result=names.values.get("error"))
+        args = self.args(step, step.kind.inputs, names)
+        if step is self.level.preprocessor:
+            sent = self.around.evaluate("flow_input", names, place=place_in(step, ""))
+            args = {**jsontext.object_fields(sent), **args}
+        timeout_s = _whole(self.seconds(step.timeout_s, names, step, "/timeout"))
+        return Start(job=job, step=step, args=args, timeout_s=timeout_s)
 
     def _after_failure_step(self, event: Ended) -> None:
         assert self.state.failure is not None
