@@ -29,7 +29,7 @@ async def identity_for(tx: Transaction, caller: Principal, wanted: str | None, *
     if not caller.is_admin and DEPLOYERS not in caller.groups:
         raise Denied(f"Only admins, and members of the group {DEPLOYERS}, may deploy what runs as {wanted[:80]!r}.")
     if wanted.startswith(_GROUP):
-        raise Unsupported("Nothing runs as a group here: name a member of it.")
+        raise Unsupported("Nothing runs as a group here: name a member of it, such as an account made for the purpose.")
     for member in await members.all_of(tx, caller.workspace):
         if wanted in {f"u/{member.username}", member.email} and not member.disabled:
             return f"u/{member.username}", member.email
