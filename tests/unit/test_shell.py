@@ -49,10 +49,17 @@ async def test_what_is_refused_before_anything_else(url: str, body: bytes, statu
     assert (await asked(url, body)).status_code == status
 
 
-async def asked(url: str, body: "bytes | AsyncIterator[bytes]") -> httpx.Response:
+@pytest.mark.parametrize("told", ["11 ", "11\t", "0x9", "-1", "", "11, 11"])
+async def test_a_body_is_bounded_whatever_is_told_of_its_length(told: str) -> None:
+    assert (await asked("/", b"x" * 11, headers={"content-length": told})).status_code == 413
+
+
+async def asked(
+    url: str, body: "bytes | AsyncIterator[bytes]", *, headers: dict[str, str] | None = None
+) -> httpx.Response:
     """The answer, which has the headers of every answer."""
     transport = httpx.ASGITransport(Shell(app, max_body_bytes=10), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
-        answer = await client.post(url, content=body)
+        answer = await client.post(url, content=body, headers=headers)
     assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
     return answer

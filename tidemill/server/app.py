@@ -155,8 +155,8 @@ def _announced(scope: Scope) -> int | None:
     """How many bytes the body has, of which no more come then (`wiring/protocol.py`); None where that is not told."""
     is_in_pieces = False
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
+        if name == b"content-length":  # blanks behind the digits reach us
+            return int(value) if value.strip().isdigit() else None
         is_in_pieces = is_in_pieces or name == b"transfer-encoding"
     return None if is_in_pieces else 0
 
