@@ -13,6 +13,7 @@ def test_values_come_back_as_they_were_written(node: str, tidemill: Tidemill, wo
         WM_STATE_PATH_NEW=workspace.path(),
         VARIABLE=workspace.path(),
         RESOURCE=workspace.path(),
+        FLOW=(flow := workspace.path()),
         SCRIPT=workspace.deploy("def main(value: object = None):\n    return value\n"),
     )
     command = [node, str(PROGRAMS / "windmill_client.mjs")]
@@ -23,6 +24,16 @@ def test_values_come_back_as_they_were_written(node: str, tidemill: Tidemill, wo
     seen = json.loads(done.stdout.splitlines()[-1])
     assert "There is no resource at 'u/admin/nothing_here'." in seen.pop("missing")
     assert seen == {
+        "flowAndSchedule": {
+            "flow": [flow, "second", "echo"],
+            "versions": 2,
+            "listed": 1,
+            "ran": ["5", "5"],
+            "logs": [flow, "echo"],
+            "schedule": [False, {"n": 7}, True],
+            "next": 10,
+            "gone": [False, False],
+        },
         "approved": "Grace2",
         "variable": "seconde 🌊\n",
         "resource": {"a": [1, None, "é"], "password": "seconde 🌊\n"},

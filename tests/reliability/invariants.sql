@@ -56,9 +56,12 @@ where state = 'running' and (heartbeat_at is null or heartbeat_at < now() - make
 select id from job where parent_job is not null and not exists (select from job p where p.id = job.parent_job);
 
 -- name: I7 every step of a flow that has begun has its job, below it
+-- A flow that was started again has the jobs of the run before, where its own steps have not run.
 select f.job_id, step ->> 'job' from flow_run f, json_array_elements(f.state -> 'steps') as step
 where step ->> 'job' is not null and step ->> 'flow' is null and not exists (
-  select from job where job.id = (step ->> 'job')::uuid and job.parent_job = f.job_id);
+  select from job where job.id = (step ->> 'job')::uuid and (job.parent_job = f.job_id or exists (
+    select from job level join job top on top.id = coalesce(level.root_job, level.id)
+    where level.id = f.job_id and top.options -> 'again' is not null)));
 
 -- name: I7 no step runs below a flow that is over
 select j.id from job j join job_queue q on q.id = j.id join job_completed c on c.id = j.parent_job

@@ -83,9 +83,10 @@ class FlowRow(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class FlowOut(FlowRow, omit_defaults=True, kw_only=True):
-    """One version of a flow."""
+    """One version of a flow. `is_draft`: never; the published clients require it."""
 
     value: Raw
+    is_draft: bool
 
 
 class FlowHistoryLine(msgspec.Struct, omit_defaults=True):
@@ -121,7 +122,8 @@ def settings_of(new: NewFlow) -> dict[str, Any]:
 
 def flow_out(flow: FlowVersion) -> FlowOut:
     """`flow` on the wire."""
-    return FlowOut(value=Raw(flow.value), schema=UNSET if flow.schema is None else Raw(flow.schema), **_fields(flow))
+    schema = UNSET if flow.schema is None else Raw(flow.schema)
+    return FlowOut(value=Raw(flow.value), schema=schema, is_draft=False, **_fields(flow))
 
 
 def flow_row(flow: FlowVersion, *, with_value: bool) -> FlowRow:

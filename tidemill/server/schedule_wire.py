@@ -122,6 +122,12 @@ class WireSchedule(msgspec.Struct, kw_only=True):
     successes: int
 
 
+class OneSchedule(WireSchedule, kw_only=True):
+    """A schedule by itself. `is_draft`: never; the published clients require it."""
+
+    is_draft: bool = False
+
+
 class WireRun(msgspec.Struct):
     """The end of one run."""
 
@@ -184,7 +190,7 @@ def target_of(path: str, *, is_flow: bool) -> Target:
 
 
 def on_wire(workspace: str, one: Schedule) -> WireSchedule:
-    """A stored schedule."""
+    """A stored schedule in a list."""
     return WireSchedule(**fields_of(workspace, one))
 
 

@@ -43,6 +43,20 @@ def new_path(kind: str = "item") -> str:
     return f"u/admin/{new_name(kind)}"
 
 
+def rawscript(body: str) -> dict[str, Any]:
+    """A step that has `x` of the input of its flow."""
+    content = f"def main(x: int):\n    {body}\n"
+    inputs = {"x": {"type": "javascript", "expr": "flow_input.x"}}
+    return {"type": "rawscript", "language": "python3", "content": content, "input_transforms": inputs}
+
+
+def ended(job: str) -> Any:
+    """A job, once it has ended."""
+    while not call("job.get_job_updates", W, job).completed:
+        pass
+    return call("job.get_completed_job", W, job)
+
+
 class Calls(unittest.TestCase):
     def test_variables(self) -> None:
         path, secret = new_path(), new_path()
@@ -214,6 +228,90 @@ class Calls(unittest.TestCase):
         assert call("concurrency_groups.list_extended_jobs", W).to_dict()
         assert call("job.cancel_queued_job", W, later, body={"reason": "r"}) == later
         assert call("job.delete_completed_job", W, job).id == job
+
+    def test_flows(self) -> None:
+        path, moved = new_path("flow"), new_path("flow")
+        value = {"modules": [{"id": "a", "value": rawscript("return x + 1")}]}
+        schema = {"type": "object", "properties": {"x": {"type": "integer"}}}
+        body = {"path": path, "summary": "s", "description": "d", "value": value, "schema": schema}
+        call("flow.create_flow", W, body=body)
+        first = call("flow.get_flow_latest_version", W, path).id
+        call("flow.update_flow", W, path, body={**body, "path": moved, "deployment_message": "second"})
+        found = call("flow.get_flow_by_path", W, moved)
+        assert (found.is_draft, found["path"], found["summary"], found["schema"]) == (False, moved, "s", schema)
+        assert [each["id"] for each in found["value"]["modules"]] == ["a"]  # which is locked by and by
+        history = call("flow.get_flow_history", W, moved)
+        assert [each.id for each in history] == [call("flow.get_flow_latest_version", W, moved).id, first]
+        assert history[0].deployment_msg == "second"
+        call("flow.update_flow_history", W, history[1].id, body={"deployment_msg": "first"})
+        assert call("flow.get_flow_history", W, moved)[1].deployment_msg == "first"
+        assert [each.id for each in call("flow.get_flow_version", W, first).value.modules] == ["a"]
+        assert call("flow.exists_flow_by_path", W, moved) is True
+        assert call("flow.exists_flow_by_path", W, path) is False
+        listed = call("flow.list_flows", W, path_start="u/admin/", per_page=1000)
+        assert [each["value"]["modules"][0]["id"] for each in listed if each["path"] == moved] == ["a"]
+        assert moved in call("flow.list_flow_paths", W)
+        assert moved in {each.path for each in call("flow.list_search_flow", W)}
+        call("flow.get_flow_deployment_status", W, moved)
+        assert call("job.run_wait_result_flow_by_path", W, moved, body={"x": 1}) == "2"
+        assert call("job.run_wait_result_flow_by_version", W, first, body={"x": 2}) == "3"
+        assert call("job.run_flow_preview_and_wait_result", W, body={"value": value, "args": {"x": 3}}) == "4"
+        assert "5" in call("job.run_and_stream_flow_by_path", W, moved, body={"x": 4})
+        by_path = ended(call("job.run_flow_by_path", W, moved, body={"x": 5}))
+        by_version = ended(call("job.run_flow_by_version", W, first, body={"x": 6}))
+        preview = ended(call("job.run_flow_preview", W, body={"value": value, "args": {"x": 7}}))
+        assert [each.to_dict()["result"] for each in (by_path, by_version, preview)] == [6, 7, 8]
+        call("flow.archive_flow_by_path", W, moved, body={"archived": True})
+        assert moved not in call("flow.list_flow_paths", W)
+        call("flow.delete_flow_by_path", W, moved)
+        assert call("flow.exists_flow_by_path", W, moved) is False
+
+    def test_what_is_told_of_a_flow_that_ran(self) -> None:
+        loop = {"type": "forloopflow", "iterator": {"type": "static", "value": [1, 2]}, "skip_failures": False,
+                "modules": [{"id": "b", "value": rawscript("print('said'); return x")}]}  # fmt: skip
+        value = {"modules": [{"id": "a", "value": rawscript("return x")}, {"id": "loop", "value": loop}]}
+        job = call("job.run_flow_preview", W, body={"value": value, "args": {"x": 1}})
+        done = ended(job)
+        assert (done.success, [each.type for each in done.flow_status.modules]) == (True, ["Success", "Success"])
+        assert call("job.result_by_id", W, job, "a") == "1"
+        assert call("job.get_flow_all_logs", W, job).count("said") == 2
+        logs = call("job.get_flow_all_logs_structured", W, job)
+        assert [each.label for each in logs if "said" in each.logs] == ["loop/b", "loop/b"]
+        entries = call("job.get_flow_all_results", W, job, step="b").entries
+        assert [(each.step_path, each.result_prefix) for each in entries] == [("loop/b", "1"), ("loop/b", "1")]
+        again = call("job.restart_flow_at_step", W, job, body={"step_id": "loop", "branch_or_iteration_n": 1})
+        assert ended(again).to_dict()["result"] == [1, 1]
+        call("job.set_flow_user_state", W, job, "seen", body={"n": 1})
+        assert call("job.get_flow_user_state", W, job, "seen").replace(" ", "") == '{"n":1}'
+        lock = {"path": new_path("flow"), "flow_value": value}
+        assert "updated_flow_value" in ended(call("job.run_flow_dependencies_async", W, body=lock)).to_dict()["result"]
+
+    def test_schedules(self) -> None:
+        path, script = new_path("schedule"), new_path("script")
+        content = {"content": "def main(x: int = 1):\n    return x\n", "language": "python3"}
+        call("script.create_script", W, body={"path": script, "summary": "", "description": "", **content})
+        when = {"schedule": "0 0 0 * * FRI#2", "timezone": "Europe/Paris"}
+        what = {"path": path, "script_path": script, "is_flow": False, "args": {"x": 2}, "enabled": False}
+        call("schedule.create_schedule", W, body={**when, **what, "on_failure": f"script/{script}"})
+        found = call("schedule.get_schedule", W, path)
+        assert (found.path, found.schedule, found.enabled, found.is_draft) == (path, when["schedule"], False, False)
+        assert (found.args.to_dict(), found.on_failure) == ({"x": 2}, f"script/{script}")
+        retry = {"constant": {"attempts": 1, "seconds": 1}}
+        call("schedule.update_schedule", W, path, body={**when, "args": {"x": 3}, "summary": "s", "retry": retry})
+        call("schedule.set_schedule_enabled", W, path, body={"enabled": True})
+        (listed,) = call("schedule.list_schedules", W, schedule_path=path)
+        assert (listed.path, listed.enabled, listed.summary) == (path, True, "s")
+        assert listed.args.to_dict() == {"x": 3}
+        (told,) = [each for each in call("schedule.list_schedules_with_jobs", W, per_page=1000) if each.path == path]
+        assert told.jobs == []
+        next_ones = call("schedule.preview_schedule", body=when)
+        assert len(next_ones) == 10
+        assert all(each.hour in {22, 23} and each.tzinfo is not None for each in next_ones)
+        assert call("schedule.exists_schedule", W, path) is True
+        handler = {"handler_type": "error", "override_existing": False, "path": None}
+        call("schedule.set_default_error_or_recovery_handler", W, body=handler)
+        call("schedule.delete_schedule", W, path)
+        assert call("schedule.exists_schedule", W, path) is False
 
     def test_folders(self) -> None:
         name = new_name("folder")

@@ -45,8 +45,41 @@ const urls = await wmill.getResumeUrls("Grace");
 const headers = { "Content-Type": "application/json" };
 await fetch(urls.resume, { method: "POST", headers, body: JSON.stringify({ size: 2 }) });
 
+// A flow and its schedule, from first to last.
+const { FlowService, JobService, ScheduleService } = wmill;
+const place = process.env.FLOW;
+const ofFlow = { workspace, path: place };
+const echo = { ...see, content: "#n\nn=\"$1\"\necho $n\n", input_transforms: { n: { type: "javascript", expr: "flow_input.n" } } };
+const deployed = { path: place, summary: "first", value: { modules: [{ id: "echo", value: echo }] } };
+await FlowService.createFlow({ workspace, requestBody: deployed });
+await FlowService.updateFlow({ ...ofFlow, requestBody: { ...deployed, summary: "second" } });
+const kept = await FlowService.getFlowByPath(ofFlow);
+const ran = await JobService.runFlowByPath({ ...ofFlow, requestBody: { n: 5 } });
+const when = { schedule: "0 0 12 L * *", timezone: "UTC" };
+await ScheduleService.createSchedule({
+  workspace,
+  requestBody: { ...when, path: place, script_path: place, is_flow: true, args: { n: 6 }, enabled: true },
+});
+await ScheduleService.setScheduleEnabled({ ...ofFlow, requestBody: { enabled: false } });
+await ScheduleService.updateSchedule({ ...ofFlow, requestBody: { ...when, args: { n: 7 } } });
+const scheduled = await ScheduleService.getSchedule(ofFlow);
+const flowAndSchedule = {
+  flow: [kept.path, kept.summary, kept.value.modules[0].id],
+  versions: (await FlowService.getFlowHistory(ofFlow)).length,
+  listed: (await FlowService.listFlows({ workspace, pathExact: place }))[0].value.modules.length,
+  ran: [await wmill.waitJob(ran), await JobService.resultById({ workspace, flowJobId: ran, nodeId: "echo" })],
+  logs: (await JobService.getFlowAllLogsStructured({ workspace, id: ran })).map((each) => each.label),
+  schedule: [scheduled.enabled, scheduled.args, scheduled.is_flow],
+  next: (await ScheduleService.previewSchedule({ requestBody: when })).length,
+};
+await ScheduleService.deleteSchedule(ofFlow);
+await FlowService.archiveFlowByPath({ ...ofFlow, requestBody: { archived: true } });
+await FlowService.deleteFlowByPath(ofFlow);
+flowAndSchedule.gone = [await FlowService.existsFlowByPath(ofFlow), await ScheduleService.existsSchedule(ofFlow)];
+
 console.log(
   JSON.stringify({
+    flowAndSchedule,
     approved: await wmill.waitJob(flow),
     variable: await wmill.getVariable(VARIABLE),
     resource: await wmill.getResource(RESOURCE),

@@ -33,6 +33,7 @@ from tidemill.server.schedule_changes import record
 from tidemill.server.schedule_defaults import DefaultHandler, keep, with_defaults
 from tidemill.server.schedule_wire import (
     NewSchedule,
+    OneSchedule,
     ScheduleChange,
     ScheduleWithJobs,
     WireRun,
@@ -211,13 +212,13 @@ async def set_default_handler(
     return text_answer(f"The default {body.handler_type} handler was set.", status=201)
 
 
-@router.get(f"{_W}/get/{{path:path}}", response_class=Response, responses={200: returns(WireSchedule)})
+@router.get(f"{_W}/get/{{path:path}}", response_class=Response, responses={200: returns(OneSchedule)})
 async def get_schedule(path: str, parts: InParts, caller: Caller, conditions: Conditions) -> Response:
     """A schedule."""
     found = await items.visible(parts, caller, SCHEDULES, path=path, action=Action.READ)
     if conditions.is_known(found.version):
         return Response(status_code=304, headers=etag(found.version))
-    return json_answer(on_wire(caller.workspace, found), headers=etag(found.version))
+    return json_answer(OneSchedule(**fields_of(caller.workspace, found)), headers=etag(found.version))
 
 
 @router.get(f"{_W}/exists/{{path:path}}", response_class=Response, responses={200: returns(bool)})
