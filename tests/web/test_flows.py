@@ -398,7 +398,7 @@ async def test_flow_waits_for_newer_calls_where_its_settings_say_so(page: Page, 
     await page.get_by_role("tab", name="Settings of the flow").click()
     await page.get_by_role("switch", name="Wait for newer calls").click()
     await page.get_by_label("Wait (seconds)").fill("7")
-    await page.get_by_label("Lists to put together").fill("items, more")
+    await page.get_by_label("Lists to put together").press_sequentially("items, more")
     await assert_accessible(page)
     await picture(page, "flow-debounce")
     await page.keyboard.press("Control+s")

@@ -1,5 +1,5 @@
 /** Controls of the editor's forms. */
-import { useId, type ReactNode } from "react";
+import { useId, useState, type ReactNode } from "react";
 
 import type { Transform } from "@/flow/model";
 import type { Value } from "@/results/value";
@@ -14,6 +14,20 @@ export function NumberField({ label, value, onChange, hint, min = 0, max, classN
   return (
     <Field label={label} hint={hint} className={className}>
       {(given) => <Input {...given} type="number" min={min} max={max} step={1} value={value ?? ""} onChange={(event) => onChange(Number.isNaN(event.target.valueAsNumber) ? undefined : event.target.valueAsNumber)} />}
+    </Field>
+  );
+}
+
+/** Names with commas between. It stays as it is typed until it is left: behind a comma there is no name yet. */
+export function NamesField({ label, hint, value, onChange, className }: { label: string; hint: string; value: readonly string[]; onChange: (names: string[]) => void; className?: string }) {
+  const [typed, setTyped] = useState<string>();
+  function type(text: string) {
+    setTyped(text);
+    onChange(text.split(",").map((each) => each.trim()).filter(Boolean));
+  }
+  return (
+    <Field label={label} hint={hint}>
+      {(given) => <Input {...given} className={className} value={typed ?? value.join(", ")} onChange={(event) => type(event.target.value)} onBlur={() => setTyped(undefined)} />}
     </Field>
   );
 }

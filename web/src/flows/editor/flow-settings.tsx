@@ -3,7 +3,7 @@ import type { Debounce, Flow, FlowValue } from "@/flow/model";
 import type { Value } from "@/results/value";
 import { Field, Input, Select, TextArea } from "@/ui/field";
 
-import { NumberField, Section } from "./controls";
+import { NamesField, NumberField, Section } from "./controls";
 import { ExpressionInput } from "./expression";
 import { JsonField } from "./json-field";
 import { Limit } from "./settings";
@@ -55,13 +55,10 @@ export function FlowSettings({ flow, onChange }: FlowSettingsProps) {
 const NO_DEBOUNCE: Debounce = { debounce_delay_s: undefined, debounce_key: undefined, debounce_args_to_accumulate: undefined, max_total_debouncing_time: undefined, max_total_debounces_amount: undefined };
 
 function Debouncing({ value, set }: { value: Debounce; set: (change: Debounce, mark?: string) => void }) {
-  const lists = value.debounce_args_to_accumulate ?? [];
   return (
     <Section title="Wait for newer calls" hint="A newer call takes the place of the one that waits." on={value.debounce_delay_s !== undefined} onToggle={(on) => set(on ? { debounce_delay_s: 10 } : NO_DEBOUNCE)}>
       <NumberField label="Wait (seconds)" min={1} value={value.debounce_delay_s} onChange={(debounce_delay_s) => set({ debounce_delay_s: debounce_delay_s ?? 1 }, "debounce")} />
-      <Field label="Lists to put together" hint="Names of arguments, with commas. The run gets what all calls sent.">
-        {(given) => <Input {...given} className="font-mono" value={lists.join(", ")} onChange={(event) => set({ debounce_args_to_accumulate: event.target.value ? event.target.value.split(",").map((each) => each.trim()).filter((each, index, all) => each || index < all.length - 1) : undefined }, "debounce lists")} />}
-      </Field>
+      <NamesField label="Lists to put together" hint="Names of arguments, with commas. The run gets what all calls sent." className="font-mono" value={value.debounce_args_to_accumulate ?? []} onChange={(names) => set({ debounce_args_to_accumulate: names.length ? names : undefined }, "debounce lists")} />
       <Field label="Calls are the same by this key" hint="Empty: by their arguments. $args[name] is filled in.">
         {(given) => <Input {...given} className="font-mono" value={value.debounce_key ?? ""} onChange={(event) => set({ debounce_key: event.target.value || undefined }, "debounce key")} />}
       </Field>

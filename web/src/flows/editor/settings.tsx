@@ -2,7 +2,7 @@
 import { EMPTY_SCHEMA, FAILURE, isLoop, PREPROCESSOR, type Limits, type Retry, type Step, type Stop, type Suspend } from "@/flow/model";
 import { Field, Input, Select } from "@/ui/field";
 
-import { AmountField, Check, NumberField, Section, Segments } from "./controls";
+import { AmountField, Check, NamesField, NumberField, Section, Segments } from "./controls";
 import { ExpressionInput } from "./expression";
 import { OF_FAILURE, OF_LOOPS, OF_RESULT, type Names } from "./known";
 import { JsonField } from "./json-field";
@@ -132,9 +132,7 @@ function Approval({ suspend, onChange }: { suspend: Suspend | undefined; onChang
         Only members of certain groups
       </Check>
       {groups?.type === "static" && (
-        <Field label="Groups" hint="Names, with commas between.">
-          {(given) => <Input {...given} value={(Array.isArray(groups.value) ? groups.value : []).join(", ")} onChange={(event) => set({ user_groups_required: { type: "static", value: event.target.value.split(",").map((each) => each.trim()).filter((each, index, all) => each || index < all.length - 1) } }, "groups")} />}
-        </Field>
+        <NamesField label="Groups" hint="Names, with commas between." value={Array.isArray(groups.value) ? groups.value.map(String) : []} onChange={(names) => set({ user_groups_required: { type: "static", value: names } }, "groups")} />
       )}
       {groups?.type === "javascript" && <ExpressionInput label="Groups" value={groups.expr} onChange={(expr) => set({ user_groups_required: { type: "javascript", expr } }, "groups")} />}
       <div>
