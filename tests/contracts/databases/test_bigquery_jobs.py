@@ -17,8 +17,10 @@ from tests.certificates import key_pair
 from tests.contracts.databases.asking import PLAIN, argument, ask, rows_of, statement
 from tests.contracts.objects.http_server import answering
 from tests.database_servers import Resource
+from tests.query_host import QueryHost, Runs
 from tidemill.engine.egress import EVERYWHERE, Egress, Reach
 from tidemill.model.errors import AddressClosed, BadRequest, Conflict, ConnectionFailed, QueryFailed
+from tidemill.queries.sql import SqlRunner
 from tidemill.stores import connection_tests
 from tidemill.stores.databases import json_http, open_database
 from tidemill.stores.databases.port import Database, SessionOptions
@@ -146,6 +148,17 @@ async def test_pages_are_fetched_as_they_are_read(google: Google, database: Data
     assert batches == [[(1,), (2,)], [(3,), (4,)], [(5,)]]
     pages = [(told["location"], told["pageToken"]) for call, told in google.asked if call == "GET /queries"]
     assert pages == [("EU", "p/2"), ("EU", "p/3")]
+
+
+async def test_a_page_that_is_lost_leaves_no_object(google: Google, resource: Resource) -> None:
+    google.answers["POST /queries"] = [{**DONE, "rows": rows(1, 2), "pageToken": "p/2"}]
+    google.answers["GET /queries"] = [refusal(500, "The page is lost", "internalError")]
+    host, runner = QueryHost({"f/data/db": resource}), SqlRunner(EVERYWHERE)
+    with pytest.raises(QueryFailed, match="The page is lost") as caught:
+        await Runs("bigquery", runner, host)("-- database f/data/db\n-- s3 format=csv\nselect n")
+    await runner.close()
+    assert host.objects == {}
+    assert "PRIVATE KEY" not in str(caught.value)
 
 
 async def test_a_job_that_takes_its_time_is_waited_for(google: Google, database: Database) -> None:
