@@ -40,9 +40,9 @@ class Kept:
         await workflows.keep_step(self.database, self.keyring, WORKSPACE, JOB, attempt, GivenStep(key=key, value=value))
 
     async def values(self) -> dict[str, bytes]:
-        found = await workflows.values(self.database.single, self.keyring, self.stored, WORKSPACE, JOB)
-        assert found is not None
-        return dict(found)
+        begun = await workflows.begin_round(self.database.single, self.keyring, self.stored, WORKSPACE, JOB)
+        assert begun.values is not None
+        return dict(begun.values)
 
 
 @pytest.fixture

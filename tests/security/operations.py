@@ -548,7 +548,8 @@ async def seed(api: Api) -> Seeded:
     await worker.log(running, "at work\n")
     await worker.end(erased)
     await api.parts.database.single.execute(inline("update job set kind = 'flow' where id = :id"), id=flow)
-    await workflows.begin(api.parts.database.single, "main", running)
+    parts = api.parts
+    await workflows.begin_round(parts.database.single, parts.keyring, parts.values, "main", running)
     waiting = [str(await run(api.developer, SCRIPT, scheduled_in_secs=3600)) for _ in range(5)]
     audit = (await api.superadmin.get(f"{W}/audit/list")).json()
     leaver = await api.person("leaver")

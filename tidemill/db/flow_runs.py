@@ -1,8 +1,8 @@
 """Flows that run: how far their levels are, and the one statement that brings them forward."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -193,7 +193,10 @@ class Placed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
-    """What happens together. `parked`: flows that wait, each for so many seconds or (None) until it is told."""
+    """What happens together. `parked`: flows that wait, each for so many seconds or (None) until it is told.
+
+    `resumed`: workflows that waited, as the worker held them before, and are taken by it again.
+    """
 
     held: Sequence[Held] = ()
     runs: Sequence[Run] = ()
@@ -201,6 +204,7 @@ class Advance:
     jobs: Sequence[Placed] = ()
     items: Sequence[Items] = ()
     parked: Sequence[tuple[UUID, float | None]] = ()
+    resumed: Sequence[ClaimedJob] = ()
     asks: Sequence[Asked] = ()
     settled: Sequence[Settled] = ()
     steps: Sequence[WorkflowStep] = ()
@@ -234,18 +238,24 @@ async def advance(statements: Statements, wanted: Advance, *, worker: str) -> Ad
     with _changed_states():
         rows = await _advance(statements, wanted, worker=worker)
     first = rows[0]
-    by_id = {placed.job.id: placed for placed in wanted.jobs if placed.place == _CLAIMED}
+    placed = {placed.job.id: placed for placed in wanted.jobs if placed.place == _CLAIMED}
+    resumed = {job.id: job for job in wanted.resumed}
     return Advanced(
         done=first["done"],
         is_current=first["is_current"],
         unseen=frozenset(first["unseen"]),
         changed=first["changed"],
-        claimed=[
-            claimed_as(by_id[row["id"]], run_at=row["run_at"], may_run=row["may_run"])
-            for row in rows
-            if row["id"] is not None
-        ],
+        claimed=[_claimed(row, placed, resumed) for row in rows if row["id"] is not None],
     )
+
+
+_OF_CLAIM: Final = ("run_at", "started_at", "attempt", "retries", "may_run")
+
+
+def _claimed(row: Mapping[str, Any], placed: Mapping[UUID, Placed], resumed: Mapping[UUID, ClaimedJob]) -> ClaimedJob:
+    if (job := resumed.get(row["id"])) is not None:
+        return replace(job, **{name: row[name] for name in _OF_CLAIM})
+    return claimed_as(placed[row["id"]], run_at=row["run_at"], may_run=row["may_run"])
 
 
 @contextmanager
@@ -267,7 +277,12 @@ async def _advance(statements: Statements, wanted: Advance, *, worker: str) -> l
         ends=_json(_end_row(end) for end in wanted.ends),
         jobs=_json({**row_of(placed.job), "place": placed.place} for placed in wanted.jobs),
         items=_json(_items_row(each) for each in wanted.items),
-        parked=_json({"id": job, "wait_s": wait_s} for job, wait_s in wanted.parked),
+        parked=_json(
+            [
+                *({"id": job, "wait_s": wait_s} for job, wait_s in wanted.parked),
+                *({"id": job.id, "wait_s": 0, "email": job.email} for job in wanted.resumed),
+            ]
+        ),
         asks=_json(wanted.asks),
         settled=_json(wanted.settled),
         steps=_json(wanted.steps),

@@ -1,6 +1,6 @@
 """Workflows in code: what each has come to, by the keys of its steps, and what it waits for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -25,17 +25,51 @@ _ASKS: Final = msgspec.json.Decoder(Asks)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """A step that a workflow has come to."""
+    """A step that a workflow has come to; without a key there is none."""
 
-    key: str
-    kind: str
+    key: str | None
+    kind: str | None
     sealed: bytes | None
     value: bytes | None
     child: UUID | None
     status: str | None
     result: bytes | None
     result_object: str | None
-    done: bool
+    done: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StepOfRound(_Step):
+    log_units: int
+    stream_units: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StepOfTask(_Step):
+    args: bytes | None
+    args_object: str | None
+    has_read: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundBegun:
+    """What a round of a workflow goes on from.
+
+    `values`: what the workflow has come to, JSON by key; None while something of it is waited for. `log_ends`: where
+    its log and its result stream end, in UTF-16 units.
+    """
+
+    values: Mapping[str, bytes] | None
+    log_ends: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskBegun:
+    """What a task of a workflow is given: what that had come to, its arguments, and whether it has read secrets."""
+
+    values: Mapping[str, bytes] | None
+    args: Kept
+    has_read: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +118,31 @@ def state_of(job: UUID) -> FlowState:
     return msgspec.structs.replace(new_state(Place(source=job)), rounds=Rounds())
 
 
-async def begin(statements: Statements, workspace: str, job: UUID) -> None:
+async def begin_round(
+    statements: Statements, keyring: Keyring, stored: Values, workspace: str, job: UUID
+) -> RoundBegun:
     """A round begins: see that there is a state of the workflow."""
     state = Json(msgspec.json.encode(state_of(job)))
-    await statements.execute(_SQL["begin"], job_id=job, workspace_id=workspace, state=state)
+    rows = await statements.fetch_all(
+        _SQL["begin_round"], _StepOfRound, job_id=job, workspace_id=workspace, state=state
+    )
+    return RoundBegun(
+        values=await _values(statements, keyring, stored, workspace, job, rows),
+        log_ends=(rows[0].log_units, rows[0].stream_units),
+    )
+
+
+async def begin_task(
+    statements: Statements, keyring: Keyring, stored: Values, workspace: str, job: UUID, *, number: int
+) -> TaskBegun:
+    """A task of the workflow `job` begins, that its round `number` started: it sees no other tasks of that round."""
+    rows = await statements.fetch_all(_SQL["begin_task"], _StepOfTask, job_id=job, workspace_id=workspace, round=number)
+    first = rows[0]
+    return TaskBegun(
+        values=await _values(statements, keyring, stored, workspace, job, rows),
+        args=Kept(inline=None if first.args is None else Json(first.args), digest=first.args_object),
+        has_read=first.has_read,
+    )
 
 
 async def has_begun(statements: Statements, workspace: str, job: UUID) -> bool:
@@ -95,38 +150,26 @@ async def has_begun(statements: Statements, workspace: str, job: UUID) -> bool:
     return await statements.fetch_optional(_SQL["has_begun"], workspace_id=workspace, job_id=job) is not None
 
 
-async def input_of(statements: Statements, job: UUID) -> Kept:
-    """Where the arguments of a workflow are."""
-    row = await statements.fetch_optional(_SQL["input"], job_id=job)
-    if row is None:
-        return Kept()
-    return Kept(inline=None if row["args"] is None else Json(row["args"]), digest=row["args_object"])
-
-
-async def values(
-    statements: Statements, keyring: Keyring, stored: Values, workspace: str, job: UUID, *, but_round: int | None = None
+async def _values(
+    statements: Statements, keyring: Keyring, stored: Values, workspace: str, job: UUID, rows: Sequence[_Step]
 ) -> Mapping[str, bytes] | None:
-    """What a workflow has come to, JSON by key; None while something of it is waited for.
-
-    `but_round`: without the tasks that this round has started, as each of them sees it.
-    """
-    rows = await statements.fetch_all(_SQL["steps"], _Step, job_id=job, round=but_round)
-    if not all(row.done for row in rows):
+    steps = {row.key: row for row in rows if row.key is not None}
+    if not all(row.done for row in steps.values()):
         return None
-    return {row.key: await _value(statements, keyring, stored, workspace, job, row) for row in rows}
+    return {key: await _value(statements, keyring, stored, workspace, job, key, row) for key, row in steps.items()}
 
 
 async def _value(
-    statements: Statements, keyring: Keyring, stored: Values, workspace: str, job: UUID, row: _Step
+    statements: Statements, keyring: Keyring, stored: Values, workspace: str, job: UUID, key: str, row: _Step
 ) -> bytes:
     if row.sealed is not None:
-        return await keyring.open(statements, row.sealed, place=_place(workspace, job, row.key))
+        return await keyring.open(statements, row.sealed, place=_place(workspace, job, key))
     if row.kind != "task":
         return row.value or _NULL
     result = await stored.fetch(row.result, row.result_object) or _NULL
     if row.status in {"success", "skipped"}:
         return result
-    return workflow.failed_task(row.key, result, job=str(row.child))
+    return workflow.failed_task(key, result, job=str(row.child))
 
 
 async def waits(statements: Statements, job: UUID) -> Waits:

@@ -11,7 +11,7 @@ from tidemill.db.pool import Database
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.storage_access import Touched
 from tidemill.db.values import Values
-from tidemill.db.workflows import GivenStep
+from tidemill.db.workflows import GivenStep, RoundBegun, TaskBegun
 from tidemill.engine import permit
 from tidemill.engine.inputs import contains_reference
 from tidemill.languages.port import ReadScript
@@ -63,12 +63,15 @@ class WorkspaceData:
             touched = [Touched(kind, address)]
             await storage_access.record(tx, principal, touched, "write" if is_write else "read")
 
-    async def come_to(
-        self, job: ClaimedJob, workflow: UUID, *, but_round: int | None = None
-    ) -> Mapping[str, bytes] | None:
-        """See `JobData.come_to`."""
-        return await workflows.values(
-            self._database.single, self._keyring, self._values, job.workspace_id, workflow, but_round=but_round
+    async def begin_round(self, job: ClaimedJob) -> RoundBegun:
+        """See `JobData.begin_round`."""
+        single = self._database.single
+        return await workflows.begin_round(single, self._keyring, self._values, job.workspace_id, job.id)
+
+    async def begin_task(self, job: ClaimedJob, workflow: UUID, *, number: int) -> TaskBegun:
+        """See `JobData.begin_task`."""
+        return await workflows.begin_task(
+            self._database.single, self._keyring, self._values, job.workspace_id, workflow, number=number
         )
 
     async def keep_step(self, job: ClaimedJob, given: GivenStep) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from tidemill.db.pool import Database
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.values import Values
-from tidemill.db.workflows import GivenStep
+from tidemill.db.workflows import GivenStep, RoundBegun, TaskBegun
 from tidemill.evaluators.evaluators import Evaluators
 from tidemill.languages.port import ReadScript
 from tidemill.queries.port import Opened
@@ -81,13 +81,12 @@ class JobData(Protocol):
         """
         ...
 
-    async def come_to(
-        self, job: ClaimedJob, workflow: UUID, *, but_round: int | None = None
-    ) -> Mapping[str, bytes] | None:
-        """What a workflow has come to, JSON by key; None while something of it is waited for.
+    async def begin_round(self, job: ClaimedJob) -> RoundBegun:
+        """A round of the workflow that the job runs begins."""
+        ...
 
-        `but_round`: without the tasks that this round has started.
-        """
+    async def begin_task(self, job: ClaimedJob, workflow: UUID, *, number: int) -> TaskBegun:
+        """A task begins that the round `number` of a workflow has started."""
         ...
 
     async def keep_step(self, job: ClaimedJob, given: GivenStep) -> None:

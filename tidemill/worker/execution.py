@@ -205,6 +205,8 @@ class Execution:
             if turn is None:
                 return Look()
             self._output.of_workflow = turn.task is None
+            if turn.log_ends is not None:
+                self._output.go_on_at(turn.log_ends)
             self._output.remember(turn.secrets)
         _, resolved = await self._arguments(None if turn is None else turn.args)
         task = turn.task if turn is not None else None

@@ -76,6 +76,10 @@ class Output:
         self.last_line = b""
         self.streamed = bytearray()
 
+    def go_on_at(self, ends: tuple[int, int]) -> None:
+        """The log and the stream of the job end there, in UTF-16 units; nothing was written yet."""
+        self._ends = ends
+
     async def take(self, chunk: bytes) -> None:
         """One more piece of output. Returns late when the database cannot keep up, so that the job is slowed down."""
         lines = (self._line + chunk).split(b"\n")

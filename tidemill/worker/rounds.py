@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from tidemill.db import workflows
 from tidemill.db.queue import ClaimedJob
 from tidemill.db.workflows import GivenStep
 from tidemill.engine import workflow
@@ -25,12 +24,14 @@ class Round:
     """One run of a workflow's script: for the workflow itself or, with `task`, for one of its tasks.
 
     `args` are those of the workflow, before references in them are replaced; `secrets` is what it has read of them.
+    `log_ends`: where its log and its stream end, where that was asked for.
     """
 
     task: TaskOptions | None
     checkpoint: bytes
     args: bytes
     secrets: list[bytes] = field(repr=False, default_factory=list)
+    log_ends: tuple[int, int] | None = None
 
 
 def is_round(job: ClaimedJob) -> bool:
@@ -45,25 +46,26 @@ def is_round(job: ClaimedJob) -> bool:
 
 async def begin_round(parts: WorkerParts, job: ClaimedJob) -> Round | None:
     """What the script is given; None while the workflow waits for something."""
-    single, task = parts.database.single, settings_of(job).task
+    task = settings_of(job).task
     if task is not None:
         return await _of_task(parts, job, task)
-    await workflows.begin(single, job.workspace_id, job.id)
-    values = await parts.data.come_to(job, job.id)
-    if values is None:
+    begun = await parts.data.begin_round(job)
+    if begun.values is None:
         return None
     args = await parts.values.fetch(job.args, job.args_object) or b"{}"
-    return Round(task=None, checkpoint=workflow.checkpoint(values), args=args)
+    return Round(task=None, checkpoint=workflow.checkpoint(begun.values), args=args, log_ends=begun.log_ends)
 
 
 async def _of_task(parts: WorkerParts, job: ClaimedJob, task: TaskOptions) -> Round:
     """A task sees what its workflow saw when it was started: the results of those started with it are not in there."""
     assert job.parent_job is not None
-    values = await parts.data.come_to(job, job.parent_job, but_round=task.round)
-    kept = await workflows.input_of(parts.database.single, job.parent_job)
+    begun = await parts.data.begin_task(job, job.parent_job, number=task.round)
+    kept = begun.args
     args = await parts.values.fetch(None if kept.inline is None else kept.inline.raw, kept.digest) or b"{}"
-    secrets, _ = await parts.data.secrets_read(_as_workflow(job, job.parent_job), after=0)
-    checkpoint = workflow.checkpoint(values or {}, executing=task.key)
+    secrets: list[bytes] = []
+    if begun.has_read:
+        secrets, _ = await parts.data.secrets_read(_as_workflow(job, job.parent_job), after=0)
+    checkpoint = workflow.checkpoint(begun.values or {}, executing=task.key)
     return Round(task=task, checkpoint=checkpoint, args=args, secrets=secrets)
 
 

@@ -70,10 +70,11 @@ order by j.id;
 -- are steps that end or flows that were looked at; :runs are the new states, each on top of the version that was seen (null:
 -- a new one); :ends are jobs that end, `fresh` where they come into being with it; :jobs are new ones with their `place`
 -- in the queue, `running` for those that :worker takes at once; :parked are flows that go on waiting, for a time or
--- until told; :asks are levels that wait for answers from now on, :settled those that do so no longer, with the answers
--- that counted; :steps are what workflows have come to. A job that is to be canceled can do nothing but end. There is
--- always a row; `done` says whether it happened. It fails with TM001 where a state that a step wrote has changed
--- meanwhile (`apply_state_write`).
+-- until told, or that :worker takes at once: those with an `email`, of whom they act for, where nobody cancels them; :asks
+-- are levels that wait for answers from now on, :settled those that do so no longer, with the answers that counted; :steps
+-- are what workflows have come to. A job that is to be canceled can do nothing but end. There is always a row; `done`
+-- says whether it happened. It fails with TM001 where a state that a step wrote has changed meanwhile
+-- (`apply_state_write`).
 with wanted as materialized (
   select * from json_to_recordset(:runs::json) as r (id uuid, workspace_id text, expected bigint, state text)),
 current as materialized (
@@ -187,11 +188,21 @@ freed as materialized (
   select pg_notify('tidemill_queue', '*') from gone where concurrency_key is not null limit 1),
 parked as (
   update job_queue q
-  set state = case when p.wait_s is null then 'waiting' else 'queued' end, worker = null, heartbeat_at = null,
+  set state = p.state, worker = case p.state when 'running' then :worker end,
+    heartbeat_at = case p.state when 'running' then now() end,
+    attempt = q.attempt + case p.state when 'running' then 1 else 0 end,
     run_at = coalesce(now() + make_interval(secs => p.wait_s), q.run_at)
-  from json_to_recordset(:parked::json) as p (id uuid, wait_s float8) cross join go
+  from (
+    select w.id, w.wait_s, w.email, case when w.wait_s is null then 'waiting'
+      when w.email is not null and h.state = 'waiting' and h.canceled_by is null then 'running' else 'queued' end as state
+    from json_to_recordset(:parked::json) as w (id uuid, wait_s float8, email text)
+    join job_queue h on h.id = w.id cross join go) as p
   where q.id = p.id
-  returning q.tag, q.state),
+  returning q.id, q.workspace_id, q.tag, q.state, q.run_at, q.started_at, q.attempt, q.retries, p.email),
+claimed as (
+  select id, workspace_id, run_at, started_at, 1 as attempt, 0 as retries, null as email from placed where state = 'running'
+  union all
+  select id, workspace_id, run_at, started_at, attempt, retries, email from parked where state = 'running'),
 woken as materialized (
   select pg_notify('tidemill_queue', tag) from (
     select tag from placed where state = 'queued' union select tag from parked where state = 'queued') as tags),
@@ -199,18 +210,18 @@ told as materialized (
   select pg_notify('tidemill_job', string_agg(id::text, ',')) from (
     select id, (row_number() over (order by id) - 1) / 100 as batch from (
       select id from kept union select w.id from wanted w cross join go
-      union select id from placed where state = 'running') as changed) as batches
+      union select id from claimed) as changed) as batches
   group by batch)
 select exists (select from go) as done, array(select id from unseen) as unseen,
   exists (select from changed) as changed,
   (select count(*) from current) = (select count(*) from wanted where expected is not null) as is_current,
   (select count(*) from woken) + (select count(*) from told) + (select count(*) from freed) + (select count(*) from written) as notices,
-  p.id, p.run_at, p.started_at,
+  p.id, p.run_at, p.started_at, p.attempt, p.retries,
   exists (select from account a join workspace w on w.id = p.workspace_id and w.archived_at is null
     left join member m on m.workspace_id = w.id and m.email = a.email and not m.disabled
-    where a.email = n.email and not a.disabled and (a.superadmin or m.email is not null)) as may_run
+    where a.email = coalesce(p.email, n.email) and not a.disabled and (a.superadmin or m.email is not null)) as may_run
 from (select) as always
-left join placed p on p.state = 'running'
+left join claimed p on true
 left join new n on n.id = p.id;
 
 -- name: run

@@ -1,25 +1,40 @@
--- name: begin
--- A round of a workflow begins: from now on there is a state of it, that others can hold.
-insert into flow_run (job_id, workspace_id, state) values (:job_id, :workspace_id, :state::json)
-on conflict (job_id) do nothing;
+-- name: begin_round
+-- A round of a workflow begins: from now on there is a state of it, that others can hold. What it has come to, in the order
+-- of its start; `done` says whether that has a value: a task that somebody has deleted has none, and never will. There is
+-- always a row, without a key where it has come to nothing yet; each tells where the log and the stream of the job end.
+with begun as (
+  insert into flow_run (job_id, workspace_id, state) values (:job_id, :workspace_id, :state::json)
+  on conflict (job_id) do nothing)
+select s.key, s.kind, s.sealed, s.value, s.child, c.status, c.result, c.result_object,
+  case s.kind when 'step' then true when 'task' then q.id is null when 'sleep' then s.until <= now()
+    else s.value is not null end as done,
+  coalesce((select max(start_unit + units) from job_log where job_id = :job_id), 0) as log_units,
+  coalesce((select max(start_unit + units) from job_stream where job_id = :job_id), 0) as stream_units
+from (select) as always
+left join workflow_step s on s.job_id = :job_id
+left join job_completed c on c.id = s.child
+left join job_queue q on q.id = s.child
+order by s.started_at, s.key;
+
+-- name: begin_task
+-- What a task sees that the round :round of a workflow has started: what that had come to without the tasks of this round,
+-- as in `begin_round`, the arguments of the workflow (in the first row), and whether it has read of variables and resources.
+select s.key, s.kind, s.sealed, s.value, s.child, c.status, c.result, c.result_object,
+  case s.kind when 'step' then true when 'task' then q.id is null when 'sleep' then s.until <= now()
+    else s.value is not null end as done,
+  case when row_number() over (order by s.started_at, s.key) = 1 then w.args end as args, w.args_object,
+  exists (select from storage_access a where a.job_id = :job_id and a.workspace_id = :workspace_id and a.access = 'read'
+    and a.version is not null and a.kind in ('variable', 'resource')) as has_read
+from (select) as always
+left join job w on w.id = :job_id
+left join workflow_step s on s.job_id = :job_id and (s.kind <> 'task' or s.round is distinct from :round::int)
+left join job_completed c on c.id = s.child
+left join job_queue q on q.id = s.child
+order by s.started_at, s.key;
 
 -- name: has_begun
 -- A row where the job is a workflow, and its first round has begun.
 select job_id from flow_run where workspace_id = :workspace_id and job_id = :job_id and state -> 'rounds' is not null;
-
--- name: steps
--- What a workflow has come to, but for the tasks that the round :round started. `done` says whether it has a value; a
--- task that somebody has deleted has none, and never will.
-select s.key, s.kind, s.sealed, s.value, s.child, c.status, c.result, c.result_object,
-  case s.kind when 'step' then true when 'task' then q.id is null when 'sleep' then s.until <= now()
-    else s.value is not null end as done
-from workflow_step s left join job_completed c on c.id = s.child left join job_queue q on q.id = s.child
-where s.job_id = :job_id and (s.kind <> 'task' or s.round is distinct from :round::int)
-order by s.started_at, s.key;
-
--- name: input
--- The arguments of a workflow, for a job that runs one of its tasks.
-select args, args_object from job where id = :job_id;
 
 -- name: waits
 -- What a workflow waits for: tasks that have not ended, the end of a sleep, and the answer to an approval.

@@ -61,6 +61,7 @@ class Collected:
         self.shared_over: list[UUID] = []
         self._steps: list[WorkflowStep] = []
         self._made_bytes = 0
+        self._resumed: dict[UUID, ClaimedJob] = {}
 
     def hold(self, job: ClaimedJob) -> None:
         """The worker holds the job of a level itself, and gives it up with this plan."""
@@ -98,6 +99,7 @@ class Collected:
             jobs=[replace(placed, place="none") if placed.job.id in ended else placed for placed in jobs],
             items=list(self._items.values()),
             parked=[(level, wait_s) for level, wait_s in self._parked.items() if level not in ended | new],
+            resumed=[job for level, job in self._resumed.items() if level not in ended and level not in self._parked],
             asks=[ask for level, ask in self._asks.items() if level not in ended],
             settled=self._settled,
             steps=self._steps,

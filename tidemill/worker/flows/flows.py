@@ -42,6 +42,8 @@ from tidemill.worker.flows.workflows import Suspended, WorkflowPlan
 _RETRY_S: Final = 1.0
 _REMEMBERED: Final = 2000
 _QUEUED: Final = "queued"
+_REMEMBERED_ROUNDS: Final = 256
+_REMEMBERED_BYTES: Final = 64 * 1024
 
 Tell = Callable[[WorkflowPlan], Awaitable[None]]
 """Tells a plan what has happened."""
@@ -97,6 +99,7 @@ class Flows:
         self._tags = frozenset(parts.options.tags)
         self._known = Known(parts)
         self._families: OrderedDict[UUID, _Family] = OrderedDict()
+        self._rounds: OrderedDict[UUID, ClaimedJob] = OrderedDict()
 
     async def end(self, job: ClaimedJob, ended: Ended) -> Answer:
         """Record the end of a step together with what follows from it; the jobs that this worker has taken with that.
@@ -127,8 +130,17 @@ class Flows:
 
         family = self._family(job)
         async with family.lock:
-            family.views.clear()
-            return await self._carried_out(family, job, tell, held=1)
+            answer = await self._carried_out(family, job, tell, held=1)
+        if isinstance(answer, list):
+            self._remember(job)
+        return answer
+
+    def _remember(self, job: ClaimedJob) -> None:
+        """A workflow waits that this worker has held: it need not be looked up when it goes on."""
+        if len(job.content or "") + len(job.args or b"") <= _REMEMBERED_BYTES:
+            self._rounds[job.id] = job
+            if len(self._rounds) > _REMEMBERED_ROUNDS:
+                self._rounds.popitem(last=False)
 
     def _family(self, job: ClaimedJob) -> _Family:
         root = job.root_job or job.id
@@ -189,7 +201,7 @@ class Flows:
             except StateChanged as error:
                 return error
             if answer.done:
-                self._keep(family, plan)
+                self._keep(family, plan, answer.claimed)
                 await self._wind_up(plan)
                 return answer.claimed
             if answer.unseen:
@@ -228,7 +240,9 @@ class Flows:
                 await debouncing.take_place(tx, job, by=job.created_by)
         return answer
 
-    def _keep(self, family: _Family, plan: Plan) -> None:
+    def _keep(self, family: _Family, plan: Plan, claimed: Sequence[ClaimedJob]) -> None:
+        for taken in claimed:
+            self._rounds.pop(taken.id, None)
         for level, view in plan.committed().items():
             if view.is_in_queue:
                 family.views[level] = view
@@ -267,6 +281,7 @@ class Flows:
                 take=self._room() + held,
                 inline_bytes=self._parts.values.inline_bytes,
             )
+            plan.rounds = self._rounds
             try:
                 await tell(plan)
                 plan.run()

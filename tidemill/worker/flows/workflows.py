@@ -5,8 +5,9 @@ started have not ended; with the last of them it is due again.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -55,7 +56,9 @@ class Suspended:
 
 
 class WorkflowPlan(Plan):
-    """A `Plan` in which levels may be workflows."""
+    """A `Plan` in which levels may be workflows. `rounds` are those that this worker has held, and that wait."""
+
+    rounds: Mapping[UUID, ClaimedJob] = MappingProxyType({})
 
     def suspend(self, job: ClaimedJob, suspended: Suspended) -> None:
         """A round of a workflow that the worker holds has ended."""
@@ -90,7 +93,16 @@ class WorkflowPlan(Plan):
             left = max(0, rounds.pending - 1)
             self._set(view, pending=left)
             if left == 0:
-                self._parked[view.id] = 0.0
+                self._resume(view)
+
+    def _resume(self, view: View) -> None:
+        """The next round of a workflow is due: the worker takes it at once if it has room, and has held it before."""
+        job = self.rounds.get(view.id)
+        if job is None or self._take <= 0 or job.tag not in self._tags:
+            self._parked[view.id] = 0.0
+            return
+        self._take -= 1
+        self._resumed[view.id] = job
 
     def _moved(self, view: View) -> View:
         """The level, which is as it was seen, or else nothing happens."""
