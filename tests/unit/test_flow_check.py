@@ -220,3 +220,11 @@ def test_arguments_of_what_is_run_are_compared_with_what_it_takes() -> None:
         ("unknown_input", "/modules/2/value/modules/0/value/input_transforms/x"),
         ("missing_input", "/modules/3/value/input_transforms"),
     ]
+
+
+@pytest.mark.parametrize(("kind", "then"), [("script", "it is left out"), ("flow", "its steps see it all the same")])
+def test_what_becomes_of_an_argument_that_is_not_taken_is_told(kind: str, then: str) -> None:
+    there = Paths(scripts=frozenset({"f/x"}), flows=frozenset({"f/x"}))
+    facts = Facts(there=there, takes={(kind, "f/x"): Takes(names=frozenset())})
+    (finding,) = check(read_flow(json.dumps({"modules": [runs("a", kind, "f/x", "w")]}).encode()), facts)
+    assert finding.message == f"The {kind} 'f/x' has no argument 'w': {then}."

@@ -161,10 +161,12 @@ def _of_inputs(flow: Flow, takes: Mapping[tuple[str, str], Takes]) -> Iterator[F
         taken = None if (runs := _runs(step)) is None else takes.get(runs)
         if taken is None or not isinstance(step.kind, DeployedScript | SubFlow):
             continue
-        what, place = f"{'flow' if isinstance(step.kind, SubFlow) else 'script'} '{step.kind.path}'", step.place
+        is_flow, place = isinstance(step.kind, SubFlow), step.place
+        what = f"{'flow' if is_flow else 'script'} '{step.kind.path}'"
         for name in step.kind.inputs:
             if name not in taken.names and not taken.takes_any:
-                message = f"The {what} has no argument '{name}': it is left out."
+                then = "its steps see it all the same" if is_flow else "it is left out"
+                message = f"The {what} has no argument '{name}': {then}."
                 yield Finding("unknown_input", f"{place}/value/input_transforms/{name}", message)
         for name in sorted(taken.required - set(step.kind.inputs)):
             yield Finding(
