@@ -384,3 +384,30 @@ def test_a_task_does_not_see_what_became_of_those_started_with_it(workspace: Wor
     assert job["result"] == "caught"
     told = {each["name"]: each["success"] for each in job["workflow_as_code_status"].values()}
     assert told == {"fails": False, "works": True}
+
+
+KEPT = """
+import asyncio
+from wmill import step, task, workflow
+
+@task
+async def half(x: int):
+    if x % 2:
+        raise ValueError(f"{x} is odd")
+    return x // 2
+
+async def tried(x: int):
+    return await half(x)
+
+@workflow
+async def main():
+    found = await asyncio.gather(tried(1), tried(2), tried(3), return_exceptions=True)
+    told = [each if isinstance(each, int) else str(each) for each in found]
+    return await step("told", lambda: told)
+"""
+
+
+def test_exceptions_that_are_kept_are_those_of_tasks(workspace: Workspace) -> None:
+    """Nor does a task wait for those beside it, which a `gather` that keeps exceptions would have it do."""
+    job = workspace.ended(workspace.start(workspace.deploy(KEPT)))
+    assert (job["success"], job["result"]) == (True, ["1 is odd", 1, "3 is odd"])
