@@ -178,6 +178,17 @@ class Workspace:
         return self.run(self.deploy(source, **more), args)
 
 
+def as_told(tidemill: Tidemill, commands: str, folder: Path) -> list[str]:
+    """Run in `folder` what a guide has its readers type into a shell; the lines that it said."""
+    environment = tidemill.environment(API=tidemill.api, AUTH=f"Authorization: Bearer {tidemill.token}")
+    told = subprocess.run(
+        ["bash", "-ec", commands], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert told.returncode == 0, told.stderr
+    assert "rror" not in told.stdout, told.stdout
+    return told.stdout.split()
+
+
 def start_program(name: str, release: str, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
     """Start a program of `programs/` in the environment of a published client's release."""
     python = VENVS / release / "bin" / "python"

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.database_servers import Postgres
-from tests.end_to_end.running import WAIT_TIMEOUT_S, Tidemill, Workspace
+from tests.end_to_end.running import WAIT_TIMEOUT_S, Tidemill, Workspace, as_told
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "watch-for-changes.md").read_text()
 MADE, SCHEDULED = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
@@ -20,7 +19,7 @@ PLACE = re.compile(r'"host": "db\.example\.com".*?"sslmode": "prefer"')
 
 
 @pytest.fixture
-def shop(reaching: Workspace, tidemill_reaching: Tidemill, postgres: Postgres) -> Iterator[Workspace]:
+def shop(reaching: Workspace, tidemill_reaching: Tidemill, postgres: Postgres, tmp_path: Path) -> Iterator[Workspace]:
     """The workspace with all that the guide makes, and a table with nothing in it."""
     with postgres.connect() as connection:
         connection.execute("drop table if exists orders")
@@ -29,22 +28,13 @@ def shop(reaching: Workspace, tidemill_reaching: Tidemill, postgres: Postgres) -
     made, found = PLACE.subn(lambda _: place, MADE)
     assert found == 1
     assert SCHEDULED.count("*/30 * ") == 1
-    as_told(tidemill_reaching, made)
+    as_told(tidemill_reaching, made, tmp_path)
     reaching.deploy(SCRIPT, "f/shop/watch_orders")
-    as_told(tidemill_reaching, MADE.partition("\n")[0] + "\n" + SCHEDULED.replace("*/30 * ", "* * "))
+    as_told(tidemill_reaching, MADE.partition("\n")[0] + "\n" + SCHEDULED.replace("*/30 * ", "* * "), tmp_path)
     yield reaching
     reaching.http.delete("schedules/delete/f/shop/watch_orders")
     with postgres.connect() as connection:
         connection.execute("drop table orders")
-
-
-def as_told(tidemill: Tidemill, commands: str) -> None:
-    """Run what the guide has its readers type into a shell."""
-    environment = tidemill.environment(API=tidemill.api, AUTH=f"Authorization: Bearer {tidemill.token}")
-    shell = ["bash", "-ec", commands]
-    told = subprocess.run(shell, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert told.returncode == 0, told.stderr
-    assert "rror" not in told.stdout, told.stdout
 
 
 def results(shop: Workspace, count: int) -> list[Any]:
