@@ -28,7 +28,7 @@ async def test_a_deployment_tells_what_is_probably_wrong(api: Api) -> None:
 
 
 async def test_a_draft_is_checked_without_being_deployed(api: Api) -> None:
-    draft = {"value": flow("results.zz"), "schema": {"properties": {"n": {}}}}
+    draft = {"value": flow("results.zz"), "schema": {"properties": {"n": {}, "m": {}}}, "tag": "for-$args[m]"}
     answer = await api.developer.post(f"{W}/flows/check", json=draft)
     assert [(each["code"], each["place"]) for each in answer.json()] == [
         ("unknown_step", "/modules/0/value/input_transforms/x"),
@@ -37,6 +37,13 @@ async def test_a_draft_is_checked_without_being_deployed(api: Api) -> None:
     answer = await api.developer.post(f"{W}/flows/check", json={"value": {"modules": [{"id": "a"}]}})
     assert answer.status_code == 400
     assert "/modules/0/value" in answer.text
+
+
+async def test_a_flow_with_very_many_expressions_says_what_was_not_checked(api: Api) -> None:
+    inputs = {f"x{n}": {"type": "javascript", "expr": f"[{n}].length"} for n in range(1003)}
+    value = {"type": "rawscript", "language": "bash", "content": "", "input_transforms": inputs}
+    answer = await api.developer.post(f"{W}/flows/check", json={"value": {"modules": [{"id": "a", "value": value}]}})
+    assert [(each["code"], each["message"].split()[0]) for each in answer.json()] == [("not_checked", "3")]
 
 
 async def test_a_check_tells_nothing_of_what_is_hidden(api: Api) -> None:

@@ -124,6 +124,23 @@ def test_settings_that_a_failure_step_does_not_have() -> None:
     assert found(script("a"), failure_module=failure) == places
 
 
+@pytest.mark.parametrize(
+    ("settings", "tag", "unused"),
+    [
+        ({}, None, 2),
+        ({}, "gpu-$args[x.name]", 1),
+        ({"concurrent_limit": 1, "concurrency_key": "$args[x]-$args[y]"}, None, 0),
+        ({"concurrent_limit": 1}, None, 2),
+        ({"debounce_delay_s": 1, "debounce_key": "$args[y]"}, None, 1),
+        ({"debounce_delay_s": 1, "debounce_key": "k", "debounce_args_to_accumulate": ["x"]}, None, 1),
+        ({"debounce_delay_s": 1}, None, 0),
+    ],
+)
+def test_arguments_that_settings_are_made_of_are_used(settings: dict[str, Any], tag: str | None, unused: int) -> None:
+    facts = Facts(arguments=["x", "y"], tag=tag)
+    assert found(script("a"), facts=facts, **settings) == [("unused_argument", "")] * unused
+
+
 def test_a_preprocessor_sees_what_was_sent() -> None:
     before = script("preprocessor", inputs={"event": "flow_input.body"})
     step = script("a", inputs={"v": "flow_input.x"})
@@ -158,6 +175,10 @@ def test_what_is_missing_is_told_where_it_is_named() -> None:
         ("missing_script", "/modules/1/value/path"),
         ("missing_resource", "/modules/0/value/input_transforms/v"),
     ]
+
+
+def test_it_is_told_where_not_all_expressions_were_parsed() -> None:
+    assert found(script("a"), facts=Facts(unparsed=3)) == [("not_checked", "")]
 
 
 def test_an_expression_that_cannot_be_parsed_is_told_at_each_place() -> None:

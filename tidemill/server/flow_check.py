@@ -39,22 +39,25 @@ class _Schema(msgspec.Struct):
     required: list[str] | None = None
 
 
-async def findings(parts: Parts, caller: Principal, flow: Flow, *, schema: bytes) -> list[Finding]:
+async def findings(parts: Parts, caller: Principal, flow: Flow, *, schema: bytes, tag: str | None) -> list[Finding]:
     """What is probably wrong with a flow. `schema`: its JSON schema, `null` for none."""
     there, takes = await _readable(parts, caller, paths_named(flow))
+    texts = list(dict.fromkeys(written.text for written in expressions_of(flow) if needs_parsing(written.text)))
     facts = Facts(
         there=there,
         takes=takes,
-        unparsable=await _unparsable(parts, caller, flow),
+        unparsable=await _unparsable(parts, caller, texts[:_MOST_PARSED]),
+        unparsed=max(0, len(texts) - _MOST_PARSED),
         arguments=_arguments(schema),
+        tag=tag,
     )
     return check(flow, facts)
 
 
-async def warnings(parts: Parts, caller: Principal, flow: Flow, *, schema: bytes) -> dict[str, str]:
+async def warnings(parts: Parts, caller: Principal, flow: Flow, *, schema: bytes, tag: str | None) -> dict[str, str]:
     """The findings as a header, for the answer of a deployment, which has happened whatever becomes of the check."""
     try:
-        found = await findings(parts, caller, flow, schema=schema)
+        found = await findings(parts, caller, flow, schema=schema, tag=tag)
     except Unavailable as error:
         found = [Finding("not_checked", "", f"The flow is deployed, and could not be checked: {error}")]
     if not found:
@@ -102,11 +105,10 @@ def _takes(row: NamedItem) -> Takes | None:
     return Takes(names=frozenset(schema.properties), required=required, takes_any=row.takes_any)
 
 
-async def _unparsable(parts: Parts, caller: Principal, flow: Flow) -> Mapping[str, str]:
+async def _unparsable(parts: Parts, caller: Principal, texts: list[str]) -> Mapping[str, str]:
     """The expressions that cannot be parsed, and why. They are parsed where they would be evaluated."""
-    texts = dict.fromkeys(written.text for written in expressions_of(flow) if needs_parsing(written.text))
     found = {}
-    for text in list(texts)[:_MOST_PARSED]:
+    for text in texts:
         try:
             answer = await parts.evaluators.answer(
                 f"{caller.workspace}/{caller.actor}", Question(mode="parse", expression=text)

@@ -1,5 +1,6 @@
 """What is probably wrong with a flow that can be deployed: told with its place, and in the way of nothing."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -60,15 +61,20 @@ class Facts:
         there: what there is of the paths that it names, as far as its author may read it.
         unparsable: the expressions that cannot be parsed, and why.
         arguments: the names in the flow's schema; None where it has none.
+        tag: of the flow, which may be made of arguments.
+        unparsed: how many of its expressions nobody tried to parse.
         takes: what those scripts and flows take that say so, by kind (script, version, flow) and path or hash.
     """
 
     there: Paths = field(default_factory=Paths)
     unparsable: Mapping[str, str] = field(default_factory=dict)
     arguments: Collection[str] | None = None
+    tag: str | None = None
+    unparsed: int = 0
     takes: Mapping[tuple[str, str], Takes] = field(default_factory=dict)
 
 
+_IN_TEMPLATE: Final = re.compile(r"\$args\[([^\[\].]+)")
 _ALWAYS: Final = frozenset({"true", "1"})
 _ONLY_IN_ORDER: Final = {
     "retry": "retry",
@@ -90,7 +96,9 @@ def check(flow: Flow, facts: Facts) -> list[Finding]:
         found += _of_order(steps)
     found += _of_settings(flow)
     if facts.arguments is not None:
-        found += _of_arguments(flow, facts.arguments)
+        found += _of_arguments(flow, facts.arguments, tag=facts.tag)
+    if facts.unparsed:
+        found.append(Finding("not_checked", "", f"{facts.unparsed} more expressions were not parsed: there are many."))
     return found
 
 
@@ -263,9 +271,10 @@ def _unreachable(place: str, number: int, why: str) -> Finding:
     return Finding("unreachable_branch", place, f"Branch {number} is never chosen: {why}.")
 
 
-def _of_arguments(flow: Flow, arguments: Collection[str]) -> Iterator[Finding]:
-    used: set[str] = set()
-    is_whole = passes_input_on(flow.steps)
+def _of_arguments(flow: Flow, arguments: Collection[str], *, tag: str | None) -> Iterator[Finding]:
+    used = _in_settings(flow, tag)
+    compares_all = flow.debounce is not None and flow.debounce.key is None
+    is_whole = compares_all or passes_input_on(flow.steps)
     for written in expressions_of(flow):
         if written.place.startswith("/preprocessor_module"):
             continue  # it sees what was sent
@@ -275,9 +284,16 @@ def _of_arguments(flow: Flow, arguments: Collection[str]) -> Iterator[Finding]:
         used |= inputs
         for name in sorted(inputs - {*arguments, "iter"}):
             yield Finding("unknown_argument", written.place, f"The schema of the flow has no argument '{name}'.")
-    if flow.limit is None and flow.preprocessor is None and not is_whole:
+    if flow.preprocessor is None and not is_whole:
         for name in sorted(set(arguments) - used):
             yield Finding("unused_argument", "", f"No step uses the argument '{name}'.")
+
+
+def _in_settings(flow: Flow, tag: str | None) -> set[str]:
+    """The arguments that the tag of the flow, or a key of its calls, is made of, or that are put together."""
+    templates = [tag, flow.limit and flow.limit.key, flow.debounce and flow.debounce.key]
+    named = {name for template in templates if template for name in _IN_TEMPLATE.findall(template)}
+    return named | set(flow.debounce.gathered if flow.debounce else ())
 
 
 def _text(condition: str) -> str:

@@ -70,6 +70,7 @@ class FlowDraft(msgspec.Struct):
 
     value: msgspec.Raw
     schema: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
+    tag: str | None = None
 
 
 class FoundFlow(msgspec.Struct):
@@ -89,7 +90,7 @@ class FoundFlow(msgspec.Struct):
 async def create_flow(parts: InParts, caller: Caller, body: InBody) -> Response:
     """Deploy a new flow. What is probably wrong with it stands in the header `Tidemill-Warnings`."""
     flow = await deploy_flow(parts, caller, body)
-    found = await warnings(parts, caller, flow, schema=bytes(body.schema))
+    found = await warnings(parts, caller, flow, schema=bytes(body.schema), tag=body.tag)
     return text_answer(parse_path(body.path).text, status=201, headers=found)
 
 
@@ -105,7 +106,7 @@ async def update_flow(parts: InParts, caller: Caller, path: str, body: InBody, c
     Another `path` in the body moves it.
     """
     flow = await deploy_flow(parts, caller, body, at=path, conditions=conditions)
-    found = await warnings(parts, caller, flow, schema=bytes(body.schema))
+    found = await warnings(parts, caller, flow, schema=bytes(body.schema), tag=body.tag)
     return text_answer(parse_path(body.path or path).text, headers=found)
 
 
@@ -120,7 +121,7 @@ async def check_flow(
 ) -> Response:
     """What is probably wrong with a flow, with places in its value; nothing is deployed, and nothing of it runs."""
     flow = await checked_flow(bytes(body.value))
-    return json_answer(await findings(parts, caller, flow, schema=bytes(body.schema)))
+    return json_answer(await findings(parts, caller, flow, schema=bytes(body.schema), tag=body.tag))
 
 
 @router.post(
