@@ -52,6 +52,40 @@ def test_a_flow_is_locked_on_demand_as_it_was_written(http: httpx.Client) -> Non
     assert b'"value":1.10' in http.get(f"jobs_u/completed/get_result/{job['id']}").content
 
 
+def test_scripts_are_locked_wherever_they_stand(http: httpx.Client) -> None:
+    def script(step_id: str) -> dict[str, object]:
+        content = "def main(x=1):\n    return x\n"
+        value = {"type": "rawscript", "language": "python3", "content": content, "input_transforms": {}}
+        return {"id": step_id, "value": value}
+
+    def inside(step_id: str, kind: str, **value: object) -> dict[str, object]:
+        return {"id": step_id, "value": {"type": kind, **value}}
+
+    deep = inside("deep", "whileloopflow", modules=[script("a")], skip_failures=False)
+    chosen = [{"expr": "true", "modules": [deep]}, {"expr": "false", "modules": [script("b"), script("c")]}]
+    modules = [
+        inside("one", "branchone", branches=chosen, default=[script("d")]),
+        inside("all", "branchall", branches=[{"modules": [script("e")]}, {"modules": []}]),
+    ]
+    value = {"modules": modules, "failure_module": script("failure"), "preprocessor_module": script("preprocessor")}
+    value["preprocessor_module"]["value"]["content"] = "def preprocessor(event):\n    return event\n"  # type: ignore[index]
+    body = {"path": "u/admin/x", "flow_value": value}
+    job = ended(http, http.post("jobs/run/flow_dependencies_async", json=body).text)
+    assert job["success"], job["result"]
+
+    def unlocked(part: object) -> list[object]:
+        if isinstance(part, list):
+            return [each for one in part for each in unlocked(one)]
+        if not isinstance(part, dict):
+            return []
+        if part.get("type") == "rawscript":
+            return [] if "lock" in part else [part]
+        return [each for one in part.values() for each in unlocked(one)]
+
+    assert len(unlocked(value)) == 7
+    assert unlocked(job["result"]["updated_flow_value"]) == []
+
+
 def test_a_flow_is_locked_when_it_is_deployed(http: httpx.Client) -> None:
     path = "u/admin/locked"
     flow = {"path": path, "summary": "", "value": FLOW}

@@ -66,7 +66,8 @@ async def runs_as(database: Database, one: Due | EndedRun) -> Principal:
         principal = await identity.principal_by_name(database, one.email, one.workspace_id)
     except NotFound as error:
         raise Denied(
-            f"Whoever the schedule runs as, {one.permissioned_as}, is disabled or no member any more: save it again."
+            f"Whoever the schedule runs as, {one.permissioned_as}, is disabled or no member any more (save it again), "
+            "or the workspace is archived."
         ) from error
     if principal.actor != one.permissioned_as:
         raise Denied(f"Whoever the schedule runs as, {one.permissioned_as}, has another name by now: save it again.")
