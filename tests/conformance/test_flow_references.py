@@ -92,6 +92,13 @@ def test_a_secret_alone_is_put_in_when_the_step_starts_and_masked(http: httpx.Cl
         assert ("******" in log, SECRET in log) == (True, False)
 
 
+def test_a_reference_that_leads_nowhere_is_told_with_its_step(http: httpx.Client) -> None:
+    for expression in ("variable('u/admin/none')", "resource('u/admin/none')"):
+        message = run(http, expression)["result"]["error"]["message"]
+        assert message.startswith("An input of step 'see': There is no "), message
+        assert "'u/admin/none'" in message
+
+
 @pytest.mark.parametrize(
     ("expression", "why"),
     [

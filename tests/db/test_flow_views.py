@@ -6,8 +6,11 @@ from pathlib import Path
 from tests.flow_workers import WORKSPACE, Member, deploy, result_of, script, start_flow, worker_parts
 from tidemill.db import approvals
 from tidemill.db.pool import Database
+from tidemill.db.queries import inline
 from tidemill.evaluators.evaluators import Evaluators
 from tidemill.evaluators.messages import Evaluation, Question
+
+STATE_BYTES = inline("select octet_length(state::text) from flow_run where job_id = :id")
 
 
 async def test_a_worker_ends_a_step_in_a_level_that_has_gone_on_since_it_last_saw_it(
@@ -38,6 +41,21 @@ async def test_a_flow_that_asks_as_it_begins_within_another_waits(database: Data
         await member.end(await member.claim())
         [waiting] = await approvals.waiting(database.single, WORKSPACE, flow)
         assert waiting.step == "ask"
+
+
+async def test_the_state_of_a_flow_does_not_grow_with_its_loops(database: Database, tmp_path: Path) -> None:
+    inner = [{"id": "each", "value": {"type": "identity"}}]
+    sizes = []
+    async with worker_parts(database, tmp_path) as parts:
+        member = Member("one", parts)
+        for count in (10, 3000):
+            iterator = {"type": "static", "value": ["x" * 100] * count}
+            loop = {"type": "forloopflow", "parallel": True, "iterator": iterator, "modules": inner}
+            flow = await start_flow(database, {"modules": [{"id": "loop", "value": loop}]}, {})
+            await member.look_at_all()
+            assert (await result_of(database, flow) or ("",))[0] == "success"
+            sizes.append(await database.single.fetch_value(STATE_BYTES, id=flow))
+    assert sizes[1] < sizes[0] + 100
 
 
 class Slow(Evaluators):

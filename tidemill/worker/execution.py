@@ -21,6 +21,7 @@ from tidemill.model import jsontext
 from tidemill.model.errors import (
     ConnectionFailed,
     Denied,
+    InterpolationFailed,
     LeaseLost,
     QueryFailed,
     StateChanged,
@@ -247,7 +248,12 @@ class Execution:
         """The arguments as they were sent (or `raw` in their place), and with their references replaced."""
         if raw is None:
             raw = await self._parts.values.fetch(self.job.args, self.job.args_object) or b"{}"
-        resolved = await self._parts.data.resolve(self.job, raw)
+        try:
+            resolved = await self._parts.data.resolve(self.job, raw)
+        except InterpolationFailed as error:
+            if self.job.flow_step_id is None:
+                raise
+            raise InterpolationFailed(f"An input of step '{self.job.flow_step_id}': {error}") from error
         self._output.remember(resolved.secrets)
         self._has_read = resolved.args is not raw
         return raw, resolved
