@@ -49,6 +49,30 @@ def test_who_comes_meanwhile_waits_and_sees_the_outcome(empty_database_dsn: str)
     assert found == [(True, 1)]
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_the_first_ones_make_the_table_one_after_the_other(empty_database_dsn: str, *, is_kept: bool) -> None:
+    """As the iterations of a parallel loop, where there is no table yet; the first one may fail."""
+    found: list[bool] = []
+
+    def second() -> None:
+        with psycopg.connect(empty_database_dsn) as connection:
+            found.append(once(connection, "two").is_done)
+
+    with psycopg.connect(empty_database_dsn) as connection:
+        once(connection, "one")
+        thread = threading.Thread(target=second)
+        thread.start()
+        with psycopg.connect(empty_database_dsn, autocommit=True) as looking:
+            while not looking.execute("select 1 from pg_locks where not granted").fetchone():
+                pass
+        connection.commit() if is_kept else connection.rollback()
+    thread.join(30)
+    assert found == [False]
+    with psycopg.connect(empty_database_dsn) as connection:
+        assert once(connection, "two").is_done
+        assert once(connection, "one").is_done is is_kept
+
+
 def test_a_connection_that_commits_each_statement_is_refused(empty_database_dsn: str) -> None:
     with psycopg.connect(empty_database_dsn, autocommit=True) as connection:
         with pytest.raises(RuntimeError, match="autocommit"):

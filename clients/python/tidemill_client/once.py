@@ -93,10 +93,15 @@ def _default_key(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def _ensure(connection: Connection, table: str) -> None:
-    """Make the table where it is missing; the first statement of the transaction."""
+    """Make the table where it is missing; the first statement of the transaction.
+
+    Whoever makes it as well waits for the end of the transaction: Postgres refuses the second of two at once, although
+    it says `if not exists`.
+    """
     _, row = _run(connection, "select to_regclass(%s)::text", [table])
     if row is None or row[0] is None:
         definition = "key text primary key, result text, done_at timestamptz not null default now()"
+        _run(connection, "select pg_advisory_xact_lock(hashtext(%s))", [table])
         _run(connection, f"create table if not exists {table} ({definition})", [])
 
 
