@@ -460,6 +460,23 @@ async def test_an_edit_while_a_run_goes_on_is_that_of_the_next_one(api: Api, pas
     assert len(await passing.jobs("u/dev/new")) == 1
 
 
+async def test_a_backlog_does_not_hold_up_what_follows_from_runs_that_have_ended(
+    api: Api, passing: Time, worker: Worker
+) -> None:
+    await deploy(api.developer, "u/dev/failed")
+    await create(api.developer, on_failure="u/dev/failed")
+    await passing.fire(late_s=60)
+    await worker.end((await passing.jobs())[0], b"{}", status="failure")
+    await create(api.developer, "u/dev/often", schedule="* * * * * *", catch_up_s=600)
+    await passing.change("update schedule_occurrence set scheduled_for = date_trunc('second', now())"
+                         " - interval '150 seconds' where state = 'due' and path = 'u/dev/often'")  # fmt: skip
+    await passing.schedules.turn()
+    (handler,) = await passing.jobs("u/dev/failed")
+    _, *backlog = await passing.jobs()
+    assert len(backlog) >= 150
+    assert backlog[0] < handler < backlog[-1]
+
+
 async def test_what_another_server_is_at_is_left_to_it(api: Api, passing: Time) -> None:
     await create(api.developer)
     await passing.pass_until_due(late_s=60)

@@ -18,6 +18,7 @@ from tidemill.scheduler.ended import settle_ended
 
 SAFETY_POLL_S: Final = 30.0
 _RETRY_S: Final = 1.0
+_AT_ONCE: Final = 100
 _AT_IT_S: Final = 0.1
 """Another server is at what is due, or it became due just now."""
 
@@ -56,8 +57,8 @@ class Schedules:
         aside: Aside = set()
         due_in_s = await self._look()
         is_due = due_in_s is not None and due_in_s <= 0
-        while is_due and await start_due(self._database, self._values, aside):
-            pass
+        while is_due and await self._start_some(aside):
+            await settle_ended(self._database, self._values, aside)  # which no backlog holds up
         while self._open and await settle_ended(self._database, self._values, aside):
             pass
         if aside:
@@ -67,6 +68,13 @@ class Schedules:
         if due_in_s is None:
             return SAFETY_POLL_S
         return min(SAFETY_POLL_S, due_in_s) if due_in_s > 0 else _AT_IT_S
+
+    async def _start_some(self, aside: Aside) -> bool:
+        """Start up to `_AT_ONCE` occurrences; whether more may be due."""
+        for _ in range(_AT_ONCE):
+            if not await start_due(self._database, self._values, aside):
+                return False
+        return True
 
     async def _look(self) -> float | None:
         due_in_s, waited_for = await schedules.to_do(self._database.single)
