@@ -522,7 +522,9 @@ async def test_only_those_who_may_change_and_see_it_can(api: Api, passing: Time)
 
 
 async def test_lists_find_what_they_are_asked_for(api: Api, passing: Time) -> None:
-    await create(api.developer, "u/dev/a", summary="Nightly import", args={"n": 1, "o": {"p": 2}})
+    await create(
+        api.developer, "u/dev/a", summary="Nightly import", args={"n": 1, "o": {"p": 2}, "l": [1, {"q": 3, "r": 0}]}
+    )
     await create(api.developer, "u/dev/b", labels=["red"], description="reports", args={"n": "\0"})
     for query, expected in [
         ({}, ["u/dev/a", "u/dev/b"]),
@@ -535,6 +537,9 @@ async def test_lists_find_what_they_are_asked_for(api: Api, passing: Time) -> No
         ({"broad_filter": "nightly"}, ["u/dev/a"]),
         ({"label": "red"}, ["u/dev/b"]),
         ({"args": '{"o": {"p": 2}}'}, ["u/dev/a"]),
+        ({"args": '{"l": [{"q": 3}, 1]}'}, ["u/dev/a"]),
+        ({"args": '{"l": [{"q": 3}, true]}'}, []),
+        ({"args": '{"l": {"q": 3}}'}, []),
         ({"path_start": "u/dev/"}, ["u/dev/a", "u/dev/b"]),
         ({"args": '{"n": "\\u0000"}'}, ["u/dev/b"]),
     ]:

@@ -120,7 +120,7 @@ class Filter:
 
     Attributes:
         summary, description, anything: are found anywhere and in either case; `anything` in paths, too.
-        args: what the arguments have to contain, in objects as deep as it goes itself.
+        args: what the arguments have to contain.
     """
 
     path: str | None = None
@@ -443,9 +443,12 @@ def _found(wanted: str | None, *texts: str) -> bool:
 
 
 def _contains(whole: object, part: object) -> bool:
+    """As `@>` of Postgres: objects may have further members, lists further elements, in any order."""
     if isinstance(part, Mapping) and isinstance(whole, Mapping):
         return all(name in whole and _contains(whole[name], value) for name, value in part.items())
-    return whole == part
+    if isinstance(part, list) and isinstance(whole, list):
+        return all(any(_contains(each, wanted) for each in whole) for wanted in part)
+    return isinstance(whole, bool) == isinstance(part, bool) and whole == part
 
 
 def _listed(values: Collection[int] | None) -> list[int] | None:
