@@ -371,3 +371,8 @@ def test_error_of_a_script_tells_its_line(workspace: Workspace) -> None:
     error = job["result"]["error"]
     assert error["name"] == "ZeroDivisionError"
     assert "line 3" in error["stack"]
+
+
+def test_the_most_memory_that_a_job_had_is_told(workspace: Workspace) -> None:
+    job = workspace.ended(workspace.start(workspace.deploy("def main():\n    return len(b'x' * 50_000_000)")))
+    assert (job["success"], 50_000 < job["mem_peak"] < 300_000) == (True, True)

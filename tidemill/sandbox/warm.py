@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -24,6 +25,8 @@ _CLEAN_LIMIT_S: Final = 5.0
 _PARKED_ENV: Final = {"LD_BIND_NOW": "1"}
 """Links everything at the start, so that no job of it has to. Not inherited by them."""
 _MOST_KEYS: Final = 1000
+_PEAK: Final = "peak"
+_BYTES: Final = re.compile(rb"\d{1,15}")
 _GONE: Final = "The warm interpreter is gone."
 
 Message = dict[str, Any]
@@ -231,8 +234,11 @@ class WarmRun:
             return
         try:
             wanted = self._program.results if exit_.reason is ExitReason.FINISHED and self._memory >= 0 else ()
-            found = handover.results(self._memory, wanted, max_bytes=self._program.max_result_bytes) if wanted else {}
-            self._done.set_result(replace(exit_, files=found))
+            names, most = (*wanted, _PEAK), self._program.max_result_bytes
+            found = handover.results(self._memory, names, max_bytes=most) if wanted else {}
+            told = found.pop(_PEAK, b"")
+            peak = exit_.peak_memory_bytes or (int(told) if _BYTES.fullmatch(told) else 0)
+            self._done.set_result(replace(exit_, files=found, peak_memory_bytes=peak))
         except TooLarge as error:
             self._done.set_exception(error)
             self._done.exception()  # nobody needs to ask for it

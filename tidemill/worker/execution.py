@@ -110,6 +110,7 @@ class Execution:
         self._preparer = preparer
         self._read_after = 0
         self._has_read = False
+        self._peak_bytes: int | None = None
         self._keep_under: bytes | None = None
         self._unmasked: tuple[str, bytes, EndReason | None] | None = None
         self._stopped: asyncio.Future[tuple[Stop, str]] = asyncio.get_running_loop().create_future()
@@ -351,6 +352,8 @@ class Execution:
         failpoint("run.after_start")
         async with self._output.flushing():
             ended = await self._until_ended(running)
+        if isinstance(ended, Exit) and ended.peak_memory_bytes:
+            self._peak_bytes = ended.peak_memory_bytes
         failpoint("run.after_exit")
         self._output.end()
         return Stop.LOST if self._output.lost else ended
@@ -465,7 +468,15 @@ class Execution:
         await self._output.flush(final=True)
         if self._output.lost:
             return None
-        return Ended(id=self.job.id, attempt=self.job.attempt, status=status, result=kept, end_reason=reason, seen=seen)
+        return Ended(
+            id=self.job.id,
+            attempt=self.job.attempt,
+            status=status,
+            result=kept,
+            end_reason=reason,
+            memory_peak_bytes=self._peak_bytes,
+            seen=seen,
+        )
 
     async def _new_secrets(self) -> list[bytes]:
         found, self._read_after = await self._parts.data.secrets_read(self.job, after=self._read_after)

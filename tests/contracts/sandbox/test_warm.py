@@ -209,6 +209,18 @@ def main():
     assert (await run.python(source, identity=ME)).result == "mine"
 
 
+async def test_the_most_memory_that_a_job_had_is_told_whether_it_is_in_a_hurry_or_not(run: Runner) -> None:
+    source = "def main(): return len(b'x' * 60_000_000)"
+    alone = await run.python(source, identity=ME)
+    beside, _ = await run.start_python("import time\ndef main(): time.sleep(1000)", identity=ME)
+    other, _ = await run.start_python(source, identity=ME)
+    peaks = [alone.exit.peak_memory_bytes, (await other.wait()).peak_memory_bytes]
+    assert all(60_000_000 < peak < 150_000_000 for peak in peaks)
+    assert alone.exit.files == {"result.json": b"60000000"}
+    await beside.kill("over")
+    await beside.wait()
+
+
 async def test_only_a_job_alone_is_in_a_hurry(run: Runner) -> None:
     first, _ = await run.start_python("import time\ndef main(): time.sleep(1000)", identity=ME)
     second, _ = await run.start_python("def main(): return 1", identity=ME)

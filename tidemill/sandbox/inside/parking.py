@@ -59,6 +59,8 @@ MOST_GAPS = 100_000
 LIBC = ctypes.CDLL(None)
 prctl = LIBC.prctl
 prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+USAGE = ctypes.create_string_buffer(144)
+"""A `struct rusage`: two times of 16 bytes, and then `ru_maxrss` in KiB."""
 set_mask: Any = sys.modules["_signal"].pthread_sigmask
 """That of `signal` makes an object of each number, on memory that each child would have to copy."""
 
@@ -71,7 +73,8 @@ class Handed:
     """A job as the worker handed it over, in a memory file that its results go into.
 
     The file has the size of its head (4 bytes), the head as JSON (`env`, `files`: name and size of each, `hurry` where
-    it is so), the files one after the other. Each result is a line of name and size, and its content.
+    it is so), the files one after the other. Each result is a line of name and size, and its content. In a hurry
+    there is one more: `peak`, the most memory that the job had, which is told with its end otherwise.
     """
 
     path = WORK
@@ -247,13 +250,21 @@ def be_a_job(control: socket.socket) -> NoReturn:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()  # the random module does this by itself
     set_process(PR_SET_DUMPABLE, 1)
-    code = run_job(Handed(files, memory))
+    place = Handed(files, memory)
+    code = run_job(place)
     try:
         wind_up()
         if not code and "hurry" in head:
+            place.write("peak", b"%d" % own_peak())
             os.kill(parked, DONE)  # not the parent: a child that the script has forked may come here, too
     finally:
         os._exit(code)
+
+
+def own_peak() -> int:
+    """The most memory that this process had, in bytes."""
+    LIBC.getrusage(0, USAGE)
+    return int.from_bytes(USAGE.raw[32:40], sys.byteorder) * 1024
 
 
 def receive(control: socket.socket) -> int:
