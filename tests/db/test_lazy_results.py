@@ -184,6 +184,28 @@ async def test_a_loop_over_many_items_reads_each_of_them_about_once(database: Da
     assert store.read_bytes - read_first < 3 * held
 
 
+async def test_an_iteration_takes_what_it_is_for_and_leaves_the_rest_of_the_input(
+    database: Database, tmp_path: Path
+) -> None:
+    inputs = {"items": [{"id": number} for number in range(6)], "rest": "x" * 2_000_000, "name": "n"}
+    expressions = {"seen": "flow_input.iter.value.id", "name": "flow_input.name", "at": "flow_input.iter.index"}
+    transforms = {name: {"type": "javascript", "expr": each} for name, each in expressions.items()}
+    each = {**script("each")["value"], "input_transforms": transforms}  # type: ignore[dict-item]
+    iterator = {"type": "javascript", "expr": "flow_input.items"}
+    value = {"type": "forloopflow", "iterator": iterator, "modules": [{"id": "each", "value": each}]}
+    async with worker_parts(database, tmp_path, inline_value_bytes="4000000") as parts:
+        member = Member("one", parts)
+        await start_flow(database, {"modules": [{"id": "loop", "value": value}]}, inputs)
+        for number in range(6):
+            job = await member.claim()
+            assert json.loads(await args_of(parts, job)) == {"seen": number, "name": "n", "at": number}
+            tracemalloc.start()
+            await member.end(job)
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert most < 1_000_000
+
+
 async def test_parts_of_gathered_results_are_read_alone(database: Database, tmp_path: Path) -> None:
     store = CountingStore()
     iterator = {"type": "static", "value": [1, 2, 3]}

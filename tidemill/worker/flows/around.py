@@ -147,11 +147,11 @@ class Around:
         given, around = self._given(source, names.input), self._iteration()
         if names.iteration is not None:
             around = Kept(inline=Json(b"%s%s}" % (_ITERATION, names.iteration)))
-        if given.digest is None and (around is None or around.digest is None):
-            return {need.whole: self._whole_input(given, around)}
         if need.path:
             kept = around if around is not None and need.path[0] == "iter" else given
             return {need: self._values.part(kept, need, entire=entire)}
+        if given.digest is None and (around is None or around.digest is None):
+            return {need: self._whole_input(given, around)}
         return {need: self._whole_input(given, around) if entire else Large(is_array=False)}
 
     def _whole_input(self, given: Kept, around: Kept | None) -> bytes:
