@@ -131,6 +131,17 @@ def test_a_loop_whose_condition_fails_ends_with_what_is_under_way(http: httpx.Cl
     assert [http.get(f"jobs_u/get/{each}").json()["type"] for each in children] == ["CompletedJob"] * 3
 
 
+def test_a_flow_that_runs_itself_for_ever_ends(http: httpx.Client) -> None:
+    path = "u/admin/itself"
+    step = {"id": "a", "value": {"type": "flow", "path": path, "input_transforms": {}}}
+    assert (
+        http.post("flows/create", json={"path": path, "summary": "", "value": {"modules": [step]}}).status_code == 201
+    )
+    job = ended(http, http.post(f"jobs/run/f/{path}", json={}).text)
+    message = f"'{path}' lies below 1000 other flows: does it run itself?"
+    assert (job["success"], job["result"]["error"]["message"]) == (False, message)
+
+
 def test_a_query_is_a_step_like_any_other(http: httpx.Client) -> None:
     query = {"type": "rawscript", "language": "duckdb", "content": "-- $x (int)\nselect $x + 1 as n\n"}
     after = {"type": "rawscript", "language": "bash", "content": 'n="$1"\necho "n is $n"\n'}

@@ -38,10 +38,12 @@ from tidemill.model.job import EndReason
 from tidemill.worker.flows.around import Around, iteration_args
 from tidemill.worker.flows.collected import Collected, ToKeep
 from tidemill.worker.flows.known import WantAnswers, WantFlow, answer_of
-from tidemill.worker.flows.steps import debounced, job_of_step, level_job, limited
+from tidemill.worker.flows.steps import DEPTH, debounced, job_of_step, level_job, limited
 from tidemill.worker.flows.values import items_of
 from tidemill.worker.flows.views import View, options_of
 
+MOST_DEPTH: Final = 1000
+"""So many flows may run each other: one that runs itself comes to an end."""
 MOST: Final = 1000
 """So many jobs come into being in one statement, about; what more there is to do, the flow's own job does."""
 MOST_BYTES: Final = 4 << 20
@@ -254,6 +256,9 @@ class Plan(Collected):
             **limited(view, definition.flow.limit, version.path, start.args),
         )
         inherited = msgspec.json.decode(job.options.raw, type=dict[str, object])
+        inherited[DEPTH] = depth = 1 + cast("int", inherited.get(DEPTH, 0))
+        if depth > MOST_DEPTH:
+            raise ExpressionFailed(f"'{version.path}' lies below {MOST_DEPTH} other flows: does it run itself?")
         if definition.flow.delete_after_s is not None:
             inherited["delete_after_use"] = True
         job = replace(job, options=Json(msgspec.json.encode({**person.options, **inherited})))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
@@ -24,6 +24,8 @@ from tidemill.model.script import PREPROCESSOR_ENTRY, passed_on
 from tidemill.worker.flows.known import Memo, RunnableScript, WantScript, answer_of
 from tidemill.worker.flows.views import FLOW_TAG, View
 
+DEPTH: Final = "depth"
+"""The option that tells how many flows a job lies below that were steps of others."""
 Keep = Callable[[Mapping[str, bytes]], Kept]
 
 
@@ -56,7 +58,7 @@ def _inherited(view: View, step: Step) -> dict[str, object]:
     """What the jobs of a step carry, and all below them: the occurrence of the schedule that started the flow, and
     whether what they held is erased once it is over."""
     options = {} if view.options == b"{}" else msgspec.json.decode(view.options, type=dict[str, object])
-    names = ("scheduled_for", "delete_after_use", "started_by")
+    names = ("scheduled_for", "delete_after_use", "started_by", DEPTH)
     found: dict[str, object] = {name: options[name] for name in names if name in options}
     return {**found, "delete_after_use": True} if step.delete_after_use else found
 
