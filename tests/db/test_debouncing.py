@@ -1,6 +1,7 @@
 """Calls that take each other's place, on real Postgres: one is left, however they come together."""
 
 import asyncio
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -10,6 +11,7 @@ from tidemill.db import debouncing, prune, queue
 from tidemill.db.pool import Database, Json
 from tidemill.db.values import Kept, Values
 from tidemill.engine.debouncing import Rule
+from tidemill.model.errors import TooLarge
 from tidemill.model.identity import Credential, CredentialKind, Principal
 from tidemill.scheduler.erase import erase_used
 from tidemill.stores.objects.content import open_folder
@@ -29,9 +31,15 @@ def values(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Valu
 
 
 async def call(
-    database: Database, number: int, *, delay_s: float = 3600.0, more: dict[str, object] | None = None, **rule: int
+    database: Database,
+    number: int,
+    *,
+    sent: bytes = b"",
+    delay_s: float = 3600.0,
+    more: dict[str, object] | None = None,
+    **rule: int,
 ) -> UUID:
-    args = Kept(inline=Json(b'{"n": %d, "items": [%d]}' % (number, number)))
+    args = Kept(inline=Json(sent or b'{"n": %d, "items": [%d]}' % (number, number)))
     waits = Rule(key="k", delay_s=delay_s, gathered=("items",), most=rule.get("most"), most_s=rule.get("most_s"))
     job = new_job(args=args, debounce=waits, delay_s=delay_s, **(more or {}))
     async with database.transaction("w") as tx:
@@ -97,6 +105,38 @@ async def test_arguments_are_put_together_once(database: Database, values: Value
     for _ in range(2):  # as a second attempt would
         assert await put_together(database, values, last) == b'{"n":2,"items":[1,2]}'
     assert await rows(database, "select from debounce") == []
+
+
+class Counting(Values):
+    """Knows how many values were read."""
+
+    count = 0
+
+    async def fetch(self, inline: bytes | None, digest: str | None) -> bytes | None:
+        self.count += 1
+        return await super().fetch(inline, digest)
+
+
+async def test_what_is_too_much_together_is_not_read_to_its_end(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(debouncing, "_AT_ONCE", 3)
+    counting = Counting(database, open_folder(tmp_path), inline_bytes=20_000, max_bytes=10_000)
+    for large, small in ((b"other", b"items"), (b"items", b"other")):
+        calls = [b'{"%s": ["%s"], "%s": [%d]}' % (large, b"x" * 2000, small, number) for number in range(20)]
+        last = [await call(database, number, sent=sent) for number, sent in enumerate(calls)][-1]
+        counting.count = 0
+        if small == b"items":
+            items = b",".join(b"%d" % number for number in range(20))
+            expected = b'{"other":["%s"],"items":[%s]}' % (b"x" * 2000, items)
+            assert await put_together(database, counting, last) == expected
+            assert counting.count == 20
+        else:
+            with pytest.raises(TooLarge, match="max_total_debounces_amount"):
+                await put_together(database, counting, last)
+            assert counting.count < 10
+        async with database.transaction("w") as tx:
+            await queue.ask_to_cancel(tx, last, canceled_by="alice", reason=None)
 
 
 async def test_behind_the_limit_the_next_call_waits_beside_the_one_before(database: Database, values: Values) -> None:

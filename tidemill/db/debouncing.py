@@ -1,5 +1,6 @@
 """Calls that wait for newer ones: a newer one takes the place of the one that waits, exactly one of them runs."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +14,12 @@ from tidemill.db.queries import queries
 from tidemill.db.values import Kept, Values
 from tidemill.engine import debouncing
 from tidemill.engine.debouncing import REASON, Rule
+from tidemill.model.errors import TooLarge
 from tidemill.model.identity import Principal
 
 _SQL: Final = queries("debouncing")
+_AT_ONCE: Final = 100
+"""Calls whose arguments are read together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +89,32 @@ async def put_together(
         own = await _arguments(tx, job_id)
         if batch is None:
             return own
-        earlier = await tx.fetch_all(_SQL["earlier_arguments"], batch=batch)
-        kept = own
-        if earlier:
-            rows = [(row["args"], row["args_object"]) for row in earlier]
-            rows.append((None if own.inline is None else own.inline.raw, own.digest))
-            calls = [await values.fetch(*row) or b"{}" for row in rows]
-            kept = await values.keep(debouncing.together(calls, gathered), what="What the calls sent together")
+        kept, calls = own, await _earlier_lists(tx, values, batch, gathered)
+        if calls:
+            calls.append(await values.fetch(None if own.inline is None else own.inline.raw, own.digest) or b"{}")
+            made = await asyncio.to_thread(debouncing.together, calls, gathered)
+            kept = await values.keep(made, what="What the calls sent together")
             await tx.execute(_SQL["keep_arguments"], job_id=job_id, args=kept.inline, args_object=kept.digest)
         await tx.execute(_SQL["forget"], batch=batch)
     return kept
+
+
+async def _earlier_lists(tx: Transaction, values: Values, batch: UUID, gathered: Sequence[str]) -> list[bytes]:
+    """What is put together of those whose place was taken, the oldest first. The rest of each is let go at once."""
+    found: list[bytes] = []
+    size_bytes = after = 0
+    while rows := await tx.fetch_all(_SQL["earlier_arguments"], batch=batch, after=after, limit=_AT_ONCE):
+        for row in rows:
+            sent = await values.fetch(row["args"], row["args_object"]) or b"{}"
+            found.append(await asyncio.to_thread(debouncing.lists_of, sent, gathered))
+            size_bytes += len(found[-1])
+            if size_bytes > values.max_bytes:
+                raise TooLarge(
+                    f"What the calls sent together has more than the {values.max_bytes} bytes allowed "
+                    "(TIDEMILL_MAX_VALUE_BYTES): let fewer wait (max_total_debounces_amount)."
+                )
+        after = rows[-1]["place"]
+    return found
 
 
 async def _arguments(statements: Statements, job_id: UUID) -> Kept:

@@ -99,6 +99,12 @@ def takes_place(rule: Rule, *, since: datetime, replaced: int, now: datetime) ->
     return not is_late and (rule.most is None or replaced < rule.most)
 
 
+def lists_of(args: bytes, gathered: Iterable[str]) -> bytes:
+    """Of the arguments of a call whose place was taken those that are put together."""
+    fields = jsontext.object_fields(args)
+    return jsontext.build_object({name: fields[name] for name in gathered if name in fields})
+
+
 def together(calls: Sequence[bytes], gathered: Iterable[str]) -> bytes:
     """The arguments of all calls, the oldest first: those of the last one, with the lists of all in `gathered`."""
     fields = [jsontext.object_fields(args) for args in calls]

@@ -34,11 +34,11 @@ insert into debounce (batch, workspace_id, key, job_id) values (:job_id, :worksp
 select batch from debounce where job_id = :job_id for update;
 
 -- name: earlier_arguments
--- The arguments of those whose place was taken, the oldest first.
-select j.args, j.args_object
+-- The arguments of those whose place was taken, the oldest first: up to :limit behind the place :after.
+select d.place, j.args, j.args_object
 from debounced d join job j on j.id = d.job_id
-where d.batch = :batch and (j.args is not null or j.args_object is not null)
-order by d.place;
+where d.batch = :batch and d.place > :after and (j.args is not null or j.args_object is not null)
+order by d.place limit :limit;
 
 -- name: arguments
 -- The arguments of a job.
