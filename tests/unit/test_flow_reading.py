@@ -122,6 +122,13 @@ def test_static_values_stay_as_they_are_written() -> None:
         ([step(sleep={"type": "magic"})], "/modules/0/sleep/type"),
         ([step(priority=101)], "/modules/0/priority"),
         ([step(continue_on_error="yes")], "/modules/0/continue_on_error"),
+        ([step(value={"type": "rawscript", "language": "bash", "content": "\0"})], "/modules/0/value/content holds"),
+        ([step(value={"type": "script", "path": "a\0"})], "/modules/0/value/path holds the character NUL"),
+        ([step(value={"type": "flow", "path": "a\0"})], "/modules/0/value/path holds the character NUL"),
+        (
+            [step(debouncing={"debounce_delay_s": 1, "debounce_args_to_accumulate": ["a\0"]})],
+            "/modules/0/debouncing/debounce_args_to_accumulate",
+        ),
         ([7], "/modules/0 must be an object"),
         ({}, "/modules must be a list"),
     ],

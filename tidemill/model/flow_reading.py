@@ -299,8 +299,8 @@ def _debounce(fields: Mapping[str, JsonValue], place: str) -> Debounce | None:
         return None
     gathered = fields.get("debounce_args_to_accumulate")
     names = [] if gathered is None else _list(gathered, f"{place}/debounce_args_to_accumulate")
-    if not all(isinstance(name, str) and not isinstance(name, Written) for name in names):
-        raise InvalidFlow(f"{place}/debounce_args_to_accumulate must be a list of names of arguments.")
+    if not all(isinstance(name, str) and not isinstance(name, Written) and "\0" not in name for name in names):
+        raise InvalidFlow(f"{place}/debounce_args_to_accumulate must be a list of names of arguments, without NUL.")
     return Debounce(
         delay_s=delay_s,
         key=_optional_text(fields, "debounce_key", place) or None,
@@ -362,6 +362,8 @@ def _optional_text(fields: Mapping[str, JsonValue], name: str, place: str) -> st
     value = fields.get(name)
     if value is not None and (not isinstance(value, str) or isinstance(value, Written)):
         raise InvalidFlow(f"{place}/{name} must be a text.")
+    if value is not None and "\0" in value:
+        raise InvalidFlow(f"{place}/{name} holds the character NUL, which no step can be run with.")
     return value
 
 

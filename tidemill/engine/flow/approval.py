@@ -93,6 +93,8 @@ def group_names(raw: bytes, place: str) -> tuple[str, ...] | None:
     except msgspec.DecodeError as error:
         shown = raw[:60].decode(errors="replace")
         raise ExpressionFailed(f"{place} must give a list of the names of groups; it gave {shown}.") from error
+    if found is not None and any("\0" in name for name in found):
+        raise ExpressionFailed(f"{place} must give a list of the names of groups; one holds the character NUL.")
     return None if found is None else tuple(name.removeprefix("g/") for name in found)
 
 
