@@ -1,5 +1,6 @@
 """A workspace as an archive: who gets what of it, what it looks like, and what is on record afterwards."""
 
+import asyncio
 import io
 import json
 import tarfile
@@ -13,7 +14,9 @@ from tests.api.conftest import Api, audited
 from tidemill.db import exports
 from tidemill.db.pool import Transaction
 from tidemill.db.queries import Query, inline
+from tidemill.server.parts import MOST_EXPORTS
 from tidemill.server.routes import encryption_key
+from tidemill.server.routes import exports as routes
 
 W = "/api/w/main"
 ALL = {"include_schedules": "true", "include_users": "true", "include_groups": "true", "include_settings": "true"}
@@ -256,6 +259,32 @@ async def test_all_of_it_is_as_it_was_at_one_moment(api: Api, monkeypatch: pytes
     assert changed
     assert json.loads(found["u/ada/v.variable.json"])["value"] == "old"
     assert found["u/ada/s.py"].startswith(b"# old")
+
+
+async def test_few_are_made_at_a_time_and_only_for_who_is_still_let_in(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds a connection to the database, of which there are ten."""
+    running, most, may_end = set[object](), 0, asyncio.Event()
+    export = routes.export
+
+    async def counting(*arguments: Any) -> None:
+        nonlocal most
+        running.add(mine := object())
+        most = max(most, len(running))
+        if len(running) == MOST_EXPORTS:
+            await api.admin.delete(f"{W}/users/delete/dev")  # others go on meanwhile
+            may_end.set()
+        await may_end.wait()
+        await export(*arguments)
+        running.remove(mine)
+
+    monkeypatch.setattr(routes, "export", counting)
+    clients = [api.admin] * 3 + [api.developer]
+    url = f"{W}/workspaces/tarball"
+    found = await asyncio.gather(*(each.get(url, params={"archive_type": "zip"}) for each in clients))
+    assert [each.status_code for each in found] == [200, 200, 200, 404]
+    assert most == MOST_EXPORTS
 
 
 async def test_it_is_read_in_parts(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """What routes work with: made once by `wiring.py`, handed to every handler as `parts`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -26,6 +27,8 @@ from tidemill.server.objects.service import Objects
 from tidemill.server.updates import Updates
 
 Readmit = Callable[[], Awaitable[Principal]]
+MOST_EXPORTS: Final = 2
+"""Of whole workspaces, at a time; who comes then waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,8 @@ class Parts:
     inline_gate: Gate
     links: Links
     known_scripts: KnownScripts = field(default_factory=KnownScripts)
+    exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_EXPORTS))
+    """Held while a workspace is exported, which keeps a connection to the database for as long as it takes."""
 
 
 # These two, and other dependencies of hot routes, are `async` though they wait for nothing: FastAPI calls plain

@@ -16,7 +16,7 @@ from tidemill.model.errors import BadRequest
 from tidemill.server.exports.archive_file import ARCHIVES
 from tidemill.server.exports.exported import Wanted, export
 from tidemill.server.lazy_route import LazyRoute
-from tidemill.server.parts import Caller, InParts
+from tidemill.server.parts import Caller, InParts, Readmission
 from tidemill.server.wire import ERRORS, json_answer, returns
 
 router = APIRouter(tags=["workspace"], responses=ERRORS, route_class=LazyRoute)
@@ -42,7 +42,7 @@ class OfOne(msgspec.Struct):
 )
 async def get_tarball(
     parts: InParts,
-    caller: Caller,
+    readmit: Readmission,
     *,
     archive_type: Annotated[str, Query(description="zip or tar.")] = "tar",
     plain_secret: Annotated[bool, Query(description="Secrets in the clear.")] = False,
@@ -80,8 +80,10 @@ async def get_tarball(
     # Written whole before it is sent: whoever reads slowly must not keep a transaction open, and errors come in words.
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115  # closed when it was sent
     try:
-        with closing(archive(file)) as written:
-            await export(parts, caller, wanted, written)
+        async with parts.exports:
+            caller = await readmit()  # who has waited may not be let in any more
+            with closing(archive(file)) as written:
+                await export(parts, caller, wanted, written)
         length = file.tell()
         file.seek(0)
     except BaseException:
