@@ -395,11 +395,13 @@ async def test_what_cannot_be_started_or_settled_now_holds_up_nothing_else(
     await passing.schedules.turn()
     assert [state for state, _ in await passing.states("u/dev/large")][:2] == ["failure", "running"]
     told = await passing.rows("select schedule_path from job where script_path = 'u/dev/failed' order by 1")
+    assert "is tried again: The object store" in (await get(api.developer, "u/dev/large"))["error"]
     assert told == [("u/dev/large",), ("u/dev/other",)]
 
 
 async def test_a_handler_is_told_what_has_become_of_a_result_that_it_cannot_have(
     api: Api, passing: Time, worker: Worker, tmp_path: Path
+    assert (await get(api.developer, "u/dev/large"))["error"] is None
 ) -> None:
     await create(api.developer, on_success="u/dev/hello", args={})
     for place, size in enumerate((300_000, 2_000_000)):

@@ -45,6 +45,11 @@ async def start_due(database: Database, values: Values, aside: Aside) -> bool:
         if due is None:
             raise
         put_aside(aside, f"{due.workspace_id}/{due.path}", error)
+        why = (
+            str(error) if isinstance(error, TidemillError) else "Of an internal error, which the server's log tells of."
+        )
+        async with database.system() as tx:
+            await schedules.note_error(tx, due, f"It cannot be started now, and is tried again: {why}")
         return True
     failpoint("schedule.after_commit")
     return True
