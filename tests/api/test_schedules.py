@@ -325,6 +325,12 @@ async def test_a_script_decides_whether_to_skip(api: Api, passing: Time, worker:
         await passing.schedules.turn()
     assert [state for state, _ in await passing.states()] == ["skipped", "running", "missed", "missed"]
     assert len(await passing.jobs()) == 1
+    await passing.fire(late_s=60)
+    await api.developer.post(f"{W}/schedules/setenabled/{PATH}", json={"enabled": False})
+    await worker.end((await passing.jobs("u/dev/decides"))[-1], b"false")
+    await passing.schedules.turn()
+    assert (await passing.states())[-1] == ("skipped", "The schedule was switched off meanwhile.")
+    assert len(await passing.jobs()) == 1
 
 
 async def test_handlers_are_called_as_often_as_they_say(api: Api, passing: Time, worker: Worker) -> None:
@@ -389,19 +395,19 @@ async def test_what_cannot_be_started_or_settled_now_holds_up_nothing_else(
     (tmp_path / "objects").touch()
     await passing.fire(late_s=40)
     assert [state for state, _ in await passing.states("u/dev/large")] == ["running"]
+    assert "is tried again: The object store" in (await get(api.developer, "u/dev/large"))["error"]
     assert [state for state, _ in await passing.states("u/dev/other")] == ["failure", "running"]
     (tmp_path / "objects").unlink()
     (tmp_path / "away").rename(tmp_path / "objects")
     await passing.schedules.turn()
     assert [state for state, _ in await passing.states("u/dev/large")][:2] == ["failure", "running"]
+    assert (await get(api.developer, "u/dev/large"))["error"] is None
     told = await passing.rows("select schedule_path from job where script_path = 'u/dev/failed' order by 1")
-    assert "is tried again: The object store" in (await get(api.developer, "u/dev/large"))["error"]
     assert told == [("u/dev/large",), ("u/dev/other",)]
 
 
 async def test_a_handler_is_told_what_has_become_of_a_result_that_it_cannot_have(
     api: Api, passing: Time, worker: Worker, tmp_path: Path
-    assert (await get(api.developer, "u/dev/large"))["error"] is None
 ) -> None:
     await create(api.developer, on_success="u/dev/hello", args={})
     for place, size in enumerate((300_000, 2_000_000)):

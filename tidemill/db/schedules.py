@@ -199,6 +199,7 @@ class EndedRun:
     path: str
     target_kind: str
     target_path: str
+    enabled: bool
     settings: bytes
     permissioned_as: str
     email: str

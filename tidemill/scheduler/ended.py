@@ -76,6 +76,9 @@ async def _after_answer(tx: Transaction, database: Database, values: Values, end
     if answer == b"true":
         await schedules.note(tx, ended, OccurrenceState.SKIPPED, reason="A script decided so.")
         return
+    if not ended.enabled:
+        await schedules.note(tx, ended, OccurrenceState.SKIPPED, reason="The schedule was switched off meanwhile.")
+        return
     try:
         await start_run(tx, database, values, ended)
     except PASSING:

@@ -127,7 +127,7 @@ order by c.completed_at limit :limit;
 -- name: claim_ended
 -- The occurrence whose job that is, which has ended, with its schedule, both held until the transaction ends. No row:
 -- somebody else is at it, or was.
-select o.scheduled_for, o.state, o.job_id, s.workspace_id, s.path, s.target_kind, s.target_path, s.settings,
+select o.scheduled_for, o.state, o.job_id, s.workspace_id, s.path, s.target_kind, s.target_path, s.enabled, s.settings,
   s.permissioned_as, s.email, s.failures, s.successes, c.status, c.result, c.result_object, c.started_at, c.completed_at
 from schedule_occurrence o
 join job_completed c on c.id = o.job_id
