@@ -37,16 +37,15 @@ async def test_what_has_no_value_is_absent_and_what_clients_compare_is_there(api
     assert {script["starred"], script["is_draft"], script["is_template"], script["has_preprocessor"]} == {False}
 
 
-async def test_variables_of_the_environment_hold_no_nul(api: Api) -> None:
-    body = {"path": "u/dev/hello", "summary": "", "content": SOURCE, "language": "python3", "envs": ["A=\0"]}
+async def test_lists_hold_no_nul(api: Api) -> None:
+    body = {"path": "u/dev/hello", "summary": "", "content": SOURCE, "language": "python3", "labels": ["A=\0"]}
     answer = await api.developer.post(f"{W}/scripts/create", json=body)
     assert answer.status_code == 400
-    assert "$.envs[0] holds the character NUL" in answer.text
+    assert "$.labels[0] holds the character NUL" in answer.text
 
 
 async def test_settings_come_back_as_they_were_sent(api: Api) -> None:
     settings = {
-        "envs": ["A", "B"],
         "tag": "custom",
         "labels": ["x"],
         "timeout": 30,
@@ -57,7 +56,6 @@ async def test_settings_come_back_as_they_were_sent(api: Api) -> None:
         "concurrency_key": "k-$args[name]",
         "on_worker_loss": "fail",
         "delete_after_secs": 5,
-        "restart_unless_cancelled": True,
         "ws_error_handler_muted": True,
         "description": "Long.",
         "kind": "trigger",
@@ -130,9 +128,9 @@ async def test_what_does_not_fit_is_refused_with_its_name(api: Api, change: dict
     assert said in answer.text
 
 
-@pytest.mark.parametrize("name", ["codebase"])
-async def test_settings_that_would_be_ignored_are_refused(api: Api, name: str) -> None:
-    body = {"path": "u/dev/x", "summary": "", "content": SOURCE, "language": "python3", name: "x"}
+@pytest.mark.parametrize(("name", "value"), [("codebase", "x"), ("envs", ["A=1"]), ("restart_unless_cancelled", True)])
+async def test_settings_that_would_be_ignored_are_refused(api: Api, name: str, value: object) -> None:
+    body = {"path": "u/dev/x", "summary": "", "content": SOURCE, "language": "python3", name: value}
     answer = await api.developer.post(f"{W}/scripts/create", json=body)
     assert answer.status_code == 501
     assert name in answer.text

@@ -24,7 +24,7 @@ class RunnableScript:
 
     Attributes:
         hash: positive 64-bit number; on the wire 16 hexadecimal digits.
-        options: JSON object of the run-time settings of the wire (`timeout`, `cache_ttl`, `envs`, ...), only those set.
+        options: JSON object of the run-time settings of the wire (`timeout`, `cache_ttl`, ...), only those set.
         extra_perms: JSON object, permission key -> may write.
     """
 

@@ -8,10 +8,8 @@ from typing import Any, Final
 JSON_SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DEFAULT_ENTRY: Final = "main"
 PREPROCESSOR_ENTRY: Final = "preprocessor"
-_PASSED_ON: Final = (
-    *("envs", "delete_after_use", "delete_after_secs", "restart_unless_cancelled", "cache_ignore_s3_path"),
-)
-"""The settings of a script that its jobs carry for those who run and prune them."""
+_PASSED_ON: Final = ("delete_after_use", "delete_after_secs")
+"""The settings of a script that its jobs carry for those who prune them."""
 
 
 def passed_on(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,11 +70,7 @@ class NewScript(Settings, kw_only=True):
     skip_draft_deletion: bool | None = None
 
 
-_UNSUPPORTED: Final = (
-    "codebase",
-    "modules",
-    "job_token_scopes",
-)
+_UNSUPPORTED: Final = ("codebase", "modules", "job_token_scopes", "envs", "restart_unless_cancelled")
 _RANGES: Final = {
     "concurrent_limit": (0, 1_000_000),
     "concurrency_time_window_s": (0, _MAX_SECONDS),

@@ -68,8 +68,8 @@ export async function inferExactly(workspace: string, language: string, content:
 
 /** What a version has beside its source; the server takes it under the same names. */
 const SETTINGS = [
-  "description", "kind", "tag", "labels", "on_worker_loss", "is_template", "envs", "concurrent_limit", "concurrency_time_window_s", "concurrency_key", "cache_ttl", "cache_ignore_s3_path",
-  "dedicated_worker", "ws_error_handler_muted", "priority", "restart_unless_cancelled", "timeout", "delete_after_use", "delete_after_secs", "auto_kind", "assets",
+  "description", "kind", "tag", "labels", "on_worker_loss", "is_template", "concurrent_limit", "concurrency_time_window_s", "concurrency_key", "cache_ttl", "cache_ignore_s3_path",
+  "dedicated_worker", "ws_error_handler_muted", "priority", "timeout", "delete_after_use", "delete_after_secs", "auto_kind", "assets",
   "debounce_key", "debounce_delay_s", "debounce_args_to_accumulate", "max_total_debouncing_time", "max_total_debounces_amount",
 ] as const;
 
