@@ -1,11 +1,13 @@
 """What the scripts of a flow run as: which version, where, how many at once, in which language."""
 
+import time
 from itertools import pairwise
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.conformance.conftest import WAIT_S
 from tests.conformance.test_restart import begun, ended
 
 RAISES = {"type": "rawscript", "language": "bash", "content": "exit 1", "input_transforms": {}}
@@ -49,10 +51,19 @@ def test_a_step_runs_under_its_own_tag_and_priority(http: httpx.Client) -> None:
     ):
         flow = started(http, {"id": "a", "value": value, "priority": 7})
         begun(http, flow)
-        step = http.get(f"jobs_u/get/{flow}").json()["flow_status"]["modules"][0]["job"]
-        job = http.get(f"jobs_u/get/{step}").json()
+        module = http.get(f"jobs_u/get/{flow}").json()["flow_status"]["modules"][0]
+        job = http.get(f"jobs_u/get/{module['job']}").json()
         assert (job["type"], job["tag"], job["priority"]) == ("QueuedJob", tag, 7)
+        assert module["type"] == "WaitingForExecutor"
         assert http.post(f"jobs_u/queue/cancel/{flow}", json={}).status_code == 200
+
+
+def test_a_step_that_a_worker_has_taken_is_in_progress(http: httpx.Client) -> None:
+    waits = {"type": "rawscript", "language": "bash", "content": "sleep 600", "input_transforms": {}}
+    flow, ends_at = started(http, {"id": "a", "value": waits}), time.monotonic() + WAIT_S
+    while (module := http.get(f"jobs_u/get/{flow}").json()["flow_status"]["modules"][0])["type"] != "InProgress":
+        assert time.monotonic() < ends_at, module
+    assert http.post(f"jobs_u/queue/cancel/{flow}", json={}).status_code == 200
 
 
 @pytest.mark.parametrize("is_flow", [False, True])

@@ -369,13 +369,17 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildRow:
-    """A job that a level started for one of its steps; without a status it has not ended."""
+    """A job that a level started for one of its steps; without a status it has not ended.
+
+    `is_queued`: no worker has taken it yet.
+    """
 
     id: UUID
     flow_step_id: str
     flow_index: int | None
     status: str | None
     duration_ms: int | None
+    is_queued: bool
 
 
 async def run(statements: Statements, workspace: str, job_id: UUID) -> RunRow | None:

@@ -110,7 +110,9 @@ def _module(step: Step, state: StepState | None, children: Sequence[ChildRow]) -
     """One step. Its children are told for loops and for branches that all run."""
     if state is None:
         return {"type": StepStatus.PRIOR.value, "id": step.id}
-    told: dict[str, Any] = {"type": state.status.value, "id": step.id}
+    is_under_way = state.status is StepStatus.PROGRESS and state.children is None
+    is_queued = is_under_way and any(each.is_queued for each in children if each.id == state.job)
+    told: dict[str, Any] = {"type": StepStatus.EXECUTOR.value if is_queued else state.status.value, "id": step.id}
     if state.job is not None:
         told["job"] = str(state.job)
     if state.failed:

@@ -236,9 +236,9 @@ join job j on j.id = f.source
 left join flow_version v on v.workspace_id = j.workspace_id and v.id = j.script_hash;
 
 -- name: children
--- What a level has started for its steps, in order, with how each ended.
-select j.id, j.flow_step_id, j.flow_index, c.status, c.duration_ms
-from job j left join job_completed c on c.id = j.id
+-- What a level has started for its steps, in order, with how each ended, or whether it has not begun.
+select j.id, j.flow_step_id, j.flow_index, c.status, c.duration_ms, q.id is not null and q.started_at is null as is_queued
+from job j left join job_completed c on c.id = j.id left join job_queue q on q.id = j.id
 where j.workspace_id = :workspace_id and j.parent_job = :id and j.flow_step_id is not null
 order by j.flow_index, j.id
 limit :limit;
