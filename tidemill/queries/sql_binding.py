@@ -7,7 +7,7 @@ from typing import Final
 from tidemill.engine.sql.declarations import Declared, ranked
 from tidemill.engine.sql.dialect import Dialect, Place
 from tidemill.engine.sql.lexer import Token, place_key
-from tidemill.engine.sql.script import SqlScript
+from tidemill.engine.sql.script import KEPT_CHARS, SqlScript
 from tidemill.engine.sql.statements import Piece
 from tidemill.model.by_identity import ByIdentity
 from tidemill.model.errors import BadRequest, InvalidScript
@@ -35,7 +35,7 @@ def bind(script: SqlScript, args: Mapping[str, bytes], contextual: Mapping[str, 
         InvalidScript: there is no statement, or more `?` than are declared.
     """
     text, pieces = script.interpolated(args, contextual)
-    known = _FORMS(script)
+    known = _FORMS(script) if len(script.text) <= KEPT_CHARS else {}
     forms = known.get(text)
     if forms is None:
         forms = _forms(script, text, pieces)

@@ -69,6 +69,8 @@ def _comment_lines(text: str, found: Iterable[Token], dialect: Dialect) -> list[
     return lines
 
 
+_MOST_TYPE_CHARS: Final = 2000
+"""Types that were read are remembered."""
 _TYPE: Final = r"\(\s*(?P<type>(?:[^()]|\((?:[^()]|\([^()]*+\))*+\))+?)\s*\)"
 _REST: Final = rf"(?:\s+{_TYPE})?\s*(?:=\s*(?P<default>.*?))?\s*"
 _SIGNS: Final = {
@@ -106,6 +108,8 @@ def _declared(found: re.Match[str], place: Place, *, at: int, dialect: Dialect) 
     type_name = groups["type"] if place is Place.BRACES else normal(groups["type"] or "")
     name = groups.get("name") or groups["key"]
     default = groups["default"]
+    if len(type_name or "") > _MOST_TYPE_CHARS:
+        raise InvalidScript(f"The type of the argument {name[:80]} has more than {_MOST_TYPE_CHARS} characters.")
     return Declared(
         name=name,
         key=groups["key"],

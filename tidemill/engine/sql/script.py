@@ -15,6 +15,8 @@ from tidemill.model.errors import InvalidScript
 
 MAX_CHARS: Final = 16 * 1024 * 1024
 _KEPT: Final = 256
+KEPT_CHARS: Final = 16 * 1024
+"""Of a script that is remembered: what is known of one may take a hundred times its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,17 @@ class SqlScript:
         return text, pieces
 
 
-@lru_cache(maxsize=_KEPT)
 def read_script(content: str, language: str) -> SqlScript:
-    """Reads a script; those read lately are remembered.
+    """Reads a script; those read lately are remembered, if they are short.
 
     Raises:
         InvalidScript: a declaration or an annotation cannot be understood; the message names it.
         BadRequest: `language` is no dialect of SQL.
     """
+    return (_remembered if len(content) <= KEPT_CHARS else _read)(content, language)
+
+
+def _read(content: str, language: str) -> SqlScript:
     if len(content) > MAX_CHARS:
         raise InvalidScript(f"The script has more than {MAX_CHARS} characters.")
     dialect = dialect_of(language)
@@ -57,6 +62,15 @@ def read_script(content: str, language: str) -> SqlScript:
     return SqlScript(text, dialect, read_annotations(text, dialect), declarations(text, dialect))
 
 
-@lru_cache(maxsize=_KEPT)
+_remembered: Final = lru_cache(maxsize=_KEPT)(_read)
+
+
 def _pieces(text: str, language: str) -> tuple[Piece, ...]:
+    return (_split_before if len(text) <= KEPT_CHARS else _split)(text, language)
+
+
+def _split(text: str, language: str) -> tuple[Piece, ...]:
     return tuple(split(text, dialect_of(language)))
+
+
+_split_before: Final = lru_cache(maxsize=_KEPT)(_split)

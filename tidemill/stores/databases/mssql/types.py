@@ -1,7 +1,7 @@
 """The types of SQL Server: which kind each is, by the name that the server gives it."""
 
 import re
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 from tidemill.model.column import DataType, Kind
@@ -37,7 +37,7 @@ _TIMES: Final = {
 _MONEY: Final = {"money": (19, 4), "smallmoney": (10, 4)}
 
 
-@cache
+@lru_cache(maxsize=1024)
 def data_type(name: str) -> DataType:
     """Of `decimal(10,2)`, `nvarchar(max)`, `datetime2(7)`, ...; what is not known is text."""
     match = _NAME.fullmatch(name.strip().lower())
