@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Raw
@@ -17,6 +17,7 @@ from msgspec import Raw
 from tidemill.engine.flow.approval import Rules
 from tidemill.model import jsontext
 from tidemill.model.errors import BadRequest
+from tidemill.model.path import check_name
 
 MOST_STARTED: Final = 500
 """So many tasks one round starts; the rest is asked for again when these have ended."""
@@ -30,6 +31,8 @@ _BOUND: Final = 1 << 47
 _NULL: Final = b"null"
 _MOST_SECONDS: Final = 2**32 - 1
 
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=10 * 366 * 86400)]
+
 
 class TaskCall(msgspec.Struct, frozen=True, kw_only=True):
     """A task that is to be started. `inline`: a function of the workflow itself, unless `script` is a path."""
@@ -39,13 +42,13 @@ class TaskCall(msgspec.Struct, frozen=True, kw_only=True):
     script: str = ""
     args: Raw = Raw(b"{}")
     dispatch_type: Literal["inline", "script", "flow"] = "inline"
-    timeout: float | None = None
+    timeout: Seconds | None = None
     tag: str | None = None
-    cache_ttl: float | None = None
-    priority: int | None = None
-    concurrent_limit: int | None = None
+    cache_ttl: Seconds | None = None
+    priority: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
+    concurrent_limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
     concurrency_key: str | None = None
-    concurrency_time_window_s: float | None = None
+    concurrency_time_window_s: Seconds | None = None
 
     @property
     def is_own(self) -> bool:
@@ -72,7 +75,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     """The workflow waits for an answer."""
 
     key: str
-    timeout: float | None = None
+    timeout: Seconds | None = None
     form: Raw = Raw(_NULL)
     skin: str | None = None
     description: Raw = Raw(_NULL)
@@ -125,6 +128,9 @@ def read_suspension(raw: bytes) -> Suspension:
         check_key(key)
     if isinstance(found, Tasks) and not found.steps:
         raise BadRequest("The workflow waits for tasks, and names none.")
+    for call in found.steps if isinstance(found, Tasks) else []:
+        if call.tag:
+            check_name("tag", call.tag)
     if isinstance(found, Sleep) and not 0 <= found.seconds <= _MOST_SECONDS:
         raise BadRequest(f"A workflow sleeps for 0 to {_MOST_SECONDS} seconds.")
     return found
