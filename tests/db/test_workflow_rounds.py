@@ -10,8 +10,8 @@ from msgspec import Raw
 
 from tests.db.test_flow_statements import Counting
 from tests.flow_workers import EMAIL, WORKSPACE, worker_parts
-from tidemill.db import intake, queue
-from tidemill.db.pool import Json
+from tidemill.db import intake, prune, queue
+from tidemill.db.pool import Database, Json
 from tidemill.db.queries import inline
 from tidemill.db.queue import ClaimedJob, Ended
 from tidemill.db.values import Kept
@@ -24,6 +24,8 @@ from tidemill.worker.rounds import begin_round
 
 WORKFLOW = "from wmill import task, workflow\n\n@workflow\nasync def main():\n    pass\n"
 STATE = inline("select state, worker, attempt from job_queue where id = :id", name="test.state")
+
+PLANS = inline("select statement as name, custom_plans from pg_prepared_statements", name="test.plans")
 
 
 class Rounds:
@@ -104,6 +106,20 @@ async def test_a_task_and_the_round_behind_it_are_four_statements(database: Coun
             job = again
     del database.counted["test.state"]
     assert database.counted == {"workflows.begin_round": 1, "workflows.begin_task": 1, "flow_runs.advance": 2}
+
+
+async def test_what_a_task_and_a_round_send_is_planned_once(database_dsn: str, tmp_path: Path) -> None:
+    async with Database(database_dsn, system_pool_size=1) as database, worker_parts(database, tmp_path) as parts:
+        await prune.make_months(database)
+        rounds = Rounds(parts, room=1)
+        job = await rounds.begin()
+        for _ in range(10):
+            [task] = await rounds.round(job)
+            [job] = await rounds.end(task)
+        plans = await database.single.fetch_all(PLANS)
+    again = {row["name"]: row["custom_plans"] for row in plans if row["custom_plans"] > 5}
+    assert len(plans) >= 3
+    assert again == {}
 
 
 async def test_a_worker_without_room_leaves_the_round_to_others(database: Counting, tmp_path: Path) -> None:

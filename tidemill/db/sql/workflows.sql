@@ -2,14 +2,16 @@
 -- A round of a workflow begins: from now on there is a state of it, that others can hold. What it has come to, in the order
 -- of its start; `done` says whether that has a value: a task that somebody has deleted has none, and never will. There is
 -- always a row, without a key where it has come to nothing yet; each tells where the log and the stream of the job end.
+-- The id is looked up, or else the plan for this id alone, without the other partitions, seems to be worth making each time.
 with begun as (
   insert into flow_run (job_id, workspace_id, state) values (:job_id, :workspace_id, :state::json)
-  on conflict (job_id) do nothing)
+  on conflict (job_id) do nothing),
+this as materialized (select :job_id::uuid as id)
 select s.key, s.kind, s.sealed, s.value, s.child, c.status, c.result, c.result_object,
   case s.kind when 'step' then true when 'task' then q.id is null when 'sleep' then s.until <= now()
     else s.value is not null end as done,
-  coalesce((select max(start_unit + units) from job_log where job_id = :job_id), 0) as log_units,
-  coalesce((select max(start_unit + units) from job_stream where job_id = :job_id), 0) as stream_units
+  coalesce((select max(start_unit + units) from job_log where job_id = (select id from this)), 0) as log_units,
+  coalesce((select max(start_unit + units) from job_stream where job_id = (select id from this)), 0) as stream_units
 from (select) as always
 left join workflow_step s on s.job_id = :job_id
 left join job_completed c on c.id = s.child
