@@ -1,35 +1,54 @@
 """What the steps of a flow gave, by their ids."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import anyio.to_thread
 
-from tidemill.db import approvals, flow_runs
+from tidemill.db import approvals, flow_runs, jobs
+from tidemill.db.approvals import Ancestor
 from tidemill.db.values import Kept
+from tidemill.engine import permit
 from tidemill.engine.flow.state import Gathered, Ref, ResultOf, level_of, result_of
+from tidemill.engine.permit import Action
 from tidemill.model.errors import ResultGone
 from tidemill.model.flow import StepStatus, all_steps
 from tidemill.model.flow_reading import read_flow
+from tidemill.model.identity import Principal
 from tidemill.server.parts import Parts
 
 _OVER = frozenset({StepStatus.SUCCESS, StepStatus.FAILURE, StepStatus.EVENTS})
 
 
 async def step_result(
-    parts: Parts, workspace: str, job_id: UUID, step_id: str, *, succeeded: bool = False
+    parts: Parts,
+    workspace: str,
+    job_id: UUID,
+    step_id: str,
+    *,
+    succeeded: bool = False,
+    caller: Principal | None = None,
 ) -> bytes | None:
     """The JSON text that a step of a level gave, or one of a level around it; None while it has not ended.
 
-    `succeeded`: None also where it has failed.
+    `succeeded`: None also where it has failed. `caller`: None also where it may not see that level: who may see a flow
+    need not see the one that runs it.
     """
     wanted = _OVER - {StepStatus.FAILURE} if succeeded else _OVER
-    for each in await approvals.lineage(parts.database.single, workspace, job_id):
-        if each.state is None:
+    levels = await approvals.lineage(parts.database.single, workspace, job_id)
+    seen = {each.id for each in levels} if caller is None else await _seen(parts, caller, levels)
+    for each in levels:
+        if each.state is None or each.id not in seen:
             continue
         ref = await _ref(parts, workspace, each.id, step_id, wanted)
         if ref is not None:
             return await text_of(parts, ref)
     return None
+
+
+async def _seen(parts: Parts, caller: Principal, levels: Sequence[Ancestor]) -> set[UUID]:
+    found = await jobs.all_seen(parts.database.single, caller.workspace, [each.id for each in levels])
+    return {each.id for each in found if permit.decide(caller, Action.READ, jobs.target_of(each)).allowed}
 
 
 async def _ref(parts: Parts, workspace: str, level_id: UUID, step_id: str, wanted: frozenset[StepStatus]) -> Ref | None:

@@ -70,7 +70,7 @@ class Results(msgspec.Struct):
 async def get_result_by_id(parts: InParts, caller: Caller, flow_job_id: str, node_id: str) -> Response:
     """What the step of a flow, or of a level around it, gave; 404 while it has not ended."""
     seen = await require_job(parts, caller, flow_job_id)
-    found = await step_result(parts, caller.workspace, seen.id, node_id)
+    found = await step_result(parts, caller.workspace, seen.id, node_id, caller=caller)
     if found is None:
         raise NotFound(f"There is no result of a step '{node_id[:80]}' in flow {seen.id}.")
     return raw_answer(found)
