@@ -45,15 +45,10 @@ class Scope:
 
     @property
     def previous(self) -> Json:
-        """As an expression sees it: in a loop the input of the flow has `iter`."""
-        if not isinstance(self.before, Input) or self.index is None:
-            return self.passed
-        return {**self.args, "iter": {"index": self.index, "value": self.item}}
-
-    @property
-    def passed(self) -> Json:
-        """As a result."""
-        return self.args if isinstance(self.before, Input) else self.before
+        """In a loop the input of the flow has `iter`."""
+        if not isinstance(self.before, Input):
+            return self.before
+        return self.args if self.index is None else {**self.args, "iter": {"index": self.index, "value": self.item}}
 
 
 @dataclass(frozen=True)
@@ -320,12 +315,12 @@ class Run:
             if ended.failed and not module.get("continue_on_error"):
                 return ended
             scope = replace(scope, before=ended.value, resume=ANSWER if "suspend" in module else None)
-        return Outcome(scope.passed)
+        return Outcome(scope.previous)
 
     def step(self, module: Module, scope: Scope) -> Outcome:
         """One step with all of its tries. `stopped` with `failed`: the level fails, whatever the step says."""
         if "skip_if" in module and _holds(module["skip_if"]["expr"], scope):
-            return Outcome(scope.passed)
+            return Outcome(scope.previous)
         if module.get("mock"):
             return self._stopped_behind(module, module["mock"]["return_value"], scope)
         tries = 1 + module.get("retry", {}).get("constant", {}).get("attempts", 0)
@@ -356,7 +351,7 @@ class Run:
         value = module["value"]
         match value["type"]:
             case "identity":
-                return Outcome(scope.passed)
+                return Outcome(scope.previous)
             case "rawscript":
                 succeeded, result = play(value["content"], _arguments(value, scope), attempt)
                 return Outcome(result, failed=not succeeded)
