@@ -16,6 +16,7 @@ from tests.api.conftest import BASE_URL, JOB_SECRET, Api
 from tests.api.id_tokens import Keys, published_keys, verified
 from tests.contracts.objects.http_server import answering
 from tests.object_servers import ObjectServers
+from tidemill.db.queries import inline
 from tidemill.engine import job_token
 from tidemill.engine.egress import EVERYWHERE
 from tidemill.model.errors import TidemillError
@@ -73,6 +74,22 @@ async def test_a_preview_cannot_borrow_a_path(api: Api) -> None:
     assert answer.status_code == 201, answer.text
     claims = await said(api, await working(api, UUID(answer.text)))
     assert (claims["sub"], claims["path"]) == ("dev@x.org::::::main", "")
+
+
+async def test_only_a_step_has_the_path_of_a_flow(api: Api) -> None:
+    """A run may name any job as its parent that who starts it may see."""
+    value = {"modules": [{"id": "a", "value": {"type": "identity"}}]}
+    body = {"path": "u/dev/trusted", "summary": "", "value": value}
+    assert (await api.developer.post(f"{W}/flows/create", json=body)).status_code == 201
+    flow = (await api.developer.post(f"{W}/jobs/run/f/u/dev/trusted", json={})).text
+    await deploy(api.developer)
+    job_id = await run(api.developer, parent_job=flow, root_job=flow)
+    client = await working(api, job_id)
+    claims = await said(api, client)
+    assert (claims["path"], claims["flow_path"]) == ("u/dev/hello", "")
+    step = inline("update job set flow_step_id = 'a' where id = :id")
+    await api.parts.database.single.execute(step, id=job_id)
+    assert (await said(api, client))["flow_path"] == "u/dev/trusted"
 
 
 async def test_each_token_is_of_its_own_and_of_one_key(api: Api) -> None:

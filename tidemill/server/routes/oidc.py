@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from tidemill.db import audit, jobs
+from tidemill.db import approvals, audit, jobs
 from tidemill.engine.id_token import LONGEST_S
 from tidemill.model.errors import BadRequest
 from tidemill.model.identity import Principal
@@ -67,11 +67,15 @@ async def make_token(
 
 
 async def _paths(parts: Parts, caller: Principal) -> tuple[str, str]:
-    """The path of the script that a job runs, and of the flow that it belongs to; "" for none."""
+    """The path of the script that a job runs, and of the flow of which it is a step; "" for none.
+
+    What a run names as its parent does not count: whoever starts it may name any job that they see.
+    """
     job = await _deployed(parts, caller, caller.credential.job_id)
     if job is None:
         return "", ""
-    root = job if job.root_job is None else await _deployed(parts, caller, job.root_job)
+    levels = await approvals.lineage(parts.database.single, caller.workspace, job.id)
+    root = job if levels[-1].id == job.id else await _deployed(parts, caller, levels[-1].id)
     flow_path = root.script_path if root is not None and root.kind == "flow" else None
     return "" if job.kind == "flow" else job.script_path or "", flow_path or ""
 
