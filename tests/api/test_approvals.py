@@ -162,6 +162,17 @@ async def test_who_may_cancel_the_flow_answers_without_a_link_but_once(api: Api)
     assert await given(api, flow) == [("dev", True, b'{"by":"me"}'), ("ada", False, b"null")]
 
 
+async def test_an_answer_for_a_flow_goes_to_no_other_that_says_it_belongs_to_it(api: Api) -> None:
+    """Whoever starts a run may name any job as its root that they see, and may have asked first."""
+    other = await suspended(api, api.admin)
+    flow = await suspended(api, api.developer)
+    named = inline("update job set root_job = :root where id = :id")  # as `root_job` of a run does
+    await api.parts.database.single.execute(named, root=flow.flow, id=other.flow)
+    assert (await api.admin.post(f"{W}/jobs/flow/resume/{flow.flow}", json={})).status_code == 201
+    assert await given(api, other) == []
+    assert await given(api, flow) == [("ada", True, b"{}")]
+
+
 async def test_what_is_asked_is_told_with_what_the_step_gave(api: Api) -> None:
     schema = {"type": "object", "properties": {"size": {"type": "number"}, "note": {"type": "string"}}}
     result = b'{"default_args": {"size": 1.10}, "enums": {"note": ["a", "b"]}, "description": "Big?", "x": 1}'

@@ -34,10 +34,16 @@ update flow_run set version = version + 1 where workspace_id = :workspace_id and
 
 -- name: waiting
 -- What waits for answers below the flow :id, after the step whose job that is, or on that level itself; the first first.
+-- What a run says that it belongs to does not count: only steps are below a flow.
 select a.level_id, a.source_id, a.step, a.step_job, a.required, a.groups, a.asked_at, a.expires_at, a.asks
 from flow_approval a join job_queue q on q.id = a.level_id
 where a.workspace_id = :workspace_id and (:id in (a.level_id, a.source_id, a.step_job)
-  or (select j.root_job from job j where j.id = a.source_id) = :id)
+  or ((select j.root_job from job j where j.id = a.source_id) = :id and exists (
+    with recursive up (id, parent) as (
+      select j.id, case when j.flow_step_id is not null then j.parent_job end from job j where j.id = a.source_id
+      union all
+      select p.id, case when p.flow_step_id is not null then p.parent_job end from up join job p on p.id = up.parent)
+    select from up where up.id = :id)))
 order by a.asked_at, a.level_id;
 
 -- name: add
