@@ -113,3 +113,24 @@ def test_object_that_is_not_there_is_named(workspace: Workspace, source: str, to
     error = run(workspace, source)["error"]
     assert error["name"] == "QueryFailed"
     assert told in error["message"]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_copy_that_fails_on_its_way_changes_nothing(there: Workspace, form: str) -> None:
+    """DuckDB would store what it has when it gives up, in the place of what was there."""
+    rows = "select hash(i) as h, if(i = 2999999, error('in the middle'), i) as n from range(3000000) t(i)"
+    place = f"s3:///f/duck/{form}/half.{form}"
+    error = run(there, f"set threads = 1;\ncopy ({rows}) to '{place}'")["error"]
+    assert "in the middle" in error["message"]
+    assert run(there, f"select count(*) as n from glob('s3:///f/duck/{form}/*')") == [{"n": 0}]
+    assert run(there, f"copy (select 1 as a) to '{place}'") == [{"Count": 1}]
+    assert "in the middle" in run(there, f"copy ({rows}) to '{place}'; select 1")["error"]["message"]
+    assert run(there, f"from '{place}'") == [{"a": 1}]
+    assert run(there, f"begin; copy (select 2 as a) to '{place}'; commit; from '{place}'") == [{"a": 2}]
+
+
+def test_copy_of_no_rows_leaves_an_empty_object(there: Workspace) -> None:
+    place = "s3:///f/duck/none.json"
+    assert run(there, f"copy (select 1 as a limit 0) to '{place}'; select size from read_blob('{place}')") == [
+        {"size": 0}
+    ]

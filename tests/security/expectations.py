@@ -145,6 +145,7 @@ NOT_ABOUT_THINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "GET /api/w/{workspace}/object_uploads/parts/{id}": {"id": _NO_ID},
     "POST /api/w/{workspace}/object_uploads/complete/{id}": {"id": _NO_ID},
     "DELETE /api/w/{workspace}/object_uploads/abort/{id}": {"id": _NO_ID},
+    "POST /api/w/{workspace}/object_uploads/settle/{id}": {"id": _NO_ID},
     "DELETE /api/w/{workspace}/object_links/revoke/{id}": {"id": _NO_ID},
     "DELETE /api/w/{workspace}/databases/history/{id}": {"id": "1"},
 }

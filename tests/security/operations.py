@@ -519,6 +519,7 @@ def _objects(seeded: Seeded) -> dict[str, Call]:
         "GET object_uploads/parts/{id}": Call(at={"id": seeded.upload}, query=here),
         "POST object_uploads/complete/{id}": Call(at={"id": seeded.finished}, query=here),
         "DELETE object_uploads/abort/{id}": Call(at={"id": seeded.abandoned}, query=here),
+        "POST object_uploads/settle/{id}": Call(at={"id": seeded.upload}, query={"keep": True}),
         "POST apps/sign_s3_objects": Call(body={"s3_objects": [{"s3": OBJECT}]}),
         "DELETE object_links/revoke/{id}": Call(at={"id": seeded.link}),
         "POST object_links/revoke_all": Call(body={"s3": OBJECT}),

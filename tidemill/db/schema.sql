@@ -778,7 +778,9 @@ CREATE TABLE public.object_upload (
     job_id uuid,
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     completed_at timestamp with time zone,
-    completed_etag text
+    completed_etag text,
+    waits_for uuid,
+    chosen json
 );
 
 ALTER TABLE ONLY public.object_upload FORCE ROW LEVEL SECURITY;
@@ -1452,6 +1454,8 @@ CREATE INDEX object_link_page ON public.object_link USING btree (workspace_id, i
 CREATE INDEX object_upload_age ON public.object_upload USING btree (started_at);
 
 CREATE INDEX object_upload_page ON public.object_upload USING btree (workspace_id, place, key COLLATE "C", id) WHERE (completed_at IS NULL);
+
+CREATE INDEX object_upload_waits ON public.object_upload USING btree (waits_for) WHERE (waits_for IS NOT NULL);
 
 CREATE INDEX query_history_age ON public.query_history USING btree (ran_at);
 

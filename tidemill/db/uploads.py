@@ -46,6 +46,18 @@ class Stale:
     backend_upload: str
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An upload that waits for the end of a statement; `chosen` is JSON, None where the client has not completed it."""
+
+    id: UUID
+    place: str
+    key: str
+    attributes: bytes
+    backend_upload: str
+    chosen: bytes | None
+
+
 async def create(
     statements: Statements,
     upload: UUID,
@@ -57,6 +69,7 @@ async def create(
     backend_upload: str,
     actor: str,
     job: UUID | None,
+    waits_for: UUID | None = None,
 ) -> None:
     """Note a new upload."""
     await statements.execute(
@@ -69,6 +82,7 @@ async def create(
         backend_upload=backend_upload,
         actor=actor,
         job=job,
+        waits_for=waits_for,
     )
 
 
@@ -126,6 +140,17 @@ async def parts(
 async def complete(statements: Statements, workspace: str, upload: UUID, *, etag: str) -> None:
     """Note that the object is there."""
     await statements.execute(_SQL.complete, workspace=workspace, id=upload, etag=etag)
+
+
+async def choose(statements: Statements, workspace: str, upload: UUID, *, chosen: bytes) -> bool:
+    """Keep the parts (JSON) that an upload which waits is to be made of; False where it is none."""
+    touched = await statements.execute(_SQL.choose, workspace=workspace, id=upload, chosen=Json(chosen))
+    return touched > 0
+
+
+async def waiting(statements: Statements, workspace: str, statement: UUID, *, job: UUID) -> list[Waiting]:
+    """What a statement of a job has begun, the earliest first."""
+    return await statements.fetch_all(_SQL.waiting, Waiting, workspace=workspace, statement=statement, job=job)
 
 
 async def delete(statements: Statements, workspace: str, upload: UUID) -> None:

@@ -322,6 +322,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "GET /api/w/{workspace}/object_uploads/parts/{id}": member("job_helpers:read"),
     "POST /api/w/{workspace}/object_uploads/complete/{id}": member("job_helpers:write", writes=True),
     "DELETE /api/w/{workspace}/object_uploads/abort/{id}": member("job_helpers:write", writes=True),
+    "POST /api/w/{workspace}/object_uploads/settle/{id}": member("job_helpers:write", writes=True),
     "GET /api/w/{workspace}/object_uploads/list": member("job_helpers:read"),
     "POST /api/w/{workspace}/apps/sign_s3_objects": member("job_helpers:read", writes=True),
     "GET /api/w/{workspace}/object_links/list": member("job_helpers:read"),

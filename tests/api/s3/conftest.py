@@ -53,13 +53,14 @@ class S3:
         """The member of `main`, for calls of the object service itself."""
         return await principal_by_name(self.api.parts.database, f"{username}@x.org", "main")
 
-    def client(self, keys: S3Credentials, *, url: str = "", **config: Any) -> Any:
+    def client(self, keys: S3Credentials, *, url: str = "", session_token: str | None = None, **config: Any) -> Any:
         """A boto3 client."""
         return boto3.client(
             "s3",
             endpoint_url=url or self.url,
             aws_access_key_id=keys.access_key,
             aws_secret_access_key=keys.secret_key,
+            aws_session_token=session_token,
             region_name="eu-anywhere-1",
             config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}, **config),
         )

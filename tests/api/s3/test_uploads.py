@@ -3,10 +3,13 @@
 import base64
 import zlib
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.api.s3.conftest import BUCKET, S3, listening, refusal, run
+from tidemill.server.s3 import credentials
 from tidemill.server.s3.gateway import Gateway
 
 MIB = 1024 * 1024
@@ -164,3 +167,46 @@ async def test_an_upload_by_the_transfer_manager(client: Any, tmp_path: Any) -> 
     await run(client.upload_file, str(tmp_path / "file"), BUCKET, "mp")
     await run(client.download_file, BUCKET, "mp", str(tmp_path / "back"))
     assert (tmp_path / "back").read_bytes() == content
+
+
+async def test_what_a_statement_of_a_job_writes_waits_for_its_end(s3: S3) -> None:
+    job, other = await s3.api.job("ada"), await s3.api.job("ada")
+    keys = credentials.of_job(job.headers["authorization"].removeprefix("Bearer "))
+    plain = s3.client(keys)
+    await run(plain.put_object, **AT, Body=b"before")
+
+    def waiting() -> tuple[str, Any]:
+        statement = str(uuid4())
+        return statement, s3.client(keys, session_token=f"statement-{statement}")
+
+    async def settle(who: httpx.AsyncClient, statement: str, *, keep: bool, status: int = 200) -> Any:
+        answer = await who.post(f"/api/w/main/object_uploads/settle/{statement}", params={"keep": keep})
+        assert answer.status_code == status, answer.text
+        return answer.json() if status == 200 else answer.text
+
+    for keep in (False, True):
+        statement, client = waiting()
+        await run(client.put_object, **AT, Body=b"after")
+        upload = await begin(client)
+        large = [await part(client, upload, 1, b"y" * LARGE), await part(client, upload, 2, b"end")]
+        await complete(client, upload, large)
+        await run(client.put_object, Bucket=BUCKET, Key="empty", Body=b"")
+        await run(client.delete_object, **AT)  # as DuckDB does when it gives up
+        assert await read(plain) == b"before"
+        assert await settle(other, statement, keep=True) == []
+        kept = await settle(job, statement, keep=keep)
+        assert [each["file_key"] for each in kept] == (["mp", "mp", "empty"] if keep else [])
+        assert await read(plain) == (b"y" * LARGE + b"end" if keep else b"before")
+        assert await settle(job, statement, keep=True) == []
+    assert (await run(plain.head_object, Bucket=BUCKET, Key="empty"))["ContentLength"] == 0
+
+    statement, client = waiting()
+    await run(client.put_object, **AT, Body=b"whole")
+    await part(client, await begin(client), 1, b"and half")
+    assert "not written to its end" in await settle(job, statement, keep=True, status=409)
+    assert await read(plain) == b"y" * LARGE + b"end"
+    assert "Uploads" not in await run(plain.list_multipart_uploads, Bucket=BUCKET)
+    condition = await refusal(client.put_object, **AT, Body=b"x", IfNoneMatch="*")
+    assert condition[1] == "NotImplemented"
+    member = s3.client(await s3.credentials("ada"), session_token=f"statement-{statement}")
+    assert (await refusal(member.put_object, **AT, Body=b"x"))[1] == "InvalidToken"

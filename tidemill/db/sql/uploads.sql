@@ -1,7 +1,7 @@
 -- name: create
 -- Begin a multipart upload.
-insert into object_upload (id, workspace_id, place, key, attributes, backend_upload, started_by, job_id)
-values (:id, :workspace, :place, :key, :attributes, :backend_upload, :actor, :job);
+insert into object_upload (id, workspace_id, place, key, attributes, backend_upload, started_by, job_id, waits_for)
+values (:id, :workspace, :place, :key, :attributes, :backend_upload, :actor, :job, :waits_for);
 
 -- name: find
 -- One upload of a key, under way or completed.
@@ -35,6 +35,16 @@ with done as (
   update object_upload set completed_at = now(), completed_etag = :etag
   where workspace_id = :workspace and id = :id returning id)
 delete from object_upload_part where upload_id in (select id from done);
+
+-- name: choose
+-- Keep the parts that an upload which waits is to be made of.
+update object_upload set chosen = :chosen
+where workspace_id = :workspace and id = :id and waits_for is not null and completed_at is null;
+
+-- name: waiting
+-- What a statement of a job has begun, in the order of its uploads.
+select id, place, key, attributes, backend_upload, chosen from object_upload
+where workspace_id = :workspace and waits_for = :statement and job_id = :job and completed_at is null order by id;
 
 -- name: delete
 -- Forget an upload with its parts.

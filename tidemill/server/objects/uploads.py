@@ -7,6 +7,7 @@ on with its uploads.
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final, Protocol
 from uuid import UUID
@@ -18,7 +19,7 @@ from tidemill.db import uploads
 from tidemill.db.pool import Database
 from tidemill.db.uploads import StoredPart, Upload
 from tidemill.engine.object_rules import Access
-from tidemill.model.errors import InvalidPart, NotFound, PartTooSmall, TidemillError
+from tidemill.model.errors import Conflict, InvalidPart, NotFound, PartTooSmall, TidemillError
 from tidemill.model.identity import Principal, Role
 from tidemill.model.ids import new_id
 from tidemill.model.object_address import Address, parse_place
@@ -52,6 +53,18 @@ class Holder(Protocol):
         """See `Objects.storage`."""
         ...
 
+    async def put(
+        self,
+        caller: Principal,
+        at: Address,
+        body: AsyncIterable[bytes],
+        *,
+        size_bytes: int | None = None,
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> ObjectInfo:
+        """See `Objects.put`."""
+        ...
+
 
 class Uploads:
     """Every method needs `write` on the key, but for `page`, which needs it on each upload that it tells of.
@@ -64,8 +77,15 @@ class Uploads:
         self._database = database
         self._log = access_log
 
-    async def start(self, caller: Principal, at: Address, *, attributes: Attributes = NO_ATTRIBUTES) -> UUID:
-        """Begin an upload; its id."""
+    async def start(
+        self,
+        caller: Principal,
+        at: Address,
+        *,
+        attributes: Attributes = NO_ATTRIBUTES,
+        waits_for: UUID | None = None,
+    ) -> UUID:
+        """Begin an upload; its id. `waits_for`: the statement of a job whose end `settle` tells; see `choose`."""
         async with self._writable(caller, at) as storage:
             await require_lease(self._database, caller)
             backend_upload = await storage.store.start_upload(at.key, attributes=attributes)
@@ -80,6 +100,7 @@ class Uploads:
             backend_upload=backend_upload,
             actor=caller.actor,
             job=caller.credential.job_id,
+            waits_for=waits_for,
         )
         return upload
 
@@ -153,6 +174,55 @@ class Uploads:
             await uploads.complete(self._database.single, caller.workspace, upload, etag=info.etag)
         self._log.note(caller, at, "write", info.size_bytes)
         return info
+
+    async def choose(self, caller: Principal, at: Address, upload: UUID, chosen: Sequence[tuple[int, str]]) -> None:
+        """Keep what an upload that waits is to be made of, instead of completing it now.
+
+        Raises:
+            NotFound, InvalidPart, PartTooSmall: see `complete`.
+        """
+        async with self._writable(caller, at):
+            await self._under_way(caller, at, upload)
+            chosen_parts(await uploads.parts(self._database.single, caller.workspace, upload), chosen)
+            await require_lease(self._database, caller)
+        if not await uploads.choose(
+            self._database.single, caller.workspace, upload, chosen=msgspec.json.encode(chosen)
+        ):
+            raise _no_upload(at, upload)
+
+    async def settle(self, caller: Principal, statement: UUID, *, keep: bool) -> list[Address]:
+        """Make objects of what a statement of the caller's job has written, or remove all of it; which they are.
+
+        What was begun and got no bytes becomes an empty object.
+
+        Raises:
+            Conflict: something was not written to its end; nothing is kept then.
+        """
+        job = caller.credential.job_id
+        if job is None:  # nobody else has any
+            return []
+        await require_lease(self._database, caller)
+        found = await uploads.waiting(self._database.single, caller.workspace, statement, job=job)
+        broken = [each for each in found if keep and await self._is_broken(caller, each)]
+        for each in found:
+            at = replace(parse_place(each.place), key=each.key)
+            if broken or not keep:
+                await self.abort(caller, at, each.id)
+            elif each.chosen is None:
+                await self.abort(caller, at, each.id)
+                await self._holder.put(caller, at, _nothing(), size_bytes=0, attributes=_attributes(each.attributes))
+            else:
+                chosen = msgspec.json.decode(each.chosen, type=list[tuple[int, str]])
+                await self.complete(caller, at, each.id, chosen)
+        if broken:
+            raise Conflict(f"{broken[0].key[:200]!r} was not written to its end, and nothing of the statement is kept.")
+        return [replace(parse_place(each.place), key=each.key) for each in found if keep]
+
+    async def _is_broken(self, caller: Principal, upload: uploads.Waiting) -> bool:
+        """Whether parts are there, and nobody has said that they are all."""
+        if upload.chosen is not None:
+            return False
+        return bool(await uploads.parts(self._database.single, caller.workspace, upload.id, limit=1))
 
     async def abort(self, caller: Principal, at: Address, upload: UUID) -> None:
         """Remove an upload with its parts.
@@ -277,7 +347,17 @@ def _chosen(stored: StoredPart | None, number: int, etag: str) -> Part:
 
 def attributes_of(upload: Upload) -> Attributes:
     """The attributes that an upload was begun with."""
-    return msgspec.json.decode(upload.attributes, type=Attributes)
+    return _attributes(upload.attributes)
+
+
+def _attributes(raw: bytes) -> Attributes:
+    return msgspec.json.decode(raw, type=Attributes)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    pieces: tuple[bytes, ...] = ()
+    for piece in pieces:
+        yield piece
 
 
 def _no_upload(at: Address, upload: UUID) -> NotFound:

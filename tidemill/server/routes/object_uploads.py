@@ -75,6 +75,13 @@ class UnderWay(msgspec.Struct):
     started_at: datetime
 
 
+class Settled(msgspec.Struct):
+    """An object that is there now; the default storage is ""."""
+
+    storage: str
+    file_key: str
+
+
 @router.post(f"{_UPLOADS}/start", response_class=Response, status_code=201, responses={201: returns(Started)})
 async def start(
     parts: InParts,
@@ -164,6 +171,18 @@ async def abort(
     """Give an upload up; its parts are removed."""
     await parts.objects.uploads.abort(caller, place.at(file_key), id)
     return text_answer(f"upload {id} was given up")
+
+
+@router.post(f"{_UPLOADS}/settle/{{id}}", response_class=Response, responses={200: returns(list[Settled])})
+async def settle(
+    parts: InParts,
+    caller: Caller,
+    id: UUID,  # noqa: A002
+    keep: Annotated[bool, Query(description="Make objects of them; else they are removed.")],
+) -> Response:
+    """End the wait of what the statement `id` of the calling job has written over the S3 endpoint."""
+    found = await parts.objects.uploads.settle(caller, id, keep=keep)
+    return json_answer([Settled(each.storage, each.key) for each in found])
 
 
 @router.get(f"{_UPLOADS}/list", response_class=Response, responses={200: returns(list[UnderWay])})

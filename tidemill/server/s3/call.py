@@ -1,6 +1,7 @@
 """One authenticated request, as the operations have it."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from tidemill.engine.s3_faults import S3Fault
 from tidemill.model.identity import Principal
@@ -19,6 +20,8 @@ class Call:
     caller: Principal
     body: Body
     parts: Parts
+    waits_for: UUID | None = None
+    """What is written becomes an object only once this statement of a job has succeeded; see `Uploads.settle`."""
 
     @property
     def objects(self) -> Objects:

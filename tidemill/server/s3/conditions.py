@@ -48,6 +48,16 @@ def write_condition(headers: Mapping[str, str]) -> Condition:
     return ALWAYS
 
 
+def require_no_condition(headers: Mapping[str, str]) -> None:
+    """Of a write that waits for the end of a statement, when the object may be another.
+
+    Raises:
+        S3Fault: there is one.
+    """
+    if write_condition(headers) != ALWAYS:
+        raise S3Fault("NotImplemented", "What waits for a statement is written without conditions.")
+
+
 def _has(info: ObjectInfo, tags: str) -> bool:
     if tags.strip() == "*":
         return True

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
 
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
-from tidemill.engine import sigv4_claims
+from tidemill.engine import job_token, sigv4_claims
 from tidemill.engine.s3_faults import S3Fault
 from tidemill.engine.signing_keys import SigningKeys
 from tidemill.engine.sigv4_claims import Claim
@@ -25,6 +27,7 @@ from tidemill.server.s3.operations import WRITE, operation_of
 from tidemill.server.s3.request import S3Request, new_request_id, read_request
 from tidemill.server.shared_look_ups import SharedLookUps
 
+_STATEMENT: Final = "statement-"
 log = structlog.get_logger(__name__)
 
 
@@ -97,7 +100,7 @@ class Gateway:
         key, principal = await self._authenticate(claim, request, workspace)
         operation = operation_of(request)
         _admit(principal, operation.policy)
-        call = Call(request, principal, body_of(request, claim, key), self._parts)
+        call = Call(request, principal, body_of(request, claim, key), self._parts, _statement(claim))
         try:
             return await operation.handler(call)
         except NotFound as error:
@@ -112,7 +115,7 @@ class Gateway:
         return key, await self._principal(holder, claim, workspace)
 
     async def _principal(self, holder: credentials.Holder, claim: Claim, workspace: str) -> Principal:
-        if claim.token:
+        if claim.token and _statement(claim) is None:
             raise S3Fault("InvalidToken", "These keys come without a session token.")
         principal = await self._principals.get(claim.access_key, lambda: credentials.principal_of(holder))
         if workspace and principal.workspace != workspace:
@@ -140,6 +143,16 @@ class Gateway:
             except NotFound:
                 return S3Fault("NoSuchBucket")
         return S3Fault("NoSuchUpload" if "uploadId" in call.request.query else "NoSuchKey", str(error))
+
+
+def _statement(claim: Claim) -> UUID | None:
+    """Which statement of a job the uploads wait for: jobs say it where others have a session token."""
+    if not claim.token.startswith(_STATEMENT) or not claim.access_key.startswith(job_token.PREFIX):
+        return None
+    try:
+        return UUID(claim.token.removeprefix(_STATEMENT))
+    except ValueError:
+        return None
 
 
 def _source(call: Call) -> tuple[Address, ...]:

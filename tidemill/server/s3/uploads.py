@@ -17,7 +17,7 @@ from tidemill.server.s3.answers import Answer, document, iso_date, nothing
 from tidemill.server.s3.attributes import for_upload, read_attributes
 from tidemill.server.s3.body import read_small
 from tidemill.server.s3.call import Call
-from tidemill.server.s3.conditions import check_read, write_condition
+from tidemill.server.s3.conditions import check_read, require_no_condition, write_condition
 from tidemill.server.s3.listings import shown_key
 from tidemill.server.s3.parts import element_of
 from tidemill.server.s3.upload_checksums import facts_of_parts, kind_of
@@ -37,7 +37,7 @@ async def create_upload(call: Call) -> Answer:
         kind = kind_of(algorithm, call.header("x-amz-checksum-type").upper())
         attributes = for_upload(attributes, algorithm, kind)
         headers = [("x-amz-checksum-algorithm", algorithm.upper()), ("x-amz-checksum-type", kind)]
-    upload = await call.objects.uploads.start(call.caller, call.at, attributes=attributes)
+    upload = await call.objects.uploads.start(call.caller, call.at, attributes=attributes, waits_for=call.waits_for)
     return document(
         "InitiateMultipartUploadResult",
         xml.text("Bucket", call.request.bucket),
@@ -93,6 +93,10 @@ async def complete_upload(call: Call) -> Answer:
         raise S3Fault("MalformedXML", f"An upload is completed with 1 to {MAX_PARTS} parts.")
     if any(later[0] <= earlier[0] for earlier, later in pairwise(chosen)):
         raise S3Fault("InvalidPartOrder")
+    if call.waits_for is not None:
+        require_no_condition(call.request.headers)
+        await call.objects.uploads.choose(call.caller, call.at, upload, chosen)
+        return _completed(call, chosen[-1][1])
     checksum, layout = await facts_of_parts(call, upload, [number for number, _ in chosen], list(wanted.all("Part")))
     info = await call.objects.uploads.complete(
         call.caller, call.at, upload, chosen, condition=write_condition(call.request.headers)
@@ -110,12 +114,16 @@ async def complete_upload(call: Call) -> Answer:
     told = []
     if checksum is not None:
         told = [xml.text(element_of(checksum.algorithm), checksum.value), xml.text("ChecksumType", checksum.kind)]
+    return _completed(call, info.etag, *told)
+
+
+def _completed(call: Call, etag: str, *told: str) -> Answer:
     return document(
         "CompleteMultipartUploadResult",
         xml.text("Location", f"/{call.request.bucket}/{call.request.key}"),
         xml.text("Bucket", call.request.bucket),
         xml.text("Key", call.request.key),
-        xml.text("ETag", f'"{info.etag}"'),
+        xml.text("ETag", f'"{etag}"'),
         *told,
     )
 

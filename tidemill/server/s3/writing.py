@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
+from uuid import UUID
 
 from tidemill.db import object_checksums
 from tidemill.db.object_checksums import KeptChecksum
@@ -17,7 +18,7 @@ from tidemill.server.s3.answers import Answer, Header, document, fault_of, iso_d
 from tidemill.server.s3.attributes import read_attributes, replaced_attributes
 from tidemill.server.s3.body import read_small
 from tidemill.server.s3.call import Call
-from tidemill.server.s3.conditions import check_read, write_condition
+from tidemill.server.s3.conditions import check_read, require_no_condition, write_condition
 from tidemill.server.s3.reading import TOO_LATE_BYTES
 from tidemill.stores.objects.port import NO_ATTRIBUTES, Attributes, ObjectInfo
 
@@ -28,6 +29,8 @@ _SOURCE: Final = "x-amz-copy-source"
 async def put_object(call: Call) -> Answer:
     """Write an object. A small body with its checksum in a trailer is read first, to keep it beside the bytes."""
     call.require_key()
+    if call.waits_for is not None:
+        return await _put_waiting(call, call.waits_for)
     body: AsyncIterable[bytes] = call.body
     if call.body.trailer and call.body.size_bytes is not None and call.body.size_bytes <= TOO_LATE_BYTES:
         body = _pieces(await read_small(call.body, TOO_LATE_BYTES))
@@ -42,6 +45,19 @@ async def put_object(call: Call) -> Answer:
     if call.body.trailer and info.size_bytes > TOO_LATE_BYTES:
         await _keep_late(call, info)
     return nothing(*_told(call, info))
+
+
+async def _put_waiting(call: Call, statement: UUID) -> Answer:
+    """As an upload of one part, which becomes an object once the statement has succeeded."""
+    require_no_condition(call.request.headers)
+    uploads, caller, at = call.objects.uploads, call.caller, call.at
+    attributes = read_attributes(call.request.headers)
+    upload = await uploads.start(caller, at, attributes=attributes, waits_for=statement)
+    if call.body.size_bytes == 0:
+        return nothing(("etag", '""'))
+    part = await uploads.put_part(caller, at, upload, 1, call.body, size_bytes=call.body.size_bytes)
+    await uploads.choose(caller, at, upload, [(1, part.etag)])
+    return nothing(("etag", f'"{part.etag}"'))
 
 
 async def _keep_late(call: Call, info: ObjectInfo) -> None:
@@ -127,7 +143,12 @@ def _directive(call: Call, name: str) -> bool:
 
 
 async def delete_object(call: Call) -> Answer:
-    """Remove an object; fine where there is none, unless `If-Match` wants one."""
+    """Remove an object; fine where there is none, unless `If-Match` wants one.
+
+    A statement whose uploads wait removes by this what it has begun to write, and that is no object yet.
+    """
+    if call.waits_for is not None:
+        return nothing(status=HTTPStatus.NO_CONTENT)
     await _delete_if(call, call.at, call.header("if-match"))
     await object_checksums.forget(call.parts.database.single, call.caller.workspace, call.at.place, keys=[call.at.key])
     return nothing(status=HTTPStatus.NO_CONTENT)

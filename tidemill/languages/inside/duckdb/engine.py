@@ -91,7 +91,7 @@ def for_job(mentioned: str, *, attaches: bool) -> DuckDBPyConnection:
     else:
         engine = connect()
         set_up(engine, mentioned)
-    engine.execute("".join((*_limits(), *_storage_secret(), *_locks(attaches=attaches))))
+    engine.execute("".join((*_limits(), *storage_secret(), *_locks(attaches=attaches))))
     return engine
 
 
@@ -108,18 +108,22 @@ def _limits() -> Iterator[str]:
     yield f"set secret_directory = {literal(str(Path.cwd() / '.secrets'))};"
 
 
-def _storage_secret() -> Iterator[str]:
-    """What leads `s3://` to the workspace's storages, with the rights of the job."""
+def storage_secret(statement: str = "") -> Iterator[str]:
+    """What leads `s3://` to the workspace's storages, with the rights of the job.
+
+    `statement`: what is written waits for `waiting.settle` of this id.
+    """
     api, token = os.environ.get("BASE_INTERNAL_URL", ""), os.environ.get("WM_TOKEN", "")
     key, _, secret = token.rpartition(".")
     if not (api and key):
         return
     scheme, _, place = api.partition("://")
     endpoint = f"{place}/api/w/{os.environ.get('WM_WORKSPACE', '')}/s3_proxy"
+    waits = f", session_token {literal(f'statement-{statement}')}" if statement else ""
     yield (
-        "create secret tidemill_storage (type s3, region 'us-east-1', url_style 'path', "
+        "create or replace secret tidemill_storage (type s3, region 'us-east-1', url_style 'path', "
         f"use_ssl {'true' if scheme == 'https' else 'false'}, key_id {literal(key)}, secret {literal(secret)}, "
-        f"endpoint {literal(endpoint)});"
+        f"endpoint {literal(endpoint)}{waits});"
     )
 
 

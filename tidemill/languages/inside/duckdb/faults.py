@@ -46,6 +46,10 @@ class TooLarge(Refused):
     """The result is over its limit."""
 
 
+class NotStored(Refused):
+    """What a statement has written was not made objects."""
+
+
 class QueryFailed(Refused):
     """DuckDB refuses a statement.
 

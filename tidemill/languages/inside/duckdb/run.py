@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from .arguments import Arguments
 from .cells import Form, Forms, text
 from .engine import BUILT_IN, MENTIONS, for_job, literal, quoted
 from .faults import BadRequest, Refused, TooLarge, Unsupported, query_failed
+from .waiting import whole
 
 _AT_ONCE: Final = 1024
 _LOADABLE: Final = {*MENTIONS, *BUILT_IN, "postgres", "mysql"}
@@ -93,11 +95,12 @@ class Script:
 
     def _one(self, sql: str, *, line: int, is_collected: bool) -> Iterable[str]:
         try:
-            rows = self._execute(sql, line=line)
-            if is_collected:
-                return [self._collect(rows)]
-            for _ in rows.rows:  # what a statement does, it does when its rows are read
-                pass
+            with whole(self._engine, line=line) if _writes_objects(sql) else nullcontext():
+                rows = self._execute(sql, line=line)
+                if is_collected:
+                    return [self._collect(rows)]
+                for _ in rows.rows:  # what a statement does, it does when its rows are read
+                    pass
         except (duckdb.Error, RuntimeError) as error:
             raise query_failed(error, line=line, secrets=self._secrets) from error
         return ()
@@ -213,6 +216,10 @@ def _keywords(sql: str) -> list[str]:
     words = (encoded[at:] for at, kind in duckdb.tokenize(sql) if kind == duckdb.token_type.keyword)
     found = (re.match(rb"\w+", word) for word in words)
     return [each[0].decode().lower() for each in found if each is not None]
+
+
+def _writes_objects(sql: str) -> bool:
+    return _keywords(sql)[:1] in (["copy"], ["export"])
 
 
 def _refuse_unknown_extension(sql: str) -> None:
