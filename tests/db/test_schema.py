@@ -1,6 +1,7 @@
 """The migrations, `schema.sql` and the named queries fit together."""
 
 import re
+import time
 
 import psycopg
 import pytest
@@ -9,8 +10,10 @@ from tests.postgres import PostgresServer
 from tidemill.db.embedded import find_binaries
 from tidemill.db.migrate import MIGRATIONS, migrate
 from tidemill.db.pool import Database
+from tidemill.db.prune import make_months
 from tidemill.db.queries import SQL_DIRECTORY, queries
 from tidemill.db.schema import SCHEMA, schema_of
+from tidemill.model.ids import new_id
 
 EVERY_QUERY = [query for path in sorted(SQL_DIRECTORY.glob("*.sql")) for query in queries(path.stem)]
 
@@ -40,6 +43,23 @@ def test_every_named_query_prepares(postgres_server: PostgresServer) -> None:
             if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
                 faults.append(f"{query.name}: {result.error_message.decode()}")
     assert not faults, "\n".join(faults)
+
+
+ASKED_OFTEN = ("identity.principal_of_job", "jobs.by_id", "jobs.outcome", "jobs.standing")
+
+
+async def test_what_is_asked_often_of_one_job_is_planned_once(database: Database, database_dsn: str) -> None:
+    """A plan for one id leaves out the other months, and would seem to be worth making each time."""
+    await make_months(database)
+    given = {"id": new_id(time.time_ns() // 1_000_000), "workspace_id": "w"}
+    async with await psycopg.AsyncConnection.connect(database_dsn, autocommit=True) as connection:
+        for number, query in enumerate(query for query in EVERY_QUERY if query.name in ASKED_OFTEN):
+            await connection.execute(b"prepare q%d as %s" % (number, query.encoded))
+            values = ", ".join(f"'{given[name]}'" for name in query.order)
+            for _ in range(8):
+                await connection.execute(f"begin; execute q{number}({values}); rollback".encode())
+        plans = await connection.execute("select name, custom_plans from pg_prepared_statements where name like 'q%'")
+        assert sorted(await plans.fetchall()) == [(f"q{number}", 5) for number in range(len(ASKED_OFTEN))]
 
 
 LARGE = ("job", "job_completed", "job_queue", "flow_run", "job_log", "workflow_step")

@@ -13,12 +13,13 @@ where t.hash = :hash and (t.expires_at is null or t.expires_at > now())
 select s.* from standing(:email, :workspace) s;
 
 -- name: principal_of_job
--- The running job :id, under which attempt it runs now, and whom it acts for: no e-mail where that account is gone.
+-- The running job :id, under which attempt it runs now, and whom it acts for: no e-mail where that account is gone. The
+-- id is looked up, as in `jobs.by_id`.
 select q.workspace_id as job_workspace, q.attempt, j.permissioned_as, s.*
 from job_queue q
 join job j on j.id = q.id
 left join standing(j.email, q.workspace_id) s on true
-where q.id = :id and q.state = 'running';
+where q.id = (select :id::uuid) and q.state = 'running';
 
 -- name: hold_attempt
 -- Lock the job :id against being taken away while a write of its attempt :attempt commits; no row: the lease is lost.

@@ -1,5 +1,5 @@
 -- name: by_id
--- One job, whole.
+-- One job, whole. Its id is looked up, as in `workflows.begin_round`, so that the plan is kept.
 select j.id, j.workspace_id, j.kind, j.script_hash, j.script_path, j.language, j.created_by, j.permissioned_as, j.email,
   j.created_at, j.tag, j.parent_job, j.root_job, j.flow_step_id, j.schedule_path, j.timeout_s, j.options, j.labels,
   j.visible_to_owner, q.state, q.run_at, coalesce(q.priority, 0) as priority,
@@ -14,16 +14,16 @@ select j.id, j.workspace_id, j.kind, j.script_hash, j.script_path, j.language, j
 from job j
 left join job_queue q on q.id = j.id
 left join job_completed c on c.id = j.id
-where j.workspace_id = :workspace_id and j.id = :id;
+where j.workspace_id = :workspace_id and j.id = (select :id::uuid);
 
 -- name: outcome
--- How a job stands and how it ended, without its input.
+-- How a job stands and how it ended, without its input. Its id is looked up, as in `by_id`.
 select j.id, j.workspace_id, j.script_path, j.created_by, j.permissioned_as, j.parent_job, j.root_job,
   j.visible_to_owner, q.state, coalesce(c.started_at, q.started_at) as started_at, c.status, c.result, c.result_object
 from job j
 left join job_queue q on q.id = j.id
 left join job_completed c on c.id = j.id
-where j.workspace_id = :workspace_id and j.id = :id;
+where j.workspace_id = :workspace_id and j.id = (select :id::uuid);
 
 -- name: target
 -- What decides who may see a job.
@@ -315,7 +315,7 @@ delete from job using gone where job.id = gone.id
 returning job.id;
 
 -- name: standing
--- How a job stands and how far its log and its stream reach, in UTF-16 units.
+-- How a job stands and how far its log and its stream reach, in UTF-16 units. Its id is looked up, as in `by_id`.
 select q.state, c.status, coalesce(c.progress, q.progress) as progress,
   coalesce(c.memory_peak_bytes, q.memory_peak_bytes) as memory_peak_bytes,
   coalesce((select l.start_unit + l.units from job_log l where l.job_id = j.id
@@ -327,7 +327,7 @@ select q.state, c.status, coalesce(c.progress, q.progress) as progress,
 from job j
 left join job_queue q on q.id = j.id
 left join job_completed c on c.id = j.id
-where j.workspace_id = :workspace_id and j.id = :id;
+where j.workspace_id = :workspace_id and j.id = (select :id::uuid);
 
 -- name: user_state
 -- What a flow keeps under a key.
