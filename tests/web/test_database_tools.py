@@ -300,6 +300,36 @@ async def test_keys_are_found_by_a_pattern_and_made(
     await picture(page, "database-tides")
 
 
+async def test_keys_go_to_a_file_and_come_back(
+    page: Page, api: httpx.Client, database_servers: DatabaseServers, tmp_path: Path
+) -> None:
+    server = database_servers.get("redis", start_redis)
+    server.ask("FLUSHALL")
+    server.ask("SET", b"raw", b"\xff\x00", "PX", 900_000)
+    server.ask("HSET", "ship:1", "name", "Anna, of here", "tons", "1.50")
+    resource = {"path": "u/admin/kept", "resource_type": "redis", "value": server.resource()}
+    assert api.post("resources/create", json=resource).status_code == 201
+    await page.goto("/w/main/databases/p/u/admin/kept?table=keys")
+    await page.get_by_role("button", name="Export").click()
+    async with page.expect_download() as begun:
+        await page.get_by_role("dialog").get_by_role("button", name="Export").click()
+    file = tmp_path / "keys.csv"
+    await (await begun.value).save_as(file)
+    server.ask("FLUSHALL")
+    await page.get_by_role("button", name="Import").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("File", exact=True).set_input_files(file)
+    await expect(dialog.get_by_role("region", name="How the file begins")).to_contain_text("Anna, of here")
+    await dialog.get_by_role("button", name="Import", exact=True).click()
+    await expect(page.get_by_text("2 rows are imported.")).to_be_visible()
+    assert server.ask("GET", "raw") == b"\xff\x00"
+    assert server.ask("PTTL", "raw") > 0
+    assert server.ask("HGET", "ship:1", "tons") == b"1.50"
+    await page.goto("/w/main/databases/p/u/admin/kept?schema=key&table=ship:1")
+    await expect(page.get_by_role("button", name="Export")).to_be_visible()
+    await expect(page.get_by_role("button", name="Import")).to_have_count(0)
+
+
 async def test_keys_of_several_slots_are_changed_slot_by_slot_after_it_was_said(
     page: Page, api: httpx.Client, database_servers: DatabaseServers
 ) -> None:
