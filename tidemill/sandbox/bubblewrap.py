@@ -16,7 +16,17 @@ from tidemill.model.errors import SandboxUnavailable
 from tidemill.sandbox.launcher import Launcher, Order, Process, moment
 from tidemill.sandbox.names import resolvers
 from tidemill.sandbox.port import WORK, Capability, Mount, Network, Program, PythonCall, Running
-from tidemill.sandbox.profile import BOOTSTRAP, PACKAGE, Binary, Profile, build, find_binary, make_kit, python_command
+from tidemill.sandbox.profile import (
+    BOOTSTRAP,
+    PACKAGE,
+    Binary,
+    Profile,
+    build,
+    find_binary,
+    make_kit,
+    mounts,
+    python_command,
+)
 from tidemill.sandbox.trial import probe
 from tidemill.sandbox.warm import Pool
 from tidemill.sandbox.work import with_files
@@ -61,7 +71,7 @@ class BubblewrapSandbox:
     async def start(self, program: Program) -> Running:
         """See `Sandbox.start`."""
         await self._prepare(program)
-        if program.python is not None and program.python.identity and program.files is not None:
+        if program.python is not None and program.python.identity and program.files is not None and can_park(program):
             running = await self._pool.start(program)
             if running is not None:
                 return running
@@ -186,6 +196,11 @@ class BubblewrapSandbox:
         if self._kit is not None:
             await asyncio.to_thread(shutil.rmtree, self._kit.parent, ignore_errors=True)
             self._kit = None
+
+
+def can_park(program: Program) -> bool:
+    """Whether all its mounts are elsewhere than the directories of a parked sandbox, which are no place for them."""
+    return not any(mount.target.is_relative_to(WORK.parent) for mount in mounts(program))
 
 
 def give(directory: Path, user: int) -> None:

@@ -57,7 +57,8 @@ class Parked:
     """One sandbox with a parked interpreter.
 
     Attributes:
-        on_message: gets what the interpreter says, and {} once when it is gone.
+        ready: the first that the interpreter says; {} when it was gone before.
+        on_message: gets what it says after that, and {} once when it is gone.
     """
 
     def __init__(self, key: Key, directory: Path, process: Process, control: socket.socket) -> None:
@@ -65,11 +66,13 @@ class Parked:
         self.directory = directory
         self.process = process
         self.idle_since_s = 0.0
-        self.on_message: Callable[[Message], None] = self._unexpected
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[Message] = loop.create_future()
+        self.on_message: Callable[[Message], None] = self._begin
         self._is_silent = True
         self._control = control
         self._lines = b""
-        asyncio.get_running_loop().add_reader(control, self._read)
+        loop.add_reader(control, self._read)
 
     def _read(self) -> None:
         try:
@@ -87,17 +90,13 @@ class Parked:
         for line in lines:
             self.on_message(json.loads(line))
 
+    def _begin(self, message: Message) -> None:
+        self.fall_silent()
+        if not self.ready.done():
+            self.ready.set_result(message)
+
     def _unexpected(self, _: Message) -> None:
         self._is_silent = False
-
-    async def message(self) -> Message:
-        """The next message, {} when it is gone."""
-        heard: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self.on_message = lambda message: None if heard.done() else heard.set_result(message)
-        try:
-            return await heard
-        finally:
-            self.fall_silent()
 
     def fall_silent(self) -> None:
         """From now on it must not say anything."""
@@ -363,7 +362,7 @@ class Pool:
         parked = Parked(key, directory, process, ours)
         self._all.add(parked)
         try:
-            message = await asyncio.wait_for(parked.message(), _READY_LIMIT_S)
+            message = await asyncio.wait_for(parked.ready, _READY_LIMIT_S)
         except TimeoutError:
             message = {}
         except asyncio.CancelledError:

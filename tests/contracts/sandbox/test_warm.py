@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import pytest
 
 from tests.contracts.sandbox.conftest import Runner, isolated_or_skip, limits
 from tidemill.sandbox.bubblewrap import BubblewrapSandbox
-from tidemill.sandbox.port import ExitReason, Mount
+from tidemill.sandbox.launcher import Process
+from tidemill.sandbox.port import WORK, ExitReason, Mount, Network, PythonCall
+from tidemill.sandbox.warm import Key, Parked
 
 ME = "demo/u/alice"
 BOOT = "import os\ndef main(): return open('/proc/1/stat').read().split()[21]\n"
@@ -191,6 +195,40 @@ def main():
     ran = await run.python(BOOT.replace("return", "return os.listdir('/proc').count('1'), "), identity=ME)
     assert ran.result == [1, boot]
     assert (await run.python(LOOK, identity=ME)).result["others"] == 3
+
+
+async def test_what_is_mounted_beside_the_work_directory_is_there(run: Runner, tmp_path: Path) -> None:
+    """On hosts with data below /work: nothing can be mounted in a sandbox that is kept, so that none is."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "kept").write_text("here")
+    mount = Mount(tmp_path / "data", WORK.parent / "data")
+    source = "def main(): return open('/work/data/kept').read()\n"
+    for _ in range(2):
+        ran = await run.python(source, identity=ME, mounts=(mount,))
+        assert ran.result == "here", ran.text
+
+
+async def test_interpreter_that_is_gone_at_once_is_not_waited_for(run: Runner, tmp_path: Path) -> None:
+    """Whoever made it may ask only after its end was heard of."""
+    process, _ = await run.start("/bin/true")
+    assert isinstance(process, Process)
+    await process.wait()
+    call = PythonCall(interpreter=Path(sys.executable), identity=ME)
+    key = Key(python=call, mounts=(), limits=limits(), network=Network(), home=tmp_path)
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.close()
+    with ours:
+        parked = Parked(key, tmp_path, process, ours)
+        await turns_of_the_loop()
+        assert parked.ready.done()
+        assert await parked.ready == {}
+        assert not parked.is_alive()
+
+
+async def turns_of_the_loop() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("ends", ["os.kill(parked, signal.SIGUSR1), os._exit(0)", "sys.exit(0)"])
