@@ -436,7 +436,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.check()
         else:
             raise AssertionError(f"some jobs never end: {self.queue.rows()}")
-        assert {row.id for row in self.queue.rows()} == set(self.new)
+        assert {row.id for row in self.queue.rows()} == set(self.new), "I1: what has ended is there, too"
         self.queue.close()
 
     # ------------------------------------------------------------ invariants

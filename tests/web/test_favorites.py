@@ -28,6 +28,7 @@ async def test_star_brings_an_item_home_and_is_taken_again(page: Page, api: http
     for address in ("scripts/p/u/admin/starry", "flows/p/u/admin/starry_flow", "resources/p/u/admin/starry_resource"):
         await page.goto(f"/w/main/{address}")
         star = page.get_by_role("button", name="Make it a favourite")
+        await expect(star).to_be_enabled()  # once it is known what is a favourite
         await star.focus()
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("button", name="Take it from your favourites", pressed=True)).to_be_visible()
