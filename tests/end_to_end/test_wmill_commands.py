@@ -85,9 +85,7 @@ def test_scripts_and_flows_run_and_their_jobs_are_looked_at(wmill: CommandLine, 
 def test_who_one_is_and_where(wmill: CommandLine, tidemill: Tidemill) -> None:
     assert tidemill.email in wmill.run("workspace", "whoami")
     assert tidemill.workspace in wmill.run("workspace", "list-remote")
-    assert any("python3" in wmill.run("workers") for _ in range(20)), (
-        "the worker shows itself soon after it has started"
-    )
+    assert "python3" in wmill.run("workers")
     assert "folder.create" in wmill.run("audit", "list")
 
 

@@ -70,6 +70,7 @@ async def test_many_are_run_again_and_what_cannot_be_is_named(page: Page, api: h
     await expect(dialog.get_by_role("status")).to_contain_text("3 of 3 started.")
     await dialog.get_by_role("button", name="Close").first.click()
     await expect(rows).to_have_count(6)
+    await expect(rows.first).to_contain_text("success")
     await rows.first.get_by_role("checkbox").check()
     await toolbar.get_by_role("button", name="Cancel").click()
     await dialog.get_by_role("button", name="Cancel them").click()

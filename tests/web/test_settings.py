@@ -111,6 +111,7 @@ async def test_workspace_is_made_named_archived_brought_back_and_deleted(page: P
     await row.get_by_role("button", name="Delete").click()
     await page.get_by_label("Type harbour to confirm").fill("harbour")
     await page.get_by_role("button", name="Delete it").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)  # what is behind it is not seen before
     await expect(row).to_have_count(0)
     headers = {"Authorization": f"Bearer {tidemill.token}"}
     assert httpx.get(f"{tidemill.url}/api/w/harbour/users/whoami", headers=headers).status_code == 404

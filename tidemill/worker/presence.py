@@ -10,7 +10,8 @@ from tidemill.db import workers
 from tidemill.model.errors import Unavailable
 from tidemill.worker.context import WorkerParts
 
-PING_S: Final = 20.0
+PING_S: Final = 5.0
+"""The published command line shows the workers of the last 10 s."""
 
 
 class Busy(Protocol):
@@ -21,7 +22,7 @@ class Busy(Protocol):
 
 
 async def show_presence(parts: WorkerParts, worker: Busy) -> None:
-    """Ping every 20 s until canceled; then take the worker off the table."""
+    """Ping every 5 s until canceled; then take the worker off the table."""
     options = parts.options
     isolated = (await parts.sandbox.probe()).isolated
     try:
