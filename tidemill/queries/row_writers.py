@@ -1,5 +1,6 @@
 """Writes rows as JSON Lines, CSV or Parquet, piece by piece: memory holds some batches, never the whole."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -13,6 +14,7 @@ from tidemill.registry import Entry
 if TYPE_CHECKING:
     import pyarrow as pa
 
+PIECE_BYTES: Final = 1024 * 1024
 _PARQUET: Final = Entry("tidemill.queries.parquet_writer:ParquetWriter")
 """Imported when it is used: Arrow takes its time."""
 
@@ -64,6 +66,28 @@ def row_writer(form: Format, columns: Sequence[Column], *, big_numbers_as_text: 
 def parquet_writer(columns: Sequence[Column]) -> BatchWriter:
     """As `row_writer` for Parquet."""
     return cast("type[BatchWriter]", _PARQUET.load())(columns)
+
+
+class Pieces:
+    """A file in pieces of `PIECE_BYTES` or some more. It is written in threads: others go on meanwhile."""
+
+    def __init__(self, writer: RowWriter) -> None:
+        self._writer = writer
+        self._ready = bytearray()
+
+    async def write(self, rows: Sequence[Row]) -> bytes:
+        """The next rows; the piece that is full with them, b"" where none is. Raises as `RowWriter.write`."""
+        self._ready += await asyncio.to_thread(self._writer.write, rows)
+        if len(self._ready) < PIECE_BYTES:
+            return b""
+        piece = bytes(self._ready)
+        self._ready.clear()
+        return piece
+
+    async def finish(self) -> bytes:
+        """The last piece."""
+        self._ready += await asyncio.to_thread(self._writer.finish)
+        return bytes(self._ready)
 
 
 class JsonLinesWriter:

@@ -1,6 +1,5 @@
 """Keys into files: all that match, each with its type, its time to live and what is in it."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
@@ -19,12 +18,11 @@ from tidemill.model.errors import QueryFailed, TooLarge
 from tidemill.queries.explorer.key_cluster import masters_of, place_of
 from tidemill.queries.explorer.key_listing import Key, looked_at, scanned
 from tidemill.queries.explorer.key_parts import MOST_BYTES
-from tidemill.queries.row_writers import row_writer
+from tidemill.queries.row_writers import Pieces, row_writer
 from tidemill.stores.keys.port import KeySession
 
 MOST_KEYS: Final = 1_000_000
 """Of a file: the names that were seen are remembered, since a SCAN may tell one twice."""
-PIECE_BYTES: Final = 1024 * 1024
 _SCANNED: Final = 1000
 _MEMBERS: Final = 1000
 _PART_BYTES: Final = 2 * 1024 * 1024
@@ -41,19 +39,15 @@ async def export_keys(session: KeySession, page: Page, name: bytes | None, *, fo
         QueryFailed: one cannot be read; TooLarge: there are too many, or one is too large.
     """
     is_text = form is not Format.JSON
-    writer = row_writer(form, _columns(is_text=is_text), big_numbers_as_text=False)
-    ready = bytearray()
+    pieces = Pieces(row_writer(form, _columns(is_text=is_text), big_numbers_as_text=False))
     async with aclosing(_rows(session, page, name)) as batches:  # type: ignore[type-var]  # generators close
         async for rows in batches:
             told = (
                 [_told(row) for row in rows] if is_text else [(_raw(row[0]), *row[1:4], _raw(row[4])) for row in rows]
             )
-            ready += await asyncio.to_thread(writer.write, told)
-            if len(ready) >= PIECE_BYTES:
-                yield bytes(ready)
-                ready.clear()
-    ready += await asyncio.to_thread(writer.finish)
-    yield bytes(ready)
+            if piece := await pieces.write(told):
+                yield piece
+    yield await pieces.finish()
 
 
 def _columns(*, is_text: bool) -> list[Column]:

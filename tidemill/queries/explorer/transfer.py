@@ -16,7 +16,7 @@ from tidemill.queries.explorer.effects import with_effect
 from tidemill.queries.explorer.port import Records
 from tidemill.queries.explorer.record_rows import is_nested, nested_value, told, wanted_columns
 from tidemill.queries.explorer.staged import load_staged
-from tidemill.queries.row_writers import row_writer
+from tidemill.queries.row_writers import Pieces, row_writer
 from tidemill.stores.databases.port import (
     Argument,
     Database,
@@ -30,7 +30,6 @@ from tidemill.stores.databases.port import (
 
 TRANSFER_S: Final = 3600.0
 BATCH_ROWS: Final = 8192
-PIECE_BYTES: Final = 1024 * 1024
 _READING: Final = SessionOptions(read_only=True, statement_timeout_s=TRANSFER_S, application="tidemill explorer")
 _WRITING: Final = SessionOptions(statement_timeout_s=TRANSFER_S, application="tidemill explorer")
 
@@ -48,15 +47,12 @@ async def export(database: Database, language: str, place: Place, page: Page, *,
     )
     async with database.session(replace(_READING, read_only=database.can.read_only)) as session:
         (result,) = await session.run(Statement(text=made.text, arguments=arguments))
-        writer = row_writer(form, result.columns, big_numbers_as_text=False)
-        ready = bytearray()
+        pieces = Pieces(row_writer(form, result.columns, big_numbers_as_text=False))
         async for rows in result.batches(BATCH_ROWS):
-            ready += await asyncio.to_thread(writer.write, rows)
-            if len(ready) >= PIECE_BYTES:
-                yield bytes(ready)
-                ready.clear()
-        ready += await asyncio.to_thread(writer.finish)
-    yield bytes(ready)
+            if piece := await pieces.write(rows):
+                yield piece
+        last = await pieces.finish()
+    yield last
 
 
 async def load(
