@@ -7,7 +7,7 @@ import pytest
 from tidemill.engine.keys.records import part_of
 from tidemill.engine.table_files import Record
 from tidemill.model.connection_url import recognise_url
-from tidemill.model.digits import is_index_of, number_in
+from tidemill.model.digits import is_index_of, number_in, number_of
 from tidemill.model.errors import BadRequest
 from tidemill.stores.databases.fields import Fields
 from tidemill.stores.documents.mongodb_config import MongoConfig
@@ -25,6 +25,8 @@ def test_what_is_no_plain_number_is_none(text: str) -> None:
 
 def test_digits_are_a_number() -> None:
     assert (number_in("0"), number_in("007"), number_in("9" * 18)) == (0, 7, 10**18 - 1)
+    assert (number_of("7"), number_of(7)) == (7, 7)
+    assert [number_of(each) for each in (True, 7.0, None, -7, ["7"])] == [None] * 5
     assert [is_index_of(each, "ab") for each in ("0", "1", "2")] == [True, True, False]
 
 

@@ -14,6 +14,11 @@ def number_in(text: str) -> int | None:
     return int(text) if _DIGITS.fullmatch(text) else None
 
 
+def number_of(value: object) -> int | None:
+    """The number of a field that may hold it as a text; None as `number_in`."""
+    return None if isinstance(value, bool) or not isinstance(value, int | str) else number_in(str(value))
+
+
 def is_index_of(name: str, elements: Sized) -> bool:
     """Whether `name` is the number of one of `elements`, the first being 0."""
     number = number_in(name)

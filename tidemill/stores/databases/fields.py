@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
-from tidemill.model.digits import number_in
+from tidemill.model.digits import number_of
 from tidemill.model.errors import BadRequest
 
 
@@ -40,7 +40,7 @@ class Fields:
         found = self._value.get(name)
         if found is None or found == "":
             return default
-        number = None if isinstance(found, bool) or not isinstance(found, int | str) else number_in(str(found))
+        number = number_of(found)
         if number is None:
             raise self.wrong(name, "is not a whole number")
         if not 0 < number < 65536:

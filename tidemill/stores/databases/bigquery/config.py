@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from tidemill.model.digits import number_in
+from tidemill.model.digits import number_of
 from tidemill.stores.databases.fields import Fields
 from tidemill.stores.key_pair import KeyPair
 from tidemill.stores.service_account import ServiceAccount
@@ -86,7 +86,7 @@ def _matching(fields: Fields, name: str, pattern: re.Pattern[str], complaint: st
 def _count(fields: Fields, found: object) -> int:
     if found is None or found == "":
         return 0
-    number = None if isinstance(found, bool) or not isinstance(found, int | str) else number_in(str(found))
+    number = number_of(found)
     if number is None:
         raise fields.wrong("maximum_bytes_billed", "is not a whole number of bytes")
     return number

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from tidemill.model.digits import number_in
+from tidemill.model.digits import number_of
 from tidemill.model.errors import StorageMisconfigured
 
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
@@ -45,7 +45,7 @@ class Fields:
         found = self._found(name)
         if found is None or found == "":
             return None
-        number = None if isinstance(found, bool) or not isinstance(found, int | str) else number_in(str(found))
+        number = number_of(found)
         if number is None:
             raise StorageMisconfigured(f"The field {name} of the storage's resource is not a whole number.")
         return number
