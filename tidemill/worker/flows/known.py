@@ -207,8 +207,7 @@ class Known:
         self._size = 0
         self._items: OrderedDict[Loop, list[msgspec.Raw]] = OrderedDict()
         self._definitions: OrderedDict[int, Definition] = OrderedDict()
-        self._scripts: dict[tuple[str, str, str | None], RunnableScript] = {}
-        self._flows: dict[tuple[str, str], FlowVersion] = {}
+        self._scripts: OrderedDict[tuple[str, str, str | None], RunnableScript] = OrderedDict()
         self._people: dict[tuple[str, str], tuple[float, Principal]] = {}
 
     def result(self, job: UUID) -> Kept | None:
@@ -243,7 +242,6 @@ class Known:
     def forget_scripts(self) -> None:
         """One of them was not what had been seen."""
         self._scripts.clear()
-        self._flows.clear()
 
     async def definition(self, source: UUID, version: int | None) -> Definition | None:
         """What the job `source` runs: the version `version` of a flow, or its own text. None: it was erased."""
@@ -331,10 +329,14 @@ class Known:
     async def _script(self, want: WantScript) -> RunnableScript:
         key = (want.workspace, want.path, want.hash)
         found = self._scripts.get(key)
-        if found is None:
+        if found is not None:
+            self._scripts.move_to_end(key)
+        else:
             found = await self._script_now(want)
             if found.version.lock is not None:
                 self._scripts[key] = found
+                if len(self._scripts) > _KNOWN:
+                    self._scripts.popitem(last=False)
         item = Item(ItemKind.SCRIPT, parse_path(found.seen.path), found.seen.shares)
         permit.require(await self._person(want.workspace, want.email), Action.RUN, item)
         return found
