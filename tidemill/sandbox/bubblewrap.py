@@ -22,9 +22,9 @@ from tidemill.sandbox.profile import (
     Binary,
     Profile,
     build,
+    can_park,
     find_binary,
     make_kit,
-    mounts,
     python_command,
 )
 from tidemill.sandbox.trial import probe
@@ -196,11 +196,6 @@ class BubblewrapSandbox:
         if self._kit is not None:
             await asyncio.to_thread(shutil.rmtree, self._kit.parent, ignore_errors=True)
             self._kit = None
-
-
-def can_park(program: Program) -> bool:
-    """Whether all its mounts are elsewhere than the directories of a parked sandbox, which are no place for them."""
-    return not any(mount.target.is_relative_to(WORK.parent) for mount in mounts(program))
 
 
 def give(directory: Path, user: int) -> None:

@@ -90,7 +90,7 @@ def build(program: Program, command: Sequence[str], *, binary: Binary, kit: Path
         *("--ro-bind", sources.name(kit / "etc"), "/etc", "--ro-bind", sources.name(kit / "python"), str(KIT)),
         *(_host_names(sources) if program.network.mode == "open" else ()),
         *_bind(work, sources),
-        *(option for mount in mounts(program) for option in _bind(mount, sources)),
+        *(option for mount in _mounts(program) for option in _bind(mount, sources)),
         *("--remount-ro", "/dev", "--remount-ro", "/"),
         *(option for name, value in program.env.items() for option in ("--setenv", name, value)),
     ]
@@ -129,8 +129,12 @@ def _host_names(sources: Sources) -> tuple[str, ...]:
     return ("--ro-bind", sources.name(path), "/etc/resolv.conf") if path.is_file() else ()
 
 
-def mounts(program: Program) -> Iterable[Mount]:
-    """What a program sees beside the system and its work directory."""
+def can_park(program: Program) -> bool:
+    """Whether all its mounts are elsewhere than the directories of a parked sandbox, which are no place for them."""
+    return not any(mount.target.is_relative_to(WORK.parent) for mount in _mounts(program))
+
+
+def _mounts(program: Program) -> Iterable[Mount]:
     if program.python is not None:
         yield from interpreter_mounts(program.python.interpreter)
     yield from program.mounts
