@@ -19,6 +19,7 @@ from .faults import BadRequest, Refused, TooLarge, Unsupported, query_failed
 from .waiting import whole
 
 _AT_ONCE: Final = 1024
+_WORD: Final = re.compile(rb"\w+")
 _LOADABLE: Final = {*MENTIONS, *BUILT_IN, "postgres", "mysql"}
 _DESCRIBE: Final = "describe\n"
 """Before a query it asks for its columns. On a line of its own: then columns in errors are those of the script."""
@@ -213,8 +214,7 @@ def _gives_rows(statement: Statement, sql: str) -> bool:
 def _keywords(sql: str) -> list[str]:
     """The key words of a statement in their order, in lower case; what is in strings and names is none."""
     encoded = sql.encode()
-    words = (encoded[at:] for at, kind in duckdb.tokenize(sql) if kind == duckdb.token_type.keyword)
-    found = (re.match(rb"\w+", word) for word in words)
+    found = (_WORD.match(encoded, at) for at, kind in duckdb.tokenize(sql) if kind == duckdb.token_type.keyword)
     return [each[0].decode().lower() for each in found if each is not None]
 
 
