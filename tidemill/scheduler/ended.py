@@ -7,6 +7,7 @@ import structlog
 
 from tidemill.db import debouncing, schedules
 from tidemill.db.pool import Database, Transaction
+from tidemill.db.queue import error_result
 from tidemill.db.schedules import Aside, EndedRun, Settings
 from tidemill.db.values import Values
 from tidemill.engine.schedules import Streak, settle
@@ -144,14 +145,11 @@ async def _shown(values: Values, inline: bytes | None, digest: str | None) -> by
     try:
         result = await values.fetch(inline, digest) or b"null"
     except (NotFound, ContentDamaged) as error:
-        return _in_place(type(error).__name__, str(error))
+        return error_result(type(error).__name__, str(error)).raw
     if len(result) > _MOST_RESULT_BYTES:
-        return _in_place("TooLarge", f"The result has {len(result)} bytes: read it from the run that job_id names.")
+        told = f"The result has {len(result)} bytes: read it from the run that job_id names."
+        return error_result("TooLarge", told).raw
     return result
-
-
-def _in_place(name: str, message: str) -> bytes:
-    return jsontext.dumps({"error": {"name": name, "message": message}})
 
 
 def _with_extra(told: dict[str, bytes], settings: Settings, handler: Handler) -> bytes:

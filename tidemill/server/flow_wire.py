@@ -63,7 +63,6 @@ class FlowRow(msgspec.Struct, omit_defaults=True, kw_only=True):
     summary: str
     description: str
     value: Raw | UnsetType = UNSET
-    schema: Raw | UnsetType = UNSET
     edited_by: str
     edited_at: datetime
     archived: bool
@@ -86,6 +85,7 @@ class FlowOut(FlowRow, omit_defaults=True, kw_only=True):
     """One version of a flow. `is_draft`: never; the published clients require it."""
 
     value: Raw
+    schema: Raw | UnsetType = UNSET
     is_draft: bool
 
 

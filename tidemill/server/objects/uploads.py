@@ -53,18 +53,6 @@ class Holder(Protocol):
         """See `Objects.storage`."""
         ...
 
-    async def put(
-        self,
-        caller: Principal,
-        at: Address,
-        body: AsyncIterable[bytes],
-        *,
-        size_bytes: int | None = None,
-        attributes: Attributes = NO_ATTRIBUTES,
-    ) -> ObjectInfo:
-        """See `Objects.put`."""
-        ...
-
 
 class Uploads:
     """Every method needs `write` on the key, but for `page`, which needs it on each upload that it tells of.
@@ -210,13 +198,19 @@ class Uploads:
                 await self.abort(caller, at, each.id)
             elif each.chosen is None:
                 await self.abort(caller, at, each.id)
-                await self._holder.put(caller, at, _nothing(), size_bytes=0, attributes=_attributes(each.attributes))
+                await self._keep_empty(caller, at, _attributes(each.attributes))
             else:
                 chosen = msgspec.json.decode(each.chosen, type=list[tuple[int, str]])
                 await self.complete(caller, at, each.id, chosen)
         if broken:
             raise Conflict(f"{broken[0].key[:200]!r} was not written to its end, and nothing of the statement is kept.")
         return [replace(parse_place(each.place), key=each.key) for each in found if keep]
+
+    async def _keep_empty(self, caller: Principal, at: Address, attributes: Attributes) -> None:
+        body = fenced(self._database, caller, _nothing(), size_bytes=0)
+        async with self._writable(caller, at) as storage:
+            await storage.store.put(at.key, body, size_bytes=0, attributes=attributes)
+        self._log.note(caller, at, "write", 0)
 
     async def _is_broken(self, caller: Principal, upload: uploads.Waiting) -> bool:
         """Whether parts are there, and nobody has said that they are all."""
