@@ -1,9 +1,7 @@
 """The explorer of documents on a MongoDB: collections, pages across types, changes of one document as it was seen."""
 
-import gc
 import json
 import secrets
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,15 +44,6 @@ def store(server: DocumentServer) -> Iterator[Database[dict[str, Any]]]:
         client[name]["lists"].insert_many([{"_id": n, "a": [n, 9 - n]} for n in range(4)])
         yield client[name]
         client.drop_database(name)
-
-
-@pytest.fixture(autouse=True)
-def _forgiven() -> Iterator[None]:
-    """The driver leaves a socket to the garbage collector when a monitor of its own is canceled while it connects."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture

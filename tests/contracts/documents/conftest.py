@@ -1,9 +1,7 @@
 """A MongoDB for the session (SecantusDB: MongoDB's protocol on the real WiredTiger), a fresh database for each test."""
 
-import gc
 import secrets
-import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -29,15 +27,6 @@ def resource(mongo_server: DocumentServer) -> Callable[..., dict[str, Any]]:
         return mongo_server.resource(**{"db": name, "directConnection": True, **fields})
 
     return value
-
-
-@pytest.fixture(autouse=True)
-def _forgiven() -> Iterator[None]:
-    """The driver leaves a socket to the garbage collector when a monitor of its own is canceled while it connects."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture

@@ -3,8 +3,11 @@
 import asyncio
 import io
 import json
+import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from struct import unpack
 from typing import Any
 
@@ -37,6 +40,7 @@ from tidemill.stores import connection_tests
 from tidemill.stores.documents.mongodb_reach import reaching
 
 HERE = "# database f/shop/store\n"
+OPEN = Path("/proc/self/fd")
 Resource = Callable[..., dict[str, Any]]
 
 
@@ -426,6 +430,25 @@ async def test_addresses_that_are_closed_are_not_connected_to(resource: Resource
             await pool_shared._async_create_connection(("127.0.0.1", 1), PoolOptions())
     finally:
         await runner.close()
+
+
+async def test_connect_that_is_canceled_leaves_no_socket() -> None:
+    """The driver cancels its monitors while they connect, and keeps the frames in its errors."""
+    with socket.socket() as full, ExitStack() as held:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):  # the third is not answered any more
+            filler = held.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        before = set(OPEN.iterdir())
+        connecting = asyncio.create_task(pool_shared._async_create_connection(full.getsockname(), PoolOptions()))
+        while set(OPEN.iterdir()) == before:
+            await asyncio.sleep(0)
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError) as canceled:  # which holds the frames
+            await connecting
+        assert set(OPEN.iterdir()) == before, canceled
 
 
 async def test_script_that_only_reads_counts_as_reading(run: Runs) -> None:
