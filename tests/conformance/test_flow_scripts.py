@@ -14,8 +14,11 @@ RAISES = {"type": "rawscript", "language": "bash", "content": "exit 1", "input_t
 SEEN = {"x": {"type": "javascript", "expr": "flow_input.x"}}
 
 
-def started(http: httpx.Client, *modules: dict[str, Any], x: object = 1) -> str:
-    answer = http.post("jobs/run/preview_flow", json={"value": {"modules": list(modules)}, "args": {"x": x}})
+def started(
+    http: httpx.Client, *modules: dict[str, Any], x: object = 1, tag: str | None = None, **settings: object
+) -> str:
+    body = {"value": {"modules": list(modules), **settings}, "args": {"x": x}, "tag": tag}
+    answer = http.post("jobs/run/preview_flow", json=body)
     assert answer.status_code == 201, answer.text
     return answer.text
 
@@ -56,6 +59,35 @@ def test_a_step_runs_under_its_own_tag_and_priority(http: httpx.Client) -> None:
         assert (job["type"], job["tag"], job["priority"]) == ("QueuedJob", tag, 7)
         assert module["type"] == "WaitingForExecutor"
         assert http.post(f"jobs_u/queue/cancel/{flow}", json={}).status_code == 200
+
+
+def test_steps_run_on_the_tag_of_their_flow_unless_it_keeps_theirs(http: httpx.Client) -> None:
+    path, own = "u/admin/tag_of_a_flow", "duckdb"  # a tag that the worker here takes
+    deployed(http, path, "def main(x):\n    return x\n", tag="of-the-script")
+    below = {"path": f"{path}_below", "summary": "", "value": {"modules": []}, "schema": {}, "tag": "of-the-flow"}
+    assert http.post("flows/create", json=below).status_code == 201
+    untagged = {"type": "rawscript", "language": "bash", "content": "", "input_transforms": {}}
+    script = {"type": "script", "path": path, "input_transforms": SEEN}
+    named = {**script, "tag_override": "of-the-step"}
+    flow = {"type": "flow", "path": f"{path}_below", "input_transforms": {}}
+    for value, keeps, tag in (
+        (untagged, False, own),
+        (script, False, own),
+        (named, False, own),
+        (flow, False, own),
+        (untagged, True, own),
+        (script, True, "of-the-script"),
+        (named, True, "of-the-step"),
+        (flow, True, "of-the-flow"),
+    ):
+        inner = [{"id": "b", "value": value}]
+        loop = {"type": "forloopflow", "iterator": {"type": "static", "value": [0]}, "modules": inner}
+        root = job = started(http, {"id": "a", "value": loop}, tag=own, preserve_step_tags=keeps)
+        for _ in range(2):
+            begun(http, job)
+            job = http.get(f"jobs_u/get/{job}").json()["flow_status"]["modules"][0]["job"]
+        assert http.get(f"jobs_u/get/{job}").json()["tag"] == tag
+        http.post(f"jobs_u/queue/cancel/{root}", json={})
 
 
 def test_a_step_that_a_worker_has_taken_is_in_progress(http: httpx.Client) -> None:

@@ -160,6 +160,7 @@ def test_a_place_that_there_is_not_is_refused(http: httpx.Client, ran: tuple[str
         ({"step_id": "loop", "branch_or_iteration_n": -1}, 400, "has begun 3"),
         ({"step_id": "a", "branch_or_iteration_n": 1}, 400, "no iterations"),
         ({"step_id": "one", "nested_path": [{"step_id": "a"}]}, 400, "there are: in, out"),
+        ({"step_id": "one", "branch_or_iteration_n": 1, "nested_path": [{"step_id": "in"}]}, 400, "there is no 1"),
     ):
         answer = http.post(f"jobs/restart/f/{job_id}", json=at)
         assert (answer.status_code, told in answer.text) == (status, True), answer.text

@@ -171,6 +171,7 @@ async def test_admin_adds_rules_and_removes_a_storage(page: Page, api: httpx.Cli
     await page.get_by_role("button", name="Remove lake").click()
     await page.get_by_label("Type lake to confirm").fill("lake")
     await page.get_by_role("button", name="Remove it").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)  # what is behind it is not seen before
     await expect(page.get_by_role("link", name="lake")).to_have_count(0)
 
 

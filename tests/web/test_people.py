@@ -174,3 +174,30 @@ async def test_people_and_folders_fit_a_phone(phone: Page, ann: str) -> None:
         await phone.get_by_role("heading").first.wait_for()
         await phone.get_by_role("listbox").or_(phone.get_by_role("region", name=f"Member {ann}")).first.wait_for()
         await picture(phone, f"phone-{name}")
+
+
+@pytest.mark.parametrize("kind", ["script", "flow"])
+async def test_where_and_as_whom_it_runs_is_asked_and_kept(page: Page, api: httpx.Client, ann: str, kind: str) -> None:
+    path, theirs = f"u/admin/{kind}_of_somebody", f"u/{ann}"
+    body = {"value": {"modules": []}} if kind == "flow" else {"language": "python3", "content": "def main(): pass\n"}
+    told = {"tag": "kept", "on_behalf_of": theirs, "preserve_on_behalf_of": True}
+    answer = api.post(f"{kind}s/create", json={"path": path, "summary": "", **body, **told})
+    assert answer.status_code == 201, answer.text
+    dialog = page.get_by_role("dialog")
+    tag, person = dialog.get_by_label("Tag"), dialog.get_by_label("Runs as")
+    before = ("kept", theirs)
+    for after in (before, ("", ""), ("other", "u/admin")):
+        await page.goto(f"/w/main/{kind}s/edit/{path}")
+        await page.get_by_role("button", name="Deploy", exact=True).click()
+        await expect(person.get_by_role("option", name="u/admin, which is you")).to_be_attached()
+        assert (await tag.input_value(), await person.input_value()) == before
+        if before == after:
+            await assert_accessible(page)
+            await picture(page, f"deploy-{kind}")
+        await tag.fill(after[0])
+        await person.select_option(after[1])
+        await dialog.get_by_role("button", name="Deploy").click()
+        await page.wait_for_url(lambda url: "/edit/" not in url)
+        now = api.get(f"scripts/get/p/{path}" if kind == "script" else f"flows/get/{path}").json()
+        assert (now.get("tag") or "", now.get("on_behalf_of") or "") == after
+        before = after

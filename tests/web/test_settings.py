@@ -40,6 +40,7 @@ async def test_token_is_narrow_shown_once_and_revoked(page: Page, tidemill: Tide
     await picture(page, "tokens")
     await row.get_by_role("button", name="Revoke").click()
     await page.get_by_role("button", name="Revoke it").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)  # what is behind it is not seen before
     await expect(row).to_have_count(0)
     assert httpx.get(f"{tidemill.api}/users/whoami", headers=own).status_code == 401
 
@@ -62,6 +63,7 @@ async def test_access_key_opens_the_storages_until_it_is_revoked(page: Page, api
     await picture(page, "access-keys")
     await row.get_by_role("button", name="Revoke").click()
     await page.get_by_role("button", name="Revoke it").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)  # what is behind it is not seen before
     await expect(row).to_have_count(0)
 
 
@@ -169,6 +171,7 @@ async def test_accounts_and_keys_are_the_superadmins(page: Page, browser: Browse
     await page.get_by_role("button", name="Delete dora@tides.example").click()
     await page.get_by_label("Type dora@tides.example to confirm").fill("dora@tides.example")
     await page.get_by_role("button", name="Delete it").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)  # what is behind it is not seen before
     await expect(page.get_by_text("dora@tides.example")).to_have_count(0)
     await page.goto("/w/main/settings/instance")
     await expect(page.get_by_text("The root key is here")).to_be_visible()

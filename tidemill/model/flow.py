@@ -210,6 +210,7 @@ class Step:
 class Flow:
     """The value of an OpenFlow. `environment` holds JSON text by name.
 
+    `keeps_step_tags`: steps with tags run on these, also where the flow has a tag of its own.
     `delete_after_s`: what it and all below it held is erased so long after its end.
     """
 
@@ -217,6 +218,7 @@ class Flow:
     failure: Step | None = None
     preprocessor: Step | None = None
     same_worker: bool = False
+    keeps_step_tags: bool = False
     limit: Limit | None = None
     debounce: Debounce | None = None
     skip_if: str | None = None

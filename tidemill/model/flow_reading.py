@@ -57,6 +57,7 @@ def read_flow(raw: bytes) -> Flow:
         if preprocessor is None
         else _step(preprocessor, "/preprocessor_module", 0, fixed_id=PREPROCESSOR_ID),
         same_worker=_flag(fields, "same_worker", ""),
+        keeps_step_tags=_flag(fields, "preserve_step_tags", ""),
         limit=_limit(fields, ""),
         debounce=_debounce(fields, ""),
         skip_if=_condition(fields.get("skip_expr"), "/skip_expr"),

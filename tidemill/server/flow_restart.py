@@ -205,6 +205,8 @@ async def _inside(
     number = at.branch_or_iteration_n or 0
     child: UUID | None = None
     match step.kind:
+        case BranchOne() | SubFlow() if number:
+            raise BadRequest(f"'{step.id}' runs one branch or flow, once: there is no {number} to begin at.")
         case ForLoop() | WhileLoop() | BranchAll():
             begun = 0 if old.children is None else old.children.started
             if not 0 <= number <= begun - (1 if inner else 0):

@@ -38,7 +38,7 @@ from tidemill.model.job import EndReason
 from tidemill.worker.flows.around import Around, iteration_args
 from tidemill.worker.flows.collected import Collected, ToKeep
 from tidemill.worker.flows.known import WantAnswers, WantFlow, answer_of
-from tidemill.worker.flows.steps import DEPTH, debounced, job_of_step, level_job, limited
+from tidemill.worker.flows.steps import DEPTH, debounced, job_of_step, level_job, limited, runs_on_tag_of_flow
 from tidemill.worker.flows.values import items_of
 from tidemill.worker.flows.views import View, options_of
 
@@ -249,7 +249,7 @@ class Plan(Collected):
             email=person.email,
             script_hash=version.id,
             script_path=version.path,
-            tag=version.tag or view.tag,
+            tag=view.tag if runs_on_tag_of_flow(view) else version.tag or view.tag,
             delay_s=start.delay_s,
             timeout_s=start.timeout_s or version.settings.get("timeout"),
             cache_ttl_s=start.step.cache_ttl_s or definition.flow.cache_ttl_s,

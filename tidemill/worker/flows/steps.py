@@ -182,8 +182,15 @@ def _options(view: View, start: Start) -> Json:
     return Json(msgspec.json.encode(options))
 
 
+def runs_on_tag_of_flow(view: View) -> bool:
+    """Whether steps run on the tag of the flow, also those that have tags of their own."""
+    return view.tag != FLOW_TAG and not view.definition.flow.keeps_step_tags
+
+
 def _tag(view: View, own: str | None, language: str, args: Mapping[str, bytes]) -> str:
-    """Its own tag, else that of the flow where it has one of its own, else its language."""
+    """That of the flow where it has one, its own where it has none or keeps those of its steps, else its language."""
+    if runs_on_tag_of_flow(view):
+        return view.tag
     template = own or (view.tag if view.tag != FLOW_TAG else language)
     try:
         return check_name("tag", fill(template, workspace=view.workspace_id, arguments=_read(template, args)))

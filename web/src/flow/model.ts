@@ -140,6 +140,7 @@ export interface FlowValue extends Limits, Debounce {
   failure_module?: Step;
   preprocessor_module?: Step;
   same_worker?: boolean;
+  preserve_step_tags?: boolean;
   skip_expr?: string;
   cache_ttl?: number;
   flow_env?: Record<string, Value>;
@@ -172,6 +173,13 @@ export interface Flow {
   value: FlowValue;
   schema: Schema;
 }
+
+const SETTINGS = ["tag", "on_behalf_of", "labels", "priority", "timeout", "dedicated_worker", "visible_to_runner_only", "ws_error_handler_muted"];
+
+export type More = { tag?: string; on_behalf_of?: string } & Record<string, unknown>;
+
+/** What is deployed with a flow beside its own text. */
+export const moreOf = (found: object): More => Object.fromEntries(Object.entries(found).filter(([name, value]) => SETTINGS.includes(name) && value !== null));
 
 export const FAILURE = "failure";
 export const PREPROCESSOR = "preprocessor";

@@ -1,7 +1,8 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { api, data, request, workspaceUrl } from "@/api/client";
-import { EMPTY_SCHEMA, normal, type Flow, type FlowValue, type Schema } from "@/flow/model";
+import { EMPTY_SCHEMA, moreOf, normal, type Flow, type FlowValue, type More, type Schema } from "@/flow/model";
+import { asSent } from "@/items/how-it-runs";
 import { readValue, writeValue } from "@/results/value";
 
 const JSON_BODY = { "Content-Type": "application/json" };
@@ -29,10 +30,8 @@ export interface Version extends Flow {
   at: string;
   message: string;
   /** What else is deployed with it. */
-  more: Record<string, unknown>;
+  more: More;
 }
-
-const SETTINGS = ["tag", "labels", "priority", "timeout", "dedicated_worker", "visible_to_runner_only", "ws_error_handler_muted"];
 
 interface Wire {
   path: string;
@@ -49,7 +48,6 @@ interface Wire {
 
 function versionOf(text: string): Version {
   const found = readValue(text) as unknown as Wire;
-  const more = Object.fromEntries(Object.entries(found).filter(([name]) => SETTINGS.includes(name)));
   return {
     path: found.path,
     summary: found.summary,
@@ -61,7 +59,7 @@ function versionOf(text: string): Version {
     by: found.edited_by,
     at: found.edited_at,
     message: found.deployment_msg ?? "",
-    more,
+    more: moreOf(found),
   };
 }
 
@@ -158,12 +156,12 @@ export async function remove(workspace: string, path: string): Promise<void> {
 export interface Deployment extends Flow {
   path: string;
   message: string;
-  more: Record<string, unknown>;
+  more: More;
 }
 
 /** Deploys a new flow, or a version on top of the one that `base` is of. */
 export async function deploy(workspace: string, { path, message, more, summary, description, value, schema }: Deployment, base?: { path: string; version: number }): Promise<void> {
-  const body = writeValue({ ...more, path, summary, description, value, schema, deployment_message: message });
+  const body = writeValue({ ...more, ...asSent(more), path, summary, description, value, schema, deployment_message: message });
   const url = base ? workspaceUrl(workspace, "flows/update", base.path) : workspaceUrl(workspace, "flows/create");
   await request(url, { method: "POST", headers: { ...JSON_BODY, ...(base ? { "If-Match": `"${base.version}"` } : {}) }, body });
 }
@@ -175,14 +173,14 @@ export interface Finding {
 }
 
 /** What is probably wrong with a flow that is not deployed. */
-export const checkQuery = (workspace: string, value: string, schema: string) =>
+export const checkQuery = (workspace: string, value: string, schema: string, tag: string | undefined) =>
   queryOptions({
-    queryKey: ["flows", workspace, "check", value, schema] as const,
+    queryKey: ["flows", workspace, "check", value, schema, tag] as const,
     staleTime: 30_000,
     gcTime: 60_000,
     retry: false,
     queryFn: async (): Promise<Finding[]> => {
-      const answer = await request(workspaceUrl(workspace, "flows/check"), { method: "POST", headers: JSON_BODY, body: `{"value":${value},"schema":${schema}}` });
+      const answer = await request(workspaceUrl(workspace, "flows/check"), { method: "POST", headers: JSON_BODY, body: `{"value":${value},"schema":${schema},"tag":${JSON.stringify(tag ?? null)}}` });
       return (await answer.json()) as Finding[];
     },
   });

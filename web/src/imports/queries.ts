@@ -2,6 +2,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { api, data, request, workspaceUrl } from "@/api/client";
+import { moreOf } from "@/flow/model";
 
 import { write, type Json } from "@/results/shape";
 
@@ -80,7 +81,7 @@ export async function bring(workspace: string, { kind, path, body }: Item, { isT
       await send("scripts/create", { ...body, path, summary: body.summary ?? "", description: body.description ?? "", ...(isThere ? { auto_parent: true } : {}), deployment_message: "imported" });
       return;
     case "flow":
-      await send(isThere ? `flows/update/${path}` : "flows/create", { path, summary: body.summary ?? "", description: body.description ?? "", value: body.value ?? {}, schema: body.schema ?? null, deployment_message: "imported" });
+      await send(isThere ? `flows/update/${path}` : "flows/create", { ...moreOf(body), path, summary: body.summary ?? "", description: body.description ?? "", value: body.value ?? {}, schema: body.schema ?? null, deployment_message: "imported" });
       return;
     case "schedule":
       await send(isThere ? `schedules/update/${path}` : "schedules/create", { ...body, ...(isThere ? {} : { path }), args: body.args ?? {}, ...(isThere ? {} : { enabled: keepsEnabled && body.enabled !== false }) });

@@ -10,6 +10,7 @@ import { useWorkspace } from "@/app/workspace";
 import { Editor } from "@/editor";
 import { SchemaForm } from "@/forms/form";
 import { DeployDialog } from "@/items/deploy-dialog";
+import { HowItRunsFields } from "@/items/how-it-runs";
 import { JobPanels } from "@/job/panel";
 import { runPreview } from "@/job/queries";
 import { duckdbQuery, readAddress } from "@/object/address";
@@ -164,7 +165,7 @@ function ScriptEditor({ workspace, begun: given, newest, from, keptAs }: ScriptE
           {job && <JobPanels key={job} workspace={workspace} id={job} linked />}
         </div>
       </div>
-      <Deploy open={deploying} onClose={() => setDeploying(false)} workspace={workspace} draft={draft} before={before} onDraft={setDraft} isNew={isNew} onDeployed={finish} />
+      <Deploy open={deploying} onClose={() => setDeploying(false)} workspace={workspace} draft={draft} before={before} ranAs={from?.on_behalf_of} onDraft={setDraft} isNew={isNew} onDeployed={finish} />
     </div>
   );
 }
@@ -185,12 +186,14 @@ interface DeployProps {
   draft: Draft;
   /** The form of the version that it began with. */
   before: Record<string, unknown> | null | undefined;
+  /** As whom that one ran. */
+  ranAs: string | undefined;
   onDraft: (draft: Draft) => void;
   isNew: boolean;
   onDeployed: () => void;
 }
 
-function Deploy({ open, onClose, workspace, draft, before, onDraft, isNew, onDeployed }: DeployProps) {
+function Deploy({ open, onClose, workspace, draft, before, ranAs, onDraft, isNew, onDeployed }: DeployProps) {
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [message, setMessage] = useState("");
@@ -226,6 +229,7 @@ function Deploy({ open, onClose, workspace, draft, before, onDraft, isNew, onDep
       <Field label="Path" hint="u/<you>/… is yours, f/<folder>/… is shared as the folder says.">
         {(given) => <Input {...given} className="font-mono" required value={draft.path} readOnly={!isNew} onChange={(event) => onDraft({ ...draft, path: event.target.value })} />}
       </Field>
+      <HowItRunsFields workspace={workspace} value={draft} onChange={({ tag, on_behalf_of }) => onDraft({ ...draft, tag, on_behalf_of })} before={ranAs} otherwise="its language" />
     </DeployDialog>
   );
 }

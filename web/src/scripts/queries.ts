@@ -1,6 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { api, data, request, workspaceUrl } from "@/api/client";
+import { asSent } from "@/items/how-it-runs";
 import { readValue, writeValue } from "@/results/value";
 
 export const scriptKeys = {
@@ -68,7 +69,7 @@ export async function inferExactly(workspace: string, language: string, content:
 
 /** What a version has beside its source; the server takes it under the same names. */
 const SETTINGS = [
-  "description", "kind", "tag", "labels", "on_worker_loss", "is_template", "concurrent_limit", "concurrency_time_window_s", "concurrency_key", "cache_ttl", "cache_ignore_s3_path",
+  "description", "kind", "tag", "on_behalf_of", "labels", "on_worker_loss", "is_template", "concurrent_limit", "concurrency_time_window_s", "concurrency_key", "cache_ttl", "cache_ignore_s3_path",
   "dedicated_worker", "ws_error_handler_muted", "priority", "timeout", "delete_after_use", "delete_after_secs", "auto_kind", "assets",
   "debounce_key", "debounce_delay_s", "debounce_args_to_accumulate", "max_total_debouncing_time", "max_total_debounces_amount",
 ] as const;
@@ -97,7 +98,7 @@ interface Deployment extends Draft {
 
 /** Deploys a version; gives its hash. */
 export async function deploy(workspace: string, deployment: Deployment): Promise<string> {
-  const answer = await request(workspaceUrl(workspace, "scripts/create"), { method: "POST", headers: { "Content-Type": "application/json" }, body: writeValue({ description: "", schema: null, ...deployment }) });
+  const answer = await request(workspaceUrl(workspace, "scripts/create"), { method: "POST", headers: { "Content-Type": "application/json" }, body: writeValue({ description: "", schema: null, ...deployment, ...asSent(deployment) }) });
   return answer.text();
 }
 

@@ -4,8 +4,9 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { ApiError } from "@/api/client";
-import type { Flow } from "@/flow/model";
+import type { Flow, More } from "@/flow/model";
 import { DeployDialog } from "@/items/deploy-dialog";
+import { HowItRunsFields, type HowItRuns } from "@/items/how-it-runs";
 import { PathField, pathFault } from "@/items/path-field";
 import { toast } from "@/ui/toast";
 
@@ -19,7 +20,7 @@ interface DeployProps {
   onSummary: (summary: string) => void;
   path: string;
   onPath: (path: string) => void;
-  more: Record<string, unknown>;
+  more: More;
   /** The version that the draft began with. */
   base: { path: string; version: number } | undefined;
   onDeployed: () => void;
@@ -29,13 +30,14 @@ export function Deploy({ open, onClose, workspace, flow, onSummary, path, onPath
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [message, setMessage] = useState("");
+  const [how, setHow] = useState<HowItRuns>({ tag: more.tag, on_behalf_of: more.on_behalf_of });
   const [isTried, setTried] = useState(false);
   const fault = pathFault(path);
   const deployed = useMutation({
     meta: { quiet: true },
     mutationFn: async (isOnTop: boolean) => {
       const on = base && isOnTop ? { path: base.path, version: (await queries.fetchQuery({ ...flowQuery(workspace, base.path), staleTime: 0 })).version } : base;
-      await deploy(workspace, { ...flow, path, message, more }, on);
+      await deploy(workspace, { ...flow, path, message, more: { ...more, ...how } }, on);
     },
     onSuccess: async () => {
       onDeployed();
@@ -64,6 +66,7 @@ export function Deploy({ open, onClose, workspace, flow, onSummary, path, onPath
       }}
     >
       <PathField workspace={workspace} path={path} onChange={onPath} shown={(isTried && fault) || undefined} />
+      <HowItRunsFields workspace={workspace} value={how} onChange={setHow} before={more.on_behalf_of} otherwise="flows" />
       {base && path !== base.path && <p className="text-[13px] text-muted">The flow moves with all of its versions. What runs {base.path} will not find it there.</p>}
     </DeployDialog>
   );

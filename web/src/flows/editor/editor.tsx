@@ -6,7 +6,7 @@ import { useCallback, useMemo, useState } from "react";
 
 import { changeStep, duplicate, insert, isWithin, listAt, move, placeOf, remove, rename, shift, stepAt, upTo, type Slot } from "@/flow/edit";
 import { INPUT } from "@/flow/layout";
-import { FAILURE, stepOf, type FlowValue } from "@/flow/model";
+import { FAILURE, stepOf, type FlowValue, type More } from "@/flow/model";
 import { FlowPicture } from "@/flow/picture";
 import { useRunning } from "@/flow/queries";
 import { useRunLook } from "@/flow/run-look";
@@ -34,7 +34,7 @@ interface FlowEditorProps {
   begun: Begun;
   /** Where the flow is deployed; undefined of a new one. */
   deployedAt: string | undefined;
-  more: Record<string, unknown>;
+  more: More;
   /** Under which name the draft is kept. */
   keptAs: string;
 }
@@ -54,7 +54,7 @@ export function FlowEditor({ workspace, begun, deployedAt, more, keptAs }: FlowE
   const [limit, setLimit] = useState<string>();
   const [job, setJob] = useState<string>();
   const [picks, setPicks] = useState<Record<string, number>>({});
-  const told = useTold(workspace, flow);
+  const told = useTold(workspace, flow, more.tag);
   const before = useQuery({ ...runsOfQuery(workspace, deployedAt ?? ""), enabled: deployedAt !== undefined, refetchInterval: false });
   const sampleJob = job ?? before.data?.find((each) => each.type === "CompletedJob" && each.success)?.id;
   const running = useRunning(workspace, sampleJob, picks);

@@ -23,6 +23,7 @@ export function FlowSettings({ flow, onChange }: FlowSettingsProps) {
         <Field label="Description">{(given) => <TextArea {...given} rows={3} value={flow.description} onChange={(event) => onChange((now) => ({ ...now, description: event.target.value }), "description")} />}</Field>
       </section>
       <Section title="All steps on one worker" hint="They share the directory ./shared. A worker that is lost takes it along: the flow then fails." on={value.same_worker ?? false} onToggle={(on) => set({ same_worker: on || undefined })} />
+      <Section title="Steps keep their tags" hint="Without it a flow that has a tag of its own runs on that tag as a whole." on={value.preserve_step_tags ?? false} onToggle={(on) => set({ preserve_step_tags: on || undefined })} />
       <Section title="Skip" hint="Looked at before the flow begins; its result is its input." on={value.skip_expr !== undefined} onToggle={(on) => set({ skip_expr: on ? "" : undefined })}>
         <ExpressionInput label="Skip the flow if" value={value.skip_expr ?? ""} onChange={(skip_expr) => set({ skip_expr }, "skip flow")} />
       </Section>

@@ -23,10 +23,10 @@ export interface Told {
 const PLACE = /^'?(\/[^\s':]*)'?:?\s*/;
 
 /** What is said of the flow, once it has stood still for a moment. */
-export function useTold(workspace: string, flow: Flow): Told[] {
+export function useTold(workspace: string, flow: Flow, tag: string | undefined): Told[] {
   const settled = useSettled(flow, 500);
   const [value, schema] = useMemo(() => [writeValue(settled.value), writeValue(settled.schema)], [settled]);
-  const found = useQuery({ ...checkQuery(workspace, value, schema), placeholderData: (before) => before });
+  const found = useQuery({ ...checkQuery(workspace, value, schema, tag), placeholderData: (before) => before });
   const { data, error } = found;
   return useMemo(() => {
     if (error instanceof ApiError && error.status < 500 && error.status >= 400) return [refusalOf(error.message)];
