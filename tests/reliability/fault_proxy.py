@@ -83,12 +83,12 @@ class FaultProxy:
         return await asyncio.start_server(self._serve, self.host, 0)
 
     async def _end(self) -> None:
+        """Neither cancels what has not begun, nor closes the server below it: both would leave sockets open."""
+        self.faults = Faults(refuse=True)
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._reset_all()
+            await asyncio.wait(tasks, timeout=0.1)
         self._server.close()
-        await self._reset_all()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _reset_all(self) -> None:
         for writer in list(self._writers):
@@ -108,8 +108,6 @@ class FaultProxy:
         self._writers |= {writer, upstream[1]}
         try:
             await line.pump()
-        except asyncio.CancelledError:  # the proxy ends; who waits for this task would call it an error
-            pass
         finally:
             self._writers -= {writer, upstream[1]}
 

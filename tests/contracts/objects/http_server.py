@@ -11,7 +11,7 @@ Answer = Callable[[bytes, bytes], tuple[int, bytes] | tuple[int, bytes, bytes]]
 @asynccontextmanager
 async def answering(answer: Answer) -> AsyncIterator[str]:
     """The origin of a server on loopback that answers so."""
-    serving: set[asyncio.Task[None]] = set()
+    serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -28,14 +28,15 @@ async def answering(answer: Answer) -> AsyncIterator[str]:
 
     def start(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(serve(reader, writer))
-        serving.add(task)
-        task.add_done_callback(serving.discard)
+        serving[task] = writer
+        task.add_done_callback(serving.pop)
 
     listening = await asyncio.start_server(start, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     finally:
         listening.close()
-        for task in serving:
+        for task, writer in serving.items():
             task.cancel()
+            writer.close()  # also where the task has not begun
         await asyncio.gather(*serving, return_exceptions=True)
