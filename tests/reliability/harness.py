@@ -294,16 +294,13 @@ class Chaosbox:
     def is_running(self, job: str) -> bool:
         return bool(self.job(job)["state"] == "running")
 
+    def is_over(self, job: str) -> bool:
+        return self.job(job)["state"] not in {"queued", "running", "waiting"}
+
     def ended(self, job: str, within_s: float = PATIENCE_S) -> dict[str, Any]:
         """Its row, once it has ended."""
-
-        def look() -> dict[str, Any] | None:
-            row = self.job(job)
-            return None if row["state"] in {"queued", "running", "waiting"} else row
-
-        found = until(look, within_s, what=f"job {job} ends")
-        assert found is not None
-        return found
+        until(lambda: self.is_over(job), within_s, what=f"job {job} ends")
+        return self.job(job)
 
     def starts(self, job: str) -> list[invariants.Effect]:
         return [effect for effect in self.effects if effect.job == job and effect.what == "start"]

@@ -102,6 +102,7 @@ async def test_script_becomes_a_flow_that_a_schedule_runs(page: Page, wharf: htt
     await page.get_by_role("button", name="Save").click()
     await page.wait_for_url("**/schedules/p/u/admin/levels_flow")
     await page.get_by_role("list", name="Occurrences", exact=True).get_by_text("success").first.wait_for()
+    wharf.post("schedules/setenabled/u/admin/levels_flow", json={"enabled": False})  # the last run is to have ended
     await page.get_by_role("link", name="Flows").click()
     await page.get_by_role("link", name="Last run: success").click()
     graph = page.get_by_role("group", name="Graph of the run")

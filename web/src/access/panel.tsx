@@ -9,8 +9,8 @@ import { Button, IconButton } from "@/ui/button";
 import { Select } from "@/ui/field";
 import { Failure, Shown } from "@/ui/states";
 
-import { OwnerField, ownerOf, useOwners } from "./owner-field";
-import { folderOfQuery, share, sharesQuery, unshare, type Shareable } from "./queries";
+import { OwnerField, ownerOf } from "./owner-field";
+import { folderOfQuery, ownersQuery, share, sharesQuery, unshare, type Shareable } from "./queries";
 
 interface AccessProps {
   workspace: string;
@@ -115,11 +115,11 @@ function Shares({ workspace, kind, path, mayShare }: AccessProps & { mayShare: b
 function NewShare({ workspace, kind, path, without }: AccessProps & { without: string[] }) {
   const [text, setText] = useState("");
   const [write, setWrite] = useState(false);
-  const known = useOwners(workspace, { without });
   const queries = useQueryClient();
   const add = useMutation({
     mutationFn: async () => {
-      const owner = ownerOf(text, known);
+      const known = await queries.ensureQueryData(ownersQuery(workspace));
+      const owner = ownerOf(text, known.filter((each) => !without.includes(each)));
       if (owner === null) throw new Error(without.includes(text.trim()) ? `It is shared with ${text.trim()} already: change it in the list.` : `There is no member and no group “${text.trim()}”.`);
       await share(workspace, kind, path, owner, write);
     },
