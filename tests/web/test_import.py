@@ -23,8 +23,21 @@ ARCHIVE = {
         "extra_perms": {"g/all": False},
     },
     "f/imported/report.py": "def main(days: int = 7):\n    return days\n",
-    "f/imported/report.script.json": {"summary": "Report", "description": "", "kind": "script", "lock": ""},
-    "f/imported/all.flow.json": {"summary": "All of it", "value": FLOW, "schema": {"type": "object", "properties": {}}},
+    "f/imported/report.script.json": {
+        "summary": "Report",
+        "description": "",
+        "kind": "script",
+        "lock": "",
+        "tag": "theirs",
+        "on_behalf_of_email": "somebody@example.org",
+    },
+    "f/imported/all.flow.json": {
+        "summary": "All of it",
+        "value": FLOW,
+        "schema": {"type": "object", "properties": {}},
+        "tag": "theirs",
+        "on_behalf_of": "u/somebody",
+    },
     "f/imported/nightly.schedule.json": {
         "schedule": "0 0 2 * * *",
         "timezone": "UTC",
@@ -77,6 +90,9 @@ async def test_archive_is_looked_at_imported_and_imported_again(page: Page, api:
     await picture(page, "import-done")
     assert api.get("scripts/get/p/f/imported/report").json()["content"] == ARCHIVE["f/imported/report.py"]
     assert api.get("flows/get/f/imported/all").json()["value"] == FLOW
+    for place in ("scripts/get/p/f/imported/report", "flows/get/f/imported/all"):
+        found = api.get(place).json()
+        assert (found["tag"], found.get("on_behalf_of")) == ("theirs", None)
     assert api.get("variables/get_value/f/imported/key").json() == "a secret of ours"
     assert api.get("resources/get_value/f/imported/db").json() == {"host": "db", "big": 2**60 + 1}
     schedule = api.get("schedules/get/f/imported/nightly").json()

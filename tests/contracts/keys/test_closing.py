@@ -27,9 +27,8 @@ def nothing_left_open() -> Iterator[None]:
 
 
 def open_transports() -> list[object]:
-    found = (
-        each for each in gc.get_objects() if issubclass(type(each), _SelectorTransport)
-    )  # a proxy may be of nothing
+    # By their types: to ask a weak proxy itself is an error once its object is gone.
+    found = (each for each in gc.get_objects() if issubclass(type(each), _SelectorTransport))
     return [each for each in found if each._sock is not None]
 
 

@@ -2,7 +2,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { api, data, request, workspaceUrl } from "@/api/client";
 import { EMPTY_SCHEMA, moreOf, normal, type Flow, type FlowValue, type More, type Schema } from "@/flow/model";
-import { asSent } from "@/items/how-it-runs";
+import { preserving } from "@/items/how-it-runs";
 import { readValue, writeValue } from "@/results/value";
 
 const JSON_BODY = { "Content-Type": "application/json" };
@@ -161,7 +161,7 @@ export interface Deployment extends Flow {
 
 /** Deploys a new flow, or a version on top of the one that `base` is of. */
 export async function deploy(workspace: string, { path, message, more, summary, description, value, schema }: Deployment, base?: { path: string; version: number }): Promise<void> {
-  const body = writeValue({ ...more, ...asSent(more), path, summary, description, value, schema, deployment_message: message });
+  const body = writeValue({ ...more, ...preserving(more), path, summary, description, value, schema, deployment_message: message });
   const url = base ? workspaceUrl(workspace, "flows/update", base.path) : workspaceUrl(workspace, "flows/create");
   await request(url, { method: "POST", headers: { ...JSON_BODY, ...(base ? { "If-Match": `"${base.version}"` } : {}) }, body });
 }

@@ -3,7 +3,6 @@ import { queryOptions } from "@tanstack/react-query";
 
 import { api, data, request, workspaceUrl } from "@/api/client";
 import { moreOf } from "@/flow/model";
-
 import { write, type Json } from "@/results/shape";
 
 import type { Item, Kind } from "./items";
@@ -58,6 +57,9 @@ interface Options {
   keepsEnabled: boolean;
 }
 
+/** Whom it ran as elsewhere is nobody here, and with such a name it would run as whoever imports it. */
+const AS_ITS_STARTER = { on_behalf_of: null, on_behalf_of_email: null };
+
 /** Brings one item in, writing over what is there. */
 export async function bring(workspace: string, { kind, path, body }: Item, { isThere, owners, keepsEnabled }: Options): Promise<void> {
   const send = (where: string, wanted: { [key: string]: Json }) => request(workspaceUrl(workspace, where), { method: "POST", headers: JSON_BODY, body: write(wanted, 0) });
@@ -78,10 +80,10 @@ export async function bring(workspace: string, { kind, path, body }: Item, { isT
       await send(isThere ? `resources/update/${path}` : "resources/create", { ...(isThere ? {} : { path }), value: body.value ?? null, resource_type: body.resource_type ?? "any", description: body.description ?? "" });
       return;
     case "script":
-      await send("scripts/create", { ...body, path, summary: body.summary ?? "", description: body.description ?? "", ...(isThere ? { auto_parent: true } : {}), deployment_message: "imported" });
+      await send("scripts/create", { ...body, ...AS_ITS_STARTER, path, summary: body.summary ?? "", description: body.description ?? "", ...(isThere ? { auto_parent: true } : {}), deployment_message: "imported" });
       return;
     case "flow":
-      await send(isThere ? `flows/update/${path}` : "flows/create", { ...moreOf(body), path, summary: body.summary ?? "", description: body.description ?? "", value: body.value ?? {}, schema: body.schema ?? null, deployment_message: "imported" });
+      await send(isThere ? `flows/update/${path}` : "flows/create", { ...moreOf(body), ...AS_ITS_STARTER, path, summary: body.summary ?? "", description: body.description ?? "", value: body.value ?? {}, schema: body.schema ?? null, deployment_message: "imported" });
       return;
     case "schedule":
       await send(isThere ? `schedules/update/${path}` : "schedules/create", { ...body, ...(isThere ? {} : { path }), args: body.args ?? {}, ...(isThere ? {} : { enabled: keepsEnabled && body.enabled !== false }) });

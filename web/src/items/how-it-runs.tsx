@@ -44,5 +44,5 @@ export function HowItRunsFields({ workspace, value, onChange, before, otherwise 
   );
 }
 
-/** What the server is to be told, so that it leaves the person as named. */
-export const asSent = ({ tag, on_behalf_of }: HowItRuns) => ({ tag, on_behalf_of, ...(on_behalf_of ? { preserve_on_behalf_of: true } : {}) });
+/** What the server is to be told beside, so that it leaves the person as named. */
+export const preserving = ({ on_behalf_of }: HowItRuns) => (on_behalf_of ? { preserve_on_behalf_of: true } : {});

@@ -1,7 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { api, data, request, workspaceUrl } from "@/api/client";
-import { asSent } from "@/items/how-it-runs";
+import { preserving } from "@/items/how-it-runs";
 import { readValue, writeValue } from "@/results/value";
 
 export const scriptKeys = {
@@ -98,7 +98,7 @@ interface Deployment extends Draft {
 
 /** Deploys a version; gives its hash. */
 export async function deploy(workspace: string, deployment: Deployment): Promise<string> {
-  const answer = await request(workspaceUrl(workspace, "scripts/create"), { method: "POST", headers: { "Content-Type": "application/json" }, body: writeValue({ description: "", schema: null, ...deployment, ...asSent(deployment) }) });
+  const answer = await request(workspaceUrl(workspace, "scripts/create"), { method: "POST", headers: { "Content-Type": "application/json" }, body: writeValue({ description: "", schema: null, ...deployment, ...preserving(deployment) }) });
   return answer.text();
 }
 
